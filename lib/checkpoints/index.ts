@@ -1,0 +1,2 @@
+// Files that hold tensors.
+export { decodeSafetensors, encodeSafetensors, loadSafetensors, saveSafetensors } from './safetensors.js';

@@ -1,0 +1,209 @@
+// `torch-node cifar10 part1`: options in, a run and its report out.
+import path from 'node:path';
+import { InvalidArgumentError, type Command } from 'commander';
+import type { data as Data } from 'torch-node';
+import type { RunMetrics } from '../experiments/cifar10/metrics.js';
+import type { RunFolder, Settings } from '../experiments/cifar10/runFolder.js';
+import { errorText } from '../files/cache.js';
+import { showProgress } from '../files/progress.js';
+import { interruptible } from './interrupt.js';
+import { runView } from './runView.js';
+
+interface Part1Options {
+  data?: string;
+  device: string;
+  epochs: number;
+  seeds: number[];
+  threads: number;
+  out?: string;
+  resume?: true;
+  json?: true;
+  syntheticFallback?: true;
+  synthetic?: true;
+}
+
+/** Adds `cifar10 part1`. Exit codes: 0 done, 1 failed, 130 stopped by Ctrl-C (a checkpoint is left). */
+export function addCifar10Command(program: Command): void {
+  const cifar10 = program.command('cifar10').description("the course's experiments on CIFAR-10");
+  cifar10
+    .command('part1')
+    .description("train the course's convolutional network and report on it")
+    .option('--data <path>', 'CIFAR-10: the folder of the official binary files, its parent, or the .tar.gz')
+    .option('--device <device>', 'cpu, cuda or cuda:N', device, 'cpu')
+    .option('--epochs <n>', 'times the training set is learnt', wholeNumber(1), 10)
+    .option('--seeds <list>', 'one run for each, as in 0,1,2', seeds, [0])
+    .option(
+      '--threads <n>',
+      'CPU threads; more than 1 changes the last bits, and is far slower when the machine is busy',
+      wholeNumber(1),
+      1,
+    )
+    .option('--out <folder>', 'where to write (default: runs/<time>)')
+    .option('--resume', 'go on with the unfinished run in --out, or with the last one in runs/')
+    .option('--json', 'print one line of JSON for each finished run, and the progress on stderr')
+    .option('--synthetic', 'train on the built-in procedural pictures instead')
+    .option('--synthetic-fallback', 'do so when CIFAR-10 is not to be had')
+    .action(async (options: Part1Options, command: Command) => {
+      try {
+        process.exitCode = await part1(options, (name) => command.getOptionValueSource(name) === 'cli');
+      } catch (error) {
+        console.error(describeFailure(error));
+        process.exitCode = 1;
+      }
+    });
+}
+
+async function part1(options: Part1Options, given: (option: string) => boolean): Promise<number> {
+  // Imported here, so that --help and wrong options do not wait for libtorch.
+  const { default: torch } = await import('../index.js');
+  const { RunFolder, newRunFolder, lastUnfinishedRun, RunError, CHECKPOINT } =
+    await import('../experiments/cifar10/runFolder.js');
+  const { part1: experiment } = await import('../experiments/cifar10/part1.js');
+  const { run } = await import('../experiments/cifar10/run.js');
+  const { finish } = await import('../experiments/cifar10/finish.js');
+
+  torch.zeros([1], { device: options.device }).dispose(); // refuses a device that is not there before anything is done
+  const say = options.json ? (text: string) => console.error(text) : (text: string) => console.log(text);
+  const interrupt = interruptible(say);
+  let folder: RunFolder | undefined;
+  try {
+    const place = options.resume
+      ? (options.out ?? (await lastUnfinishedRun()))
+      : (options.out ?? (await newRunFolder()));
+    folder = await RunFolder.take(place);
+    if (options.resume) adopt((await folder.readCheckpoint()).progress.settings, options, given);
+    else if (await folder.has(CHECKPOINT)) {
+      throw new RunError(
+        `${folder.path} holds an unfinished run: go on with it by --resume, or give another --out`,
+      );
+    }
+    const loaded = await loadData(options, say, interrupt.signal);
+    if (loaded === undefined) return 130;
+    const runs = await run({
+      experiment,
+      sets: loaded.sets,
+      seeds: options.seeds,
+      epochs: options.epochs,
+      device: options.device,
+      threads: options.threads,
+      data: loaded.name,
+      folder,
+      resume: options.resume ?? false,
+      signal: interrupt.signal,
+      watcher: runView(say, options.json ? process.stderr : process.stdout, loaded.name),
+    });
+    if (runs === undefined) {
+      say(
+        `Stopped. Go on with: npx torch-node cifar10 part1 --resume --out ${quoted(path.relative('', folder.path))}${options.data ? ` --data ${quoted(options.data)}` : ''}`,
+      );
+      return 130;
+    }
+    await finish({
+      experiment,
+      sets: loaded.sets,
+      runs,
+      folder,
+      device: options.device,
+      data: loaded,
+      command: commandLine(),
+    });
+    if (options.json) for (const one of runs) console.log(JSON.stringify(jsonRow(one, folder.path)));
+    say(`Report: ${folder.file('report.html')}`);
+    return 0;
+  } finally {
+    interrupt.done();
+    await folder?.leave();
+  }
+}
+
+// A resumed run keeps its settings; those that the user gives again are compared by run().
+function adopt(settings: Settings, options: Part1Options, given: (option: string) => boolean): void {
+  for (const name of ['seeds', 'epochs', 'device', 'threads'] as const) {
+    if (!given(name)) Object.assign(options, { [name]: settings[name] });
+  }
+  if (settings.data === 'synthetic' && !given('data')) options.synthetic = true;
+}
+
+interface LoadedData {
+  sets: Data.ImageSets;
+  name: 'cifar10' | 'synthetic';
+  note?: string;
+}
+
+async function loadData(
+  options: Part1Options,
+  say: (text: string) => void,
+  signal: AbortSignal,
+): Promise<LoadedData | undefined> {
+  const { data } = await import('../index.js');
+  const synthetic = (): LoadedData => ({ sets: data.synthetic({ seed: 0 }), name: 'synthetic' });
+  if (options.synthetic) return synthetic();
+  let bar: ReturnType<typeof showProgress> | undefined;
+  try {
+    const sets = await data.cifar10(options.data, {
+      signal,
+      onProgress: (done, total) => (bar ??= showProgress('CIFAR-10')).update(done, total),
+    });
+    return {
+      sets,
+      name: 'cifar10',
+      ...(sets.official
+        ? {}
+        : { note: 'The images are not the official release byte for byte (copies, or another order).' }),
+    };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    const unreachable = (error as { code?: string }).code === 'DATA_UNREACHABLE';
+    if (!unreachable || !options.syntheticFallback) throw error;
+    say(
+      `${errorText(error)}\n\nUntil then: training on the built-in SYNTHETIC pictures. Its numbers say nothing about CIFAR-10.\n`,
+    );
+    return synthetic();
+  } finally {
+    bar?.stop();
+  }
+}
+
+/** A finished run in one line, with the keys of metrics.json and those of its final measures. */
+function jsonRow(run: RunMetrics, folder: string): object {
+  const seconds = run.epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
+  return { ...run, ...run.final, seconds: Number(seconds.toFixed(2)), out: folder };
+}
+
+function describeFailure(error: unknown): string {
+  const known = ['RunError', 'DataError', 'TorchError'].includes((error as Error | null)?.name ?? '');
+  return known || !(error as Error | null)?.stack ? errorText(error) : (error as Error).stack!;
+}
+
+function commandLine(): string {
+  return ['npx torch-node', ...process.argv.slice(2).map(quoted)].join(' ');
+}
+
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+// ---- option values ----
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > 1e9)
+      throw new InvalidArgumentError(`expected a whole number of ${least} or more.`);
+    return value;
+  };
+}
+
+function seeds(text: string): number[] {
+  const list = text.split(',').map(Number);
+  if (!/^\d+(,\d+)*$/.test(text) || !list.every(Number.isSafeInteger)) {
+    throw new InvalidArgumentError('expected whole numbers with commas between them, as in 0,1,2.');
+  }
+  if (new Set(list).size !== list.length) throw new InvalidArgumentError('a seed is there twice.');
+  return list;
+}
+
+function device(text: string): string {
+  if (!/^(cpu|cuda(:\d+)?)$/.test(text)) throw new InvalidArgumentError('expected cpu, cuda or cuda:N.');
+  return text;
+}

@@ -1,0 +1,22 @@
+// The command line: `torch-node cifar10 ...`, `torch-node doctor`, `torch-node install`.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command } from 'commander';
+import { packageRoot } from '../native/load.js';
+import { addCifar10Command } from './cifar10.js';
+import { addDoctorCommand } from './doctor.js';
+import { addInstallCommand } from './install.js';
+
+const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('torch-node')
+  .description('PyTorch for TypeScript: experiments, and the state of the installation')
+  .version(version)
+  .showHelpAfterError('(add --help for the options)');
+addCifar10Command(program);
+addDoctorCommand(program);
+addInstallCommand(program);
+
+await program.parseAsync();

@@ -1,0 +1,88 @@
+// A set of images on a device: bytes in memory, floats a batch at a time.
+import { native } from '../native/binding.js';
+import { noGrad } from '../tensor/autograd.js';
+import { arange, fromTypedArray } from '../tensor/create.js';
+import type { Device } from '../tensor/dtype.js';
+import { named, TorchError } from '../tensor/errors.js';
+import { describeTensor, handleOf } from '../tensor/operators.js';
+import { scope } from '../tensor/scope.js';
+import { Tensor } from '../tensor/tensor.js';
+import type { ImageRecords } from './records.js';
+
+/** Images as a network takes them: float32 [B, 3, 32, 32]; labels int64 [B]. */
+export interface Batch {
+  images: Tensor;
+  labels: Tensor;
+}
+
+/**
+ * Labelled images that stay uint8 in memory. A batch is gathered and normalised natively, on the set's device: x / 255,
+ * minus `mean`, divided by `std`, in float32 and in that order, as ToTensor and Normalize of torchvision do.
+ */
+export class ImageSet {
+  /** uint8 [N, 3, 32, 32] */
+  readonly images: Tensor;
+  /** int64 [N] */
+  readonly labels: Tensor;
+  readonly classes: readonly string[];
+  readonly #table: Tensor;
+
+  private constructor(images: Tensor, labels: Tensor, classes: readonly string[], table: Tensor) {
+    this.images = images.keep();
+    this.labels = labels.keep();
+    this.classes = classes;
+    this.#table = table.keep();
+  }
+
+  /** Shares the records' memory. */
+  static from(
+    records: ImageRecords,
+    normalize: { mean: number; std: number } = { mean: 0.5, std: 0.5 },
+  ): ImageSet {
+    const images = fromTypedArray(records.images, { shape: [records.count, 3, 32, 32] });
+    const labels = fromTypedArray(records.labels).to('int64');
+    // What normalising does to each of a byte's 256 values: a batch is then one look-up a pixel.
+    const table = scope(() =>
+      noGrad(() =>
+        arange(0, 256, 1, { dtype: 'float32' }).div_(255).sub_(normalize.mean).div_(normalize.std),
+      ),
+    );
+    return new ImageSet(images, labels, records.classes, table);
+  }
+
+  get length(): number {
+    return this.images.size(0);
+  }
+  get device(): string {
+    return this.images.device;
+  }
+
+  /** The set on another device; this one when it is there already. */
+  to(device: Device): ImageSet {
+    const images = this.images.to(device);
+    return images === this.images
+      ? this
+      : new ImageSet(images, this.labels.to(device), this.classes, this.#table.to(device));
+  }
+
+  /** The images of an index (int64 [B], on the set's device), in its order. */
+  batch(index: Tensor): Batch {
+    const images = named(
+      'ImageSet.batch',
+      () => new Tensor(native.gatherImages(this.images[handleOf], index[handleOf], this.#table[handleOf])),
+      () => [`index: ${index[describeTensor]()}`, `images: ${this.images[describeTensor]()}`],
+    );
+    return { images, labels: this.labels.indexSelect(0, index) };
+  }
+
+  /** Images start ... end-1; end may lie beyond the last. */
+  range(start: number, end: number): Batch {
+    const last = Math.min(end, this.length);
+    if (!(start >= 0 && start < last))
+      throw new TorchError('ImageSet.range', `no images from ${start} to ${end}: there are ${this.length}`);
+    const index = arange(start, last, 1, { device: this.device });
+    const batch = this.batch(index);
+    index.dispose();
+    return batch;
+  }
+}

@@ -1,0 +1,36 @@
+// Data sets.
+import { findCifar10, readCifar10, type DownloadProgress } from './cifar10Files.js';
+import { ImageSet } from './imageSet.js';
+import { syntheticRecords, type SyntheticOptions } from './synthetic.js';
+
+export { DataError, type DataErrorCode } from './dataError.js';
+export { ImageSet, type Batch } from './imageSet.js';
+export type { ImageRecords } from './records.js';
+export type { DownloadProgress, SyntheticOptions };
+
+export interface ImageSets {
+  train: ImageSet;
+  test: ImageSet;
+}
+
+/**
+ * CIFAR-10: 50,000 and 10,000 images of ten classes.
+ *
+ * `data` is a folder with the official binary files, its parent, or the .tar.gz; without it the set is looked for in
+ * the cache, and downloaded from the official site when it is not there.
+ *
+ * @throws DataError that says what is wrong and what to do
+ */
+export async function cifar10(
+  data?: string,
+  options: DownloadProgress = {},
+): Promise<ImageSets & { folder: string; official: boolean }> {
+  const { train, test, folder, official } = await readCifar10(await findCifar10(data, options));
+  return { train: ImageSet.from(train), test: ImageSet.from(test), folder, official };
+}
+
+/** A procedural stand-in with CIFAR-10's shape: ten classes of 32x32 RGB pictures drawn from a seed. */
+export function synthetic(options: SyntheticOptions): ImageSets {
+  const { train, test } = syntheticRecords(options);
+  return { train: ImageSet.from(train), test: ImageSet.from(test) };
+}

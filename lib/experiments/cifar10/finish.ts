@@ -1,0 +1,63 @@
+// After training: the first seed's network is judged, and the report is written.
+import { checkpoints, type data } from 'torch-node';
+import { confusionMatrix, judgePictures } from './judge.js';
+import type { RunMetrics } from './metrics.js';
+import { weightsFile } from './run.js';
+import type { RunFolder } from './runFolder.js';
+import type { Experiment } from './training.js';
+
+/** The course's own result, in percent: what ten epochs of part 1 gave on the test set. */
+export const COURSE = { testAccuracy: 58.6, epochs: 10 };
+
+export interface FinishOptions {
+  experiment: Experiment;
+  sets: data.ImageSets;
+  runs: RunMetrics[];
+  folder: RunFolder;
+  device: string;
+  data: { name: 'cifar10' | 'synthetic'; note?: string };
+  command: string;
+}
+
+/** Writes the plots, the pictures, the tables and report.html, and drops the checkpoint: the run is finished. */
+export async function finish({
+  experiment,
+  sets,
+  runs,
+  folder,
+  device,
+  data,
+  command,
+}: FinishOptions): Promise<void> {
+  // Plotting is slow to import, and only needed here.
+  const { writeReport } = await import('./report/write.js');
+  const first = runs[0]!;
+  const net = experiment.network();
+  net.loadStateDict((await checkpoints.loadSafetensors(folder.file(weightsFile(first.seed)))).tensors);
+  net.to(device).eval();
+  const test = sets.test.to(device);
+  const sgd = experiment.optimizer(net.parameters()).paramGroups[0]!;
+  await writeReport(folder.path, {
+    title: "Part 1: the course's network on CIFAR-10",
+    command,
+    dataName: data.name,
+    ...(data.note === undefined ? {} : { dataNote: data.note }),
+    classes: [...test.classes],
+    course: COURSE,
+    runs,
+    settings: {
+      epochs: first.epochs.length,
+      'batch size': experiment.batchSize,
+      optimizer: `SGD, learning rate ${sgd.lr}, momentum ${sgd.momentum}`,
+      loss: 'cross-entropy',
+      seeds: runs.map((run) => run.seed).join(', '),
+      device: first.device,
+      threads: first.threads,
+    },
+    networkSummary: String(net),
+    parameters: net.parameters().reduce((sum, parameter) => sum + parameter.numel, 0),
+    pictures: judgePictures(net, test, first.seed),
+    confusion: confusionMatrix(net, test),
+  });
+  await folder.dropCheckpoint();
+}

@@ -1,0 +1,141 @@
+// How a network is trained and measured: the loop that a PyTorch user would write, in steps that can be interrupted
+// and gone on with.
+import { setImmediate as turn } from 'node:timers/promises';
+import torch, { type data, type nn, type optim, type Tensor } from 'torch-node';
+
+/** What there is to train, and how. */
+export interface Experiment {
+  /** The model's name in metrics and on the command line. */
+  name: string;
+  network: () => nn.Module;
+  criterion: () => nn.Module<[logits: Tensor, labels: Tensor]>;
+  optimizer: (parameters: nn.Parameter[]) => optim.SGD;
+  batchSize: number;
+  epochs: number;
+}
+
+/** Mean loss, and accuracy in percent. */
+export interface Measure {
+  loss: number;
+  accuracy: number;
+}
+
+/** A network in training. `step` counts the batches of the epoch that have been learnt. */
+export interface Training {
+  net: nn.Module;
+  criterion: nn.Module<[Tensor, Tensor]>;
+  optimizer: optim.SGD;
+  /** State of the random numbers at the epoch's start: its order of images follows from it. */
+  rngState: Tensor;
+  /** Their state where the epoch was interrupted: layers such as dropout draw too. */
+  interruptedRngState?: Tensor;
+  epoch: number;
+  step: number;
+  /** Time spent on the epoch's steps so far. */
+  seconds: number;
+}
+
+/** Seeds the random numbers and builds: drawing starts here, in the order in which the layers are made. */
+export function begin(experiment: Experiment, seed: number, device: string): Training {
+  torch.manualSeed(seed);
+  const net = experiment.network().to(device);
+  return {
+    net,
+    criterion: experiment.criterion(),
+    optimizer: experiment.optimizer(net.parameters()),
+    rngState: torch.getRngState(),
+    epoch: 1,
+    step: 0,
+    seconds: 0,
+  };
+}
+
+/**
+ * Learns one epoch: the whole set once, in a random order, in consecutive batches (the last may be smaller). Begins
+ * where `training.step` says, so that an interrupted epoch can be gone on with. Gives the loop a turn now and then;
+ * an abort takes effect between two steps.
+ *
+ * @returns whether the epoch was finished.
+ */
+export async function trainEpoch(
+  training: Training,
+  set: data.ImageSet,
+  batchSize: number,
+  options: {
+    signal?: AbortSignal;
+    onProgress?: (step: number, runningLoss: () => number) => void;
+    turnEvery?: number;
+  } = {},
+): Promise<boolean> {
+  const { net, criterion, optimizer } = training;
+  net.train();
+  torch.setRngState(training.rngState);
+  const order = torch.randperm(set.length).to(set.device);
+  if (training.interruptedRngState) torch.setRngState(training.interruptedRngState);
+  delete training.interruptedRngState;
+  const steps = Math.ceil(set.length / batchSize);
+  // The loss is added up where it is computed: reading it at every step would make a GPU wait.
+  const total = torch.zeros([], { device: set.device });
+  let summed = 0;
+  let resumedAt = performance.now();
+  try {
+    while (training.step < steps) {
+      if (options.signal?.aborted) {
+        training.interruptedRngState = torch.getRngState();
+        return false;
+      }
+      torch.scope(() => {
+        const from = training.step * batchSize;
+        const { images, labels } = set.batch(order.narrow(0, from, Math.min(batchSize, set.length - from)));
+        optimizer.zeroGrad();
+        const loss = criterion.forward(net.forward(images), labels);
+        loss.backward();
+        optimizer.step();
+        total.add_(loss.detach());
+      });
+      training.step++;
+      summed++;
+      const now = performance.now();
+      if (now - resumedAt > (options.turnEvery ?? 20)) {
+        training.seconds += (now - resumedAt) / 1000;
+        options.onProgress?.(training.step, () => {
+          const mean = total.item() / summed;
+          total.zero_();
+          summed = 0;
+          return mean;
+        });
+        await turn();
+        resumedAt = performance.now();
+      }
+    }
+    if (set.device !== 'cpu') torch.cuda.synchronize(set.device);
+    return true;
+  } finally {
+    training.seconds += (performance.now() - resumedAt) / 1000;
+    order.dispose();
+    total.dispose();
+  }
+}
+
+/** Loss and accuracy over a whole set, in batches of 1000; undefined when aborted. */
+export async function evaluate(
+  training: Pick<Training, 'net' | 'criterion'>,
+  set: data.ImageSet,
+  signal?: AbortSignal,
+): Promise<Measure | undefined> {
+  let loss = 0;
+  let right = 0;
+  for (let i = 0; i < set.length; i += 1000) {
+    torch.scope(() =>
+      torch.noGrad(() => {
+        const { images, labels } = set.range(i, i + 1000);
+        const logits = training.net.forward(images);
+        loss += training.criterion.forward(logits, labels).item() * labels.size(0);
+        right += logits.argmax(1).eq(labels).sum().item();
+      }),
+    );
+    await turn();
+    if (signal?.aborted) return undefined;
+  }
+  return { loss: loss / set.length, accuracy: (100 * right) / set.length };
+}

@@ -1,0 +1,131 @@
+// The addon as TypeScript sees it: handles are numbers, 0 stands for "no tensor". Only lib/tensor, lib/nn, lib/optim
+// and lib/data talk to it.
+import { loadAddon } from './load.js';
+
+/** What the native side says of an operator: where its tensors are, and its schema in PyTorch's words. */
+export interface OperatorDescription {
+  readonly id: number;
+  readonly schema: string;
+  readonly arguments: readonly {
+    readonly name: string;
+    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'plain';
+    readonly type: string;
+    readonly keywordOnly: boolean;
+  }[];
+  readonly results: readonly {
+    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'plain';
+    /** Which argument this result is, for in-place and out= forms; -1 for a result of its own. */
+    readonly argument: number;
+  }[];
+}
+
+type NamedHandles = readonly (readonly [name: string, handle: number])[];
+
+/** Any of JavaScript's arrays of numbers. */
+export type TypedArray =
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+export interface NativeAddon {
+  // operators
+  findOperator(name: string, overload: string): OperatorDescription | null;
+  operatorNames(): string[];
+  callOperator(id: number, ...args: unknown[]): unknown;
+  // tensors
+  fromBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
+  viewBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
+  readSync(handle: number): TypedArray;
+  read(handle: number): Promise<TypedArray>;
+  viewSync(handle: number): TypedArray | null;
+  item(handle: number): number | bigint | boolean | { re: number; im: number };
+  shape(handle: number): number[];
+  strides(handle: number): number[];
+  dtype(handle: number): string;
+  device(handle: number): string;
+  isContiguous(handle: number): boolean;
+  wrappedNumber(value: number | bigint | boolean): number;
+  alias(handle: number): number;
+  releaseTensor(handle: number): void;
+  releaseTensors(handles: Uint32Array, count: number): void;
+  adoptTensor(owner: object, handle: number): void;
+  memory(): [tensors: number, bytes: number];
+  // autograd
+  backward(
+    tensors: number[],
+    gradients: (number | null)[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    inputs: number[],
+  ): void;
+  grad(
+    outputs: number[],
+    inputs: number[],
+    gradients: (number | null)[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): number[];
+  requiresGrad(handle: number): boolean;
+  setRequiresGrad(handle: number, on: boolean): void;
+  isLeaf(handle: number): boolean;
+  gradFn(handle: number): string;
+  getGrad(handle: number): number;
+  setGrad(handle: number, gradient: number | null): void;
+  setData(handle: number, data: number): void;
+  gradEnabled(): boolean;
+  setGradEnabled(on: boolean): void;
+  enterInferenceMode(): void;
+  leaveInferenceMode(): void;
+  // modules
+  createModule(
+    kind: string,
+    options: object,
+  ): { handle: number; parameters: NamedHandles; buffers: NamedHandles };
+  adoptModule(owner: object, handle: number): void;
+  forwardModule(handle: number, inputs: number[]): number;
+  trainModule(handle: number, on: boolean): void;
+  // optimizers
+  createSgd(): number;
+  adoptOptimizer(owner: object, handle: number): void;
+  addSgdGroup(handle: number, parameters: number[]): void;
+  stepSgd(handle: number, settings: number[]): void;
+  zeroSgdGrad(handle: number, setToNone: boolean): void;
+  momentumBuffers(handle: number, group: number): number[];
+  setMomentumBuffers(handle: number, group: number, buffers: (number | null)[]): void;
+  // images
+  gatherImages(images: number, index: number, table: number): number;
+  // runtime
+  libtorchVersion(): string;
+  builtWith(): string;
+  config(): string;
+  parallelInfo(): string;
+  cpuCapability(): string;
+  getNumThreads(): number;
+  setNumThreads(count: number): void;
+  deviceBuilt(type: string): boolean;
+  deviceCount(type: string): number;
+  synchronize(device: string): void;
+  manualSeed(seed: number | bigint): void;
+  getRngState(): number;
+  setRngState(state: number): void;
+  createGenerator(device: string): number;
+  adoptGenerator(owner: object, handle: number): void;
+  seedGenerator(handle: number, seed: number | bigint): void;
+  getGeneratorState(handle: number): number;
+  setGeneratorState(handle: number, state: number): void;
+}
+
+const loaded = loadAddon();
+
+export const native = loaded.addon as NativeAddon;
+/** Where the addon and libtorch were found. */
+export const loadedFrom = loaded.info;

@@ -1,0 +1,4 @@
+// torch.nn
+export * from './layers.js';
+export { isModule, Module, ModuleList, Sequential, type AnyModule, type StateDict } from './module.js';
+export { Parameter } from '../tensor/tensor.js';

@@ -1,0 +1,100 @@
+// Autograd: gradients of chosen tensors, and the modes in which operations are not recorded.
+import { native } from '../native/binding.js';
+import { named, TorchError } from './errors.js';
+import { describeTensor, handleOf } from './operators.js';
+import { Tensor } from './tensor.js';
+
+// A mode belongs to the thread: a function that goes on after an await would find the mode of whoever ran in between.
+function synchronously<T>(where: string, enter: () => () => void, run: () => T): T {
+  const leave = enter();
+  let result: T;
+  try {
+    result = run();
+  } finally {
+    leave();
+  }
+  if (
+    typeof result === 'object' &&
+    result !== null &&
+    typeof (result as { then?: unknown }).then === 'function'
+  ) {
+    throw new TorchError(
+      where,
+      'expected a synchronous function, got one that returns a promise: put the awaits outside',
+    );
+  }
+  return result;
+}
+
+function gradMode(on: boolean): () => () => void {
+  return () => {
+    const before = native.gradEnabled();
+    native.setGradEnabled(on);
+    return () => native.setGradEnabled(before);
+  };
+}
+
+/** Runs a synchronous function; operations inside are not recorded. */
+export function noGrad<T>(run: () => T): T {
+  return synchronously('noGrad', gradMode(false), run);
+}
+
+/** Runs a synchronous function; operations inside are recorded, even inside `noGrad`. */
+export function enableGrad<T>(run: () => T): T {
+  return synchronously('enableGrad', gradMode(true), run);
+}
+
+/** As noGrad and quicker: tensors made inside can never take part in autograd. */
+export function inferenceMode<T>(run: () => T): T {
+  return synchronously(
+    'inferenceMode',
+    () => {
+      native.enterInferenceMode();
+      return () => native.leaveInferenceMode();
+    },
+    run,
+  );
+}
+
+export function isGradEnabled(): boolean {
+  return native.gradEnabled();
+}
+
+/**
+ * Gradients of the outputs' sum with respect to the inputs, without touching anyone's `grad`.
+ *
+ * `gradOutputs` has one tensor (or null) for each output of more than one element. An input that the outputs do not
+ * depend on is an error, or null under `allowUnused`.
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: {
+    gradOutputs?: readonly (Tensor | null)[];
+    retainGraph?: boolean;
+    createGraph?: boolean;
+    allowUnused?: boolean;
+  } = {},
+): (Tensor | null)[] {
+  const out: Tensor[] = [outputs].flat();
+  const wanted: Tensor[] = [inputs].flat();
+  const seeds = options.gradOutputs ?? out.map(() => null);
+  const createGraph = options.createGraph ?? false;
+  const handles = named(
+    'grad',
+    () =>
+      native.grad(
+        out.map((tensor) => tensor[handleOf]),
+        wanted.map((tensor) => tensor[handleOf]),
+        seeds.map((seed) => (seed === null ? null : seed[handleOf])),
+        options.retainGraph ?? createGraph,
+        createGraph,
+        options.allowUnused ?? false,
+      ),
+    () => [
+      ...out.map((t) => `output: ${t[describeTensor]()}`),
+      ...wanted.map((t) => `input: ${t[describeTensor]()}`),
+    ],
+  );
+  return handles.map((handle) => (handle === 0 ? null : new Tensor(handle)));
+}

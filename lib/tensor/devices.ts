@@ -1,0 +1,46 @@
+// Devices: which there are, and a readable refusal of those that there are not.
+import { loadedFrom, native } from '../native/binding.js';
+import { TorchError } from './errors.js';
+
+/** Throws a TorchError unless tensors can be put on the device. */
+export function checkDevice(device: string): void {
+  const match = /^(cpu|meta|cuda)(?::(\d+))?$/.exec(device);
+  if (match === null) {
+    throw new TorchError('device', `unknown device '${device}': expected cpu, cuda, cuda:N or meta`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  }
+  if (match[1] !== 'cuda') return;
+  const count = cuda.deviceCount();
+  const index = Number(match[2] ?? 0);
+  if (index < count) return;
+  const found = cuda.isBuilt()
+    ? count === 0
+      ? 'this libtorch was built with CUDA, but no NVIDIA driver or no device was found (does `nvidia-smi` list one?)'
+      : `there ${count === 1 ? 'is 1 device, cuda:0' : `are ${count} devices, cuda:0 to cuda:${count - 1}`}`
+    : `the libtorch in use is a CPU build (${native.builtWith()}, ${loadedFrom.libtorch.folder})`;
+  throw new TorchError(
+    'device',
+    `'${device}' was asked for, but ${found}. ` +
+      (cuda.isBuilt()
+        ? 'Use a device that is there, or cpu.'
+        : 'Set TORCH_NODE_LIBTORCH to a CUDA build of the same version (a Python torch with CUDA is one: its site-packages/torch), ' +
+          'or use cpu. `npx torch-node doctor` tells what is found.'),
+    { code: 'ERR_TORCH_NO_DEVICE' },
+  );
+}
+
+/** The NVIDIA devices. */
+export const cuda = {
+  /** Whether the libtorch in use was built with CUDA, devices or not. */
+  isBuilt: (): boolean => native.deviceBuilt('cuda'),
+  /** Whether a CUDA device can be used. */
+  isAvailable: (): boolean => native.deviceCount('cuda') > 0,
+  /** Number of CUDA devices; 0 without CUDA. */
+  deviceCount: (): number => native.deviceCount('cuda'),
+  /** Waits until everything queued on a device is done. */
+  synchronize: (device = 'cuda'): void => {
+    checkDevice(device);
+    native.synchronize(device);
+  },
+};

@@ -1,0 +1,37 @@
+// dtypes: their names, and the JavaScript arrays that hold them.
+import { types } from 'node:util';
+import type { TypedArray } from '../native/binding.js';
+
+/** A tensor's element type, in PyTorch's names. */
+export type DType =
+  | 'uint8'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'float16'
+  | 'bfloat16'
+  | 'float32'
+  | 'float64'
+  | 'bool'
+  | 'complex64'
+  | 'complex128';
+
+/** "cpu", "cuda", "cuda:1", "meta". */
+export type Device = 'cpu' | 'cuda' | 'meta' | `cuda:${number}` | (string & {});
+
+export function isFloatingPoint(dtype: DType): boolean {
+  return dtype === 'float16' || dtype === 'bfloat16' || dtype === 'float32' || dtype === 'float64';
+}
+
+/** The dtype whose elements a TypedArray holds; undefined for arrays that no dtype fits (Uint16Array and the like). */
+export function dtypeOfArray(array: TypedArray): DType | undefined {
+  if (types.isFloat32Array(array)) return 'float32';
+  if (types.isFloat64Array(array)) return 'float64';
+  if (types.isUint8Array(array) || types.isUint8ClampedArray(array)) return 'uint8';
+  if (types.isInt8Array(array)) return 'int8';
+  if (types.isInt16Array(array)) return 'int16';
+  if (types.isInt32Array(array)) return 'int32';
+  if (types.isBigInt64Array(array)) return 'int64';
+  return undefined;
+}

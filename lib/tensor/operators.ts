@@ -1,0 +1,250 @@
+// The one way to call an operator: found by its schema name, called with arguments in the schema's order.
+import { native, type OperatorDescription } from '../native/binding.js';
+import { asTorchError, TorchError } from './errors.js';
+
+/** How a value that stands for something on the native side says which handle it has. @internal */
+export const handleOf = Symbol('torch-node.handle');
+
+/** A value with a handle: a Tensor, or a Generator. @internal */
+export interface Handled {
+  readonly [handleOf]: number;
+}
+
+// Set by tensor.ts, which needs this file for its methods: the class that results are wrapped in.
+let wrap: (handle: number) => Handled;
+export function wrapResultsWith(construct: (handle: number) => Handled): void {
+  wrap = construct;
+}
+
+/** An operator of the linked libtorch. */
+export class Operator {
+  /** As in "aten::add.Tensor". */
+  readonly name: string;
+  /** In PyTorch's words: "aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor". */
+  readonly schema: string;
+  /** @internal */
+  readonly id: number;
+  readonly #description: OperatorDescription;
+  readonly #wrapsOne: boolean;
+
+  constructor(name: string, description: OperatorDescription) {
+    this.name = name;
+    this.schema = description.schema;
+    this.id = description.id;
+    this.#description = description;
+    const [first] = description.results;
+    this.#wrapsOne = description.results.length === 1 && first?.kind === 'tensor' && first.argument < 0;
+  }
+
+  /** Names of the schema's arguments, in order. */
+  get argumentNames(): string[] {
+    return this.#description.arguments.map((argument) => argument.name);
+  }
+
+  /**
+   * Calls the operator with arguments in the schema's order; those left out or undefined take the schema's defaults.
+   * In-place and out= forms give back the tensor that was passed. @internal
+   */
+  call(...args: unknown[]): unknown {
+    const schema = this.#description.arguments;
+    const encoded: unknown[] = new Array(args.length);
+    let temporary = 0;
+    try {
+      for (let i = 0; i < args.length; i++) {
+        const value = args[i];
+        const kind = schema[i]?.kind;
+        if (kind === undefined || kind === 'plain' || value === undefined || value === null)
+          encoded[i] = value;
+        else if (kind === 'tensors') encoded[i] = this.#list(i, value);
+        else if (typeof value === 'object' && handleOf in value) encoded[i] = (value as Handled)[handleOf];
+        else if (kind !== 'generator' && temporary === 0 && isNumeric(value)) {
+          encoded[i] = temporary = native.wrappedNumber(value);
+        } else throw this.#mismatch(i, value);
+      }
+      const result = native.callOperator(this.id, ...encoded);
+      return this.#wrapsOne ? wrap(result as number) : this.#results(result, args);
+    } catch (error) {
+      throw this.#fail(error, args);
+    } finally {
+      if (temporary !== 0) native.releaseTensor(temporary);
+    }
+  }
+
+  #list(index: number, value: unknown): unknown[] {
+    if (!Array.isArray(value)) throw this.#mismatch(index, value);
+    return value.map((item: unknown) => {
+      if (item === null || item === undefined) return null;
+      if (typeof item === 'object' && handleOf in item) return (item as Handled)[handleOf];
+      throw this.#mismatch(index, item);
+    });
+  }
+
+  #results(result: unknown, args: readonly unknown[]): unknown {
+    const kinds = this.#description.results;
+    if (kinds.length === 0) return undefined;
+    const one = (value: unknown, i: number): unknown => {
+      const kind = kinds[i]!;
+      if (kind.argument >= 0) return args[kind.argument];
+      if (kind.kind === 'tensor' || kind.kind === 'tensor?')
+        return value === 0 || value === null ? null : wrap(value as number);
+      if (kind.kind === 'tensors')
+        return (value as number[]).map((handle) => (handle === 0 ? null : wrap(handle)));
+      return value;
+    };
+    return kinds.length === 1 ? one(result, 0) : (result as unknown[]).map(one);
+  }
+
+  #mismatch(index: number, value: unknown): TorchError {
+    const argument = this.#description.arguments[index]!;
+    const kind =
+      argument.kind === 'tensors'
+        ? 'an array of tensors'
+        : argument.kind === 'generator'
+          ? 'a Generator'
+          : 'a Tensor';
+    return new TorchError(
+      this.name,
+      `argument '${argument.name}' (${argument.type}): expected ${kind}, got ${describe(value)}`,
+      {
+        code: 'ERR_INVALID_ARG_TYPE',
+      },
+    );
+  }
+
+  #fail(error: unknown, args: readonly unknown[]): unknown {
+    return asTorchError(this.name, error, () =>
+      args.flatMap((value, i) =>
+        value === undefined ? [] : [`${this.#description.arguments[i]?.name ?? i}: ${describe(value)}`],
+      ),
+    );
+  }
+}
+
+const found = new Map<string, Operator>();
+
+/** The operator with a schema name such as "aten::relu" or "aten::add.Tensor". Throws a TorchError when there is none. */
+export function operator(name: string): Operator {
+  let result = found.get(name);
+  if (result === undefined) {
+    const [base = '', overload = ''] = name.split(/\.(?=[^.]*$)/);
+    const description = base.includes('::') ? native.findOperator(base, overload) : null;
+    if (description === null) throw new TorchError(name, unknownOperator(name));
+    result = new Operator(name, description);
+    found.set(name, result);
+  }
+  return result;
+}
+
+function unknownOperator(name: string): string {
+  const version = native.libtorchVersion();
+  if (!name.includes('::')) return `an operator's name has a namespace, as "aten::${name}"`;
+  const base = name.split('.')[0]!;
+  const near = native.operatorNames().filter((other) => other === base || other.startsWith(`${base}.`));
+  return near.length > 0
+    ? `libtorch ${version} has no such overload; it has ${near.join(', ')}`
+    : `libtorch ${version} has no such operator`;
+}
+
+/** A value in words, for an error message: tensors by dtype and shape. */
+export function describe(value: unknown): string {
+  if (typeof value === 'object' && value !== null) {
+    if (describeTensor in value) return (value as { [describeTensor](): string })[describeTensor]();
+    if (Array.isArray(value))
+      return `[${value.slice(0, 8).map(describe).join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+    // A tensor of another realm or thread has the name but none of this module's symbols.
+    const name = (value as { constructor?: { name?: string } }).constructor?.name ?? 'Object';
+    return name === 'Tensor' || name === 'Parameter'
+      ? 'a Tensor of another copy of torch-node (a worker, or a second installation), whose handles mean nothing here'
+      : `an object (${name})`;
+  }
+  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}...` : value}'`;
+  if (typeof value === 'bigint') return `${value}n`;
+  return typeof value === 'function' ? 'a function' : String(value);
+}
+
+/** Under this symbol a Tensor describes itself as "float32 [2, 3]". @internal */
+export const describeTensor = Symbol('torch-node.describe');
+
+function isNumeric(value: unknown): value is number | bigint | boolean {
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean';
+}
+
+/** A namespace of operators: `ops.aten.add.Tensor(a, b)`, or `ops.aten.relu(a)` where an operator has one form. */
+export type OperatorNamespace = Readonly<
+  Record<
+    string,
+    ((...args: unknown[]) => unknown) & Readonly<Record<string, (...args: unknown[]) => unknown>>
+  >
+>;
+
+/**
+ * Every operator that the linked libtorch has, by its schema name. Arguments come in the schema's order; the
+ * keyword-only ones may also be given in an object at the end: `ops.aten.add.Tensor(a, b, { alpha: 2 })`.
+ */
+export const ops: {
+  readonly aten: OperatorNamespace;
+  /** `ops.call('aten::add.Tensor', [a, b])` */
+  call(name: string, args: readonly unknown[], options?: Readonly<Record<string, unknown>>): unknown;
+  /** The schema, in PyTorch's words. */
+  schema(name: string): string;
+  /** The names of all operators. */
+  names(): string[];
+} = {
+  aten: namespace('aten'),
+  call: (name, args, options) => callByName(operator(name), args, options),
+  schema: (name) => operator(name).schema,
+  names: () => native.operatorNames(),
+};
+
+function namespace(space: string): OperatorNamespace {
+  return lookUp((base) => {
+    const form =
+      (overload: string) =>
+      (...args: unknown[]) => {
+        const last = args.at(-1);
+        const options = isOptions(last) ? last : undefined;
+        return callByName(
+          operator(`${space}::${base}${overload === 'default' ? '' : `.${overload}`}`),
+          options ? args.slice(0, -1) : args,
+          options,
+        );
+      };
+    return lookUp(form, form('default'));
+  }) as OperatorNamespace;
+}
+
+// An object (or function) whose string properties are made when they are asked for.
+function lookUp<T>(make: (name: string) => T, target: object = {}): Readonly<Record<string, T>> {
+  return new Proxy(target, {
+    get: (object, name) =>
+      typeof name === 'string' && !(name in object) ? make(name) : (Reflect.get(object, name) as unknown),
+  }) as Readonly<Record<string, T>>;
+}
+
+function callByName(
+  op: Operator,
+  args: readonly unknown[],
+  options?: Readonly<Record<string, unknown>>,
+): unknown {
+  if (options === undefined) return op.call(...args);
+  const names = op.argumentNames;
+  const all = [...args];
+  for (const [name, value] of Object.entries(options)) {
+    const index = names.indexOf(name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+    if (index < 0)
+      throw new TorchError(op.name, `there is no argument '${name}'; the schema is ${op.schema}`);
+    if (index < args.length) throw new TorchError(op.name, `argument '${name}' is given twice`);
+    all[index] = value;
+  }
+  return op.call(...all);
+}
+
+function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(handleOf in value) &&
+    !ArrayBuffer.isView(value)
+  );
+}

@@ -1,0 +1,59 @@
+// Random numbers: seeds, states and generators. The numbers are PyTorch's for the same seed.
+import { native } from '../native/binding.js';
+import { checkDevice } from './devices.js';
+import type { Device } from './dtype.js';
+import { named, TorchError } from './errors.js';
+import { handleOf } from './operators.js';
+import { Tensor } from './tensor.js';
+
+function checkSeed(where: string, seed: number | bigint): void {
+  if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed)) {
+    throw new TorchError(where, `expected an integer seed, got ${String(seed)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  }
+}
+
+/** Seeds the default generators of all devices. */
+export function manualSeed(seed: number | bigint): void {
+  checkSeed('manualSeed', seed);
+  named('manualSeed', () => native.manualSeed(seed));
+}
+
+/** State of the CPU's default generator: uint8, as torch.get_rng_state() gives it. */
+export function getRngState(): Tensor {
+  return new Tensor(native.getRngState());
+}
+
+/** Puts a state from `getRngState()` back. */
+export function setRngState(state: Tensor): void {
+  named('setRngState', () => native.setRngState(state[handleOf]));
+}
+
+/** A source of random numbers of its own, for the functions that take a `generator`. */
+export class Generator {
+  readonly #handle: number;
+  readonly device: string;
+
+  constructor(device: Device = 'cpu') {
+    checkDevice(device);
+    this.device = device;
+    this.#handle = named('Generator', () => native.createGenerator(device));
+    native.adoptGenerator(this, this.#handle);
+  }
+  /** @internal */
+  get [handleOf](): number {
+    return this.#handle;
+  }
+  manualSeed(seed: number | bigint): this {
+    checkSeed('Generator.manualSeed', seed);
+    native.seedGenerator(this.#handle, seed);
+    return this;
+  }
+  getState(): Tensor {
+    return new Tensor(native.getGeneratorState(this.#handle));
+  }
+  setState(state: Tensor): void {
+    named('Generator.setState', () => native.setGeneratorState(this.#handle, state[handleOf]));
+  }
+}

@@ -1,0 +1,37 @@
+// The process: versions, threads and memory.
+import { loadedFrom, native } from '../native/binding.js';
+import { named, TorchError } from './errors.js';
+
+/** Version of the libtorch in use, with its build, as "2.13.0+cpu". */
+export const version: string = loadedFrom.libtorch.version;
+
+/** Number of threads that one operator may use on the CPU. */
+export function getNumThreads(): number {
+  return native.getNumThreads();
+}
+
+/** Sets it, for the whole process. One thread and several give results that differ in the last bits. */
+export function setNumThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new TorchError('setNumThreads', `expected a whole number of 1 or more, got ${count}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  }
+  named('setNumThreads', () => native.setNumThreads(count));
+}
+
+/** Live tensors of this thread, and the bytes of their storages (each counted once, however many views it has). */
+export function memory(): { tensors: number; bytes: number } {
+  const [tensors, bytes] = native.memory();
+  return { tensors, bytes };
+}
+
+/** What libtorch says of how it was built. */
+export function showConfig(): string {
+  return native.config();
+}
+
+/** The instruction set that libtorch's CPU kernels use here: DEFAULT, AVX2, AVX512. Results differ in the last bits. */
+export function cpuCapability(): string {
+  return native.cpuCapability();
+}

@@ -1,0 +1,539 @@
+// Tensor: a small integer handle, and the methods that call operators on it.
+import { inspect } from 'node:util';
+import { native, type TypedArray } from '../native/binding.js';
+import { checkDevice } from './devices.js';
+import { isFloatingPoint, type Device, type DType } from './dtype.js';
+import { named, TorchError } from './errors.js';
+import { format } from './format.js';
+import { describe, describeTensor, handleOf, operator, wrapResultsWith } from './operators.js';
+import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
+
+/** A value for an operator's tensor argument: numbers take part in type promotion as PyTorch's bare numbers do. */
+export type TensorLike = Tensor | number | bigint | boolean;
+/** Nested arrays of a tensor's values. */
+export type NestedArray<T> = T | NestedArray<T>[];
+export type Scalar = number | bigint | boolean;
+
+const parameterMark = Symbol('torch-node.parameter');
+
+/**
+ * A tensor of libtorch.
+ *
+ * Made by `torch.tensor` and its kin and by operators, never by `new`. A tensor made inside a scope is released when
+ * the scope ends; one made outside is released when the garbage collector finds it; `dispose()` does so at once.
+ */
+export class Tensor implements Scoped {
+  #handle: number;
+  #scope: Scope | undefined;
+
+  /** @internal */
+  constructor(handle: number) {
+    this.#handle = handle;
+    const scope = currentScope();
+    this.#scope = scope;
+    if (scope === undefined) native.adoptTensor(this, handle);
+    else scope.track(this);
+  }
+
+  // ---- life ----
+
+  /** @internal */
+  get [handleOf](): number {
+    if (this.#handle === 0) {
+      throw new TorchError(
+        'Tensor',
+        'this tensor was released: it was disposed of, or the scope that it was made in has ended; keep it with keep() or ' +
+          'return it from the scope',
+      );
+    }
+    return this.#handle;
+  }
+
+  /** Whether the tensor has been released. */
+  get disposed(): boolean {
+    return this.#handle === 0;
+  }
+
+  /** Releases the tensor now. Doing so twice does nothing. */
+  dispose(): void {
+    if (this.#handle === 0) return;
+    native.releaseTensor(this.#handle);
+    this.#handle = 0;
+    this.#scope = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Takes the tensor out of its scope: from now on the garbage collector owns it. */
+  keep(): this {
+    if (this.#scope !== undefined) this[moveTo](this.#scope, undefined);
+    return this;
+  }
+
+  /** @internal */
+  [moveTo](from: Scope, to: Scope | undefined): void {
+    if (this.#scope !== from || this.#handle === 0) return;
+    this.#scope = to;
+    if (to === undefined) native.adoptTensor(this, this.#handle);
+    else to.track(this);
+  }
+
+  /** @internal */
+  [surrender](from: Scope): number {
+    if (this.#scope !== from) return 0;
+    const handle = this.#handle;
+    this.#handle = 0;
+    this.#scope = undefined;
+    return handle;
+  }
+
+  // ---- what it is ----
+
+  /** Sizes of the dimensions. */
+  get shape(): readonly number[] {
+    return native.shape(this[handleOf]);
+  }
+  /** Steps between neighbours of each dimension, in elements. */
+  get strides(): readonly number[] {
+    return native.strides(this[handleOf]);
+  }
+  /** Number of dimensions. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+  /** Number of elements. */
+  get numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+  get dtype(): DType {
+    return native.dtype(this[handleOf]) as DType;
+  }
+  /** "cpu", "cuda:0", "meta". */
+  get device(): string {
+    return native.device(this[handleOf]);
+  }
+  get isContiguous(): boolean {
+    return native.isContiguous(this[handleOf]);
+  }
+  /** Size of a dimension; negative numbers count from the end. */
+  size(dim: number): number {
+    const shape = this.shape;
+    const size = Number.isInteger(dim) ? shape.at(dim) : undefined;
+    if (size === undefined || dim < -shape.length) {
+      throw new TorchError(
+        'Tensor.size',
+        `dimension ${dim} is out of range for a tensor of ${shape.length} dimensions`,
+      );
+    }
+    return size;
+  }
+
+  // ---- autograd ----
+
+  /** Whether operations on this tensor are recorded, so that `backward()` gives it a gradient. */
+  get requiresGrad(): boolean {
+    return native.requiresGrad(this[handleOf]);
+  }
+  set requiresGrad(on: boolean) {
+    named(
+      'Tensor.requiresGrad',
+      () => native.setRequiresGrad(this[handleOf], on),
+      () => [this[describeTensor]()],
+    );
+  }
+  requiresGrad_(on = true): this {
+    this.requiresGrad = on;
+    return this;
+  }
+  get isLeaf(): boolean {
+    return native.isLeaf(this[handleOf]);
+  }
+  /** Name of the function that made this tensor in the graph, as "AddBackward0"; undefined for leaves. */
+  get gradFn(): string | undefined {
+    return native.gradFn(this[handleOf]) || undefined;
+  }
+  /** The gradient that `backward()` accumulated, or null. */
+  get grad(): Tensor | null {
+    const handle = native.getGrad(this[handleOf]);
+    return handle === 0 ? null : new Tensor(handle);
+  }
+  set grad(gradient: Tensor | null) {
+    named('Tensor.grad', () => native.setGrad(this[handleOf], gradient === null ? null : gradient[handleOf]));
+  }
+  /**
+   * Computes the gradients of this tensor with respect to the leaves of its graph and adds them to their `grad`.
+   * A tensor of more than one element needs a `gradient` of its own shape to begin with.
+   */
+  backward(
+    gradient?: Tensor,
+    options: { retainGraph?: boolean; createGraph?: boolean; inputs?: Tensor[] } = {},
+  ): void {
+    const createGraph = options.createGraph ?? false;
+    named(
+      'Tensor.backward',
+      () =>
+        native.backward(
+          [this[handleOf]],
+          [gradient === undefined ? null : gradient[handleOf]],
+          options.retainGraph ?? createGraph,
+          createGraph,
+          (options.inputs ?? []).map((input) => input[handleOf]),
+        ),
+      () => [`self: ${this[describeTensor]()}`],
+    );
+  }
+  /** The same values, outside the graph. Shares memory. */
+  detach(): Tensor {
+    return this.#call('aten::detach');
+  }
+
+  // ---- values ----
+
+  /**
+   * The value of a tensor of one element: a number for floating and integer dtypes (a bigint for integers beyond
+   * 2^53), a boolean for bool. Waits for the device.
+   */
+  item(): number {
+    return named(
+      'Tensor.item',
+      () => native.item(this[handleOf]) as number,
+      () => [`self: ${this[describeTensor]()}`],
+    );
+  }
+  /**
+   * The values in row-major order, in a new TypedArray: Float32Array for float32, float16 and bfloat16, BigInt64Array
+   * for int64, Uint8Array of 0 and 1 for bool. Copies off the main thread, and waits for the device there.
+   */
+  data(): Promise<TypedArray> {
+    return native.read(this[handleOf]).catch((error: unknown) => {
+      throw new TorchError('Tensor.data', (error as Error).message);
+    });
+  }
+  /** What `data()` gives, at once: waits for the device on this thread. */
+  dataSync(): TypedArray {
+    return named(
+      'Tensor.dataSync',
+      () => native.readSync(this[handleOf]),
+      () => [`self: ${this[describeTensor]()}`],
+    );
+  }
+  /**
+   * A TypedArray over the tensor's own memory: what is written to one is seen in the other. For contiguous tensors on
+   * the CPU; keeps the memory alive. Environments that allow no such buffers (Electron) throw.
+   */
+  dataView(): TypedArray {
+    const view = named(
+      'Tensor.dataView',
+      () => native.viewSync(this[handleOf]),
+      () => [`self: ${this[describeTensor]()}`],
+    );
+    if (view === null)
+      throw new TorchError(
+        'Tensor.dataView',
+        'this environment allows no external buffers: read a copy with dataSync()',
+      );
+    return view;
+  }
+  /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans. */
+  toArray(): NestedArray<number | bigint | boolean> {
+    const { dtype, shape } = this;
+    if (dtype.startsWith('complex'))
+      throw new TorchError('Tensor.toArray', 'complex tensors: read the parts with dataSync()');
+    const flat = this.dataSync();
+    const value = (i: number): number | bigint | boolean => {
+      const raw = flat[i]!;
+      if (dtype === 'bool') return raw === 1;
+      return typeof raw === 'bigint' && Number.isSafeInteger(Number(raw)) ? Number(raw) : raw;
+    };
+    let next = 0;
+    const build = (dim: number): NestedArray<number | bigint | boolean> =>
+      dim === shape.length ? value(next++) : Array.from({ length: shape[dim]! }, () => build(dim + 1));
+    return build(0);
+  }
+
+  // ---- conversion ----
+
+  /** The same values under another dtype or on another device; this tensor itself when nothing changes. */
+  to(
+    target: DType | Device | { dtype?: DType; device?: Device },
+    options: { nonBlocking?: boolean; copy?: boolean } = {},
+  ): Tensor {
+    const wanted =
+      typeof target === 'string' ? (isDType(target) ? { dtype: target } : { device: target }) : target;
+    if (wanted.device !== undefined) checkDevice(wanted.device);
+    return !options.copy && this.#is(wanted)
+      ? this
+      : this.#call(
+          'aten::_to_copy',
+          wanted.dtype,
+          undefined,
+          wanted.device,
+          undefined,
+          options.nonBlocking ?? false,
+        );
+  }
+  #is(wanted: { dtype?: DType; device?: Device }): boolean {
+    const device = this.device;
+    return (
+      (wanted.dtype === undefined || wanted.dtype === this.dtype) &&
+      (wanted.device === undefined || wanted.device === device || device.startsWith(`${wanted.device}:`))
+    );
+  }
+  cpu(): Tensor {
+    return this.to('cpu');
+  }
+  cuda(index = 0): Tensor {
+    return this.to(`cuda:${index}`);
+  }
+  clone(): Tensor {
+    return this.#call('aten::clone');
+  }
+  contiguous(): Tensor {
+    return this.#call('aten::contiguous');
+  }
+
+  // ---- arithmetic ----
+
+  /** self + alpha * other */
+  add(other: TensorLike, options?: { alpha?: Scalar }): Tensor {
+    return this.#call('aten::add.Tensor', other, options?.alpha);
+  }
+  /** self - alpha * other */
+  sub(other: TensorLike, options?: { alpha?: Scalar }): Tensor {
+    return this.#call('aten::sub.Tensor', other, options?.alpha);
+  }
+  mul(other: TensorLike): Tensor {
+    return this.#call('aten::mul.Tensor', other);
+  }
+  div(other: TensorLike): Tensor {
+    return this.#call('aten::div.Tensor', other);
+  }
+  add_(other: TensorLike, options?: { alpha?: Scalar }): this {
+    return this.#inPlace('aten::add_.Tensor', other, options?.alpha);
+  }
+  sub_(other: TensorLike, options?: { alpha?: Scalar }): this {
+    return this.#inPlace('aten::sub_.Tensor', other, options?.alpha);
+  }
+  mul_(other: TensorLike): this {
+    return this.#inPlace('aten::mul_.Tensor', other);
+  }
+  div_(other: TensorLike): this {
+    return this.#inPlace('aten::div_.Tensor', other);
+  }
+  zero_(): this {
+    return this.#inPlace('aten::zero_');
+  }
+  fill_(value: Scalar): this {
+    return this.#inPlace('aten::fill_.Scalar', value);
+  }
+  copy_(source: Tensor): this {
+    return this.#inPlace('aten::copy_', source);
+  }
+  pow(exponent: TensorLike): Tensor {
+    return typeof exponent === 'object'
+      ? this.#call('aten::pow.Tensor_Tensor', exponent)
+      : this.#call('aten::pow.Tensor_Scalar', exponent);
+  }
+  neg(): Tensor {
+    return this.#call('aten::neg');
+  }
+  abs(): Tensor {
+    return this.#call('aten::abs');
+  }
+  exp(): Tensor {
+    return this.#call('aten::exp');
+  }
+  log(): Tensor {
+    return this.#call('aten::log');
+  }
+  sqrt(): Tensor {
+    return this.#call('aten::sqrt');
+  }
+  matmul(other: Tensor): Tensor {
+    return this.#call('aten::matmul', other);
+  }
+  /** The transpose of a matrix. */
+  t(): Tensor {
+    return this.#call('aten::t');
+  }
+
+  // ---- activations ----
+
+  relu(): Tensor {
+    return this.#call('aten::relu');
+  }
+  tanh(): Tensor {
+    return this.#call('aten::tanh');
+  }
+  sigmoid(): Tensor {
+    return this.#call('aten::sigmoid');
+  }
+  softmax(dim: number): Tensor {
+    return this.#call('aten::softmax.int', dim);
+  }
+  logSoftmax(dim: number): Tensor {
+    return this.#call('aten::log_softmax.int', dim);
+  }
+
+  // ---- reductions and comparisons ----
+
+  /** Over all elements, or over the dimensions given. */
+  sum(dim?: number | number[], options?: { keepdim?: boolean }): Tensor {
+    return dim === undefined
+      ? this.#call('aten::sum')
+      : this.#call('aten::sum.dim_IntList', dim, options?.keepdim);
+  }
+  mean(dim?: number | number[], options?: { keepdim?: boolean }): Tensor {
+    return dim === undefined ? this.#call('aten::mean') : this.#call('aten::mean.dim', dim, options?.keepdim);
+  }
+  max(): Tensor {
+    return this.#call('aten::max');
+  }
+  min(): Tensor {
+    return this.#call('aten::min');
+  }
+  /** Index of the largest element, in the flattened tensor or along a dimension. dtype int64. */
+  argmax(dim?: number, options?: { keepdim?: boolean }): Tensor {
+    return this.#call('aten::argmax', dim, options?.keepdim);
+  }
+  eq(other: TensorLike): Tensor {
+    return this.#call('aten::eq.Tensor', other);
+  }
+  lt(other: TensorLike): Tensor {
+    return this.#call('aten::lt.Tensor', other);
+  }
+  gt(other: TensorLike): Tensor {
+    return this.#call('aten::gt.Tensor', other);
+  }
+  /** Whether shape and values are equal. */
+  equal(other: Tensor): boolean {
+    return operator('aten::equal').call(this, other) as boolean;
+  }
+  /** Whether all elements differ by at most atol + rtol * |other|. */
+  allclose(other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean } = {}): boolean {
+    return operator('aten::allclose').call(
+      this,
+      other,
+      options.rtol,
+      options.atol,
+      options.equalNan,
+    ) as boolean;
+  }
+
+  // ---- shape ----
+
+  reshape(...shape: number[] | [number[]]): Tensor {
+    return this.#call('aten::reshape', shape.flat());
+  }
+  view(...shape: number[] | [number[]]): Tensor {
+    return this.#call('aten::view', shape.flat());
+  }
+  flatten(startDim = 0, endDim = -1): Tensor {
+    return this.#call('aten::flatten.using_ints', startDim, endDim);
+  }
+  unsqueeze(dim: number): Tensor {
+    return this.#call('aten::unsqueeze', dim);
+  }
+  squeeze(dim?: number): Tensor {
+    return dim === undefined ? this.#call('aten::squeeze') : this.#call('aten::squeeze.dim', dim);
+  }
+  transpose(dim0: number, dim1: number): Tensor {
+    return this.#call('aten::transpose.int', dim0, dim1);
+  }
+  permute(...dims: number[] | [number[]]): Tensor {
+    return this.#call('aten::permute', dims.flat());
+  }
+  /** The `index`-th slice along a dimension, which disappears. */
+  select(dim: number, index: number): Tensor {
+    return this.#call('aten::select.int', dim, index);
+  }
+  /** `length` slices along a dimension, from `start`. Shares memory. */
+  narrow(dim: number, start: number, length: number): Tensor {
+    return this.#call('aten::narrow', dim, start, length);
+  }
+  indexSelect(dim: number, index: Tensor): Tensor {
+    return this.#call('aten::index_select', dim, index);
+  }
+  gather(dim: number, index: Tensor): Tensor {
+    return this.#call('aten::gather', dim, index);
+  }
+
+  // ---- text ----
+
+  toString(): string {
+    return format(this);
+  }
+  [inspect.custom](): string {
+    return this.disposed ? 'Tensor(released)' : format(this);
+  }
+  /** @internal */
+  [describeTensor](): string {
+    if (this.#handle === 0) return 'a released Tensor';
+    const device = this.device;
+    return `${this.dtype} [${this.shape.join(', ')}]${device === 'cpu' ? '' : ` on ${device}`}`;
+  }
+
+  #call(name: string, ...args: unknown[]): Tensor {
+    return operator(name).call(this, ...args) as Tensor;
+  }
+  #inPlace(name: string, ...args: unknown[]): this {
+    operator(name).call(this, ...args);
+    return this;
+  }
+}
+
+wrapResultsWith((handle) => new Tensor(handle));
+
+/**
+ * A tensor that modules register and optimizers train: it requires a gradient unless told otherwise, and no scope
+ * releases it. Shares memory with the tensor that it is made from.
+ */
+export class Parameter extends Tensor {
+  /** @internal */
+  get [parameterMark](): true {
+    return true;
+  }
+
+  constructor(data: Tensor | { readonly handle: number }, requiresGrad = true) {
+    if (isTensor(data)) {
+      const { dtype } = data;
+      if (requiresGrad && !isFloatingPoint(dtype) && !dtype.startsWith('complex')) {
+        throw new TorchError(
+          'Parameter',
+          `only floating point tensors have gradients, this one is ${dtype}: pass requiresGrad = false`,
+        );
+      }
+      const detached = data.detach();
+      super(native.alias(detached[handleOf]));
+      detached.dispose();
+    } else {
+      super(data.handle);
+    }
+    this.keep();
+    this.requiresGrad = requiresGrad;
+  }
+}
+
+function isDType(text: string): text is DType {
+  return /^(u?int\d+|b?float\d+|bool|complex\d+)$/.test(text);
+}
+
+/** Whether a value is a Parameter of this copy of the package; works across realms. */
+export function isParameter(value: unknown): value is Parameter {
+  return typeof value === 'object' && value !== null && parameterMark in value;
+}
+
+/** Whether a value is a Tensor of this copy of the package; works across realms. */
+export function isTensor(value: unknown): value is Tensor {
+  return typeof value === 'object' && value !== null && describeTensor in value;
+}
+
+/** Throws a TorchError unless the value is a tensor. @internal */
+export function expectTensor(where: string, name: string, value: unknown): Tensor {
+  if (isTensor(value)) return value;
+  throw new TorchError(where, `${name}: expected a Tensor, got ${describe(value)}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}

@@ -1,0 +1,148 @@
+// Environment: slabs, finalizers and what the garbage collector is told about memory.
+#include "environment.h"
+
+#include <stdexcept>
+#include <unordered_map>
+
+#include "modules.h"
+#include "operators.h"
+#include "optimizers.h"
+
+namespace torch_node {
+
+namespace {
+// What a small tensor costs beside its data: TensorImpl, StorageImpl, the allocation's own overhead and the
+// collector's record of the finalizer. Without it a loop over tiny tensors looks free to V8, which then lets
+// hundreds of megabytes of them wait.
+constexpr int64_t kTensorOverhead = 768;
+// V8 is told about memory in steps of this many bytes: telling it is far dearer than counting.
+constexpr int64_t kReportStep = int64_t{1} << 20;
+}  // namespace
+
+Environment* Environment::create(napi_env env) {
+  return new Environment(env);  // the one raw new: freed by the last release()
+}
+
+Environment::Environment(napi_env env) : env_(env) {}
+Environment::~Environment() = default;
+
+void Environment::release() {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+void Environment::close() {
+  {
+    const std::lock_guard lock(orphansMutex_);
+    open_ = false;
+    orphans_.clear();
+  }
+  inferenceModes.clear();
+  optimizers.clear();
+  modules.clear();
+  generators.clear();
+  tensors_.clear();
+}
+
+uint32_t Environment::insert(at::Tensor tensor) {
+  // The slot that meets a storage first answers for its bytes, so that nothing is counted for views. Should a view
+  // outlive its base, the bytes are forgotten early: a hint to the collector may be wrong that way, never by drifting.
+  int64_t bytes = 0;
+  if (tensor.has_storage() && tensor.storage().use_count() == 1 && !tensor.is_meta()) {
+    bytes = tensor.storage().sym_nbytes().maybe_as_int().value_or(0);
+  }
+  heldBytes_ += bytes + kTensorOverhead;
+  const uint32_t index = tensors_.insert({std::move(tensor), bytes});
+  settleAccount();
+  return index;
+}
+
+at::Tensor& Environment::tensor(uint32_t index) {
+  HeldTensor* found = tensors_.find(index);
+  if (!found) {
+    throw std::invalid_argument(
+        "this tensor was released: it was disposed of, or its scope has ended; keep it with "
+        "tensor.keep() or return it from the scope");
+  }
+  return found->tensor;
+}
+
+void Environment::releaseTensor(uint32_t index) {
+  if (!tensors_.find(index)) return;
+  const HeldTensor held = tensors_.take(index);
+  heldBytes_ -= held.bytes + kTensorOverhead;
+}
+
+int64_t Environment::tensorBytes() const {
+  std::unordered_map<c10::StorageImpl*, int64_t> storages;
+  tensors_.each([&](const HeldTensor& held) {
+    if (!held.tensor.has_storage() || held.tensor.is_meta()) return;
+    c10::StorageImpl* storage = held.tensor.storage().unsafeGetStorageImpl();
+    storages[storage] = storage->sym_nbytes().maybe_as_int().value_or(0);
+  });
+  int64_t total = 0;
+  for (const auto& [storage, bytes] : storages) total += bytes;
+  return total;
+}
+
+// Called where calling into V8 is allowed, which excludes finalizers that run during collection.
+void Environment::settleAccount() {
+  if (std::abs(heldBytes_ - reported_) >= kReportStep) {
+    int64_t total = 0;
+    napi_adjust_external_memory(env_, heldBytes_ - reported_, &total);
+    reported_ = heldBytes_;
+  }
+  if (hasOrphans_.load(std::memory_order_relaxed)) {
+    std::vector<napi_ref> orphans;
+    {
+      const std::lock_guard lock(orphansMutex_);
+      orphans.swap(orphans_);
+      hasOrphans_ = false;
+    }
+    for (napi_ref reference : orphans) napi_delete_reference(env_, reference);
+  }
+}
+
+void Environment::dropReference(napi_ref reference) {
+  // The queue is emptied on the environment's own thread, by the next tensor that is made there. Even on that
+  // thread the reference is not deleted at once: this may run inside a collection.
+  const std::lock_guard lock(orphansMutex_);
+  if (!open_) return;
+  orphans_.push_back(reference);
+  hasOrphans_ = true;
+}
+
+template <auto SlabMember>
+void Environment::adopt(napi_value object, uint32_t index) {
+  auto& slab = this->*SlabMember;
+  if (!slab.find(index)) throw std::invalid_argument("handle was released before an object could own it");
+  const uint64_t ticket = (static_cast<uint64_t>(slab.generation(index)) << 32) | index;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the ticket travels in the hint and is never dereferenced
+  auto* hint = reinterpret_cast<void*>(ticket);
+  const napi_status status = napi_add_finalizer(env_, object, this, &Environment::finalize<SlabMember>, hint, nullptr);
+  if (status != napi_ok) throw std::runtime_error("the object cannot own a tensor");
+  retain();
+}
+
+// A basic finalizer: runs during collection and calls nothing of V8's.
+template <auto SlabMember>
+void Environment::finalize(napi_env /*env*/, void* data, void* hint) {
+  auto* environment = static_cast<Environment*>(data);
+  const auto ticket = reinterpret_cast<uint64_t>(hint);
+  const auto index = static_cast<uint32_t>(ticket);
+  auto& slab = environment->*SlabMember;
+  if (environment->open_ && slab.holds(index, static_cast<uint32_t>(ticket >> 32))) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(slab)>, Slab<HeldTensor>>) {
+      environment->releaseTensor(index);
+    } else {
+      const auto last = slab.take(index);
+    }
+  }
+  environment->release();
+}
+
+template void Environment::adopt<&Environment::tensors_>(napi_value, uint32_t);
+template void Environment::adopt<&Environment::modules>(napi_value, uint32_t);
+template void Environment::adopt<&Environment::optimizers>(napi_value, uint32_t);
+template void Environment::adopt<&Environment::generators>(napi_value, uint32_t);
+
+}  // namespace torch_node

@@ -1,0 +1,84 @@
+// What one JavaScript environment (the main thread, or a worker) owns: its slabs, its operators, its account of
+// memory. Nothing here is shared between environments.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "libtorch.h"
+#include "slab.h"
+
+namespace torch_node {
+
+class Operator;
+struct LeafModule;
+class Sgd;
+
+// A tensor in its slot, with the bytes that the slot answers for.
+struct HeldTensor {
+  at::Tensor tensor;
+  int64_t bytes = 0;
+};
+
+class Environment {
+ public:
+  // Lives as long as the JavaScript environment and every finalizer and buffer that points at it.
+  static Environment* create(napi_env env);
+  void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release();
+  // The JavaScript environment is going away: drop everything it held.
+  void close();
+
+  [[nodiscard]] napi_env env() const { return env_; }
+
+  // ---- tensors ----
+  uint32_t insert(at::Tensor tensor);
+  // A live tensor by its number; throws when it was released or never existed.
+  at::Tensor& tensor(uint32_t index);
+  void releaseTensor(uint32_t index);
+  // Bytes of all storages behind live tensors, each counted once.
+  [[nodiscard]] int64_t tensorBytes() const;
+  [[nodiscard]] size_t tensorCount() const { return tensors_.size(); }
+
+  // Ties a handle's life to a JavaScript object's: when the object is collected, the handle is released.
+  void adoptTensor(napi_value object, uint32_t index) { adopt<&Environment::tensors_>(object, index); }
+  void adoptModule(napi_value object, uint32_t index) { adopt<&Environment::modules>(object, index); }
+  void adoptOptimizer(napi_value object, uint32_t index) { adopt<&Environment::optimizers>(object, index); }
+  void adoptGenerator(napi_value object, uint32_t index) { adopt<&Environment::generators>(object, index); }
+
+  Slab<std::shared_ptr<LeafModule>> modules;
+  Slab<std::shared_ptr<Sgd>> optimizers;
+  Slab<at::Generator> generators;
+  std::vector<std::unique_ptr<Operator>> operators;
+  // Open inference-mode sections, innermost last.
+  std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
+
+  // Gives a JavaScript reference back, from whichever thread; references die on their own thread only.
+  void dropReference(napi_ref reference);
+
+ private:
+  explicit Environment(napi_env env);
+  ~Environment();
+
+  template <auto SlabMember>
+  void adopt(napi_value object, uint32_t index);
+  template <auto SlabMember>
+  static void finalize(napi_env env, void* data, void* hint);
+
+  void settleAccount();
+
+  napi_env env_;
+  std::atomic<uint32_t> references_{1};
+  bool open_ = true;
+  Slab<HeldTensor> tensors_;
+  // What the garbage collector has to know of: counted as tensors come and go, and told to V8 in steps.
+  int64_t heldBytes_ = 0;
+  int64_t reported_ = 0;
+  std::mutex orphansMutex_;
+  std::vector<napi_ref> orphans_;
+  std::atomic<bool> hasOrphans_{false};
+};
+
+}  // namespace torch_node

@@ -1,0 +1,27 @@
+// Operators: anything in the dispatcher of the linked libtorch, found by name and called by its own schema.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "bind.h"
+
+namespace torch_node {
+
+// An operator found once and called many times. How it is called (boxed, or through a signature known at compile
+// time) is the subclass's affair.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+  virtual napi_value call(Environment& environment, std::span<const napi_value> arguments) const = 0;
+
+ protected:
+  Operator() = default;
+};
+
+std::vector<Binding> operatorBindings();
+
+}  // namespace torch_node

@@ -1,0 +1,194 @@
+// SGD with PyTorch's arithmetic, in PyTorch's order, so that the bits are PyTorch's.
+#include "optimizers.h"
+
+#include <algorithm>
+
+namespace torch_node {
+
+namespace {
+
+// The parameters of one step that have gradients, with their places in the group.
+struct Work {
+  std::vector<size_t> places;
+  std::vector<at::Tensor> parameters;
+  std::vector<at::Tensor> gradients;
+};
+
+Work gather(const Sgd::Group& group) {
+  Work work;
+  for (size_t i = 0; i < group.parameters.size(); i++) {
+    const at::Tensor& gradient = group.parameters[i].grad();
+    if (!gradient.defined()) continue;
+    work.places.push_back(i);
+    work.parameters.push_back(group.parameters[i]);
+    work.gradients.push_back(gradient);
+  }
+  return work;
+}
+
+void stepSingle(Sgd::Group& group, const Work& work, const SgdSettings& s) {
+  for (size_t i = 0; i < work.parameters.size(); i++) {
+    const at::Tensor& parameter = work.parameters[i];
+    at::Tensor gradient = s.maximize ? -work.gradients[i] : work.gradients[i];
+    if (s.weightDecay != 0) gradient = gradient.add(parameter, s.weightDecay);
+    if (s.momentum != 0) {
+      at::Tensor& buffer = group.momentumBuffers[work.places[i]];
+      if (buffer.defined()) {
+        buffer.mul_(s.momentum).add_(gradient, 1 - s.dampening);
+      } else {
+        buffer = gradient.detach().clone();
+      }
+      gradient = s.nesterov ? gradient.add(buffer, s.momentum) : buffer;
+    }
+    parameter.add_(gradient, -s.lr);
+  }
+}
+
+void stepForeach(Sgd::Group& group, const Work& work, const SgdSettings& s) {
+  std::vector<at::Tensor> gradients = s.maximize ? at::_foreach_neg(work.gradients) : work.gradients;
+  if (s.weightDecay != 0) gradients = at::_foreach_add(gradients, work.parameters, s.weightDecay);
+  if (s.momentum != 0) {
+    std::vector<at::Tensor> buffers;
+    const bool first = std::ranges::any_of(work.places, [&](size_t i) { return !group.momentumBuffers[i].defined(); });
+    for (size_t i = 0; i < work.places.size(); i++) {
+      at::Tensor& buffer = group.momentumBuffers[work.places[i]];
+      if (!buffer.defined()) {
+        buffer = gradients[i].detach().clone();
+      } else if (first) {
+        buffer.mul_(s.momentum).add_(gradients[i], 1 - s.dampening);
+      }
+      buffers.push_back(buffer);
+    }
+    if (!first) {
+      at::_foreach_mul_(buffers, s.momentum);
+      at::_foreach_add_(buffers, gradients, 1 - s.dampening);
+    }
+    gradients = s.nesterov ? at::_foreach_add(gradients, buffers, s.momentum) : buffers;
+  }
+  at::_foreach_add_(work.parameters, gradients, -s.lr);
+}
+
+void stepFused(Sgd::Group& group, const Work& work, const SgdSettings& s) {
+  // The kernel takes momentum buffers that are all new or all old. Parameters whose first gradient came later than
+  // the others' are stepped in a call of their own.
+  // Old ones go first: those that the first call makes must not be stepped again by the second.
+  for (const bool first : {false, true}) {
+    std::vector<at::Tensor> parameters;
+    std::vector<at::Tensor> gradients;
+    std::vector<at::Tensor> buffers;
+    for (size_t i = 0; i < work.places.size(); i++) {
+      at::Tensor& buffer = group.momentumBuffers[work.places[i]];
+      if (s.momentum == 0 ? first : buffer.defined() == first) continue;
+      if (s.momentum != 0) {
+        if (first) buffer = at::empty_like(work.gradients[i]);
+        buffers.push_back(buffer);
+      }
+      parameters.push_back(work.parameters[i]);
+      gradients.push_back(work.gradients[i]);
+    }
+    if (parameters.empty()) continue;
+    at::_fused_sgd_(parameters, gradients, buffers, s.weightDecay, s.momentum, s.lr, s.dampening, s.nesterov,
+                    s.maximize, first && s.momentum != 0);
+  }
+}
+
+}  // namespace
+
+void Sgd::addGroup(std::vector<at::Tensor> parameters) {
+  Group group;
+  group.momentumBuffers.resize(parameters.size());
+  group.parameters = std::move(parameters);
+  groups_.push_back(std::move(group));
+}
+
+void Sgd::step(const std::vector<SgdSettings>& settings) {
+  const at::NoGradGuard noGrad;
+  for (size_t g = 0; g < groups_.size() && g < settings.size(); g++) {
+    Group& group = groups_[g];
+    const Work work = gather(group);
+    if (work.parameters.empty()) continue;
+    switch (settings[g].form) {
+      case SgdSettings::Form::kSingle: stepSingle(group, work, settings[g]); break;
+      case SgdSettings::Form::kForeach: stepForeach(group, work, settings[g]); break;
+      case SgdSettings::Form::kFused: stepFused(group, work, settings[g]); break;
+    }
+  }
+}
+
+void Sgd::zeroGrad(bool setToNone) {
+  const at::NoGradGuard noGrad;
+  for (const Group& group : groups_) {
+    for (const at::Tensor& parameter : group.parameters) {
+      at::Tensor& gradient = parameter.mutable_grad();
+      if (!gradient.defined()) continue;
+      if (setToNone) {
+        gradient.reset();
+      } else {
+        gradient.detach_();
+        gradient.zero_();
+      }
+    }
+  }
+}
+
+namespace {
+
+uint32_t createSgd(Environment& environment) { return environment.optimizers.insert(std::make_shared<Sgd>()); }
+
+void adoptOptimizer(Environment& environment, Raw object, uint32_t handle) {
+  environment.adoptOptimizer(object.value, handle);
+}
+
+void addGroup(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, std::vector<at::Tensor> parameters) {
+  sgd->addGroup(std::move(parameters));
+}
+
+// stepSgd(handle, settings): settings holds seven numbers a group, in the order of SgdSettings.
+void stepSgd(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, const std::vector<double>& numbers) {
+  constexpr size_t kNumbers = 7;
+  std::vector<SgdSettings> settings;
+  for (size_t i = 0; i + kNumbers <= numbers.size(); i += kNumbers) {
+    const double* n = &numbers[i];
+    settings.push_back(
+        {n[0], n[1], n[2], n[3], n[4] != 0, n[5] != 0, static_cast<SgdSettings::Form>(static_cast<int>(n[6]))});
+  }
+  sgd->step(settings);
+}
+
+void zeroGrad(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, bool setToNone) {
+  sgd->zeroGrad(setToNone);
+}
+
+std::vector<at::Tensor> momentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t group) {
+  return sgd->group(group).momentumBuffers;
+}
+
+void setMomentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t index,
+                        const std::vector<std::optional<at::Tensor>>& buffers) {
+  Sgd::Group& group = sgd->group(index);
+  if (buffers.size() != group.parameters.size()) {
+    throw TypeMismatch("expected " + std::to_string(group.parameters.size()) + " momentum buffers, got " +
+                       std::to_string(buffers.size()));
+  }
+  for (size_t i = 0; i < buffers.size(); i++) {
+    // Copies: the state belongs to the optimizer alone.
+    const std::optional<at::Tensor>& buffer = buffers[i];
+    group.momentumBuffers[i] = buffer ? buffer->detach().to(group.parameters[i].options()).clone() : at::Tensor();
+  }
+}
+
+}  // namespace
+
+std::vector<Binding> optimizerBindings() {
+  return {
+      bound<&createSgd>("createSgd"),
+      bound<&adoptOptimizer>("adoptOptimizer"),
+      bound<&addGroup>("addSgdGroup"),
+      bound<&stepSgd>("stepSgd"),
+      bound<&zeroGrad>("zeroSgdGrad"),
+      bound<&momentumBuffers>("momentumBuffers"),
+      bound<&setMomentumBuffers>("setMomentumBuffers"),
+  };
+}
+
+}  // namespace torch_node

@@ -1,0 +1,15 @@
+// The rooms of the addon that have no types to share: each gives its part of the binding table.
+#pragma once
+
+#include <vector>
+
+#include "bind.h"
+
+namespace torch_node {
+
+std::vector<Binding> tensorBindings();
+std::vector<Binding> autogradBindings();
+std::vector<Binding> imageBindings();
+std::vector<Binding> runtimeBindings();
+
+}  // namespace torch_node

@@ -1,0 +1,104 @@
+// The process: versions, devices, threads and random numbers.
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Version.h>
+
+#include "rooms.h"
+
+namespace torch_node {
+
+namespace {
+
+std::string libtorchVersion(Environment& /*environment*/) { return TORCH_VERSION; }
+
+// What the addon was compiled against, the build suffix ("+cpu") included.
+std::string builtWith(Environment& /*environment*/) { return TORCH_NODE_LIBTORCH_VERSION; }
+
+std::string config(Environment& /*environment*/) { return at::show_config(); }
+std::string parallelInfo(Environment& /*environment*/) { return at::get_parallel_info(); }
+std::string cpuCapability(Environment& /*environment*/) { return at::get_cpu_capability(); }
+
+int64_t getNumThreads(Environment& /*environment*/) { return at::get_num_threads(); }
+void setNumThreads(Environment& /*environment*/, int64_t count) {
+  if (count < 1) throw TypeMismatch("expected 1 thread or more, got " + std::to_string(count));
+  at::set_num_threads(static_cast<int>(count));
+}
+
+// Devices are asked for through c10's own interface, which knows nothing of CUDA's headers.
+bool deviceBuilt(Environment& /*environment*/, const std::string& type) {
+  return c10::impl::hasDeviceGuardImpl(at::Device(type).type());
+}
+int64_t deviceCount(Environment& /*environment*/, const std::string& type) {
+  const at::DeviceType device = at::Device(type).type();
+  if (!c10::impl::hasDeviceGuardImpl(device)) return 0;
+  return c10::impl::VirtualGuardImpl(device).deviceCount();
+}
+void synchronize(Environment& /*environment*/, const at::Device& device) {
+  if (device.is_cpu()) return;
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  guard.synchronizeDevice(device.has_index() ? device.index() : guard.getDevice().index());
+}
+
+void manualSeed(Environment& /*environment*/, const at::Scalar& seed) {
+  at::manual_seed(static_cast<uint64_t>(seed.toLong()));
+}
+
+// Random state as PyTorch keeps it: a uint8 tensor.
+at::Tensor getRngState(Environment& /*environment*/) {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  return generator.get_state();
+}
+void setRngState(Environment& /*environment*/, const at::Tensor& state) {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  generator.set_state(state);
+}
+
+uint32_t createGenerator(Environment& environment, const at::Device& device) {
+  if (device.is_cpu()) return environment.generators.insert(at::detail::createCPUGenerator());
+  return environment.generators.insert(at::globalContext().defaultGenerator(device).clone());
+}
+void adoptGenerator(Environment& environment, Raw object, uint32_t handle) {
+  environment.adoptGenerator(object.value, handle);
+}
+void seedGenerator(Environment& /*environment*/, at::Generator generator, const at::Scalar& seed) {
+  const std::lock_guard lock(generator.mutex());
+  generator.set_current_seed(static_cast<uint64_t>(seed.toLong()));
+}
+at::Tensor getGeneratorState(Environment& /*environment*/, at::Generator generator) {
+  const std::lock_guard lock(generator.mutex());
+  return generator.get_state();
+}
+void setGeneratorState(Environment& /*environment*/, at::Generator generator, const at::Tensor& state) {
+  const std::lock_guard lock(generator.mutex());
+  generator.set_state(state);
+}
+
+}  // namespace
+
+std::vector<Binding> runtimeBindings() {
+  return {
+      bound<&libtorchVersion>("libtorchVersion"),
+      bound<&builtWith>("builtWith"),
+      bound<&config>("config"),
+      bound<&parallelInfo>("parallelInfo"),
+      bound<&cpuCapability>("cpuCapability"),
+      bound<&getNumThreads>("getNumThreads"),
+      bound<&setNumThreads>("setNumThreads"),
+      bound<&deviceBuilt>("deviceBuilt"),
+      bound<&deviceCount>("deviceCount"),
+      bound<&synchronize>("synchronize"),
+      bound<&manualSeed>("manualSeed"),
+      bound<&getRngState>("getRngState"),
+      bound<&setRngState>("setRngState"),
+      bound<&createGenerator>("createGenerator"),
+      bound<&adoptGenerator>("adoptGenerator"),
+      bound<&seedGenerator>("seedGenerator"),
+      bound<&getGeneratorState>("getGeneratorState"),
+      bound<&setGeneratorState>("setGeneratorState"),
+  };
+}
+
+}  // namespace torch_node

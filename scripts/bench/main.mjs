@@ -1,0 +1,287 @@
+// npm run bench: torch-node against Python PyTorch on this machine, as a Markdown table.
+//
+//   --rounds N   measurements of each row (5)        --data DIR   CIFAR-10's binary files
+//   --only a,b   rows: step,add,loop,import,memory    --json FILE  every measurement
+//   --quick      two rounds of short workloads, to see that all is well
+//
+// Every measurement has a process of its own (ours.mjs, peer.py), and the sides take turns, so that what disturbs the
+// machine disturbs both. Ratios are taken within a round. Nothing is asserted: a machine that is busy, or without
+// Python PyTorch, gives a table too. The exit code is 1 only when a workload failed.
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+
+const here = import.meta.dirname ?? path.dirname(fileURLToPath(import.meta.url));
+const root = path.resolve(here, '../..');
+const reference = path.resolve(root, '../shared/reference');
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    data: { type: 'string' },
+    json: { type: 'string' },
+    only: { type: 'string', default: 'step,add,loop,import,memory' },
+  },
+});
+const { quick } = options;
+const rounds = Number(options.rounds ?? (quick ? 2 : 5));
+if (!(Number.isInteger(rounds) && rounds > 0))
+  throw new Error(`--rounds ${options.rounds}: expected 1 or more`);
+const chosen = options.only.split(',');
+
+// ---- processes ----
+
+/** Runs a process to its end: what it printed, seconds from its start to its first line, and its peak memory. */
+async function run(command, args) {
+  const start = performance.now();
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [text, errors, seconds, peakMb] = ['', '', undefined, undefined];
+  child.stdout.on('data', (part) => {
+    text += part;
+    if (text.includes('\n')) seconds ??= (performance.now() - start) / 1000;
+  });
+  child.stderr.on('data', (part) => (errors = (errors + part).slice(-4000)));
+  // The kernel's own high-water mark: it only grows, so reading it now and then misses no more than the last instant.
+  const poll = setInterval(() => (peakMb = highWaterMb(child.pid) ?? peakMb), 50);
+  const end = await new Promise((resolve, reject) => {
+    child.on('error', reject).on('close', (code, signal) => resolve(signal ?? code));
+  }).finally(() => clearInterval(poll));
+  if (end !== 0) throw new Error(`${[command, ...args].join(' ')} ended with ${end}:\n${errors}`);
+  return { text, seconds, peakMb };
+}
+
+/** VmHWM of a process, on Linux. */
+function highWaterMb(pid) {
+  try {
+    return (
+      Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024 || undefined
+    );
+  } catch {
+    return undefined; // it has ended, or this is no Linux
+  }
+}
+
+const workload = (command, file) => async (name, settings) => {
+  const done = await run(command, [path.join(here, file), name, JSON.stringify(settings ?? {})]);
+  return { ...done, ...JSON.parse(done.text) };
+};
+const ours = workload(process.execPath, 'ours.mjs');
+
+/** A Python with PyTorch: the reference's own, else the environment's, else python3. */
+async function findPython() {
+  const call = async (command, ...args) =>
+    (await promisify(execFile)(command, args)).stdout.trim().split('\n').at(-1);
+  const places = [
+    [`${reference}/setup.sh`, () => call(`${reference}/setup.sh`), existsSync(`${reference}/setup.sh`)],
+    [
+      'TORCH_NODE_BENCH_PYTHON',
+      () => process.env.TORCH_NODE_BENCH_PYTHON,
+      process.env.TORCH_NODE_BENCH_PYTHON,
+    ],
+    ['python3', () => 'python3', true],
+  ];
+  const reasons = [];
+  for (const [name, find, there] of places) {
+    if (!there) {
+      reasons.push(`${name}: not there`);
+      continue;
+    }
+    try {
+      const command = await find();
+      await call(command, '-c', 'import torch, numpy');
+      return { command };
+    } catch (error) {
+      reasons.push(`${name}: ${(error.stderr || error.message).trim().split('\n').at(-1)}`);
+    }
+  }
+  return { missing: reasons.join('; ') };
+}
+
+// ---- numbers ----
+
+function quantile(list, q) {
+  const sorted = [...list].sort((a, b) => a - b);
+  const at = q * (sorted.length - 1);
+  const low = Math.floor(at);
+  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}
+const median = (list) => quantile(list, 0.5);
+
+/** A row in which a ratio to Python is wanted: one number a round for each side. */
+function compared(name, unit, mine, theirs, target) {
+  const amount = (list) => `${median(list).toPrecision(4).replace(/e\+3$/, '')} ${unit}`;
+  const cells = {
+    name,
+    ours: amount(mine),
+    theirs: python.command ? amount(theirs) : '–',
+    target: '–',
+    met: '–',
+  };
+  if (target !== undefined) cells.target = `≤ ${target}`;
+  if (!python.command)
+    return { ...cells, ratio: `no Python PyTorch found: ${python.missing}`, samples: { mine } };
+  const ratios = mine.map((value, i) => value / theirs[i]);
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((q) => quantile(ratios, q).toFixed(2));
+  if (target !== undefined) cells.met = median(ratios) <= target ? 'yes' : 'no';
+  return { ...cells, ratio: `${middle} [${low}, ${high}]`, samples: { mine, theirs, ratios } };
+}
+
+/** Calls each measurement in turn, round after round, and gives one list for each. */
+async function inTurn(times, measurements) {
+  const lists = measurements.map(() => []);
+  for (let round = 0; round < times; round++) {
+    for (const [i, measure] of measurements.entries()) lists[i].push(await measure());
+  }
+  return lists;
+}
+
+// ---- the rows ----
+
+const measures = {
+  async step() {
+    const both = (side, threads) => async () =>
+      (await side('step', { folder, threads, warmup: 50, steps: quick ? 100 : 400 })).us / 1000;
+    const none = async () => undefined;
+    const peer = (threads) => (python.command ? both(theirs, threads) : none);
+    const names = [
+      `Training step, ours with its default of ${about.threads} threads`,
+      'Training step, one thread each',
+    ];
+    const gate = python.command ? await unequalLosses() : undefined;
+    if (gate)
+      return names.map((name) => ({ name, ours: '–', theirs: '–', ratio: gate, target: '–', met: 'no' }));
+    // One process more a round than sides: Python runs with one and with two threads, and its better one counts.
+    const [usual, python1, one, python2] = await inTurn(rounds, [
+      both(ours, about.threads),
+      peer(1),
+      both(ours, 1),
+      peer(2),
+    ]);
+    const [best, threads] =
+      median(python2) < median(python1) ? [python2, 'two threads'] : [python1, 'one thread'];
+    const first = compared(names[0], 'ms', usual, best, 0.85);
+    if (python.command) first.theirs += ` (${threads})`;
+    return [
+      { ...first, samples: { ...first.samples, python1, python2 } },
+      compared(names[1], 'ms', one, python1),
+    ];
+  },
+
+  async add() {
+    const count = quick ? 200_000 : 1_000_000;
+    const [mine, peers] = await inTurn(rounds, [
+      async () => (await ours('add', { count })).ns,
+      async () => (python.command ? (await theirs('add', { count })).ns : undefined),
+    ]);
+    return [compared('`a.add(b)` on 8 floats, in a scope', 'ns', mine, peers, 0.8)];
+  },
+
+  async loop() {
+    const count = quick ? 1_000_000 : 10_000_000;
+    const [runs] = await inTurn(Math.min(rounds, 3), [() => ours('loop', { count })]);
+    const mb = runs.map((each) => each.mb);
+    const name = `${(count / 1e6).toFixed(0)} million of them in one loop, no scope: growth of resident memory`;
+    const amount = `${Math.max(...mb).toFixed(0)} MB (${median(runs.map((each) => each.ns)).toFixed(0)} ns each)`;
+    const met = Math.max(...mb) < 64 ? 'yes' : 'no';
+    return [{ name, ours: amount, theirs: '–', ratio: '–', target: '< 64 MB', met, samples: { mb } }];
+  },
+
+  async import() {
+    const [mine, peers] = await inTurn(rounds + 1, [
+      async () => (await ours('firstStep')).seconds,
+      async () => (python.command ? (await theirs('firstStep')).seconds : undefined),
+    ]);
+    // The first round reads the libraries from the disk.
+    return [
+      compared('Process start to first finished training step', 's', mine.slice(1), peers.slice(1), 0.4),
+    ];
+  },
+
+  async memory() {
+    const program = existsSync(`${reference}/train.py`)
+      ? [`${reference}/train.py`, '--data', folder, '--models', 'original', '--epochs', '1', '--threads', '2']
+      : [path.join(here, 'peer.py'), 'part1', JSON.stringify({ folder, threads: 2 })];
+    const mine = async () => {
+      const out = await mkdtemp(path.join(temporary, 'run-'));
+      const args = ['--data', folder, '--epochs', '1', '--threads', '2', '--out', out, '--json'];
+      return (await run(process.execPath, ['bin/torch-node.js', 'cifar10', 'part1', ...args])).peakMb;
+    };
+    const peer = async () => (python.command ? (await run(python.command, program)).peakMb : undefined);
+    const lists = await inTurn(quick ? 1 : Math.min(rounds, 3), [mine, peer]);
+    if (lists[0].includes(undefined))
+      throw new Error('peak memory is read from /proc, which this system lacks');
+    return [compared('Part 1 whole, one epoch: peak resident memory', 'MB', ...lists, 0.7)];
+  },
+};
+
+/** With one thread both sides compute the same bits; a side that does other work is not compared in time. */
+async function unequalLosses() {
+  const settings = { folder, threads: 1, steps: 20 };
+  const [a, b] = [(await ours('losses', settings)).losses, (await theirs('losses', settings)).losses];
+  const i = a.findIndex((loss, step) => !Object.is(loss, b[step]));
+  return i < 0 && a.length === b.length
+    ? undefined
+    : `not timed: with one thread the loss of step ${i + 1} is ${a[i]} here and ${b[i]} there`;
+}
+
+// ---- the run ----
+
+const unknown = chosen.find((name) => !measures[name]);
+if (unknown) throw new Error(`--only ${unknown}: the rows are ${Object.keys(measures).join(', ')}`);
+
+const temporary = await mkdtemp(path.join(os.tmpdir(), 'torch-node-bench-'));
+const load = () =>
+  os
+    .loadavg()
+    .map((value) => value.toFixed(2))
+    .join(' ');
+const loadAtStart = load();
+const python = await findPython();
+const theirs = workload(python.command, 'peer.py');
+const about = await ours('about');
+const peer = python.command ? await theirs('about') : undefined;
+
+let folder = options.data ?? path.join(os.homedir(), '.cache/cifar10-jpeg/cifar-10-batches-bin');
+let pictures = folder;
+if (!options.data && !existsSync(`${folder}/data_batch_1.bin`)) {
+  folder = temporary;
+  pictures = 'the synthetic set';
+  await ours('writeSynthetic', { folder });
+}
+
+const rows = [];
+try {
+  for (const name of chosen) {
+    process.stderr.write(`measuring ${name} ...\n`);
+    try {
+      rows.push(...(await measures[name]()));
+    } catch (error) {
+      process.exitCode = 1;
+      console.error(error.message);
+      const failed = { ours: '–', theirs: '–', target: '–', met: 'no' };
+      rows.push({ name, ...failed, ratio: `failed: ${error.message.split('\n')[0]}` });
+    }
+  }
+} finally {
+  await rm(temporary, { recursive: true, force: true });
+}
+
+const machine = [
+  `${os.cpus()[0]?.model ?? os.arch()}, ${os.availableParallelism()} cores`,
+  `load ${loadAtStart} at the start, ${load()} at the end`,
+  `Node ${process.versions.node}, libtorch ${about.libtorch}`,
+  peer ? `Python ${peer.python}, PyTorch ${peer.torch}` : 'no Python PyTorch',
+  `${pictures}, ${rounds} rounds${quick ? ' (quick: not for quoting)' : ''}`,
+  new Date().toISOString().slice(0, 10),
+].join('; ');
+console.log('| | ours | Python | ratio: median [quartiles] | target | met |');
+console.log('|---|---|---|---|---|---|');
+for (const { name, ours: mine, theirs: other, ratio, target, met } of rows) {
+  console.log(`| ${[name, mine, other, ratio, target, met].join(' | ')} |`);
+}
+console.log(`\n${machine}`);
+if (options.json) await writeFile(options.json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);

@@ -1,0 +1,120 @@
+// What the benchmark measures on our side, each workload in a process of its own:
+// node ours.mjs <workload> '<options as JSON>' prints one line of JSON. peer.py holds the same workloads for Python.
+//
+// All imports are light but torch-node itself: `firstStep` is timed from the process's start.
+import torch, { data, nn, optim } from 'torch-node';
+import { originalNetwork, part1 } from '../../dist/experiments/cifar10/part1.js';
+import { begin, trainEpoch } from '../../dist/experiments/cifar10/training.js';
+
+const workloads = {
+  /** Versions, and the threads that Part 1 takes when none are asked for. */
+  async about() {
+    const { Command } = await import('commander');
+    const { addCifar10Command } = await import('../../dist/cli/cifar10.js');
+    const program = new Command();
+    addCifar10Command(program);
+    const command = program.commands[0].commands.find((each) => each.name() === 'part1');
+    const { defaultValue: threads } = command.options.find((each) => each.long === '--threads');
+    return { libtorch: torch.version, threads };
+  },
+
+  /** Writes the synthetic set as CIFAR-10's six files, so that both sides read the same. */
+  async writeSynthetic({ folder }) {
+    const { writeFile } = await import('node:fs/promises');
+    const { train, test } = data.synthetic({ seed: 0 });
+    const write = async (name, set, start, end) => {
+      const labels = set.labels.dataSync().subarray(start, end);
+      const images = set.images.dataSync().subarray(3072 * start, 3072 * end);
+      const records = Buffer.alloc(3073 * labels.length);
+      for (let i = 0; i < labels.length; i++) {
+        records[3073 * i] = Number(labels[i]);
+        records.set(images.subarray(3072 * i, 3072 * (i + 1)), 3073 * i + 1);
+      }
+      await writeFile(`${folder}/${name}`, records);
+    };
+    for (let n = 1; n <= 5; n++) await write(`data_batch_${n}.bin`, train, 10_000 * (n - 1), 10_000 * n);
+    await write('test_batch.bin', test, 0, 10_000);
+  },
+
+  /** The first losses of Part 1 with seed 0. */
+  async losses({ folder, threads, steps }) {
+    torch.setNumThreads(threads);
+    const { train } = await data.cifar10(folder);
+    const stop = new AbortController();
+    const losses = [];
+    await trainEpoch(begin(part1, 0, 'cpu'), train, part1.batchSize, {
+      signal: stop.signal,
+      turnEvery: -1, // reports after every step, and the running mean is then the step's own loss
+      onProgress: (step, runningLoss) => {
+        losses.push(runningLoss());
+        if (step === steps) stop.abort();
+      },
+    });
+    return { losses };
+  },
+
+  /** Microseconds of one training step: Part 1's own loop, timed by the progress that it reports every 20 ms. */
+  async step({ folder, threads, warmup, steps }) {
+    torch.setNumThreads(threads);
+    const { train } = await data.cifar10(folder);
+    const stop = new AbortController();
+    let first, last;
+    await trainEpoch(begin(part1, 0, 'cpu'), train, part1.batchSize, {
+      signal: stop.signal,
+      onProgress: (step) => {
+        if (step < warmup) return;
+        last = { step, time: performance.now() };
+        first ??= last;
+        if (last.step >= first.step + steps) stop.abort();
+      },
+    });
+    return { us: (1000 * (last.time - first.time)) / (last.step - first.step) };
+  },
+
+  /** Nanoseconds of a.add(b) on 8 floats, in scopes of 1000. */
+  add({ count }) {
+    torch.setNumThreads(1);
+    const [a, b] = [torch.rand([8]), torch.rand([8])];
+    const run = (times) => {
+      for (let done = 0; done < times; done += 1000) {
+        torch.scope(() => {
+          for (let i = 0; i < 1000; i++) a.add(b);
+        });
+      }
+    };
+    run(count / 10);
+    const start = performance.now();
+    run(count);
+    return { ns: (1e6 * (performance.now() - start)) / count };
+  },
+
+  /** The same in one synchronous loop outside any scope: how far resident memory grows beyond what it was before. */
+  loop({ count }) {
+    torch.setNumThreads(1);
+    const [a, b] = [torch.rand([8]), torch.rand([8])];
+    const before = process.memoryUsage.rss();
+    let peak = before;
+    const start = performance.now();
+    for (let i = 1; i <= count; i++) {
+      a.add(b);
+      if (i % 100_000 === 0) peak = Math.max(peak, process.memoryUsage.rss());
+    }
+    return { ns: (1e6 * (performance.now() - start)) / count, mb: (peak - before) / 2 ** 20 };
+  },
+
+  /** One training step of the course's network on random images; the harness holds the clock. */
+  firstStep() {
+    const net = originalNetwork();
+    const sgd = new optim.SGD(net.parameters(), { lr: 0.001, momentum: 0.9 });
+    const loss = new nn.CrossEntropyLoss().forward(
+      net.forward(torch.randn([32, 3, 32, 32])),
+      torch.randint(0, 10, [32]),
+    );
+    loss.backward();
+    sgd.step();
+    return { loss: loss.item() };
+  },
+};
+
+const [workload, options = '{}'] = process.argv.slice(2);
+console.log(JSON.stringify((await workloads[workload](JSON.parse(options))) ?? {}));

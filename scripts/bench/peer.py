@@ -1,0 +1,102 @@
+"""What the benchmark measures on Python's side, the workloads of ours.mjs: the same network, seed, batches and loop as
+../shared/reference/train.py has, in PyTorch's ordinary eager style.
+
+python peer.py <workload> '<options as JSON>' prints one line of JSON."""
+import json, sys, time
+import torch
+from torch import nn
+
+
+def network():
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
+
+
+def load(folder, files):
+    import numpy as np  # here: firstStep has no use for it
+    raw = np.concatenate([np.fromfile(f'{folder}/{f}', np.uint8).reshape(-1, 3073) for f in files])
+    x = torch.from_numpy(raw[:, 1:].copy()).view(-1, 3, 32, 32).float().div_(255).sub_(0.5).div_(0.5)
+    return x, torch.from_numpy(raw[:, 0].astype(np.int64))
+
+
+class Part1:
+    def __init__(self, folder, threads):
+        torch.set_num_threads(threads)
+        self.x, self.y = load(folder, [f'data_batch_{i}.bin' for i in range(1, 6)])
+        torch.manual_seed(0)
+        self.model, self.criterion = network(), nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.001, momentum=0.9)
+
+    def epoch(self):
+        """Gives the loss after every step."""
+        order = torch.randperm(len(self.x))
+        for i in range(0, len(self.x), 32):
+            batch = order[i:i + 32]
+            self.optimizer.zero_grad()
+            loss = self.criterion(self.model(self.x[batch]), self.y[batch])
+            loss.backward()
+            self.optimizer.step()
+            yield loss
+
+    @torch.no_grad()
+    def evaluate(self, x, y):
+        loss, right = 0.0, 0
+        for i in range(0, len(x), 1000):
+            out = self.model(x[i:i + 1000])
+            loss += self.criterion(out, y[i:i + 1000]).item() * len(out)
+            right += (out.argmax(1) == y[i:i + 1000]).sum().item()
+        return loss / len(x), 100 * right / len(x)
+
+
+def about():
+    return dict(torch=torch.__version__, python=sys.version.split()[0], threads=torch.get_num_threads())
+
+
+def losses(folder, threads, steps):
+    epoch = Part1(folder, threads).epoch()
+    return dict(losses=[next(epoch).item() for _ in range(steps)])
+
+
+def step(folder, threads, warmup, steps):
+    epoch = Part1(folder, threads).epoch()
+    for _ in range(warmup):
+        next(epoch)
+    start = time.perf_counter()
+    for _ in range(steps):
+        next(epoch)
+    return dict(us=1e6 * (time.perf_counter() - start) / steps)
+
+
+def add(count):
+    torch.set_num_threads(1)
+    a, b = torch.rand(8), torch.rand(8)
+    for _ in range(count // 10):
+        a.add(b)
+    start = time.perf_counter()
+    for _ in range(count):
+        a.add(b)
+    return dict(ns=1e9 * (time.perf_counter() - start) / count)
+
+
+def firstStep():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
+    loss = nn.CrossEntropyLoss()(model(torch.randn(32, 3, 32, 32)), torch.randint(0, 10, (32,)))
+    loss.backward()
+    optimizer.step()
+    return dict(loss=loss.item())
+
+
+def part1(folder, threads):
+    """One epoch, then measuring on both sets: what train.py does, for a machine without it."""
+    part = Part1(folder, threads)
+    test = load(folder, ['test_batch.bin'])
+    for _ in part.epoch():
+        pass
+    return dict(train=part.evaluate(part.x, part.y), test=part.evaluate(*test))
+
+
+workload, options = sys.argv[1], json.loads(sys.argv[2] if len(sys.argv) > 2 else '{}')
+print(json.dumps(globals()[workload](**options)), flush=True)

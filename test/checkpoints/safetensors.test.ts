@@ -1,0 +1,73 @@
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import torch, { checkpoints, type DType } from 'torch-node';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'safetensors-'));
+
+describe('safetensors', () => {
+  it('round-trips every dtype, shapes without elements and metadata', async () => {
+    const dtypes: DType[] = [
+      'bool',
+      'uint8',
+      'int8',
+      'int16',
+      'int32',
+      'int64',
+      'float16',
+      'bfloat16',
+      'float32',
+      'float64',
+    ];
+    const tensors = Object.fromEntries(dtypes.map((dtype) => [dtype, torch.tensor([[0, 1], [1, 0]], { dtype })])); // prettier-ignore
+    const all = {
+      ...tensors,
+      none: torch.zeros([0, 3]),
+      scalar: torch.tensor(2),
+      view: torch.arange(6).reshape(2, 3).t(),
+    };
+    const file = path.join(folder, 'all.safetensors');
+    await checkpoints.saveSafetensors(file, all, { about: 'häuser' });
+    const read = await checkpoints.loadSafetensors(file);
+    expect(read.metadata).toEqual({ about: 'häuser' });
+    for (const [name, tensor] of Object.entries(all)) {
+      const back = read.tensors[name]!;
+      expect([name, back.dtype, back.shape, back.toArray()]).toEqual([
+        name,
+        tensor.dtype,
+        tensor.shape,
+        tensor.toArray(),
+      ]);
+    }
+  });
+
+  it('refuses every truncation and much tampering', () => {
+    const good = checkpoints.encodeSafetensors({ a: torch.ones([2, 2]), b: torch.zeros([3]) });
+    expect(Object.keys(checkpoints.decodeSafetensors(good).tensors)).toEqual(['a', 'b']);
+    for (let length = 0; length < good.length; length++) {
+      expect(() => checkpoints.decodeSafetensors(good.subarray(0, length))).toThrow(
+        /no complete safetensors file/,
+      );
+    }
+    const tampered = (from: string, to: string): Buffer =>
+      Buffer.from(good.toString('latin1').replace(from, to), 'latin1');
+    const bad: [Buffer, RegExp][] = [
+      [Buffer.concat([good, Buffer.alloc(1)]), /1 bytes at its end belong to no tensor/],
+      [tampered('"F32"', '"X32"'), /dtype "X32"/],
+      [tampered('[2,2]', '[2,3]'), /needs 24 bytes, its entry has 16/],
+      [tampered('[2,2]', '[-2,'), /header is not JSON|broken entry/],
+      [tampered('[0,16]', '[4,20]'), /begins at 4, expected 0/],
+      [Buffer.from('ffffffffffffffff7b7d', 'hex'), /header claims/],
+    ];
+    for (const [bytes, message] of bad) expect(() => checkpoints.decodeSafetensors(bytes)).toThrow(message);
+  });
+
+  it('leaves the old file when the new one cannot be written', async () => {
+    const file = path.join(folder, 'kept.safetensors');
+    writeFileSync(file, 'old');
+    await expect(
+      checkpoints.saveSafetensors(path.join(folder, 'none', 'x'), { a: torch.ones([1]) }),
+    ).rejects.toThrow(/ENOENT/);
+    expect(readdirSync(folder)).toContain('kept.safetensors');
+  });
+});

@@ -1,0 +1,13 @@
+// Tests that need something that a machine may lack: skipped where it does, and never silently.
+
+/** `it` where the condition holds; otherwise a skipped test, with the reason on stderr. */
+export function itWhen(
+  condition: boolean,
+  reason: string,
+): (name: string, run: () => Promise<void>, timeout?: number) => void {
+  return (name, run, timeout) => {
+    if (condition) return it(name, run, timeout);
+    process.stderr.write(`skipped: ${name}: ${reason}\n`);
+    it.skip(name, run, timeout);
+  };
+}

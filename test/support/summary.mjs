@@ -1,0 +1,9 @@
+// A jest reporter whose last line is "N passed, N failed", with the skipped ones where there are any.
+export default class Summary {
+  onRunComplete(_contexts, { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites }) {
+    // A file that could not be run at all has no tests to count, and counts as one failure.
+    const failed = numFailedTests + numRuntimeErrorTestSuites;
+    const skipped = numPendingTests > 0 ? `, ${numPendingTests} skipped` : '';
+    process.stdout.write(`\n${numPassedTests} passed, ${failed} failed${skipped}\n`);
+  }
+}
