@@ -12,6 +12,7 @@ namespace {
 
 napi_value initialize(napi_env env, napi_value exports) {
   return guarded(env, [&]() -> napi_value {
+    registerKernels();
     Environment* environment = Environment::create(env);
     const auto close = [](napi_env /*env*/, void* data, void* /*hint*/) {
       auto* closing = static_cast<Environment*>(data);

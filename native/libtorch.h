@@ -15,6 +15,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/loss.h>
 #include <torch/nn/modules/pooling.h>
+#include <torch/library.h>
 #include <torch/version.h>
 
 #include <napi.h>

@@ -12,4 +12,7 @@ std::vector<Binding> autogradBindings();
 std::vector<Binding> imageBindings();
 std::vector<Binding> runtimeBindings();
 
+// Puts the kernels of kernels.cpp in their places, once a process.
+void registerKernels();
+
 }  // namespace torch_node
