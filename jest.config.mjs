@@ -20,5 +20,6 @@ export default {
     '^d3$': '<rootDir>/node_modules/d3/dist/d3.js',
   },
   testTimeout: 60_000,
+  globalSetup: '<rootDir>/test/support/python.mjs',
   reporters: ['default', '<rootDir>/test/support/summary.mjs'],
 };

@@ -1,6 +1,6 @@
 // Part 1 with seed 0 and one thread: the losses of its first 200 steps and the parameters after them are those of the
 // Python program, and so are the numbers after ten epochs.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -9,14 +9,24 @@ import torch, { data } from 'torch-node';
 import { begin } from '../../lib/experiments/cifar10/training.js';
 import { part1 } from '../../lib/experiments/cifar10/part1.js';
 import { itWhen } from '../support/skip.js';
-import { Comparison, load, otherMachine, sha256, useOneThread, type Recorded } from './support.js';
+import {
+  Comparison,
+  loadKept,
+  noPython,
+  otherMachine,
+  python,
+  sha256,
+  useOneThread,
+  type Header,
+  type Recorded,
+} from './support.js';
 
 const ROOT = path.resolve(__dirname, '../..');
 const REFERENCE = path.resolve(ROOT, '../shared/reference');
 const STEPS = 200;
 const MINUTE = 60_000;
 
-interface Steps {
+interface Steps extends Header {
   imagesSha256: string;
   parametersSha256: string;
   losses: Recorded;
@@ -40,27 +50,48 @@ function filesSha256(): string {
   return digest.digest('hex');
 }
 
-const recorded = load<Steps>('steps200-seed0');
-const recordedSynthetic = load<Steps & { recordsPerFile: number }>('steps200-synthetic');
+const recorded = loadKept<Steps>('steps200-seed0');
+const recordedSynthetic = loadKept<Steps & { recordsPerFile: number }>('steps200-synthetic');
 const sameImages = images === recorded.imagesSha256;
 const otherImages = `the images in ${FOLDER} are not those that the recorded numbers are of`;
 
-/** The reference's Python, or why there is none. It may have to be installed first. */
-function findPython(): { python?: string; problem: string } {
-  const setup = path.join(REFERENCE, 'setup.sh');
-  if (!existsSync(setup)) return { problem: `there is no ${setup}` };
-  const made = spawnSync('bash', [setup], { encoding: 'utf8', timeout: 5 * MINUTE });
-  const python = made.error ? '' : made.stdout.trim();
-  if (made.status !== 0 || !python)
-    return { problem: `${setup} failed: ${made.error?.message ?? made.stderr.trim().slice(-300)}` };
-  const asked = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
-  const version = asked.error ? '' : asked.stdout.trim();
-  return version === torch.version
-    ? { python, problem: '' }
-    : { problem: `Python has torch ${version || asked.stderr}, this is ${torch.version}` };
+const liveProblem = haveImages ? noPython : noImages;
+
+interface Row {
+  model: string;
+  seed: number;
+  threads: number;
+  device: string;
+  torch: string;
+  parametersSha256: string;
+  trainLoss: number;
+  trainAccuracy: number;
+  testLoss: number;
+  testAccuracy: number;
+  losses: number[];
 }
 
-const { python, problem } = haveImages ? findPython() : { problem: noImages };
+/** What the Python program says on this machine. */
+async function runPython(...options: string[]): Promise<Row> {
+  const command = [path.join(REFERENCE, 'train.py'), '--data', FOLDER, '--models', 'original'];
+  const { code, out, err } = await run(python!, [...command, '--seeds', '0', '--threads', '1', ...options]);
+  if (code !== 0) throw new Error(`train.py ended with ${code}: ${err}`);
+  return JSON.parse(out.trim().split('\n').at(-1)!) as Row;
+}
+
+let live: Promise<Row> | undefined;
+function liveSteps(): Promise<Row> {
+  return (live ??= runPython('--steps', String(STEPS)));
+}
+
+/** Why bits cannot be expected to be the recorded ones. Python, where it can be asked, knows better than the CPU's name. */
+async function otherArithmetic(): Promise<string | undefined> {
+  if (python === undefined || !haveImages || !sameImages) return otherMachine(recorded);
+  const { parametersSha256 } = await liveSteps();
+  return parametersSha256 === recorded.parametersSha256
+    ? undefined
+    : `Python's own bits on this machine are not those recorded on ${recorded.cpu}`;
+}
 
 // ---- the steps, as train.py takes them ----
 
@@ -88,12 +119,8 @@ function takeSteps(set: data.ImageSet): Outcome {
 }
 
 /** Elsewhere than where it was recorded the two drift apart as they go: 1e-4 then, and no hash of the parameters. */
-function compareWithRecord(
-  outcome: Outcome,
-  header: Steps & Parameters<typeof otherMachine>[0],
-  name: string,
-): void {
-  const other = otherMachine(header);
+async function compareWithRecord(outcome: Outcome, header: Steps, name: string): Promise<void> {
+  const other = await otherArithmetic();
   if (other !== undefined)
     process.stderr.write(`parity: ${name}: ${other}: losses compared within 1e-4, parameters not at all\n`);
   const compare = new Comparison(other === undefined, 1e-4);
@@ -124,18 +151,10 @@ describe('the first 200 steps equal the Python program', () => {
     5 * MINUTE,
   );
 
-  itWhen(python !== undefined, problem)(
+  itWhen(python !== undefined && haveImages, liveProblem)(
     'run live',
     async () => {
-      const args = ['--models', 'original', '--seeds', '0', '--threads', '1', '--steps', String(STEPS)];
-      const { code, out, err } = await run(python!, [
-        path.join(REFERENCE, 'train.py'),
-        '--data',
-        FOLDER,
-        ...args,
-      ]);
-      if (code !== 0) throw new Error(`train.py ended with ${code}: ${err}`);
-      const row = JSON.parse(out) as { losses: number[]; parametersSha256: string };
+      const row = await liveSteps();
       const { losses, parametersSha256 } = await outcome();
       expect(row.losses).toHaveLength(STEPS);
       expect([...losses]).toEqual(row.losses);
@@ -146,7 +165,7 @@ describe('the first 200 steps equal the Python program', () => {
 
   it(
     'on the synthetic pictures, as recorded: a whole epoch, with its smaller last batch',
-    () => {
+    async () => {
       const count = recordedSynthetic.recordsPerFile;
       const { train, test } = torch.scope(() => data.synthetic({ seed: 0, train: 5 * count, test: count }));
       try {
@@ -155,7 +174,7 @@ describe('the first 200 steps equal the Python program', () => {
         expect(Math.ceil(train.length / part1.batchSize)).toBe(STEPS);
         expect(train.length % part1.batchSize).not.toBe(0);
         const result = torch.scope(() => takeSteps(train));
-        compareWithRecord(result, recordedSynthetic, 'steps200-synthetic');
+        await compareWithRecord(result, recordedSynthetic, 'steps200-synthetic');
       } finally {
         for (const set of [train, test]) {
           set.images.dispose();
@@ -183,19 +202,6 @@ function recordsSha256(...sets: data.ImageSet[]): string {
 
 // ---- ten epochs ----
 
-interface Row {
-  model: string;
-  seed: number;
-  threads: number;
-  device: string;
-  torch: string;
-  parametersSha256: string;
-  trainLoss: number;
-  trainAccuracy: number;
-  testLoss: number;
-  testAccuracy: number;
-}
-
 function expectedRow(): Row | undefined {
   const file = path.join(REFERENCE, 'expected-seed0.jsonl');
   if (!existsSync(file)) return undefined;
@@ -211,11 +217,7 @@ describe('ten epochs', () => {
       ? otherImages
       : expected === undefined
         ? `there is no row for 'original' in ${REFERENCE}/expected-seed0.jsonl`
-        : expected.torch !== torch.version
-          ? `the row was made with torch ${expected.torch}, this is ${torch.version}`
-          : torch.cpuCapability() !== 'AVX512'
-            ? `the row was made with AVX512, this machine has ${torch.cpuCapability()}`
-            : undefined;
+        : undefined;
 
   itWhen(reason === undefined, reason ?? '')(
     "on the command line give the reference's row",
@@ -227,6 +229,12 @@ describe('ten epochs', () => {
         const ended = await run(process.execPath, command);
         if (ended.code !== 0) throw new Error(`torch-node ended with ${ended.code}: ${ended.err}`);
         const row = JSON.parse(ended.out.trim().split('\n').at(-1)!) as Row;
+        const wanted = await rowToExpect(expected!);
+        if (wanted === undefined) {
+          // Ten epochs of drift in the last bits; five accuracies of seeds 0 to 4 lie within 1.5 of each other.
+          expect(Math.abs(row.testAccuracy - expected!.testAccuracy)).toBeLessThan(2);
+          return;
+        }
         for (const key of [
           'model',
           'seed',
@@ -237,9 +245,9 @@ describe('ten epochs', () => {
           'testAccuracy',
           'parametersSha256',
         ] as const)
-          expect({ [key]: row[key] }).toEqual({ [key]: expected![key] });
+          expect({ [key]: row[key] }).toEqual({ [key]: wanted[key] });
         for (const key of ['trainLoss', 'testLoss'] as const)
-          expect(Math.abs(row[key] - expected![key])).toBeLessThanOrEqual(1e-6);
+          expect(Math.abs(row[key] - wanted[key])).toBeLessThanOrEqual(1e-6);
       } finally {
         rmSync(out, { recursive: true });
       }
@@ -247,6 +255,16 @@ describe('ten epochs', () => {
     15 * MINUTE,
   );
 });
+
+/** The kept row where its bits can be expected, Python's own of this machine where not; undefined without a Python. */
+async function rowToExpect(kept: Row): Promise<Row | undefined> {
+  const other = kept.torch === torch.version ? await otherArithmetic() : `the row is of torch ${kept.torch}`;
+  if (other === undefined) return kept;
+  const where =
+    python === undefined ? 'test accuracy compared within 2 points' : 'held against Python, run live';
+  process.stderr.write(`parity: ten epochs: ${other}: ${where}\n`);
+  return python === undefined ? undefined : runPython('--epochs', '10');
+}
 
 function run(file: string, args: string[]): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve, reject) => {

@@ -2,6 +2,7 @@
 """Records what Python PyTorch computes, for the tests beside this file to hold torch-node against.
 
     python record.py [--reference ../shared/reference] [--images DIR]
+    python record.py --out DIR     # modules.json, sgd.json and random.json alone, into another folder
 
 Writes recorded/modules.json, sgd.json, random.json, steps200-synthetic.json (these two steps200 files by the
 reference's train.py) and, with --images (a folder in CIFAR-10's binary layout), steps200-seed0.json. Needs torch, numpy,
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 
 HERE = pathlib.Path(__file__).resolve().parent
+KEPT = HERE / 'recorded'
 LARGE = 200
 
 
@@ -51,10 +53,12 @@ def cpu_model():
         return platform.processor()
 
 
-def write(name, **content):
+def write(folder, name, **content):
     header = dict(torch=torch.__version__, cpuCapability=torch.backends.cpu.get_cpu_capability(), cpu=cpu_model(), threads=1)
-    path = HERE / 'recorded' / f'{name}.json'
+    path = folder / f'{name}.json'
     path.write_text(json.dumps(dict(header, **content)))
+    if folder != KEPT:
+        return
     subprocess.run(['npx', 'prettier', '--write', '--log-level=warn', str(path)], cwd=HERE.parents[1], check=True, stderr=subprocess.DEVNULL)
     print(f'{path.relative_to(HERE)}: {path.stat().st_size} bytes')
 
@@ -346,17 +350,20 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('--reference', type=pathlib.Path, default=HERE.parents[2] / 'shared' / 'reference')
     p.add_argument('--images', type=pathlib.Path)
+    p.add_argument('--out', type=pathlib.Path, default=KEPT)
     a = p.parse_args()
     torch.set_num_threads(1)
-    write('modules', cases=list(module_cases()))
-    write('sgd', cases=list(sgd_cases()))
-    write('random', cases=list(random_cases()), saved=saved_state())
+    write(a.out, 'modules', cases=list(module_cases()))
+    write(a.out, 'sgd', cases=list(sgd_cases()))
+    write(a.out, 'random', cases=list(random_cases()), saved=saved_state())
+    if a.out != KEPT:
+        return
     # As many pictures as make 200 steps one epoch, of which the last batch is smaller.
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(['node', str(HERE / 'write-synthetic.mjs'), folder, '1276'], check=True)
-        write('steps200-synthetic', recordsPerFile=1276, **steps(a.reference, pathlib.Path(folder)))
+        write(a.out, 'steps200-synthetic', recordsPerFile=1276, **steps(a.reference, pathlib.Path(folder)))
     if a.images:
-        write('steps200-seed0', **steps(a.reference, a.images))
+        write(a.out, 'steps200-seed0', **steps(a.reference, a.images))
 
 
 if __name__ == '__main__':

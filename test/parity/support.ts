@@ -1,6 +1,8 @@
-// What record.py recorded, and what "equal" means: bit for bit on such a machine as it was recorded on, nearly elsewhere.
+// What record.py recorded, and what "equal" means: bit for bit against Python on the same machine (or on one of the kind
+// that the kept files were recorded on), nearly against the kept files elsewhere.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import path from 'node:path';
 import torch, { nn, type DType, type Tensor, type TypedArray } from 'torch-node';
 
@@ -23,16 +25,45 @@ export interface Recorded {
 /** Option names are Python's. */
 export type Options = Record<string, unknown>;
 
-export function load<T>(name: string): Header & T {
-  return JSON.parse(readFileSync(path.join(__dirname, 'recorded', `${name}.json`), 'utf8')) as Header & T;
+/** As kept in the repository. */
+export function loadKept<T>(name: string): Header & T {
+  return read(path.join(__dirname, 'recorded'), name);
+}
+
+/** As Python gave it on this machine a moment ago where there is one (see support/python.mjs), else as kept. */
+export function load<T extends { cases: unknown[] }>(name: string): Header & T {
+  const kept = loadKept<T>(name);
+  if (python === undefined) return kept;
+  const fresh = read<T>(process.env['TORCH_NODE_TEST_RECORDED']!, name);
+  if (fresh.cases.length !== kept.cases.length)
+    throw new Error(`recorded/${name}.json is not what record.py makes now: run record.py`);
+  return fresh;
+}
+
+function read<T>(folder: string, name: string): Header & T {
+  return JSON.parse(readFileSync(path.join(folder, `${name}.json`), 'utf8')) as Header & T;
+}
+
+// ---- Python ----
+
+/** The reference's Python, with the same version of PyTorch as ours; undefined where there is none, and why. */
+export const { python, noPython } = findPython();
+
+function findPython(): { python?: string; noPython: string } {
+  const found = process.env['TORCH_NODE_TEST_PYTHON'];
+  if (found === undefined)
+    return { noPython: process.env['TORCH_NODE_TEST_NO_PYTHON'] ?? 'none was looked for' };
+  const { torch: version } = read(process.env['TORCH_NODE_TEST_RECORDED']!, 'modules');
+  if (version !== torch.version) return { noPython: `Python has torch ${version}, this is ${torch.version}` };
+  return { python: found, noPython: '' };
 }
 
 // ---- equality ----
 
 /** In words, why bits cannot be expected to be those of the record; undefined where they can. */
 export function otherMachine(header: Header): string | undefined {
-  const here = `torch ${torch.version}, ${torch.cpuCapability()}`;
-  const there = `torch ${header.torch}, ${header.cpuCapability}`;
+  const here = `torch ${torch.version}, ${torch.cpuCapability()}, ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`;
+  const there = `torch ${header.torch}, ${header.cpuCapability}, ${header.cpu}`;
   return here === there ? undefined : `recorded with ${there}; this is ${here}`;
 }
 
