@@ -31,7 +31,7 @@ inline void consider(float value, int32_t offset, float& largest, int32_t& where
 void poolRow(const float* top, int64_t width, int64_t count, int64_t first, float* values, int64_t* indices) {
   const float* bottom = top + width;
   const auto below = static_cast<int32_t>(width);
-  std::array<float, kColumns> largest;   // NOLINT(cppcoreguidelines-pro-type-member-init): filled just below
+  std::array<float, kColumns> largest;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled just below
   std::array<int32_t, kColumns> where;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (int64_t i = 0; i < count; i++) {
     float most = -std::numeric_limits<float>::infinity();
@@ -58,7 +58,8 @@ bool covers(const at::Tensor& input, at::IntArrayRef kernel, at::IntArrayRef str
   return input.scalar_type() == at::kFloat && input.dim() == 4 && input.is_contiguous() && input.size(0) > 0 &&
          input.size(1) > 0 && input.size(2) >= 2 && input.size(3) >= 2 && isPair(kernel, 2) &&
          (stride.empty() || isPair(stride, 2)) && isPair(padding, 0) && isPair(dilation, 1) && !ceilMode &&
-         // In one memory format only: where C is 1, or the image a single pixel wide, both hold and ATen takes the other.
+         // In one memory format only: where C is 1, or the image a single pixel wide, both hold and ATen takes the
+         // other.
          input.suggest_memory_format() == at::MemoryFormat::Contiguous &&
          input.size(2) * input.size(3) <= std::numeric_limits<int32_t>::max();
 }
