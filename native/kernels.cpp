@@ -22,7 +22,8 @@ constexpr int64_t kColumns = 64;  // as many outputs of a row as are held at onc
 
 // One step of the search for a window's largest value, in ATen's order and by its rule: a NaN always wins.
 inline void consider(float value, int32_t offset, float& largest, int32_t& where) {
-  const bool better = (value > largest) | (value != value);
+  // Not ||, which compilers make a branch of.
+  const bool better = (static_cast<uint32_t>(value > largest) | static_cast<uint32_t>(value != value)) != 0;
   largest = better ? value : largest;
   where = better ? offset : where;
 }
@@ -37,15 +38,15 @@ void poolRow(const float* top, int64_t width, int64_t count, int64_t first, floa
     float most = -std::numeric_limits<float>::infinity();
     int32_t offset = 0;
     consider(top[2 * i], 0, most, offset);
-    consider(top[2 * i + 1], 1, most, offset);
+    consider(top[(2 * i) + 1], 1, most, offset);
     consider(bottom[2 * i], below, most, offset);
-    consider(bottom[2 * i + 1], below + 1, most, offset);
+    consider(bottom[(2 * i) + 1], below + 1, most, offset);
     largest[i] = most;
     where[i] = offset;
   }
   for (int64_t i = 0; i < count; i++) {
     values[i] = largest[i];
-    indices[i] = first + 2 * i + where[i];
+    indices[i] = first + (2 * i) + where[i];
   }
 }
 
@@ -85,10 +86,11 @@ std::tuple<at::Tensor, at::Tensor> maxPool2dWithIndices(const at::Tensor& input,
                    [&](int64_t begin, int64_t end) {
                      for (int64_t row = begin; row < end; row++) {
                        const int64_t y = 2 * (row % rows);
-                       const float* top = in + (row / rows * height + y) * width;
+                       const float* top = in + (((row / rows * height) + y) * width);
                        for (int64_t x = 0; x < columns; x += kColumns) {
-                         poolRow(top + 2 * x, width, std::min(kColumns, columns - x), y * width + 2 * x,
-                                 out + row * columns + x, places + row * columns + x);
+                         const int64_t to = (row * columns) + x;
+                         poolRow(top + (2 * x), width, std::min(kColumns, columns - x), (y * width) + (2 * x), out + to,
+                                 places + to);
                        }
                      }
                    });

@@ -26,6 +26,8 @@ export class Operator {
   readonly id: number;
   readonly #description: OperatorDescription;
   readonly #wrapsOne: boolean;
+  /** How many of the first arguments are tensors that have to be there. */
+  readonly #leadingTensors: number;
 
   constructor(name: string, description: OperatorDescription) {
     this.name = name;
@@ -33,6 +35,8 @@ export class Operator {
     this.id = description.id;
     this.#description = description;
     const [first] = description.results;
+    const other = description.arguments.findIndex(({ kind }) => kind !== 'tensor');
+    this.#leadingTensors = other < 0 ? description.arguments.length : other;
     this.#wrapsOne = description.results.length === 1 && first?.kind === 'tensor' && first.argument < 0;
   }
 
@@ -68,6 +72,25 @@ export class Operator {
     } finally {
       if (temporary !== 0) native.releaseTensor(temporary);
     }
+  }
+
+  /**
+   * call() for one or two tensors, which most calls of a training loop are: no arrays are made on the way.
+   * Anything else in the second place goes to call(). @internal
+   */
+  callTensors(first: Handled, second?: unknown): unknown {
+    if (this.#wrapsOne && this.#leadingTensors > 0) {
+      try {
+        if (second === undefined) return wrap(native.callOperator(this.id, first[handleOf]) as number);
+        if (this.#leadingTensors > 1 && typeof second === 'object' && second !== null && handleOf in second) {
+          const handle = (second as Handled)[handleOf];
+          return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
+        }
+      } catch (error) {
+        throw this.#fail(error, second === undefined ? [first] : [first, second]);
+      }
+    }
+    return second === undefined ? this.call(first) : this.call(first, second);
   }
 
   #list(index: number, value: unknown): unknown[] {

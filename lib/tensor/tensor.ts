@@ -476,7 +476,9 @@ export class Tensor implements Scoped {
   }
 
   #call(name: string, ...args: unknown[]): Tensor {
-    return operator(name).call(this, ...args) as Tensor;
+    const found = operator(name);
+    const few = args.length < 2 || (args.length === 2 && args[1] === undefined);
+    return (few ? found.callTensors(this, args[0]) : found.call(this, ...args)) as Tensor;
   }
   #inPlace(name: string, ...args: unknown[]): this {
     operator(name).call(this, ...args);
