@@ -23,7 +23,8 @@ constexpr int64_t kColumns = 64;  // as many outputs of a row as are held at onc
 // One step of the search for a window's largest value, in ATen's order and by its rule: a NaN always wins.
 inline void consider(float value, int32_t offset, float& largest, int32_t& where) {
   // Not ||, which compilers make a branch of.
-  const bool better = (static_cast<uint32_t>(value > largest) | static_cast<uint32_t>(value != value)) != 0;
+  // NOLINTNEXTLINE(readability-implicit-bool-conversion)
+  const bool better = (value > largest) | (value != value);
   largest = better ? value : largest;
   where = better ? offset : where;
 }
