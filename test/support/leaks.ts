@@ -6,15 +6,23 @@ import torch from 'torch-node';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** Tensors that are still alive once the garbage collector has run. All test files of a process share one addon. */
+/**
+ * Tensors that are still alive once the garbage collector has nothing more to free; one round may make more of them
+ * unreachable. All test files of a process share one addon.
+ */
 export function liveTensors(): number {
-  collect();
-  return torch.memory().tensors;
+  for (let before = Infinity; ;) {
+    collect();
+    const { tensors } = torch.memory();
+    if (tensors >= before) return tensors;
+    before = tensors;
+  }
 }
 
-/** Runs a function in a scope and checks that it left as many live tensors as it found. */
+/** Runs a function in a scope and checks that it left no more live tensors than it found. */
 export function withoutLeaks(run: () => void): void {
   const before = liveTensors();
   torch.scope(run);
-  expect(liveTensors()).toBe(before);
+  // Fewer is no leak: what an earlier test held may have become unreachable meanwhile.
+  expect(liveTensors()).toBeLessThanOrEqual(before);
 }
