@@ -1,20 +1,27 @@
 // `torch-node cifar10 part1`: options in, a run and its report out.
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
-import type { data as Data } from 'torch-node';
+import type { Command } from 'commander';
 import type { RunMetrics } from '../experiments/cifar10/metrics.js';
 import type { RunFolder, Settings } from '../experiments/cifar10/runFolder.js';
-import { errorText } from '../files/cache.js';
-import { showProgress } from '../files/progress.js';
+import {
+  commandLine,
+  device,
+  finished,
+  loadData,
+  quoted,
+  seeds,
+  wholeNumber,
+  type DataOptions,
+} from './cifar10Options.js';
 import { interruptible } from './interrupt.js';
+import { addPart2Command } from './part2.js';
 import { runView } from './runView.js';
 
 // Two take 0.75 of the time of one for networks of this size; more gain nothing at batches of 32.
 const DEFAULT_THREADS = Math.min(2, availableParallelism());
 
-interface Part1Options {
-  data?: string;
+interface Part1Options extends DataOptions {
   device: string;
   epochs: number;
   seeds: number[];
@@ -22,8 +29,6 @@ interface Part1Options {
   out?: string;
   resume?: true;
   json?: true;
-  syntheticFallback?: true;
-  synthetic?: true;
 }
 
 /** Adds `cifar10 part1`. Exit codes: 0 done, 1 failed, 130 stopped by Ctrl-C (a checkpoint is left). */
@@ -47,14 +52,10 @@ export function addCifar10Command(program: Command): void {
     .option('--json', 'print one line of JSON for each finished run, and the progress on stderr')
     .option('--synthetic', 'train on the built-in procedural pictures instead')
     .option('--synthetic-fallback', 'do so when CIFAR-10 is not to be had')
-    .action(async (options: Part1Options, command: Command) => {
-      try {
-        process.exitCode = await part1(options, (name) => command.getOptionValueSource(name) === 'cli');
-      } catch (error) {
-        console.error(describeFailure(error));
-        process.exitCode = 1;
-      }
-    });
+    .action((options: Part1Options, command: Command) =>
+      finished(part1(options, (name) => command.getOptionValueSource(name) === 'cli')),
+    );
+  addPart2Command(cifar10);
 }
 
 async function part1(options: Part1Options, given: (option: string) => boolean): Promise<number> {
@@ -128,86 +129,8 @@ function adopt(settings: Settings, options: Part1Options, given: (option: string
   if (settings.data === 'synthetic' && !given('data')) options.synthetic = true;
 }
 
-interface LoadedData {
-  sets: Data.ImageSets;
-  name: 'cifar10' | 'synthetic';
-  note?: string;
-}
-
-async function loadData(
-  options: Part1Options,
-  say: (text: string) => void,
-  signal: AbortSignal,
-): Promise<LoadedData | undefined> {
-  const { data } = await import('../index.js');
-  const synthetic = (): LoadedData => ({ sets: data.synthetic({ seed: 0 }), name: 'synthetic' });
-  if (options.synthetic) return synthetic();
-  let bar: ReturnType<typeof showProgress> | undefined;
-  try {
-    const sets = await data.cifar10(options.data, {
-      signal,
-      onProgress: (done, total) => (bar ??= showProgress('CIFAR-10')).update(done, total),
-    });
-    return {
-      sets,
-      name: 'cifar10',
-      ...(sets.official
-        ? {}
-        : { note: 'The images are not the official release byte for byte (copies, or another order).' }),
-    };
-  } catch (error) {
-    if (signal.aborted) return undefined;
-    const unreachable = (error as { code?: string }).code === 'DATA_UNREACHABLE';
-    if (!unreachable || !options.syntheticFallback) throw error;
-    say(
-      `${errorText(error)}\n\nUntil then: training on the built-in SYNTHETIC pictures. Its numbers say nothing about CIFAR-10.\n`,
-    );
-    return synthetic();
-  } finally {
-    bar?.stop();
-  }
-}
-
 /** A finished run in one line, with the keys of metrics.json and those of its final measures. */
 function jsonRow(run: RunMetrics, folder: string): object {
   const seconds = run.epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
   return { ...run, ...run.final, seconds: Number(seconds.toFixed(2)), out: folder };
-}
-
-function describeFailure(error: unknown): string {
-  const known = ['RunError', 'DataError', 'TorchError'].includes((error as Error | null)?.name ?? '');
-  return known || !(error as Error | null)?.stack ? errorText(error) : (error as Error).stack!;
-}
-
-function commandLine(): string {
-  return ['npx torch-node', ...process.argv.slice(2).map(quoted)].join(' ');
-}
-
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-// ---- option values ----
-
-function wholeNumber(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least || value > 1e9)
-      throw new InvalidArgumentError(`expected a whole number of ${least} or more.`);
-    return value;
-  };
-}
-
-function seeds(text: string): number[] {
-  const list = text.split(',').map(Number);
-  if (!/^\d+(,\d+)*$/.test(text) || !list.every(Number.isSafeInteger)) {
-    throw new InvalidArgumentError('expected whole numbers with commas between them, as in 0,1,2.');
-  }
-  if (new Set(list).size !== list.length) throw new InvalidArgumentError('a seed is there twice.');
-  return list;
-}
-
-function device(text: string): string {
-  if (!/^(cpu|cuda(:\d+)?)$/.test(text)) throw new InvalidArgumentError('expected cpu, cuda or cuda:N.');
-  return text;
 }

@@ -50,7 +50,8 @@ function epochLine(m: EpochMetrics, note: string): string {
   return `epoch ${m.epoch}  ${set('train', m.trainLoss, m.trainAccuracy)}   ${set('test', m.testLoss, m.testAccuracy)}${note}   ${m.seconds.toFixed(1)} s`;
 }
 
-function duration(seconds: number): string {
+/** Seconds as 1:05. */
+export function duration(seconds: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }

@@ -25,9 +25,18 @@ export class ImageSet {
   /** int64 [N] */
   readonly labels: Tensor;
   readonly classes: readonly string[];
+  /** What `from()` was given; hand it to a worker thread and build the set there: the memory is shared. */
+  readonly records: ImageRecords | undefined;
   readonly #table: Tensor;
 
-  private constructor(images: Tensor, labels: Tensor, classes: readonly string[], table: Tensor) {
+  private constructor(
+    images: Tensor,
+    labels: Tensor,
+    classes: readonly string[],
+    table: Tensor,
+    records?: ImageRecords,
+  ) {
+    this.records = records;
     this.images = images.keep();
     this.labels = labels.keep();
     this.classes = classes;
@@ -47,7 +56,7 @@ export class ImageSet {
         arange(0, 256, 1, { dtype: 'float32' }).div_(255).sub_(normalize.mean).div_(normalize.std),
       ),
     );
-    return new ImageSet(images, labels, records.classes, table);
+    return new ImageSet(images, labels, records.classes, table, records);
   }
 
   get length(): number {

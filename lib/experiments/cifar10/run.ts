@@ -74,7 +74,6 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
       }
       progress.epochs.push(measured);
       Object.assign(training, {
-        rngState: torch.getRngState(),
         epoch: training.epoch + 1,
         step: 0,
         seconds: 0,

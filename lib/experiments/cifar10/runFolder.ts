@@ -81,6 +81,10 @@ export class RunFolder {
     );
   }
 
+  read(name: string): Promise<string> {
+    return readFile(this.file(name), 'utf8');
+  }
+
   /** Writes a file whole or not at all. */
   async write(name: string, content: string | Buffer): Promise<void> {
     try {

@@ -2,6 +2,7 @@
 // and gone on with.
 import { setImmediate as turn } from 'node:timers/promises';
 import torch, { type data, type nn, type optim, type Tensor } from 'torch-node';
+import { exclusively, shared } from './randomTurns.js';
 
 /** What there is to train, and how. */
 export interface Experiment {
@@ -37,13 +38,15 @@ export interface Training {
 
 /** Seeds the random numbers and builds: drawing starts here, in the order in which the layers are made. */
 export function begin(experiment: Experiment, seed: number, device: string): Training {
-  torch.manualSeed(seed);
-  const net = experiment.network().to(device);
+  const { net, rngState } = exclusively(() => {
+    torch.manualSeed(seed);
+    return { net: experiment.network().to(device), rngState: torch.getRngState() };
+  });
   return {
     net,
     criterion: experiment.criterion(),
     optimizer: experiment.optimizer(net.parameters()),
-    rngState: torch.getRngState(),
+    rngState,
     epoch: 1,
     step: 0,
     seconds: 0,
@@ -53,7 +56,7 @@ export function begin(experiment: Experiment, seed: number, device: string): Tra
 /**
  * Learns one epoch: the whole set once, in a random order, in consecutive batches (the last may be smaller). Begins
  * where `training.step` says, so that an interrupted epoch can be gone on with. Gives the loop a turn now and then;
- * an abort takes effect between two steps.
+ * an abort takes effect between two steps. A finished epoch leaves the state of the random numbers for the next one.
  *
  * @returns whether the epoch was finished.
  */
@@ -69,9 +72,9 @@ export async function trainEpoch(
 ): Promise<boolean> {
   const { net, criterion, optimizer } = training;
   net.train();
-  torch.setRngState(training.rngState);
-  const order = torch.randperm(set.length).to(set.device);
-  if (training.interruptedRngState) torch.setRngState(training.interruptedRngState);
+  const random = new OwnRandomNumbers(training.rngState);
+  const order = random.draw(() => torch.randperm(set.length).to(set.device));
+  if (training.interruptedRngState) random.set(training.interruptedRngState);
   delete training.interruptedRngState;
   const steps = Math.ceil(set.length / batchSize);
   // The loss is added up where it is computed: reading it at every step would make a GPU wait.
@@ -81,10 +84,10 @@ export async function trainEpoch(
   try {
     while (training.step < steps) {
       if (options.signal?.aborted) {
-        training.interruptedRngState = torch.getRngState();
+        training.interruptedRngState = random.state();
         return false;
       }
-      torch.scope(() => {
+      random.step(() => {
         const from = training.step * batchSize;
         const { images, labels } = set.batch(order.narrow(0, from, Math.min(batchSize, set.length - from)));
         optimizer.zeroGrad();
@@ -109,11 +112,49 @@ export async function trainEpoch(
       }
     }
     if (set.device !== 'cpu') torch.cuda.synchronize(set.device);
+    training.rngState = random.state();
     return true;
   } finally {
     training.seconds += (performance.now() - resumedAt) / 1000;
     order.dispose();
     total.dispose();
+  }
+}
+
+/** The random numbers of one training: those of the process where it is alone, a state of its own beside others. */
+class OwnRandomNumbers {
+  #state: Tensor;
+  #drawnInSteps: boolean | undefined;
+
+  constructor(state: Tensor) {
+    this.#state = state;
+    if (!shared()) torch.setRngState(state);
+  }
+
+  set(state: Tensor): void {
+    this.#state = state;
+    if (!shared()) torch.setRngState(state);
+  }
+  state(): Tensor {
+    return shared() ? this.#state : torch.getRngState();
+  }
+
+  draw<T>(run: () => T): T {
+    if (!shared()) return run();
+    return exclusively(() => {
+      torch.setRngState(this.#state);
+      const result = run();
+      this.#state = torch.getRngState();
+      return result;
+    });
+  }
+
+  /** A step in a scope. Steps that draw (dropout does) take turns with other threads; the first one shows whether. */
+  step(run: () => void): void {
+    if (!shared() || this.#drawnInSteps === false) return torch.scope(run);
+    const before = this.#state;
+    this.draw(() => torch.scope(run));
+    this.#drawnInSteps ??= !this.#state.equal(before);
   }
 }
 
@@ -125,6 +166,7 @@ export async function evaluate(
 ): Promise<Measure | undefined> {
   let loss = 0;
   let right = 0;
+  training.net.eval();
   for (let i = 0; i < set.length; i += 1000) {
     torch.scope(() =>
       torch.noGrad(() => {

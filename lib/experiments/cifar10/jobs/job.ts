@@ -1,0 +1,46 @@
+// What the main thread and a job's thread say to each other.
+import type { data } from 'torch-node';
+import type { EpochMetrics, RunMetrics } from '../metrics.js';
+import type { Standing } from '../run.js';
+
+/** One model, one seed. */
+export interface Job {
+  model: string;
+  seed: number;
+}
+
+/** A job's name, and that of its folder. */
+export const jobName = ({ model, seed }: Job): string => `${model}-seed${seed}`;
+
+/** What a thread needs to do a job. */
+export interface JobOrder extends Job {
+  epochs: number;
+  device: string;
+  data: 'cifar10' | 'synthetic';
+  /** In shared memory. */
+  train: data.ImageRecords;
+  test: data.ImageRecords;
+  folder: string;
+  /** See takeTurns(). */
+  turns: SharedArrayBuffer;
+}
+
+/** A finished job, as it stands in its folder's result.json. */
+export interface JobResult {
+  run: RunMetrics;
+  /** How many numbers the network learns. */
+  parameters: number;
+  /** See flopsPerStep(). */
+  flopsPerStep: number;
+  /** confusion[label][prediction]: pictures of the test set. */
+  confusion: number[][];
+}
+
+export const RESULT = 'result.json';
+
+export type JobMessage =
+  | { kind: 'step'; standing: Standing }
+  | { kind: 'epoch'; metrics: EpochMetrics }
+  | { kind: 'done'; result: JobResult }
+  | { kind: 'stopped' }
+  | { kind: 'failed'; reason: string };
