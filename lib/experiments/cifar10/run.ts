@@ -74,6 +74,7 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
       }
       progress.epochs.push(measured);
       Object.assign(training, {
+        rngState: training.nextRngState,
         epoch: training.epoch + 1,
         step: 0,
         seconds: 0,

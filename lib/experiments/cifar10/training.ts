@@ -30,6 +30,8 @@ export interface Training {
   rngState: Tensor;
   /** Their state where the epoch was interrupted: layers such as dropout draw too. */
   interruptedRngState?: Tensor;
+  /** Their state after the epoch's last step, from which the next one draws. */
+  nextRngState?: Tensor;
   epoch: number;
   step: number;
   /** Time spent on the epoch's steps so far. */
@@ -56,7 +58,7 @@ export function begin(experiment: Experiment, seed: number, device: string): Tra
 /**
  * Learns one epoch: the whole set once, in a random order, in consecutive batches (the last may be smaller). Begins
  * where `training.step` says, so that an interrupted epoch can be gone on with. Gives the loop a turn now and then;
- * an abort takes effect between two steps. A finished epoch leaves the state of the random numbers for the next one.
+ * an abort takes effect between two steps. A finished epoch sets `nextRngState`.
  *
  * @returns whether the epoch was finished.
  */
@@ -112,7 +114,7 @@ export async function trainEpoch(
       }
     }
     if (set.device !== 'cpu') torch.cuda.synchronize(set.device);
-    training.rngState = random.state();
+    training.nextRngState = random.state();
     return true;
   } finally {
     training.seconds += (performance.now() - resumedAt) / 1000;
