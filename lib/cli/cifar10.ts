@@ -16,6 +16,7 @@ import {
 } from './cifar10Options.js';
 import { interruptible } from './interrupt.js';
 import { addPart2Command } from './part2.js';
+import { addTrainCommand } from './train.js';
 import { runView } from './runView.js';
 
 // Two take 0.75 of the time of one for networks of this size; more gain nothing at batches of 32.
@@ -56,6 +57,7 @@ export function addCifar10Command(program: Command): void {
       finished(part1(options, (name) => command.getOptionValueSource(name) === 'cli')),
     );
   addPart2Command(cifar10);
+  addTrainCommand(cifar10);
 }
 
 async function part1(options: Part1Options, given: (option: string) => boolean): Promise<number> {

@@ -80,6 +80,9 @@ export interface Conv2dOptions {
  * +-1/sqrt(inChannels / groups * kernel height * kernel width).
  */
 export class Conv2d extends Leaf {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: Pair;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   readonly #repr: string;
@@ -89,6 +92,9 @@ export class Conv2d extends Leaf {
     const size =
       typeof padding === 'string' ? { paddingName: padding } : padding === undefined ? {} : { padding };
     super('Conv2d', { inChannels, outChannels, kernelSize, ...size, ...rest });
+    this.inChannels = inChannels;
+    this.outChannels = outChannels;
+    this.kernelSize = kernelSize;
     this.weight = this.parameter('weight')!;
     this.bias = this.parameter('bias');
     const { stride = 1, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' } = options;
@@ -115,12 +121,16 @@ export class Conv2d extends Leaf {
  * uniformly from +-1/sqrt(inFeatures).
  */
 export class Linear extends Leaf {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   readonly #repr: string;
 
   constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; dtype?: DType } = {}) {
     super('Linear', { inFeatures, outFeatures, ...options });
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
     this.weight = this.parameter('weight')!;
     this.bias = this.parameter('bias');
     this.#repr = `in_features=${inFeatures}, out_features=${outFeatures}, bias=${this.bias ? 'True' : 'False'}`;
@@ -132,6 +142,7 @@ export class Linear extends Leaf {
 
 /** Largest value of each window: [N, C, H, W] to [N, C, H', W']. `stride` defaults to the kernel's size. */
 export class MaxPool2d extends Leaf {
+  readonly kernelSize: Pair;
   readonly #repr: string;
 
   constructor(
@@ -139,6 +150,7 @@ export class MaxPool2d extends Leaf {
     options: { stride?: Pair; padding?: Pair; dilation?: Pair; ceilMode?: boolean } = {},
   ) {
     super('MaxPool2d', { kernelSize, ...options });
+    this.kernelSize = kernelSize;
     const text = (value: Pair): string => (typeof value === 'number' ? String(value) : pair(value));
     const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
     this.#repr = `kernel_size=${text(kernelSize)}, stride=${text(stride)}, padding=${text(padding)}, dilation=${text(dilation)}, ceil_mode=${ceilMode ? 'True' : 'False'}`;

@@ -14,6 +14,8 @@ export const jobName = ({ model, seed }: Job): string => `${model}-seed${seed}`;
 
 /** What a thread needs to do a job. */
 export interface JobOrder extends Job {
+  /** The file of an own model; one of part 2's networks has none. */
+  file?: string;
   epochs: number;
   device: string;
   data: 'cifar10' | 'synthetic';

@@ -14,8 +14,10 @@ export interface JobsWatcher {
   onFailed?(job: Job, reason: string): void;
 }
 
-export interface JobsOptions extends Omit<JobOrder, keyof Job | 'folder' | 'turns'> {
+export interface JobsOptions extends Omit<JobOrder, keyof Job | 'file' | 'folder' | 'turns'> {
   jobs: readonly Job[];
+  /** Own models' files, by the models' names. */
+  files: ReadonlyMap<string, string>;
   /** How many run at once. */
   atOnce: number;
   folder: RunFolder;
@@ -85,7 +87,18 @@ async function runJob(job: Job, turns: SharedArrayBuffer, options: JobsOptions):
   const { epochs, device, data, train, test, signal, watcher } = options;
   const folder = folderOf(options.folder, job);
   await mkdir(folder, { recursive: true });
-  const order: JobOrder = { ...job, epochs, device, data, train, test, folder, turns };
+  const file = options.files.get(job.model);
+  const order: JobOrder = {
+    ...job,
+    ...(file !== undefined && { file }),
+    epochs,
+    device,
+    data,
+    train,
+    test,
+    folder,
+    turns,
+  };
   return new Promise((resolve) => {
     const thread = new Worker(new URL('./worker.js', import.meta.url), { workerData: order });
     let end: End = { kind: 'failed', reason: 'its thread ended without a word' };

@@ -26,7 +26,11 @@ try {
 }
 
 async function work(): Promise<JobMessage> {
-  const experiment = part2.get(order.model)!;
+  const { file } = order;
+  const experiment =
+    file === undefined
+      ? part2.get(order.model)!
+      : await (await import('../ownModel.js')).loadExperiment(file);
   const sets = { train: data.ImageSet.from(order.train), test: data.ImageSet.from(order.test) };
   const folder = await RunFolder.take(order.folder);
   try {
