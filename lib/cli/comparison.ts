@@ -156,6 +156,16 @@ export async function compareModels(
     if (results.length > 0) say(`\n${comparisonText(compare(results), settings.data)}`);
     for (const [name, reason] of outcome.failed) say(`failed: ${name}: ${reason}`);
     say(`${results.length} of ${jobs.length} jobs are finished: ${folder.file('metrics.json')}`);
+    if (results.length > 0 && !outcome.stopped) {
+      const { finishComparison } = await import('../experiments/cifar10/finishComparison.js');
+      await finishComparison({
+        ...{ experiments, results, folder: folder.path, failed: [...outcome.failed] },
+        ...{ command: settings.command, epochs: settings.epochs, dataName: loaded.name },
+        ...(loaded.note === undefined ? {} : { dataNote: loaded.note }),
+        classes: [...loaded.sets.test.classes],
+      });
+      say(`Report: ${folder.file('report.html')}`);
+    }
     if (outcome.stopped || outcome.failed.size > 0) {
       const command = own.length > 0 ? 'train' : 'part2';
       const again = [

@@ -1,4 +1,5 @@
 // Jobs on the screen: on a terminal a live table of those that run, elsewhere a line when one ends; and their comparison.
+import { COURSE } from '../experiments/cifar10/course.js';
 import type { Row, Spread } from '../experiments/cifar10/compare.js';
 import { jobName, type Job } from '../experiments/cifar10/jobs/job.js';
 import type { JobsWatcher } from '../experiments/cifar10/jobs/pool.js';
@@ -97,13 +98,14 @@ export function jobsView(
 
 /** The comparison as a table of plain text. */
 export function comparisonText(rows: Row[], data: 'cifar10' | 'synthetic'): string {
-  const head = ['model', 'train loss', 'train acc %', 'test loss', 'test acc %', 'against original', 'parameters']; // prettier-ignore
+  const head = ['model', 'train loss', 'train acc %', 'test loss', 'test acc %', "course's", 'against original', 'parameters']; // prettier-ignore
   const cells = rows.map(({ model, measures: m, difference, parameters, flopsPerStep, seconds }) => [
     model,
     spreadText(m.trainLoss, 4),
     spreadText(m.trainAccuracy, 2),
     spreadText(m.testLoss, 4),
     spreadText(m.testAccuracy, 2),
+    data === 'synthetic' ? '-' : (COURSE[model]?.testAccuracy?.toFixed(1) ?? '-'),
     difference
       ? `${signed(difference.mean)} [${signed(difference.low)}, ${signed(difference.high)}]${difference.low > 0 || difference.high < 0 ? ' *' : ''}`
       : '-',
@@ -121,7 +123,14 @@ export function comparisonText(rows: Row[], data: 'cifar10' | 'synthetic'): stri
     seeds > 1
       ? `Mean ± standard deviation over ${seeds} seeds. Against original: test accuracy in points, paired over seeds, with the 95 % interval; * where it leaves out zero.`
       : 'One seed: whether a network differs from the original cannot be told from it (try --seeds 5x).';
-  return [...(data === 'synthetic' ? ['SYNTHETIC pictures, not CIFAR-10.'] : []), ...lines, note].join('\n');
+  const course =
+    data === 'synthetic' ? [] : ["The course's: test accuracy, of which only the original's is known here."];
+  return [
+    ...(data === 'synthetic' ? ['SYNTHETIC pictures, not CIFAR-10.'] : []),
+    ...lines,
+    note,
+    ...course,
+  ].join('\n');
 }
 
 function spreadText(spread: Spread | null, digits: number): string {

@@ -8,6 +8,15 @@ export interface Spread {
   deviation: number | null;
 }
 
+/** A difference of test accuracies in points, paired over seeds, with its 95 % interval (Student's t). */
+export interface Difference {
+  mean: number;
+  low: number;
+  high: number;
+  /** How many seeds both were trained with. */
+  seeds: number;
+}
+
 export interface Row {
   model: string;
   seeds: number[];
@@ -17,14 +26,12 @@ export interface Row {
   flopsPerStep: number;
   /** Time spent learning, mean over seeds. */
   seconds: number;
-  /**
-   * Test accuracy less the original's, paired over the seeds that both have, in points, with its 95 % interval
-   * (Student's t); null for the original itself and with fewer than two such seeds: one run claims nothing.
-   */
-  difference: { mean: number; low: number; high: number; seeds: number } | null;
+  /** Test accuracy less the original's; null for the original itself, and see pairedDifference(). */
+  difference: Difference | null;
 }
 
-const BASE = 'original';
+/** What the others are compared with. */
+export const BASE = 'original';
 
 /** One row for each model, in the order of the results. */
 export function compare(results: Iterable<JobResult>): Row[] {
@@ -63,7 +70,11 @@ function spread(values: number[]): Spread {
   return { mean, deviation: Math.sqrt(squares / (values.length - 1)) };
 }
 
-function pairedDifference(ours: JobResult[], base: JobResult[]): Row['difference'] {
+/**
+ * How much more test accuracy a network has than another, over the seeds that both were trained with; null with fewer
+ * than two such seeds: one run claims nothing.
+ */
+export function pairedDifference(ours: readonly JobResult[], base: readonly JobResult[]): Difference | null {
   const differences = ours.flatMap(({ run }) => {
     const other = base.find((each) => each.run.seed === run.seed);
     return other ? [run.final.testAccuracy - other.run.final.testAccuracy] : [];

@@ -28,7 +28,7 @@ export async function finish({
   command,
 }: FinishOptions): Promise<void> {
   // Plotting is slow to import, and only needed here.
-  const { writeReport } = await import('./report/write.js');
+  const { writeReport } = await import('./report/part1/write.js');
   const first = runs[0]!;
   const net = experiment.network();
   net.loadStateDict((await checkpoints.loadSafetensors(folder.file(weightsFile(first.seed)))).tensors);

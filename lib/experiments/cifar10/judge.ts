@@ -1,6 +1,6 @@
 // What a trained network makes of the test set: the confusion matrix, and twenty images to look at.
 import torch, { nn, type data, type Tensor } from 'torch-node';
-import type { JudgedPicture } from './report/types.js';
+import type { JudgedPicture } from './report/part1/types.js';
 
 /** confusion[label][prediction]: number of images. */
 export function confusionMatrix(net: nn.Module, set: data.ImageSet): number[][] {

@@ -1,9 +1,11 @@
 // The style sheet of report.html: light, dark, narrow, paper.
 
 const LIGHT = `--paper:#fff;--page:#f5f6f8;--ink:#1c2430;--muted:#5b6675;--grid:#e0e4ea;--train:#a85505;--test:#17539b;
---accent:#b9222b;--accent-wash:#fdf0f0;color-scheme:light;`;
+--accent:#b9222b;--accent-wash:#fdf0f0;--s0:#1c2430;--s1:#17539b;--s2:#b45f06;--s3:#2e7d32;--s4:#c0262d;--s5:#7b3fb3;--s6:#00808a;
+--s7:#c2378e;--s8:#7c6f00;--s9:#7a5230;--s10:#5f8dd3;--s11:#e0641f;color-scheme:light;`;
 const DARK = `--paper:#171c24;--page:#0f1319;--ink:#e7ebf1;--muted:#9daabb;--grid:#303945;--train:#f0a04b;--test:#79b1f2;
---accent:#ff8179;--accent-wash:#33191b;color-scheme:dark;`;
+--accent:#ff8179;--accent-wash:#33191b;--s0:#e7ebf1;--s1:#79b1f2;--s2:#f0a04b;--s3:#74c47a;--s4:#ff8179;--s5:#b990ea;--s6:#4fc4cc;
+--s7:#f08cc8;--s8:#d6c84a;--s9:#c79a74;--s10:#a9c4f5;--s11:#ffb088;color-scheme:dark;`;
 
 export const STYLE = `
 :root{${LIGHT}}
@@ -62,6 +64,17 @@ th,td{padding-right:.55rem}
 ul:not(.sheet){padding-left:1.2rem}
 }
 summary{cursor:pointer;margin-bottom:.6rem}
+.sortable th button{all:unset;cursor:pointer;font-weight:600;text-decoration:underline dotted;text-underline-offset:3px}
+.sortable th button:focus-visible,.legend button:focus-visible{outline:2px solid var(--test);outline-offset:2px}
+.sortable th[aria-sort=ascending] button::after{content:" \\2191"}
+.sortable th[aria-sort=descending] button::after{content:" \\2193"}
+.sortable .base th,.sortable .base td{font-weight:600}
+.sortable th:first-child{text-align:left;white-space:nowrap}
+.legend{display:flex;flex-wrap:wrap;gap:.35rem 1.1rem;margin:0 0 1rem;padding:0;border:0;font-size:.9rem}
+.legend label{display:inline-flex;align-items:center;gap:.4rem;cursor:pointer}
+.legend i{display:inline-block;width:1.6rem;height:0;border-top:3px solid}
+.legend button{font:inherit;color:inherit;background:var(--page);border:1px solid var(--grid);border-radius:5px;padding:.1em .7em;cursor:pointer}
+.wide svg{max-width:980px}
 @media print{
 :root{--page:#fff}
 @page{margin:14mm}

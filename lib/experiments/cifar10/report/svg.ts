@@ -17,6 +17,8 @@ export interface Palette {
   accent: string;
   /** What lies behind everything: halos, and text on dark fields. */
   ground: string;
+  /** Curves of several networks; the first is the one that the others are compared with. */
+  series: readonly string[];
 }
 
 /** For files: dark on white. */
@@ -29,9 +31,23 @@ export const FILE_PALETTE: Palette = {
   test: '#17539b',
   accent: '#c0262d',
   ground: '#ffffff',
+  series: [
+    '#1c2430',
+    '#17539b',
+    '#b45f06',
+    '#2e7d32',
+    '#c0262d',
+    '#7b3fb3',
+    '#00808a',
+    '#c2378e',
+    '#7c6f00',
+    '#7a5230',
+    '#5f8dd3',
+    '#e0641f',
+  ],
 };
 
-/** For a page that defines --ink, --muted, --grid, --train, --test, --accent and --paper, light and dark. */
+/** For a page that defines --ink, --muted, --grid, --train, --test, --accent, --paper and --s0 to --s11, light and dark. */
 export const PAGE_PALETTE: Palette = {
   paper: 'none',
   ink: 'var(--ink)',
@@ -41,6 +57,7 @@ export const PAGE_PALETTE: Palette = {
   test: 'var(--test)',
   accent: 'var(--accent)',
   ground: 'var(--paper)',
+  series: FILE_PALETTE.series.map((_, i) => `var(--s${i})`),
 };
 
 export const FONT = "'DejaVu Sans', Verdana, sans-serif";

@@ -1,6 +1,6 @@
 // Test pictures with what the network made of them, as one sheet.
 import { encode } from 'fast-png';
-import { escapeText, FILE_PALETTE, FONT, type Palette } from './svg.js';
+import { escapeText, FILE_PALETTE, FONT, type Palette } from '../svg.js';
 import type { JudgedPicture } from './types.js';
 
 const SIDE = 32;

@@ -1,8 +1,8 @@
 // What a report is made of. Numbers and bytes only: nothing here needs a tensor.
 
-import type { RunMetrics } from '../metrics.js';
+import type { RunMetrics } from '../../metrics.js';
 
-export type { EpochMetrics, Evaluation, Loss, RunMetrics } from '../metrics.js';
+export type { EpochMetrics, Evaluation, Loss, RunMetrics } from '../../metrics.js';
 
 /** A test picture and what the network made of it. */
 export interface JudgedPicture {

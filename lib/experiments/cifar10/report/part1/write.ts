@@ -4,8 +4,9 @@ import path from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { reportHtml } from './html.js';
 import { pictureSheet } from './pictures.js';
-import { accuracyCurves, confusionMatrix, lossCurves } from './plots.js';
-import { svgToPng } from './svg.js';
+import { confusionMatrix } from '../confusion.js';
+import { svgToPng } from '../svg.js';
+import { accuracyCurves, lossCurves } from './curves.js';
 import type { ReportData } from './types.js';
 
 /**

@@ -1,10 +1,11 @@
-// report.html: one file that needs neither network nor script, for screens wide and narrow and for paper.
+// The page of part 1's report.
+import { confusionMatrix } from '../confusion.js';
+import { lossText, ofSynthetic, page, percent, seconds, table } from '../page.js';
+import { escapeText, PAGE_PALETTE } from '../svg.js';
 import { comparison, type Comparison } from './comparison.js';
+import { accuracyCurves, lossCurves } from './curves.js';
 import { pictureAddress, verdict } from './pictures.js';
-import { accuracyCurves, confusionMatrix, lossCurves } from './plots.js';
-import { STYLE } from './style.js';
-import { escapeText, PAGE_PALETTE } from './svg.js';
-import type { JudgedPicture, Loss, ReportData, RunMetrics } from './types.js';
+import type { JudgedPicture, ReportData, RunMetrics } from './types.js';
 
 /** The whole page. Every text in `report` is escaped. */
 export function reportHtml(report: ReportData): string {
@@ -17,23 +18,7 @@ export function reportHtml(report: ReportData): string {
     confusion(report, synthetic),
     provenance(report, synthetic),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>${escapeText(report.title)}${synthetic ? ' (synthetic data)' : ''}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-${sections.join('\n')}
-</main>
-</body>
-</html>
-`;
+  return page(report.title, synthetic, sections);
 }
 
 function headline(report: ReportData, { differences, summary }: Comparison): string {
@@ -190,32 +175,4 @@ function provenance({ runs, command, dataName, dataNote }: ReportData, synthetic
 <p>Data: ${escapeText(dataName === 'synthetic' ? data : data.replace(/\.$/, ''))}.</p>
 ${table(`Where the numbers come from${ofSynthetic(synthetic)}`, head, rows, 'provenance')}
 </section>`;
-}
-
-/** A table that scrolls by itself where it is too wide. Cells are escaped here. */
-function table(caption: string, head: string[], rows: string[][], kind = ''): string {
-  const cells = (row: string[], tag: string) =>
-    row.map((cell) => `<${tag}>${escapeText(cell)}</${tag}>`).join('');
-  const body = rows.map(
-    ([first = '', ...rest]) => `<tr><th scope="row">${escapeText(first)}</th>${cells(rest, 'td')}</tr>`,
-  );
-  return `<div class="scroll" tabindex="0"><table class="${kind}"><caption>${escapeText(caption)}</caption>
-<thead><tr>${cells(head, 'th').replaceAll('<th>', '<th scope="col">')}</tr></thead>
-<tbody>${body.join('\n')}</tbody></table></div>`;
-}
-
-function ofSynthetic(synthetic: boolean): string {
-  return synthetic ? ' (synthetic data)' : '';
-}
-
-function percent(value: number, digits = 2): string {
-  return `${value.toFixed(digits)} %`;
-}
-
-function lossText(value: Loss): string {
-  return value === null || !Number.isFinite(value) ? 'not finite' : value.toFixed(4);
-}
-
-function seconds(epochs: { seconds: number }[]): string {
-  return `${epochs.reduce((sum, epoch) => sum + epoch.seconds, 0).toFixed(1)} s`;
 }
