@@ -253,11 +253,11 @@ function curvesToSvg(
             strokeWidth: 2.25,
             strokeDasharray: dash,
             strokeLinejoin: 'round',
-            ariaLabel: name,
+            ariaLabel: () => name,
           }),
           // Dots show that only the epochs were measured; many of them would only thicken the line.
           ...(points.length <= 30 && dash === 'none'
-            ? [Plot.dot(points, { x: 'epoch', y: 'value', r: 2.6, fill: colour, ariaLabel: name })]
+            ? [Plot.dot(points, { x: 'epoch', y: 'value', r: 2.6, fill: colour, ariaLabel: () => name })]
             : []),
         ]),
         ...ends.map(({ text, colour, y }, i) =>
