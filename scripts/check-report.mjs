@@ -102,8 +102,7 @@ async function check(file) {
   const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
   const address = pathToFileURL(path.resolve(file)).href;
   const problems = [];
-  let loaded;
-  const wholePage = new Promise((resolve) => (loaded = resolve));
+  let loaded = () => undefined;
   const listener = ({ method, params, sessionId: from }) => {
     if (from !== sessionId) return;
     if (
@@ -126,6 +125,7 @@ async function check(file) {
   ]) {
     // prettier-ignore
     await page('Emulation.setDeviceMetricsOverride', { width, height: 900, deviceScaleFactor: 1, mobile: false });
+    const wholePage = new Promise((resolve) => (loaded = resolve));
     await page('Page.navigate', { url: address });
     await wholePage;
     const { result, exceptionDetails } = await page('Runtime.evaluate', {

@@ -104,7 +104,7 @@ function firstLines(error: unknown): string {
 /** Where in the file an error arose, if it did there. */
 function place(error: unknown, file: string): string {
   const { stack = '', cause } = error as Error;
-  const from = [String((cause as Error | undefined)?.stack ?? ''), stack].join('\n');
+  const from = [(cause as Error | undefined)?.stack ?? '', stack].join('\n');
   const line = from
     .split('\n')
     .find((each) => each.includes(path.basename(file)) && /:\d+:\d+\)?$/.test(each));
