@@ -101,7 +101,7 @@ describe('part2', () => {
     [['--models', 'mlp2,mlp9'], 'there is no model mlp9; the models are original, mlp2'],
     [['--seeds', '0x'], 'or how many, as in 5x'],
     [['--resume'], '--resume needs --out'],
-    [['--resume', '--out', place('nothing')], 'holds no run of part2'],
+    [['--resume', '--out', place('nothing')], 'holds no comparison of networks'],
     [['--jobs', '0'], 'expected a whole number of 1 or more'],
   ])('%j is refused', async (options, message) => {
     const ended = await part2(options);
