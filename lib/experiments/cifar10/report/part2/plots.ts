@@ -255,8 +255,9 @@ function curvesToSvg(
             strokeLinejoin: 'round',
             ariaLabel: () => name,
           }),
-          // Dots show that only the epochs were measured; many of them would only thicken the line.
-          ...(points.length <= 30 && dash === 'none'
+          // Dots show that only the epochs were measured; many of them would only thicken the line. A single epoch
+          // has no line.
+          ...(points.length === 1 || (points.length <= 30 && dash === 'none')
             ? [Plot.dot(points, { x: 'epoch', y: 'value', r: 2.6, fill: colour, ariaLabel: () => name })]
             : []),
         ]),
