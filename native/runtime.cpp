@@ -40,6 +40,27 @@ void synchronize(Environment& /*environment*/, const at::Device& device) {
   guard.synchronizeDevice(device.has_index() ? device.index() : guard.getDevice().index());
 }
 
+// Streams by their numbers, which mean something on their device alone.
+c10::Stream streamOf(const at::Device& device, int64_t id) {
+  return c10::Stream(c10::Stream::UNSAFE, device, id);
+}
+int64_t newStream(Environment& /*environment*/, const at::Device& device) {
+  return c10::impl::VirtualGuardImpl(device.type()).getNewStream(device).id();
+}
+int64_t currentStream(Environment& /*environment*/, const at::Device& device) {
+  return c10::impl::VirtualGuardImpl(device.type()).getStream(device).id();
+}
+// For this thread.
+void setStream(Environment& /*environment*/, const at::Device& device, int64_t id) {
+  c10::impl::VirtualGuardImpl(device.type()).exchangeStream(streamOf(device, id));
+}
+bool queryStream(Environment& /*environment*/, const at::Device& device, int64_t id) {
+  return c10::impl::VirtualGuardImpl(device.type()).queryStream(streamOf(device, id));
+}
+void synchronizeStream(Environment& /*environment*/, const at::Device& device, int64_t id) {
+  c10::impl::VirtualGuardImpl(device.type()).synchronizeStream(streamOf(device, id));
+}
+
 void manualSeed(Environment& /*environment*/, const at::Scalar& seed) {
   at::manual_seed(static_cast<uint64_t>(seed.toLong()));
 }
@@ -90,6 +111,11 @@ std::vector<Binding> runtimeBindings() {
       bound<&deviceBuilt>("deviceBuilt"),
       bound<&deviceCount>("deviceCount"),
       bound<&synchronize>("synchronize"),
+      bound<&newStream>("newStream"),
+      bound<&currentStream>("currentStream"),
+      bound<&setStream>("setStream"),
+      bound<&queryStream>("queryStream"),
+      bound<&synchronizeStream>("synchronizeStream"),
       bound<&manualSeed>("manualSeed"),
       bound<&getRngState>("getRngState"),
       bound<&setRngState>("setRngState"),

@@ -90,6 +90,7 @@ export async function compareModels(
   const { default: torch } = await import('../index.js');
   const { RunError, RunFolder, newRunFolder } = await import('../experiments/cifar10/runFolder.js');
   const { runJobs } = await import('../experiments/cifar10/jobs/pool.js');
+  const { flopsPerStep } = await import('../experiments/cifar10/flops.js');
   const { compare } = await import('../experiments/cifar10/compare.js');
 
   if (options.resume && options.out === undefined)
@@ -133,10 +134,14 @@ export async function compareModels(
     await folder.write(SETTINGS, `${JSON.stringify(settings, null, 2)}\n`);
 
     const jobs: Job[] = settings.seeds.flatMap((seed) => settings.models.map((model) => ({ model, seed })));
+    const flops = new Map(
+      [...experiments].map(([name, { network, batchSize }]) => [name, flopsPerStep(network(), batchSize)]),
+    );
     const view = jobsView(say, options.json ? process.stderr : process.stdout, jobs.length, settings.epochs);
     const outcome = await runJobs({
       jobs,
       files: new Map(own.map(({ name, file }) => [name, file])),
+      flops: (model) => flops.get(model)!,
       atOnce: Math.min(options.jobs, jobs.length),
       epochs: settings.epochs,
       device: settings.device,

@@ -114,6 +114,11 @@ export interface NativeAddon {
   deviceBuilt(type: string): boolean;
   deviceCount(type: string): number;
   synchronize(device: string): void;
+  newStream(device: string): number | bigint;
+  currentStream(device: string): number | bigint;
+  setStream(device: string, id: number | bigint): void;
+  queryStream(device: string, id: number | bigint): boolean;
+  synchronizeStream(device: string, id: number | bigint): void;
   manualSeed(seed: number | bigint): void;
   getRngState(): number;
   setRngState(state: number): void;

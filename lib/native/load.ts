@@ -94,7 +94,7 @@ function findAddon(): string {
 }
 
 const rebuild = [
-  'Build it: npm rebuild torch-node (in a clone of torch-node: npm install, or npm run build)',
+  'Build it: npm rebuild torch-node (in a clone of torch-node: npm install, or npm run build:all)',
   'If npm runs no install scripts (ignore-scripts), run: node node_modules/torch-node/scripts/install.mjs',
 ];
 

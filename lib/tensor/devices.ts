@@ -30,6 +30,49 @@ export function checkDevice(device: string): void {
   );
 }
 
+/**
+ * A queue of work on a CUDA device, as torch.cuda.Stream: what is queued on one stream runs in order, what is queued on
+ * several may run at the same time.
+ */
+class Stream {
+  /** As in "cuda:0". */
+  readonly device: string;
+  readonly #id: number | bigint;
+
+  /**
+   * Takes a stream from the device's pool.
+   *
+   * @throws TorchError when there is no such CUDA device
+   */
+  constructor(device = 'cuda', id?: number | bigint) {
+    this.device = cudaDevice(device);
+    this.#id = id ?? native.newStream(this.device);
+  }
+
+  /** Makes it the stream that this thread's work is queued on. */
+  makeCurrent(): void {
+    native.setStream(this.device, this.#id);
+  }
+
+  /** Whether everything queued on it is done. */
+  query(): boolean {
+    return native.queryStream(this.device, this.#id);
+  }
+
+  /** Waits until everything queued on it is done. */
+  synchronize(): void {
+    native.synchronizeStream(this.device, this.#id);
+  }
+}
+
+/** With its index; throws a TorchError when it is not there. */
+function cudaDevice(device: string): string {
+  if (!device.startsWith('cuda'))
+    throw new TorchError('Stream', `'${device}' has no streams: expected cuda or cuda:N`);
+  checkDevice(device);
+  return device.includes(':') ? device : 'cuda:0';
+}
+
 /** The NVIDIA devices. */
 export const cuda = {
   /** Whether the libtorch in use was built with CUDA, devices or not. */
@@ -43,4 +86,12 @@ export const cuda = {
     checkDevice(device);
     native.synchronize(device);
   },
+  Stream,
+  /** The stream that this thread's work on a device is queued on. */
+  currentStream: (device = 'cuda'): Stream => {
+    const place = cudaDevice(device);
+    return new Stream(place, native.currentStream(place));
+  },
+  /** Queues this thread's work on a stream's device on that stream from now on. */
+  setStream: (stream: Stream): void => stream.makeCurrent(),
 };

@@ -1,11 +1,11 @@
 // After training: the first seed's network is judged, and the report is written.
 import { checkpoints, type data } from 'torch-node';
 import { COURSE, COURSE_EPOCHS } from './course.js';
-import { confusionMatrix, judgePictures } from './judge.js';
+import { judgePictures } from './judge.js';
 import type { RunMetrics } from './metrics.js';
 import { weightsFile } from './run.js';
 import type { RunFolder } from './runFolder.js';
-import type { Experiment } from './training.js';
+import { evaluate, type Experiment } from './training.js';
 
 export interface FinishOptions {
   experiment: Experiment;
@@ -34,6 +34,7 @@ export async function finish({
   net.loadStateDict((await checkpoints.loadSafetensors(folder.file(weightsFile(first.seed)))).tensors);
   net.to(device).eval();
   const test = sets.test.to(device);
+  const measured = await evaluate({ net, criterion: experiment.criterion() }, test);
   const sgd = experiment.optimizer(net.parameters()).paramGroups[0]!;
   await writeReport(folder.path, {
     title: "Part 1: the course's network on CIFAR-10",
@@ -55,7 +56,7 @@ export async function finish({
     networkSummary: String(net),
     parameters: net.parameters().reduce((sum, parameter) => sum + parameter.numel, 0),
     pictures: judgePictures(net, test, first.seed),
-    confusion: confusionMatrix(net, test),
+    confusion: measured!.confusion,
   });
   await folder.dropCheckpoint();
 }

@@ -1,21 +1,6 @@
-// What a trained network makes of the test set: the confusion matrix, and twenty images to look at.
+// What a trained network makes of twenty images of the test set.
 import torch, { nn, type data, type Tensor } from 'torch-node';
 import type { JudgedPicture } from './report/part1/types.js';
-
-/** confusion[label][prediction]: number of images. */
-export function confusionMatrix(net: nn.Module, set: data.ImageSet): number[][] {
-  const matrix = set.classes.map(() => set.classes.map(() => 0));
-  for (let i = 0; i < set.length; i += 1000) {
-    torch.scope(() =>
-      torch.noGrad(() => {
-        const { images, labels } = set.range(i, i + 1000);
-        const predictions = numbers(net.forward(images).argmax(1));
-        numbers(labels).forEach((label, k) => matrix[label]![predictions[k]!]!++);
-      }),
-    );
-  }
-  return matrix;
-}
 
 /** Images of each class, chosen at random by the seed, with the network's answers; in the order of the classes. */
 export function judgePictures(

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import torch, { checkpoints, type data } from 'torch-node';
 import { finite, parametersSha256, type EpochMetrics, type RunMetrics } from './metrics.js';
 import { RunError, RunFolder, type Progress, type Settings } from './runFolder.js';
-import { begin, evaluate, trainEpoch, type Experiment, type Training } from './training.js';
+import { begin, evaluate, trainEpoch, type Experiment, type Measure, type Training } from './training.js';
 
 /** Where a run stands, for whoever shows it. */
 export interface Standing {
@@ -24,7 +24,8 @@ export interface Watcher {
   onStart?(seed: number, resumedAt: { epoch: number; step: number } | undefined): void;
   onStep?(standing: Standing): void;
   onMeasuring?(seed: number, epoch: number): void;
-  onEpoch?(seed: number, metrics: EpochMetrics): void;
+  /** `test` is the measure of the test set among the metrics. */
+  onEpoch?(seed: number, metrics: EpochMetrics, test: Measure): void;
 }
 
 export interface RunOptions {
@@ -72,7 +73,7 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
         await folder.saveCheckpoint(training, progress);
         return undefined;
       }
-      progress.epochs.push(measured);
+      progress.epochs.push(measured.metrics);
       Object.assign(training, {
         rngState: training.nextRngState,
         epoch: training.epoch + 1,
@@ -81,7 +82,7 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
       });
       await folder.writeMetrics([...progress.finished, runOf(seed, training, progress.epochs, settings)]);
       await folder.saveCheckpoint(training, progress);
-      watcher.onEpoch?.(seed, measured);
+      watcher.onEpoch?.(seed, measured.metrics, measured.test);
     }
     await folder.write(weightsFile(seed), checkpoints.encodeSafetensors(training.net.stateDict()));
     progress.finished.push(runOf(seed, training, progress.epochs, settings));
@@ -99,7 +100,7 @@ async function epochOf(
   seed: number,
   clock: Clock,
   { experiment, epochs, signal, watcher }: RunOptions,
-): Promise<EpochMetrics | undefined> {
+): Promise<{ metrics: EpochMetrics; test: Measure } | undefined> {
   const steps = Math.ceil(train.length / experiment.batchSize);
   clock.startSteps(training.step);
   const learnt = await trainEpoch(training, train, experiment.batchSize, {
@@ -125,7 +126,7 @@ async function epochOf(
   const onTest = onTrain && (await evaluate(training, test, signal));
   if (!onTest) return undefined;
   clock.measured(performance.now() - start);
-  return {
+  const metrics = {
     epoch: training.epoch,
     trainLoss: finite(onTrain.loss),
     trainAccuracy: onTrain.accuracy,
@@ -133,6 +134,7 @@ async function epochOf(
     testAccuracy: onTest.accuracy,
     seconds: training.seconds,
   };
+  return { metrics, test: onTest };
 }
 
 function runOf(seed: number, training: Training, epochs: EpochMetrics[], settings: Settings): RunMetrics {

@@ -15,10 +15,13 @@ export interface Experiment {
   epochs: number;
 }
 
-/** Mean loss, and accuracy in percent. */
 export interface Measure {
+  /** Mean over the images. */
   loss: number;
+  /** In percent. */
   accuracy: number;
+  /** confusion[label][prediction]: number of images. */
+  confusion: number[][];
 }
 
 /** A network in training. `step` counts the batches of the epoch that have been learnt. */
@@ -113,7 +116,7 @@ export async function trainEpoch(
         resumedAt = performance.now();
       }
     }
-    if (set.device !== 'cpu') torch.cuda.synchronize(set.device);
+    if (set.device !== 'cpu') torch.cuda.currentStream(set.device).synchronize();
     training.nextRngState = random.state();
     return true;
   } finally {
@@ -160,26 +163,39 @@ class OwnRandomNumbers {
   }
 }
 
-/** Loss and accuracy over a whole set, in batches of 1000; undefined when aborted. */
+/** Images whose logits are computed at once on the CPU: what their layers give then stays in its caches. */
+const AT_ONCE = 100;
+
+/**
+ * Measures a network on a whole set, in batches of 1000, whose loss and answers do not depend on how many images a
+ * forward pass takes at once; undefined when aborted.
+ */
 export async function evaluate(
-  training: Pick<Training, 'net' | 'criterion'>,
+  { net, criterion }: Pick<Training, 'net' | 'criterion'>,
   set: data.ImageSet,
   signal?: AbortSignal,
 ): Promise<Measure | undefined> {
+  const confusion = set.classes.map(() => set.classes.map(() => 0));
   let loss = 0;
-  let right = 0;
-  training.net.eval();
-  for (let i = 0; i < set.length; i += 1000) {
+  net.eval();
+  for (let from = 0; from < set.length; from += 1000) {
+    const to = Math.min(from + 1000, set.length);
+    const atOnce = set.device === 'cpu' ? AT_ONCE : to - from;
     torch.scope(() =>
       torch.noGrad(() => {
-        const { images, labels } = set.range(i, i + 1000);
-        const logits = training.net.forward(images);
-        loss += training.criterion.forward(logits, labels).item() * labels.size(0);
-        right += logits.argmax(1).eq(labels).sum().item();
+        const parts: Tensor[] = [];
+        for (let i = from; i < to; i += atOnce)
+          parts.push(torch.scope(() => net.forward(set.range(i, Math.min(i + atOnce, to)).images)));
+        const logits = torch.cat(parts);
+        const labels = set.labels.narrow(0, from, to - from);
+        loss += criterion.forward(logits, labels).item() * labels.size(0);
+        const predictions = logits.argmax(1).dataSync();
+        labels.dataSync().forEach((label, i) => confusion[Number(label)]![Number(predictions[i])]!++);
       }),
     );
     await turn();
     if (signal?.aborted) return undefined;
   }
-  return { loss: loss / set.length, accuracy: (100 * right) / set.length };
+  const right = confusion.reduce((sum, row, label) => sum + row[label]!, 0);
+  return { loss: loss / set.length, accuracy: (100 * right) / set.length, confusion };
 }

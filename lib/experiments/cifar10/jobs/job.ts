@@ -1,4 +1,4 @@
-// What the main thread and a job's thread say to each other.
+// What the main thread and the threads of the jobs say to each other.
 import type { data } from 'torch-node';
 import type { EpochMetrics, RunMetrics } from '../metrics.js';
 import type { Standing } from '../run.js';
@@ -40,6 +40,10 @@ export interface JobResult {
 
 export const RESULT = 'result.json';
 
+/** To a thread. It does one job at a time. */
+export type ThreadOrder = { kind: 'do'; order: JobOrder } | { kind: 'stop' } | { kind: 'leave' };
+
+/** From a thread, of the job that it does. */
 export type JobMessage =
   | { kind: 'step'; standing: Standing }
   | { kind: 'epoch'; metrics: EpochMetrics }

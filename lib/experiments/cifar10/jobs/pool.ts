@@ -1,10 +1,12 @@
-// Runs jobs side by side, each on a thread of its own; all read one copy of the data.
-import { mkdir, readFile } from 'node:fs/promises';
+// Runs jobs side by side, each on a thread that does nothing else meanwhile; all read one copy of the data.
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { EpochMetrics } from '../metrics.js';
 import type { Standing } from '../run.js';
 import { RunError, type RunFolder } from '../runFolder.js';
-import { jobName, RESULT, type Job, type JobMessage, type JobOrder, type JobResult } from './job.js';
+import { jobName, RESULT } from './job.js';
+import type { Job, JobMessage, JobOrder, JobResult, ThreadOrder } from './job.js';
 
 export interface JobsWatcher {
   onStart?(job: Job): void;
@@ -18,6 +20,8 @@ export interface JobsOptions extends Omit<JobOrder, keyof Job | 'file' | 'folder
   jobs: readonly Job[];
   /** Own models' files, by the models' names. */
   files: ReadonlyMap<string, string>;
+  /** Of a training step of a model: what computes more takes longer, by and large. */
+  flops: (model: string) => number;
   /** How many run at once. */
   atOnce: number;
   folder: RunFolder;
@@ -45,11 +49,19 @@ export async function runJobs(options: JobsOptions): Promise<JobsOutcome> {
     if (result) finished.set(jobName(job), result);
   }
   const turns = new SharedArrayBuffer(4);
-  const waiting = jobs.filter((job) => !finished.has(jobName(job)));
-  const worker = async (): Promise<void> => {
+  // Seed by seed; within a seed the longest jobs begin first, so that little is left for one core alone at the end.
+  const seeds = [...new Set(jobs.map(({ seed }) => seed))];
+  const waiting = jobs
+    .filter((job) => !finished.has(jobName(job)))
+    .sort(
+      (a, b) =>
+        seeds.indexOf(a.seed) - seeds.indexOf(b.seed) || options.flops(b.model) - options.flops(a.model),
+    );
+  const doJobs = async (): Promise<void> => {
+    const thread = new JobThread(turns, options);
     for (let job = waiting.shift(); job && !signal.aborted; job = waiting.shift()) {
       watcher.onStart?.(job);
-      const end = await runJob(job, turns, options);
+      const end = await thread.do(job);
       if (end.kind === 'done') {
         finished.set(jobName(job), end.result);
         watcher.onDone?.(job, end.result);
@@ -58,8 +70,9 @@ export async function runJobs(options: JobsOptions): Promise<JobsOutcome> {
         watcher.onFailed?.(job, end.reason);
       }
     }
+    await thread.leave();
   };
-  await Promise.all(Array.from({ length: options.atOnce }, worker));
+  await Promise.all(Array.from({ length: options.atOnce }, doJobs));
   const results = new Map<string, JobResult>();
   for (const name of jobs.map(jobName)) {
     const result = finished.get(name);
@@ -83,36 +96,65 @@ async function readResult(folder: RunFolder, job: Job): Promise<JobResult | unde
 
 type End = Extract<JobMessage, { kind: 'done' | 'stopped' | 'failed' }>;
 
-async function runJob(job: Job, turns: SharedArrayBuffer, options: JobsOptions): Promise<End> {
-  const { epochs, device, data, train, test, signal, watcher } = options;
-  const folder = folderOf(options.folder, job);
-  await mkdir(folder, { recursive: true });
-  const file = options.files.get(job.model);
-  const order: JobOrder = {
-    ...job,
-    ...(file !== undefined && { file }),
-    epochs,
-    device,
-    data,
-    train,
-    test,
-    folder,
-    turns,
-  };
-  return new Promise((resolve) => {
-    const thread = new Worker(new URL('./worker.js', import.meta.url), { workerData: order });
-    let end: End = { kind: 'failed', reason: 'its thread ended without a word' };
-    const stop = (): void => thread.postMessage('stop');
-    signal.addEventListener('abort', stop);
-    thread.on('message', (message: JobMessage) => {
-      if (message.kind === 'step') watcher.onStep?.(job, message.standing);
-      else if (message.kind === 'epoch') watcher.onEpoch?.(job, message.metrics);
-      else end = message;
-    });
-    thread.on('error', (error) => (end = { kind: 'failed', reason: error.message }));
-    thread.on('exit', () => {
+/** A thread that does one job after another. One that a job brings down is replaced for the next. */
+class JobThread {
+  readonly #turns: SharedArrayBuffer;
+  readonly #options: JobsOptions;
+  #worker: Worker | undefined;
+  /** Takes the messages of the job that is being done. */
+  #hear: (message: JobMessage) => void = () => undefined;
+
+  constructor(turns: SharedArrayBuffer, options: JobsOptions) {
+    this.#turns = turns;
+    this.#options = options;
+  }
+
+  async do(job: Job): Promise<End> {
+    const { epochs, device, data, train, test, signal, watcher, files } = this.#options;
+    const file = files.get(job.model);
+    const order: JobOrder = {
+      ...{ ...job, epochs, device, data, train, test, turns: this.#turns },
+      folder: folderOf(this.#options.folder, job),
+      ...(file !== undefined && { file }),
+    };
+    const stop = (): void => this.#say({ kind: 'stop' });
+    try {
+      return await new Promise<End>((resolve) => {
+        this.#hear = (message) => {
+          if (message.kind === 'step') watcher.onStep?.(job, message.standing);
+          else if (message.kind === 'epoch') watcher.onEpoch?.(job, message.metrics);
+          else resolve(message);
+        };
+        this.#worker ??= this.#start();
+        this.#say({ kind: 'do', order });
+        signal.addEventListener('abort', stop);
+        if (signal.aborted) stop();
+      });
+    } finally {
       signal.removeEventListener('abort', stop);
-      resolve(end);
-    });
-  });
+    }
+  }
+
+  /** Lets the thread end, and waits for it. */
+  async leave(): Promise<void> {
+    if (this.#worker === undefined) return;
+    const gone = once(this.#worker, 'exit');
+    this.#say({ kind: 'leave' });
+    await gone;
+  }
+
+  #start(): Worker {
+    let reason = 'its thread ended without a word';
+    return new Worker(new URL('./worker.js', import.meta.url))
+      .on('message', (message: JobMessage) => this.#hear(message))
+      .on('error', (error) => (reason = error.message))
+      .on('exit', () => {
+        this.#worker = undefined;
+        this.#hear({ kind: 'failed', reason });
+      });
+  }
+
+  #say(order: ThreadOrder): void {
+    this.#worker?.postMessage(order);
+  }
 }

@@ -1,32 +1,35 @@
-// A job's thread: trains one model with one seed, on one core. Any message to it asks it to stop after its step.
+// A thread of the jobs: trains one model with one seed after another, on one core.
 import { types } from 'node:util';
-import { parentPort, workerData } from 'node:worker_threads';
-import { checkpoints, data } from 'torch-node';
+import { parentPort } from 'node:worker_threads';
+import torch, { checkpoints, data } from 'torch-node';
 import { flopsPerStep } from '../flops.js';
-import { confusionMatrix } from '../judge.js';
 import { part2 } from '../part2.js';
-import { takeTurns } from '../randomTurns.js';
+import { exclusively, takeTurns } from '../randomTurns.js';
 import { run, weightsFile, type Watcher } from '../run.js';
 import { CHECKPOINT, RunFolder } from '../runFolder.js';
-import { RESULT, type JobMessage, type JobOrder, type JobResult } from './job.js';
+import { evaluate } from '../training.js';
+import { RESULT, type JobMessage, type JobOrder, type JobResult, type ThreadOrder } from './job.js';
 
-const order = workerData as JobOrder;
 const port = parentPort!;
 const say = (message: JobMessage): void => port.postMessage(message);
-const stop = new AbortController();
-port.on('message', () => stop.abort());
+let stop = new AbortController();
 
-try {
-  takeTurns(order.turns);
-  say(await work());
-} catch (error) {
-  say({ kind: 'failed', reason: types.isNativeError(error) ? error.message : String(error) });
-} finally {
-  port.close();
-}
+port.on('message', (message: ThreadOrder) => {
+  if (message.kind === 'stop') stop.abort();
+  else if (message.kind === 'leave') port.close();
+  else {
+    stop = new AbortController();
+    work(message.order).then(say, (error: unknown) =>
+      say({ kind: 'failed', reason: types.isNativeError(error) ? error.message : String(error) }),
+    );
+  }
+});
 
-async function work(): Promise<JobMessage> {
+async function work(order: JobOrder): Promise<JobMessage> {
   const { file } = order;
+  takeTurns(order.turns);
+  // On a GPU the jobs' work is queued side by side, each on a stream of its own.
+  if (order.device !== 'cpu') torch.cuda.setStream(new torch.cuda.Stream(order.device));
   const experiment =
     file === undefined
       ? part2.get(order.model)!
@@ -35,6 +38,7 @@ async function work(): Promise<JobMessage> {
   const folder = await RunFolder.take(order.folder);
   try {
     const { seed, epochs, device } = order;
+    let confusion: number[][] | undefined;
     const runs = await run({
       ...{ experiment, sets, seeds: [seed], epochs, device, folder, data: order.data },
       threads: 1,
@@ -42,18 +46,25 @@ async function work(): Promise<JobMessage> {
       signal: stop.signal,
       watcher: failOnNaN({
         onStep: (standing) => say({ kind: 'step', standing }),
-        onEpoch: (_seed, metrics) => say({ kind: 'epoch', metrics }),
+        onEpoch: (_seed, metrics, onTest) => {
+          ({ confusion } = onTest);
+          say({ kind: 'epoch', metrics });
+        },
       }),
     });
     if (runs === undefined) return { kind: 'stopped' };
-    const net = experiment.network();
-    net.loadStateDict((await checkpoints.loadSafetensors(folder.file(weightsFile(seed)))).tensors);
-    net.to(device).eval();
+    const net = exclusively(() => experiment.network());
+    if (confusion === undefined) {
+      // It had ended before, but for its result.
+      net.loadStateDict((await checkpoints.loadSafetensors(folder.file(weightsFile(seed)))).tensors);
+      const training = { net: net.to(device), criterion: experiment.criterion() };
+      ({ confusion } = (await evaluate(training, sets.test.to(device)))!);
+    }
     const result: JobResult = {
       run: runs[0]!,
       parameters: net.parameters().reduce((sum, parameter) => sum + parameter.numel, 0),
       flopsPerStep: flopsPerStep(net, experiment.batchSize),
-      confusion: confusionMatrix(net, sets.test.to(device)),
+      confusion,
     };
     await folder.write(RESULT, `${JSON.stringify(result)}\n`);
     await folder.dropCheckpoint();
@@ -74,9 +85,9 @@ function failOnNaN(watcher: Watcher): Watcher {
       check(standing.loss, `epoch ${standing.epoch}, step ${standing.step}`);
       watcher.onStep?.(standing);
     },
-    onEpoch: (seed, metrics) => {
+    onEpoch: (seed, metrics, onTest) => {
       check(metrics.trainLoss, `epoch ${metrics.epoch}`);
-      watcher.onEpoch?.(seed, metrics);
+      watcher.onEpoch?.(seed, metrics, onTest);
     },
   };
 }
