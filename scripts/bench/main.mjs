@@ -1,8 +1,11 @@
 // npm run bench: torch-node against Python PyTorch on this machine, as a Markdown table.
 //
 //   --rounds N   measurements of each row (5)        --data DIR   CIFAR-10's binary files
-//   --only a,b   rows: step,add,loop,import,memory    --json FILE  every measurement
+//   --only a,b   which rows (all; below)              --json FILE  every measurement
 //   --quick      two rounds of short workloads, to see that all is well
+//
+// Rows: step, add, loop, import, memory (part 1 and tensors); part2, tutorial, jobsMemory, busy (the twelve networks; they
+// want the reference program). The tutorial's way takes minutes: it is measured once.
 //
 // Every measurement has a process of its own (ours.mjs, peer.py), and the sides take turns, so that what disturbs the
 // machine disturbs both. Ratios are taken within a round. Nothing is asserted: a machine that is busy, or without
@@ -24,18 +27,17 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     data: { type: 'string' },
     json: { type: 'string' },
-    only: { type: 'string', default: 'step,add,loop,import,memory' },
+    only: { type: 'string' },
   },
 });
 const { quick } = options;
 const rounds = Number(options.rounds ?? (quick ? 2 : 5));
 if (!(Number.isInteger(rounds) && rounds > 0))
   throw new Error(`--rounds ${options.rounds}: expected 1 or more`);
-const chosen = options.only.split(',');
 
 // ---- processes ----
 
-/** Runs a process to its end: what it printed, seconds from its start to its first line, and its peak memory. */
+/** Runs a process to its end: what it printed, seconds to its first line and to its end, and its peak memory. */
 async function run(command, args) {
   const start = performance.now();
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -51,7 +53,7 @@ async function run(command, args) {
     child.on('error', reject).on('close', (code, signal) => resolve(signal ?? code));
   }).finally(() => clearInterval(poll));
   if (end !== 0) throw new Error(`${[command, ...args].join(' ')} ended with ${end}:\n${errors}`);
-  return { text, seconds, peakMb };
+  return { text, seconds, wholeSeconds: (performance.now() - start) / 1000, peakMb };
 }
 
 /** VmHWM of a process, on Linux. */
@@ -111,9 +113,11 @@ function quantile(list, q) {
 }
 const median = (list) => quantile(list, 0.5);
 
+const amountOf = (list, unit) => `${Number(median(list).toPrecision(4))} ${unit}`;
+
 /** A row in which a ratio to Python is wanted: one number a round for each side. */
 function compared(name, unit, mine, theirs, target) {
-  const amount = (list) => `${median(list).toPrecision(4).replace(/e\+3$/, '')} ${unit}`;
+  const amount = (list) => amountOf(list, unit);
   const cells = {
     name,
     ours: amount(mine),
@@ -124,10 +128,15 @@ function compared(name, unit, mine, theirs, target) {
   if (target !== undefined) cells.target = `≤ ${target}`;
   if (!python.command)
     return { ...cells, ratio: `no Python PyTorch found: ${python.missing}`, samples: { mine } };
-  const ratios = mine.map((value, i) => value / theirs[i]);
+  return { ...cells, ...ratioOf(mine, theirs, target), samples: { mine, theirs } };
+}
+
+/** The cells for a ratio taken round by round. */
+function ratioOf(mine, others, target) {
+  const ratios = mine.map((value, i) => value / others[i]);
   const [low, middle, high] = [0.25, 0.5, 0.75].map((q) => quantile(ratios, q).toFixed(2));
-  if (target !== undefined) cells.met = median(ratios) <= target ? 'yes' : 'no';
-  return { ...cells, ratio: `${middle} [${low}, ${high}]`, samples: { mine, theirs, ratios } };
+  const met = target === undefined ? '–' : median(ratios) <= target ? 'yes' : 'no';
+  return { ratio: ratios.length > 1 ? `${middle} [${low}, ${high}]` : middle, met };
 }
 
 /** Calls each measurement in turn, round after round, and gives one list for each. */
@@ -216,7 +225,116 @@ const measures = {
       throw new Error('peak memory is read from /proc, which this system lacks');
     return [compared('Part 1 whole, one epoch: peak resident memory', 'MB', ...lists, 0.7)];
   },
+
+  async part2() {
+    needReference();
+    const [mine, one, two] = await inTurn(wholeRounds, [
+      () => ourPart2(quick ? FEW : []),
+      () => theirPart2('1', quick ? FEW : []),
+      () => theirPart2('2', quick ? FEW : []),
+    ]);
+    const sums = (runs) => runs.at(-1).map(({ model, parametersSha256 }) => `${model} ${parametersSha256}`).join();
+    const name = `${quick ? 'Two' : 'The twelve'} networks, one epoch each, the whole program, against Python's best of one and two threads`;
+    if (sums(mine.map(({ rows }) => rows)) !== sums(one.map(({ rows }) => rows)))
+      return [
+        { name, ours: '–', theirs: '–', ratio: 'not timed: other parameters', target: '≤ 0.45', met: 'no' },
+      ];
+    const seconds = (runs) => runs.map(({ wholeSeconds }) => wholeSeconds);
+    const best = median(seconds(two)) < median(seconds(one)) ? two : one;
+    const row = compared(name, 's', seconds(mine), seconds(best), 0.45);
+    row.theirs += best === two ? ' (two threads)' : ' (one thread)';
+    return [{ ...row, samples: { mine: seconds(mine), one: seconds(one), two: seconds(two) } }];
+  },
+
+  async tutorial() {
+    needReference();
+    const settings = { folder, reference, models: quick ? FEW[1].split(',') : undefined };
+    const [mine, peers] = await inTurn(1, [
+      async () => (await ourPart2(quick ? FEW : [])).wholeSeconds,
+      async () => (await theirs('tutorial', settings)).wholeSeconds,
+    ]);
+    const name = "The same, against the tutorial's way: PIL, transforms, DataLoader with two workers (one round)";
+    return [compared(name, 's', mine, peers, 0.1)];
+  },
+
+  async jobsMemory() {
+    const all = quick ? FEW : [];
+    const [one, usual, atOnce] = await inTurn(wholeRounds, [
+      async () => (await ourPart2(['--models', 'original'])).peakMb,
+      async () => (await ourPart2(all)).peakMb,
+      async () => (await ourPart2([...all, '--jobs', '12'])).peakMb,
+    ]);
+    const row = (name, mine, target) => ({
+      ...{ name: `Peak resident memory of ${name}, against that of one job`, ours: amountOf(mine, 'MB') },
+      theirs: `${amountOf(one, 'MB')} (ours, one job)`,
+      target: target === undefined ? '–' : `≤ ${target}`,
+      ...ratioOf(mine, one, target),
+      samples: { mine, one },
+    });
+    return [
+      row(`twelve jobs, ${about.cores} at a time`, usual, 1.3),
+      row('twelve jobs, all at the same time', atOnce),
+    ];
+  },
+
+  async busy() {
+    const few = quick ? FEW : ['--models', 'original,conv1,leaky-relu,tanh'];
+    const steps = { folder, threads: about.cores, warmup: 20, steps: quick ? 50 : 200 };
+    const [mine, mineBusy, python1, pythonBusy] = await inTurn(wholeRounds, [
+      async () => (await ourPart2(few)).wholeSeconds,
+      () => besideBusy(async () => (await ourPart2(few)).wholeSeconds),
+      async () => (python.command ? (await theirs('step', steps)).us / 1000 : undefined),
+      () => besideBusy(async () => (python.command ? (await theirs('step', steps)).us / 1000 : undefined)),
+    ]);
+    const row = (name, unit, alone, beside, target) => ({
+      ...{ name, ours: '–', theirs: '–', target: target === undefined ? '–' : `≤ ${target}` },
+      ...ratioOf(beside, alone, target),
+      samples: { alone, beside },
+      text: `${amountOf(beside, unit)}, alone ${amountOf(alone, unit)}`,
+    });
+    const ourRow = row("Part 2's jobs with one core kept busy by another process, against alone", 's', mine, mineBusy, 2.2); // prettier-ignore
+    const rows = [{ ...ourRow, ours: ourRow.text }];
+    if (python.command) {
+      const theirRow = row("Python's training step, its default threads, likewise", 'ms', python1, pythonBusy);
+      rows.push({ ...theirRow, theirs: theirRow.text });
+    }
+    return rows;
+  },
 };
+
+// ---- part 2, whole ----
+
+const FEW = ['--models', 'original,mlp2'];
+const wholeRounds = quick ? 1 : Math.min(rounds, 3);
+
+function needReference() {
+  if (!python.command) throw new Error(`no Python PyTorch found: ${python.missing}`);
+  if (!existsSync(`${reference}/train.py`)) throw new Error(`the reference program is not in ${reference}`);
+}
+
+const lines = (text) => text.trim().split('\n').map((line) => JSON.parse(line)); // prettier-ignore
+
+async function ourPart2(args) {
+  const out = await mkdtemp(path.join(temporary, 'part2-'));
+  const command = ['bin/torch-node.js', 'cifar10', 'part2', '--data', folder, '--epochs', '1', '--out', out, '--json']; // prettier-ignore
+  const done = await run(process.execPath, [...command, ...args]);
+  return { ...done, rows: lines(done.text) };
+}
+
+async function theirPart2(threads, args) {
+  const done = await run(python.command, [`${reference}/train.py`, '--data', folder, '--epochs', '1', '--threads', threads, ...args]); // prettier-ignore
+  return { ...done, rows: lines(done.text) };
+}
+
+/** Measures beside a process that keeps one core busy. */
+async function besideBusy(measure) {
+  const busy = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+  try {
+    return await measure();
+  } finally {
+    busy.kill();
+  }
+}
 
 /** With one thread both sides compute the same bits; a side that does other work is not compared in time. */
 async function unequalLosses() {
@@ -230,6 +348,7 @@ async function unequalLosses() {
 
 // ---- the run ----
 
+const chosen = options.only?.split(',') ?? Object.keys(measures);
 const unknown = chosen.find((name) => !measures[name]);
 if (unknown) throw new Error(`--only ${unknown}: the rows are ${Object.keys(measures).join(', ')}`);
 

@@ -2,6 +2,7 @@
 // node ours.mjs <workload> '<options as JSON>' prints one line of JSON. peer.py holds the same workloads for Python.
 //
 // All imports are light but torch-node itself: `firstStep` is timed from the process's start.
+import { availableParallelism } from 'node:os';
 import torch, { data, nn, optim } from 'torch-node';
 import { originalNetwork, part1 } from '../../dist/experiments/cifar10/part1.js';
 import { begin, trainEpoch } from '../../dist/experiments/cifar10/training.js';
@@ -15,7 +16,7 @@ const workloads = {
     addCifar10Command(program);
     const command = program.commands[0].commands.find((each) => each.name() === 'part1');
     const { defaultValue: threads } = command.options.find((each) => each.long === '--threads');
-    return { libtorch: torch.version, threads };
+    return { libtorch: torch.version, threads, cores: availableParallelism() };
   },
 
   /** Writes the synthetic set as CIFAR-10's six files, so that both sides read the same. */

@@ -1,5 +1,5 @@
 // Runs jobs side by side, each on a thread that does nothing else meanwhile; all read one copy of the data.
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { EpochMetrics } from '../metrics.js';
@@ -49,6 +49,7 @@ export async function runJobs(options: JobsOptions): Promise<JobsOutcome> {
     if (result) finished.set(jobName(job), result);
   }
   const turns = new SharedArrayBuffer(4);
+  setMaxListeners(options.atOnce + 10, signal);
   // Seed by seed; within a seed the longest jobs begin first, so that little is left for one core alone at the end.
   const seeds = [...new Set(jobs.map(({ seed }) => seed))];
   const waiting = jobs
