@@ -233,7 +233,11 @@ const measures = {
       () => theirPart2('1', quick ? FEW : []),
       () => theirPart2('2', quick ? FEW : []),
     ]);
-    const sums = (runs) => runs.at(-1).map(({ model, parametersSha256 }) => `${model} ${parametersSha256}`).join();
+    const sums = (runs) =>
+      runs
+        .at(-1)
+        .map(({ model, parametersSha256 }) => `${model} ${parametersSha256}`)
+        .join();
     const name = `${quick ? 'Two' : 'The twelve'} networks, one epoch each, the whole program, against Python's best of one and two threads`;
     if (sums(mine.map(({ rows }) => rows)) !== sums(one.map(({ rows }) => rows)))
       return [
@@ -253,7 +257,8 @@ const measures = {
       async () => (await ourPart2(quick ? FEW : [])).wholeSeconds,
       async () => (await theirs('tutorial', settings)).wholeSeconds,
     ]);
-    const name = "The same, against the tutorial's way: PIL, transforms, DataLoader with two workers (one round)";
+    const name =
+      "The same, against the tutorial's way: PIL, transforms, DataLoader with two workers (one round)";
     return [compared(name, 's', mine, peers, 0.1)];
   },
 
@@ -295,7 +300,12 @@ const measures = {
     const ourRow = row("Part 2's jobs with one core kept busy by another process, against alone", 's', mine, mineBusy, 2.2); // prettier-ignore
     const rows = [{ ...ourRow, ours: ourRow.text }];
     if (python.command) {
-      const theirRow = row("Python's training step, its default threads, likewise", 'ms', python1, pythonBusy);
+      const theirRow = row(
+        "Python's training step, its default threads, likewise",
+        'ms',
+        python1,
+        pythonBusy,
+      );
       rows.push({ ...theirRow, theirs: theirRow.text });
     }
     return rows;

@@ -1,0 +1,44 @@
+// The pages in docs/: every block of TypeScript runs as it stands there, and prints what the block of text after it says.
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const ROOT = path.resolve(__dirname, '../..');
+const JITI = path.join(ROOT, 'node_modules/jiti/lib/jiti-cli.mjs');
+// Inside the package, so that `torch-node` means this one.
+mkdirSync(path.join(ROOT, 'build'), { recursive: true });
+const work = mkdtempSync(path.join(ROOT, 'build/pages-'));
+afterAll(() => rmSync(work, { recursive: true }));
+
+interface Example {
+  title: string;
+  code: string;
+  /** What the page says that it prints; nothing where the page does not say. */
+  printed: string | undefined;
+}
+
+function examplesOf(page: string): Example[] {
+  const text = readFileSync(path.join(ROOT, 'docs', page), 'utf8');
+  const blocks = [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)];
+  return blocks.flatMap(([, language, code], i) => {
+    if (language !== 'ts') return [];
+    const next = blocks[i + 1];
+    const line = text.slice(0, blocks[i]!.index).split('\n').length;
+    return [
+      { title: `${page}, line ${line}`, code: code!, printed: next?.[1] === 'text' ? next[2] : undefined },
+    ];
+  });
+}
+
+const examples = readdirSync(path.join(ROOT, 'docs'))
+  .filter((name) => name.endsWith('.md'))
+  .flatMap(examplesOf);
+
+it.each(examples)('$title', async ({ title, code, printed }) => {
+  const file = path.join(work, `${title.replace(/\W+/g, '-')}.ts`);
+  writeFileSync(file, code);
+  const env = { ...process.env, JITI_FS_CACHE: 'false', NO_COLOR: '1' };
+  const { stdout } = await promisify(execFile)(process.execPath, [JITI, file], { env, cwd: work });
+  if (printed !== undefined) expect(stdout).toBe(printed);
+});
