@@ -5,10 +5,15 @@ export * as data from './data/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 
+// The operators; a name that is exported below instead is written by hand.
+export * from './generated/functions.js';
+export * as fft from './generated/fft.js';
+export * as linalg from './generated/linalg.js';
+export * as special from './generated/special.js';
+
 export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
 export {
   arange,
-  cat,
   empty,
   eye,
   fromTypedArray,
@@ -19,15 +24,17 @@ export {
   randint,
   randn,
   randperm,
-  stack,
   tensor,
   zeros,
   type TensorOptions,
 } from './tensor/create.js';
 export { cuda } from './tensor/devices.js';
-export { isFloatingPoint, type Device, type DType } from './tensor/dtype.js';
+export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './tensor/dtype.js';
 export { TorchError } from './tensor/errors.js';
-export { ops, type Operator, type OperatorNamespace } from './tensor/operators.js';
+export { ops, type Operator } from './tensor/operators.js';
+export type { AtenOperators } from './generated/aten.js';
+export type { FactoryOptions } from './generated/results.js';
+export type * as returnTypes from './generated/results.js';
 export { Generator, getRngState, manualSeed, setRngState } from './tensor/random.js';
 export {
   cpuCapability,

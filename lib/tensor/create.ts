@@ -254,10 +254,3 @@ export function randint(
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   return factory('aten::randperm.generator', [n, options.generator], options, 'int64');
 }
-
-export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  return operator('aten::cat').call([...tensors], dim) as Tensor;
-}
-export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  return operator('aten::stack').call([...tensors], dim) as Tensor;
-}

@@ -17,6 +17,17 @@ export type DType =
   | 'complex64'
   | 'complex128';
 
+/** Whether a string is a dtype's name rather than a device's; names that PyTorch has and this package lacks count. */
+export function isDType(text: string): text is DType {
+  return /^(u?int\d+|b?float\d+|bool|complex\d+)$/.test(text);
+}
+
+/** How a tensor's elements lie in memory: one after another, or only those that are not zero. */
+export type Layout = 'strided' | 'sparse' | 'sparse_csr' | 'sparse_csc' | 'sparse_bsr' | 'sparse_bsc';
+
+/** The order of a result's dimensions in memory. */
+export type MemoryFormat = 'contiguous' | 'preserve' | 'channels_last' | 'channels_last_3d';
+
 /** "cpu", "cuda", "cuda:1", "meta". */
 export type Device = 'cpu' | 'cuda' | 'meta' | `cuda:${number}` | (string & {});
 

@@ -1,4 +1,6 @@
 // The one way to call an operator: found by its schema name, called with arguments in the schema's order.
+import type { AtenOperators } from '../generated/aten.js';
+import * as table from '../generated/table.js';
 import { native, type OperatorDescription } from '../native/binding.js';
 import { asTorchError, TorchError } from './errors.js';
 
@@ -147,11 +149,18 @@ const found = new Map<string, Operator>();
 
 /** The operator with a schema name such as "aten::relu" or "aten::add.Tensor". Throws a TorchError when there is none. */
 export function operator(name: string): Operator {
+  const result = findOperator(name);
+  if (result === undefined) throw new TorchError(name, unknownOperator(name));
+  return result;
+}
+
+/** The operator with a schema name, or undefined where the linked libtorch has none. */
+export function findOperator(name: string): Operator | undefined {
   let result = found.get(name);
   if (result === undefined) {
     const [base = '', overload = ''] = name.split(/\.(?=[^.]*$)/);
     const description = base.includes('::') ? native.findOperator(base, overload) : null;
-    if (description === null) throw new TorchError(name, unknownOperator(name));
+    if (description === null) return undefined;
     result = new Operator(name, description);
     found.set(name, result);
   }
@@ -159,13 +168,30 @@ export function operator(name: string): Operator {
 }
 
 function unknownOperator(name: string): string {
-  const version = native.libtorchVersion();
   if (!name.includes('::')) return `an operator's name has a namespace, as "aten::${name}"`;
+  if (isTabled(name)) return lacking();
+  const version = native.libtorchVersion();
   const base = name.split('.')[0]!;
   const near = native.operatorNames().filter((other) => other === base || other.startsWith(`${base}.`));
   return near.length > 0
     ? `libtorch ${version} has no such overload; it has ${near.join(', ')}`
     : `libtorch ${version} has no such operator`;
+}
+
+/** For operators of the version that lib/generated was made from which the linked libtorch lacks. */
+export function lacking(): string {
+  const version = native.libtorchVersion();
+  const older = version.localeCompare(table.generatedFrom, undefined, { numeric: true }) < 0;
+  return older
+    ? `needs libtorch ${table.generatedFrom} or later; this is ${version}`
+    : `libtorch ${table.generatedFrom} has it; ${version}, the one in use, does not`;
+}
+
+function isTabled(name: string): boolean {
+  const [, base, overload = 'default'] = /^aten::(\w+)(?:\.(\w+))?$/.exec(name) ?? [];
+  if (base === undefined) return false;
+  const line = new RegExp(`^${base} (.*)$`, 'm').exec(table.operators)?.[1];
+  return line?.split(' ').includes(overload) ?? false;
 }
 
 /** A value in words, for an error message: tensors by dtype and shape. */
@@ -188,24 +214,17 @@ export function describe(value: unknown): string {
 /** Under this symbol a Tensor describes itself as "float32 [2, 3]". @internal */
 export const describeTensor = Symbol('torch-node.describe');
 
-function isNumeric(value: unknown): value is number | bigint | boolean {
+/** Whether a value is a number as tensors hold them. @internal */
+export function isNumeric(value: unknown): value is number | bigint | boolean {
   return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean';
 }
-
-/** A namespace of operators: `ops.aten.add.Tensor(a, b)`, or `ops.aten.relu(a)` where an operator has one form. */
-export type OperatorNamespace = Readonly<
-  Record<
-    string,
-    ((...args: unknown[]) => unknown) & Readonly<Record<string, (...args: unknown[]) => unknown>>
-  >
->;
 
 /**
  * Every operator that the linked libtorch has, by its schema name. Arguments come in the schema's order; the
  * keyword-only ones may also be given in an object at the end: `ops.aten.add.Tensor(a, b, { alpha: 2 })`.
  */
 export const ops: {
-  readonly aten: OperatorNamespace;
+  readonly aten: AtenOperators;
   /** `ops.call('aten::add.Tensor', [a, b])` */
   call(name: string, args: readonly unknown[], options?: Readonly<Record<string, unknown>>): unknown;
   /** The schema, in PyTorch's words. */
@@ -213,13 +232,14 @@ export const ops: {
   /** The names of all operators. */
   names(): string[];
 } = {
-  aten: namespace('aten'),
+  // The types are those of the version that lib/generated was made from.
+  aten: namespace('aten') as AtenOperators,
   call: (name, args, options) => callByName(operator(name), args, options),
   schema: (name) => operator(name).schema,
   names: () => native.operatorNames(),
 };
 
-function namespace(space: string): OperatorNamespace {
+function namespace(space: string): unknown {
   return lookUp((base) => {
     const form =
       (overload: string) =>
@@ -233,7 +253,7 @@ function namespace(space: string): OperatorNamespace {
         );
       };
     return lookUp(form, form('default'));
-  }) as OperatorNamespace;
+  });
 }
 
 // An object (or function) whose string properties are made when they are asked for.
@@ -262,7 +282,8 @@ function callByName(
   return op.call(...all);
 }
 
-function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
+/** Whether a value is an object of options, not a tensor, a generator or an array. @internal */
+export function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,11 +1,14 @@
-// Tensor: a small integer handle, and the methods that call operators on it.
+// Tensor: a small integer handle, and its methods. Those that are operators are generated (lib/generated/methods.ts) but
+// for the ones here, which are called so often that the choice of an overload would show.
 import { inspect } from 'node:util';
+import '../generated/methods.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
-import { isFloatingPoint, type Device, type DType } from './dtype.js';
+import { isDType, isFloatingPoint, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { format } from './format.js';
 import { describe, describeTensor, handleOf, operator, wrapResultsWith } from './operators.js';
+import { installMethods } from './overloads.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
 
 /** A value for an operator's tensor argument: numbers take part in type promotion as PyTorch's bare numbers do. */
@@ -287,12 +290,6 @@ export class Tensor implements Scoped {
   cuda(index = 0): Tensor {
     return this.to(`cuda:${index}`);
   }
-  clone(): Tensor {
-    return this.#call('aten::clone');
-  }
-  contiguous(): Tensor {
-    return this.#call('aten::contiguous');
-  }
 
   // ---- arithmetic ----
 
@@ -307,9 +304,6 @@ export class Tensor implements Scoped {
   mul(other: TensorLike): Tensor {
     return this.#call('aten::mul.Tensor', other);
   }
-  div(other: TensorLike): Tensor {
-    return this.#call('aten::div.Tensor', other);
-  }
   add_(other: TensorLike, options?: { alpha?: Scalar }): this {
     return this.#inPlace('aten::add_.Tensor', other, options?.alpha);
   }
@@ -319,17 +313,8 @@ export class Tensor implements Scoped {
   mul_(other: TensorLike): this {
     return this.#inPlace('aten::mul_.Tensor', other);
   }
-  div_(other: TensorLike): this {
-    return this.#inPlace('aten::div_.Tensor', other);
-  }
   zero_(): this {
     return this.#inPlace('aten::zero_');
-  }
-  fill_(value: Scalar): this {
-    return this.#inPlace('aten::fill_.Scalar', value);
-  }
-  copy_(source: Tensor): this {
-    return this.#inPlace('aten::copy_', source);
   }
   pow(exponent: TensorLike): Tensor {
     return typeof exponent === 'object'
@@ -370,34 +355,9 @@ export class Tensor implements Scoped {
   sigmoid(): Tensor {
     return this.#call('aten::sigmoid');
   }
-  softmax(dim: number): Tensor {
-    return this.#call('aten::softmax.int', dim);
-  }
-  logSoftmax(dim: number): Tensor {
-    return this.#call('aten::log_softmax.int', dim);
-  }
 
-  // ---- reductions and comparisons ----
+  // ---- comparisons ----
 
-  /** Over all elements, or over the dimensions given. */
-  sum(dim?: number | number[], options?: { keepdim?: boolean }): Tensor {
-    return dim === undefined
-      ? this.#call('aten::sum')
-      : this.#call('aten::sum.dim_IntList', dim, options?.keepdim);
-  }
-  mean(dim?: number | number[], options?: { keepdim?: boolean }): Tensor {
-    return dim === undefined ? this.#call('aten::mean') : this.#call('aten::mean.dim', dim, options?.keepdim);
-  }
-  max(): Tensor {
-    return this.#call('aten::max');
-  }
-  min(): Tensor {
-    return this.#call('aten::min');
-  }
-  /** Index of the largest element, in the flattened tensor or along a dimension. dtype int64. */
-  argmax(dim?: number, options?: { keepdim?: boolean }): Tensor {
-    return this.#call('aten::argmax', dim, options?.keepdim);
-  }
   eq(other: TensorLike): Tensor {
     return this.#call('aten::eq.Tensor', other);
   }
@@ -427,17 +387,11 @@ export class Tensor implements Scoped {
   reshape(...shape: number[] | [number[]]): Tensor {
     return this.#call('aten::reshape', shape.flat());
   }
-  view(...shape: number[] | [number[]]): Tensor {
-    return this.#call('aten::view', shape.flat());
-  }
   flatten(startDim = 0, endDim = -1): Tensor {
     return this.#call('aten::flatten.using_ints', startDim, endDim);
   }
   unsqueeze(dim: number): Tensor {
     return this.#call('aten::unsqueeze', dim);
-  }
-  squeeze(dim?: number): Tensor {
-    return dim === undefined ? this.#call('aten::squeeze') : this.#call('aten::squeeze.dim', dim);
   }
   transpose(dim0: number, dim1: number): Tensor {
     return this.#call('aten::transpose.int', dim0, dim1);
@@ -449,15 +403,8 @@ export class Tensor implements Scoped {
   select(dim: number, index: number): Tensor {
     return this.#call('aten::select.int', dim, index);
   }
-  /** `length` slices along a dimension, from `start`. Shares memory. */
-  narrow(dim: number, start: number, length: number): Tensor {
-    return this.#call('aten::narrow', dim, start, length);
-  }
   indexSelect(dim: number, index: Tensor): Tensor {
     return this.#call('aten::index_select', dim, index);
-  }
-  gather(dim: number, index: Tensor): Tensor {
-    return this.#call('aten::gather', dim, index);
   }
 
   // ---- text ----
@@ -487,6 +434,7 @@ export class Tensor implements Scoped {
 }
 
 wrapResultsWith((handle) => new Tensor(handle));
+installMethods(Tensor.prototype);
 
 /**
  * A tensor that modules register and optimizers train: it requires a gradient unless told otherwise, and no scope
@@ -516,10 +464,6 @@ export class Parameter extends Tensor {
     this.keep();
     this.requiresGrad = requiresGrad;
   }
-}
-
-function isDType(text: string): text is DType {
-  return /^(u?int\d+|b?float\d+|bool|complex\d+)$/.test(text);
 }
 
 /** Whether a value is a Parameter of this copy of the package; works across realms. */

@@ -1,0 +1,125 @@
+// Which JavaScript values a schema's type takes, as strict as PyTorch's argument parser: a boolean is no integer, an
+// integer is a float, a number is no tensor.
+import { isDType, type Layout, type MemoryFormat } from './dtype.js';
+import { describeTensor, handleOf, isNumeric } from './operators.js';
+import type { SchemaType } from './schema.js';
+
+export interface Acceptance {
+  /** What it takes, in words. */
+  readonly expected: string;
+  /** Whether null stands for "none". */
+  readonly nullable: boolean;
+  /** Whether it is a list of integers. */
+  readonly integers: boolean;
+  readonly device: boolean;
+  /** Never asked about null and undefined. */
+  readonly accepts: (value: unknown) => boolean;
+}
+
+interface Kind {
+  readonly one: string;
+  readonly many: string;
+  readonly accepts: (value: unknown) => boolean;
+}
+
+const LAYOUTS: readonly Layout[] = [
+  'strided', 'sparse', 'sparse_csr', 'sparse_csc', 'sparse_bsr', 'sparse_bsc',
+]; // prettier-ignore
+const MEMORY_FORMATS: readonly MemoryFormat[] = [
+  'contiguous',
+  'preserve',
+  'channels_last',
+  'channels_last_3d',
+];
+
+const isTensor = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && describeTensor in value;
+const isInt = (value: unknown): boolean => typeof value === 'bigint' || Number.isInteger(value);
+const isFloat = (value: unknown): boolean => typeof value === 'number';
+const isString = (value: unknown): value is string => typeof value === 'string';
+const oneOf = (names: readonly string[]): Kind => ({
+  one: `one of ${names.join(', ')}`,
+  many: `an array of ${names.join(', ')}`,
+  accepts: (value) => isString(value) && names.includes(value),
+});
+
+const integer: Kind = { one: 'an integer', many: 'an array of integers', accepts: isInt };
+const float: Kind = { one: 'a number', many: 'an array of numbers', accepts: isFloat };
+const boolean: Kind = {
+  one: 'a boolean',
+  many: 'an array of booleans',
+  accepts: (value) => typeof value === 'boolean',
+};
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  Tensor: { one: 'a Tensor', many: 'an array of Tensors', accepts: isTensor },
+  Scalar: {
+    one: 'a number, a bigint or a boolean',
+    many: 'an array of numbers, bigints or booleans',
+    accepts: isNumeric,
+  },
+  int: integer,
+  SymInt: integer,
+  float,
+  SymFloat: float,
+  bool: boolean,
+  SymBool: boolean,
+  str: { one: 'a string', many: 'an array of strings', accepts: isString },
+  ScalarType: {
+    one: "a dtype such as 'float32'",
+    many: 'an array of dtypes',
+    accepts: (value) => isString(value) && isDType(value),
+  },
+  Layout: oneOf(LAYOUTS),
+  MemoryFormat: oneOf(MEMORY_FORMATS),
+  // Which devices there are is checked when the operator is called; a dtype's name must not pass for one.
+  Device: {
+    one: "a device such as 'cpu'",
+    many: 'an array of devices',
+    accepts: (value) => isString(value) && !isDType(value),
+  },
+  Generator: {
+    one: 'a Generator',
+    many: 'an array of Generators',
+    accepts: (value) =>
+      typeof value === 'object' && value !== null && handleOf in value && !(describeTensor in value),
+  },
+};
+
+const TENSOR_OR_NUMBER: Kind = {
+  one: 'a Tensor or a number',
+  many: 'an array of Tensors',
+  accepts: (value) => isNumeric(value) || isTensor(value),
+};
+
+/** Whether values of the type can be passed from JavaScript. */
+export function isSupported({ base, layers }: SchemaType): boolean {
+  return base in KINDS && layers.filter((layer) => layer !== 'optional').length < 2;
+}
+
+/** What a type takes. `numbers` says that bare numbers stand for tensors in this operator. */
+export function acceptance(type: SchemaType, numbers = false): Acceptance {
+  const kind = type.base === 'Tensor' && numbers ? TENSOR_OR_NUMBER : KINDS[type.base];
+  const at = type.layers.findIndex((layer) => layer !== 'optional');
+  const list = at < 0 ? undefined : (type.layers[at] as { list: number | undefined });
+  const nullable = type.layers.at(-1) === 'optional';
+  const integers = list !== undefined && kind === integer;
+  if (kind === undefined) {
+    const expected = `a value of type ${type.base}, which cannot be passed from JavaScript`;
+    return { expected, nullable, integers, device: false, accepts: () => false };
+  }
+  const device = type.base === 'Device' && list === undefined;
+  if (list === undefined) return { expected: kind.one, nullable, integers, device, accepts: kind.accepts };
+  // "Tensor?[]": elements may be null. "int[2]": one integer stands for both.
+  const holes = at > 0;
+  const element = (value: unknown): boolean =>
+    value === null || value === undefined ? holes : kind.accepts(value);
+  return {
+    expected: list.list === undefined ? kind.many : `${kind.one} or ${kind.many}`,
+    nullable,
+    integers,
+    device,
+    accepts: (value) =>
+      Array.isArray(value) ? value.every(element) : list.list !== undefined && kind.accepts(value),
+  };
+}

@@ -1,0 +1,295 @@
+// The choice of an overload. Behind a public function such as `sort` lie several operators, and what was passed decides
+// between them by the rules of PyTorch's own argument parser (torch/csrc/utils/python_arg_parser.cpp). A form is one of
+// these operators together with the one that out= makes of it. Which forms there are, in the order in which PyTorch tries
+// them, says lib/generated/table.ts; their schemas come from the linked libtorch, on first use.
+import * as table from '../generated/table.js';
+import { checkDevice } from './devices.js';
+import { TorchError } from './errors.js';
+import { describe, findOperator, isOptions, lacking, type Operator } from './operators.js';
+import { acceptance, type Acceptance } from './acceptance.js';
+import { camelCase, parseSchema, type Schema } from './schema.js';
+
+type Options = Readonly<Record<string, unknown>>;
+
+interface Parameter extends Acceptance {
+  /** As options call it, in camelCase. */
+  readonly name: string;
+  readonly required: boolean;
+}
+
+interface Form {
+  readonly operator: Operator;
+  readonly parameters: readonly Parameter[];
+  /** How many of the parameters are the object that a method belongs to. */
+  readonly selves: number;
+  /** How many of the parameters, these included, may be given by position. */
+  readonly positional: number;
+  /** Where a list of integers may be given as arguments of its own, `t.expand(2, 3)`; -1 for nowhere. */
+  readonly spread: number;
+  /** Whether `requiresGrad` is an option, as it is of all functions that take dtype, layout and device. */
+  readonly factory: boolean;
+  /** What makes the arguments of the out= operator of this form's. */
+  readonly out: { readonly operator: Operator; readonly order: readonly number[] } | undefined;
+  /** Gives several results their names. */
+  readonly wrap: (result: unknown) => unknown;
+}
+
+/** Why arguments do not fit a form: the number of the parameter, or one of these. */
+type Misfit = number;
+const TOO_MANY = -1;
+const UNKNOWN_OPTION = -2;
+
+/** A public function with all its forms. */
+export class Overloads {
+  /** As in "torch.linalg.norm" or "Tensor.sort". */
+  readonly name: string;
+  readonly #base: string;
+  readonly #spec: string;
+  /** 1 for a method, whose first argument is its tensor. */
+  readonly #selves: 0 | 1;
+  #forms: readonly Form[] | undefined;
+
+  /** `spec` lists the forms of aten::`base` as the table does: "Tensor>out Scalar". */
+  constructor(name: string, base: string, spec: string, method = false) {
+    this.name = name;
+    this.#base = base;
+    this.#spec = spec;
+    this.#selves = method ? 1 : 0;
+  }
+
+  /** Calls the first form that the arguments fit. Throws a TorchError that lists the forms when none does. */
+  call(args: readonly unknown[]): unknown {
+    const forms = (this.#forms ??= this.#load());
+    const last = args.at(-1);
+    const options = isOptions(last) ? last : undefined;
+    let count = options === undefined ? args.length : args.length - 1;
+    while (count > this.#selves && args[count - 1] === undefined) count--;
+    const given = args.slice(0, count);
+    for (const form of forms) {
+      const values = fit(form, given, options);
+      if (typeof values !== 'number') return run(form, values, options);
+    }
+    throw this.#misfit(forms, given, options);
+  }
+
+  #load(): Form[] {
+    const forms = this.#spec.split(' ').flatMap((form) => {
+      const [name, out] = form.split('>').map((overload) => fullName(this.#base, overload));
+      const found = findOperator(name!);
+      return found === undefined ? [] : [makeForm(found, out, this.#base, this.#selves)];
+    });
+    if (forms.length === 0) throw new TorchError(this.name, lacking());
+    return forms;
+  }
+
+  #misfit(forms: readonly Form[], given: readonly unknown[], options: Options | undefined): TorchError {
+    const why = (form: Form): string => explain(form, fit(form, given, options) as Misfit, given, options);
+    const words = given.map((value, i) => (i < this.#selves ? 'self: ' : '') + describe(value));
+    for (const [name, value] of Object.entries(options ?? {})) words.push(`${name}: ${describe(value)}`);
+    const message =
+      forms.length === 1
+        ? `${why(forms[0]!)}; its form is ${forms[0]!.operator.schema}`
+        : `none of its forms takes what was given:` +
+          forms.map((form) => `\n  ${form.operator.schema}\n    ${why(form)}`).join('');
+    return new TorchError(this.name, message, { arguments: words, code: 'ERR_INVALID_ARG_TYPE' });
+  }
+}
+
+function fullName(base: string, overload: string): string {
+  return `aten::${base}${overload === 'default' ? '' : `.${overload}`}`;
+}
+
+// PyTorch lets a bare number stand for a tensor in these functions (and their in-place forms) alone; others have forms
+// that take a Scalar.
+const NUMBERS_AS_TENSORS = new Set(
+  'add sub mul div subtract multiply divide true_divide floor_divide copy'.split(' '),
+);
+
+function makeForm(found: Operator, outName: string | undefined, base: string, selves: number): Form {
+  const schema = parseSchema(found.schema);
+  const numbers = NUMBERS_AS_TENSORS.has(base.replace(/_$/, ''));
+  const parameters = schema.arguments.map((argument) => ({
+    ...acceptance(argument.type, numbers),
+    name: camelCase(argument.name),
+    required: argument.fallback === undefined,
+  }));
+  const keywordOnly = schema.arguments.findIndex((argument) => argument.keywordOnly);
+  const positional = keywordOnly < 0 ? parameters.length : keywordOnly;
+  const names = new Set(schema.arguments.map(({ name }) => name));
+  const out = outName === undefined ? undefined : findOperator(outName);
+  return {
+    operator: found,
+    parameters,
+    selves,
+    positional,
+    spread: positional === selves + 1 && parameters[selves]!.integers ? selves : -1,
+    factory: ['dtype', 'layout', 'device', 'pin_memory'].every((name) => names.has(name)),
+    out: out && { operator: out, order: outOrder(schema, parseSchema(out.schema)) },
+    wrap: namedResults(base, schema),
+  };
+}
+
+/** For each argument of an out= operator the place of its value: in the other form's arguments, or (from -1 down) in out. */
+function outOrder(schema: Schema, out: Schema): number[] {
+  let next = 0;
+  return out.arguments.map(({ name, type, keywordOnly }) =>
+    type.written && keywordOnly ? --next : schema.arguments.findIndex((other) => other.name === name),
+  );
+}
+
+/** The arguments in the schema's order, or why they do not fit. */
+function fit(form: Form, given: readonly unknown[], options: Options | undefined): unknown[] | Misfit {
+  const { parameters, positional, spread } = form;
+  let count = given.length;
+  let list: unknown[] | undefined;
+  if (spread >= 0 && count > spread && isInteger(given[spread])) {
+    list = given.slice(spread);
+    count = positional;
+  }
+  if (count > positional) return TOO_MANY;
+  const values: unknown[] = [];
+  let taken = 0;
+  for (let i = 0; i < parameters.length; i++) {
+    const parameter = parameters[i]!;
+    let value = i >= count ? undefined : i === spread && list !== undefined ? list : given[i];
+    if (value === undefined && options !== undefined) {
+      value = options[parameter.name];
+      if (value !== undefined) taken++;
+    }
+    if (value === undefined) {
+      if (parameter.required) return i;
+    } else if (value === null ? !parameter.nullable : !parameter.accepts(value)) return i;
+    values.push(value);
+  }
+  return options !== undefined && taken < optionsGiven(form, options).length ? UNKNOWN_OPTION : values;
+}
+
+// The names of options that have a value, but for those that no schema has.
+function optionsGiven(form: Form, options: Options): string[] {
+  return Object.keys(options).filter(
+    (name) =>
+      options[name] !== undefined &&
+      !(name === 'out' && (form.out !== undefined || options[name] === null)) &&
+      !(name === 'requiresGrad' && form.factory),
+  );
+}
+
+function explain(
+  form: Form,
+  misfit: Misfit,
+  given: readonly unknown[],
+  options: Options | undefined,
+): string {
+  const { parameters, positional, selves } = form;
+  if (misfit === TOO_MANY)
+    return `it takes at most ${positional - selves} arguments by position, ${given.length - selves} were given`;
+  if (misfit === UNKNOWN_OPTION) {
+    const names = parameters.map(({ name }) => name);
+    const twice = optionsGiven(form, options!).find((name) => names.includes(name));
+    const unknown = optionsGiven(form, options!).find((name) => !names.includes(name));
+    return unknown === undefined
+      ? `'${twice!}' was given by position and among the options`
+      : `there is no option '${unknown}'`;
+  }
+  const { name, expected, nullable } = parameters[misfit]!;
+  const value = (misfit < given.length ? given[misfit] : undefined) ?? options?.[name];
+  return value === undefined
+    ? `'${name}' is missing: ${expected}${nullable ? ' or null' : ''}`
+    : `'${name}': expected ${expected}${nullable ? ' or null' : ''}, got ${describe(value)}`;
+}
+
+function run(form: Form, values: unknown[], options: Options | undefined): unknown {
+  for (let i = 0; i < values.length; i++) {
+    if (form.parameters[i]!.device && typeof values[i] === 'string') checkDevice(values[i] as string);
+  }
+  const out = options?.['out'];
+  if (form.out !== undefined && out !== undefined && out !== null) {
+    const outs: unknown[] = Array.isArray(out) ? out : [out];
+    return form.wrap(
+      form.out.operator.call(...form.out.order.map((i) => (i < 0 ? outs[-i - 1] : values[i]))),
+    );
+  }
+  const result = form.wrap(form.operator.call(...values));
+  if (form.factory && options?.['requiresGrad'] === true)
+    (result as { requiresGrad: boolean }).requiresGrad = true;
+  return result;
+}
+
+function isInteger(value: unknown): boolean {
+  return typeof value === 'bigint' || Number.isInteger(value);
+}
+
+/**
+ * Several results come as an array; where the schema names them all, its elements have these names too, as the named
+ * tuples of torch.return_types have: `const { values, indices } = t.sort()`.
+ */
+function namedResults(base: string, { results }: Schema): (result: unknown) => unknown {
+  if (results.length < 2 || results.some(({ name }) => name === undefined)) return (result) => result;
+  const tuple = class extends Array<unknown> {
+    // What map() and its like make has no names.
+    static override get [Symbol.species](): ArrayConstructor {
+      return Array;
+    }
+  };
+  Object.defineProperty(tuple, 'name', { value: base });
+  results.forEach(({ name }, i) =>
+    Object.defineProperty(tuple.prototype, camelCase(name!), {
+      get(this: unknown[]) {
+        return this[i];
+      },
+    }),
+  );
+  return (result) => tuple.from(result as unknown[]);
+}
+
+// ---- from the table to functions ----
+
+/** Calls a function of one of the table's namespaces by PyTorch's name for it. */
+export type Caller = (name: string, args: readonly unknown[]) => unknown;
+
+/** What calls the functions of a namespace; `prefix` is what an operator's name begins with there, as "linalg_". */
+export function caller(title: string, lines: string, prefix = '', method = false): Caller {
+  let specs: Map<string, string> | undefined;
+  const made = new Map<string, Overloads>();
+  return (name, args) => {
+    let overloads = made.get(name);
+    if (overloads === undefined) {
+      specs ??= tableOf(lines);
+      // "logsigmoid log_sigmoid: default>out" says that the operator has another name.
+      const [, other, spec] = /^(?:(\w+): )?(.*)$/.exec(specs.get(name)!)!;
+      const shown = `${title}.${camelCase(name.slice(prefix.length))}`;
+      overloads = new Overloads(shown, other ?? name, spec!, method);
+      made.set(name, overloads);
+    }
+    return overloads.call(args);
+  };
+}
+
+function tableOf(lines: string): Map<string, string> {
+  return new Map(
+    lines
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const space = line.indexOf(' ');
+        return [line.slice(0, space), line.slice(space + 1)];
+      }),
+  );
+}
+
+/** Calls a method of Tensor by PyTorch's name for it, for the methods that are written by hand for some forms only. */
+export const callMethod: Caller = caller('Tensor', table.methods, '', true);
+
+/** Gives a class's prototype the methods of the table that it does not have. */
+export function installMethods(prototype: object): void {
+  for (const name of tableOf(table.methods).keys()) {
+    const shown = camelCase(name);
+    if (shown in prototype) continue;
+    const method = {
+      [shown](this: unknown, ...args: unknown[]): unknown {
+        return callMethod(name, [this, ...args]);
+      },
+    }[shown];
+    Object.defineProperty(prototype, shown, { value: method, writable: true, configurable: true });
+  }
+}

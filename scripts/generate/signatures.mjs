@@ -1,0 +1,186 @@
+// From schemas to TypeScript: signatures of methods, of functions and of single operators.
+import { acceptance, camelCase } from './schemas.mjs';
+
+const SCALARS = {
+  Tensor: 'Tensor', Scalar: 'Scalar', int: 'number', SymInt: 'number', float: 'number', SymFloat: 'number',
+  bool: 'boolean', SymBool: 'boolean', str: 'string', ScalarType: 'DType', Layout: 'Layout', Device: 'Device',
+  MemoryFormat: 'MemoryFormat', Generator: 'Generator',
+}; // prettier-ignore
+
+const RESERVED = new Set('arguments default delete eval function import in new this var with'.split(' '));
+
+/** An identifier that may stand for the name of a parameter or a function. */
+export const identifier = (name) => (RESERVED.has(name) ? `${name}_` : name);
+
+function typeOf({ base, layers }, { given, numbers = false }) {
+  let text = base === 'Tensor' && given && numbers && layers.length === 0 ? 'TensorLike' : SCALARS[base];
+  for (const layer of layers) {
+    if (layer === 'optional') text += ' | null';
+    else {
+      const element = text.includes('|') ? `(${text})` : text;
+      text = `${given ? 'readonly ' : ''}${element}[]`;
+      if (given && layer.list !== undefined) text = `${element} | ${text}`;
+    }
+  }
+  return text;
+}
+
+/** The named tuples that results come in: their aliases' text by name. */
+export class NamedResults {
+  #aliases = new Map();
+
+  /** The type of several results that all have names. */
+  alias(results) {
+    const names = results.map(({ name }) => camelCase(name));
+    const types = results.map(({ type }) => typeOf(type, { given: false }));
+    const fields = names.map((name, i) => `${name}: ${types[i]}`);
+    // An array has a method values(), which the result of that name hides.
+    const hidden = names.filter((name) => name in []).map((name) => `'${name}'`);
+    const tuple = `[${fields.join(', ')}]`;
+    const array = hidden.length === 0 ? tuple : `Omit<${tuple}, ${hidden.join(' | ')}>`;
+    const body = `${array} & { ${fields.map((field) => `readonly ${field}`).join('; ')} }`;
+    const base = names.map((name) => name[0].toUpperCase() + name.slice(1)).join('');
+    let name = base;
+    for (let i = 2; (this.#aliases.get(name) ?? body) !== body; i++) name = `${base}${i}`;
+    this.#aliases.set(name, body);
+    return name;
+  }
+
+  get names() {
+    return [...this.#aliases.keys()].sort();
+  }
+  get lines() {
+    return this.names.map((name) => `export type ${name} = ${this.#aliases.get(name)};`);
+  }
+}
+
+const FACTORY = ['dtype', 'layout', 'device', 'pin_memory'];
+
+/**
+ * How one operator is called. `kind` is 'method' (its first argument is the object), 'function' or 'operator' (of
+ * torch.ops.aten, which gives plain arrays); `out` is the schema of the out= form, if there is one.
+ */
+export function form(schema, { kind, numbers = false, out, results }) {
+  const parameters = schema.arguments.map((argument) => ({
+    // PyTorch's functions call `self` input.
+    name: kind === 'function' && argument.name === 'self' ? 'input' : camelCase(argument.name),
+    type: typeOf(argument.type, { given: true, numbers }),
+    required: argument.fallback === undefined,
+    keywordOnly: argument.keywordOnly,
+    original: argument.name,
+    integers: acceptance(argument.type).integers,
+  }));
+  if (kind === 'method') parameters.shift();
+  return {
+    kind,
+    docs: [schema.text.replace(/\((?:[a-z]|\*)(?:\|[a-z])*!?(?: ?-> ?[^)]*)?\)/g, '')],
+    parameters,
+    factory:
+      kind !== 'operator' &&
+      FACTORY.every((name) => parameters.some((p) => p.original === name && p.keywordOnly)),
+    out: out && outType(out),
+    result: resultType(schema, kind, results),
+    spread: kind !== 'operator' && spreads(parameters),
+  };
+}
+
+function spreads(parameters) {
+  return parameters.filter((p) => !p.keywordOnly).length === 1 && parameters[0].integers;
+}
+
+function outType(schema) {
+  const outs = schema.arguments.filter(({ type, keywordOnly }) => type.written && keywordOnly);
+  const types = outs.map(({ type }) => typeOf(type, { given: true }));
+  return types.length === 1 ? types[0] : `readonly [${types.join(', ')}]`;
+}
+
+function resultType(schema, kind, results) {
+  const types = schema.results.map(({ type }) => typeOf(type, { given: false }));
+  const [first] = schema.results;
+  if (types.length === 0) return 'void';
+  if (types.length === 1)
+    return kind === 'method' && first.type.written && schema.arguments[0].type.written ? 'this' : types[0];
+  return kind !== 'operator' && schema.results.every(({ name }) => name !== undefined)
+    ? results.alias(schema.results)
+    : `[${types.join(', ')}]`;
+}
+
+/**
+ * Joins forms that differ in one parameter, a Tensor here and a Scalar there: one signature then takes a value that may
+ * be either. Forms that look the same in TypeScript are joined too.
+ */
+export function joined(forms) {
+  const out = [];
+  for (const next of forms) {
+    const at = out.findIndex((earlier) => join(earlier, next) !== undefined);
+    if (at < 0) out.push(next);
+    else out[at] = join(out[at], next);
+  }
+  return out;
+}
+
+function join(a, b) {
+  const same =
+    a.parameters.length === b.parameters.length &&
+    a.out === b.out &&
+    a.result === b.result &&
+    a.parameters.every((p, i) => {
+      const q = b.parameters[i];
+      return p.name === q.name && p.required === q.required && p.keywordOnly === q.keywordOnly;
+    });
+  if (!same) return undefined;
+  const differing = a.parameters.filter((p, i) => p.type !== b.parameters[i].type);
+  const docs = [...a.docs, ...b.docs];
+  if (differing.length === 0) return { ...a, docs };
+  if (differing.length > 1) return undefined;
+  const at = a.parameters.indexOf(differing[0]);
+  const pair = [a.parameters[at].type, b.parameters[at].type].sort().join();
+  if (pair !== 'Scalar,Tensor') return undefined;
+  const parameters = a.parameters.map((p, i) => (i === at ? { ...p, type: 'TensorLike' } : p));
+  return { ...a, docs, parameters };
+}
+
+/**
+ * The signatures "(dim: number, options?: { ... }): Tensor" of a form: what is required by position, the rest in one
+ * object. Since PyTorch's users write x.argmax(1) and x.triu(1), the first argument that has a default may be given by
+ * position too; in torch.ops.aten all of them, in the schema's order.
+ */
+export function signatures(form) {
+  const { parameters, result } = form;
+  const required = parameters.filter((p) => p.required && !p.keywordOnly);
+  const rest = parameters.filter((p) => !required.includes(p));
+  const optional = rest.filter((p) => !p.keywordOnly);
+  const write = (list) => `(${list.filter(Boolean).join(', ')}): ${result}`;
+  const positional = (p, mark = '') => `${identifier(p.name)}${mark}: ${p.type}`;
+  const out = [write([...required.map((p) => positional(p)), optionsType(form, rest)])];
+  if (optional.length > 0 && rest.every((p) => !p.required)) {
+    const [first, ...more] = optional;
+    const others = form.kind === 'operator' ? more : [];
+    const options = optionsType(
+      form,
+      rest.filter((p) => p !== first && !others.includes(p)),
+    );
+    const head = [...required, first].map((p) => positional(p));
+    out.push(write([...head, ...others.map((p) => positional(p, '?')), options]));
+  }
+  if (form.spread) out.push(write([`...${identifier(parameters[0].name)}: number[]`]));
+  return out;
+}
+
+function optionsType({ factory, out }, parameters) {
+  const own = parameters.filter((p) => !(factory && FACTORY.includes(p.original)));
+  const fields = own.map((p) => `${p.name}${p.required ? '' : '?'}: ${p.type}`);
+  if (out !== undefined) fields.push(`out?: ${out}`);
+  const parts = [factory && 'FactoryOptions', fields.length > 0 && `{ ${fields.join('; ')} }`].filter(
+    Boolean,
+  );
+  if (parts.length === 0) return undefined;
+  return `options${own.some((p) => p.required) ? '' : '?'}: ${parts.join(' & ')}`;
+}
+
+/** A doc comment with the schemas, which tell the defaults. */
+export function docs(form, indent) {
+  return form.docs.length === 1
+    ? [`${indent}/** ${form.docs[0]} */`]
+    : [`${indent}/**`, ...form.docs.map((line) => `${indent} * ${line}`), `${indent} */`];
+}
