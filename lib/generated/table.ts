@@ -4,7 +4,7 @@
 
 export const generatedFrom = '2.13.0';
 
-export const methods = `
+export const methods: string = `
 abs default
 abs_ default
 absolute default
@@ -511,7 +511,7 @@ xlogy_ Tensor Scalar_Other
 zero_ default
 `;
 
-export const functions = `
+export const functions: string = `
 abs default>out
 abs_ default
 absolute default>out
@@ -1126,7 +1126,7 @@ zeros default>out
 zeros_like default
 `;
 
-export const linalg = `
+export const linalg: string = `
 linalg__powsum default
 linalg_cholesky default>out
 linalg_cholesky_ex default>L
@@ -1171,7 +1171,7 @@ linalg_vecdot default>out
 linalg_vector_norm default>out
 `;
 
-export const fft = `
+export const fft: string = `
 fft_fft default>out
 fft_fft2 default>out
 fft_fftfreq default>out
@@ -1196,7 +1196,7 @@ fft_rfftfreq default>out
 fft_rfftn default>out
 `;
 
-export const special = `
+export const special: string = `
 special_airy_ai default>out
 special_bessel_j0 default>out
 special_bessel_j1 default>out
@@ -1255,7 +1255,7 @@ special_xlogy default>out self_scalar>self_scalar_out other_scalar>other_scalar_
 special_zeta default>out self_scalar>self_scalar_out other_scalar>other_scalar_out
 `;
 
-export const functional = `
+export const functional: string = `
 adaptive_avg_pool1d default
 adaptive_avg_pool2d default>out
 adaptive_avg_pool3d default>out
@@ -1301,7 +1301,7 @@ threshold_ default
 `;
 
 /** Every overload of aten. */
-export const operators = `
+export const operators: string = `
 __and__ Scalar Tensor
 __iand__ Scalar Tensor
 __ilshift__ Scalar Tensor

@@ -5,7 +5,15 @@
 import * as table from '../generated/table.js';
 import { checkDevice } from './devices.js';
 import { TorchError } from './errors.js';
-import { describe, findOperator, isOptions, lacking, type Operator } from './operators.js';
+import {
+  describe,
+  findOperator,
+  handleOf,
+  isOptions,
+  lacking,
+  type Handled,
+  type Operator,
+} from './operators.js';
 import { acceptance, type Acceptance } from './acceptance.js';
 import { camelCase, parseSchema, type Schema } from './schema.js';
 
@@ -24,6 +32,10 @@ interface Form {
   readonly selves: number;
   /** How many of the parameters, these included, may be given by position. */
   readonly positional: number;
+  /** How many have to be there for a call without options: all up to the last that has no default. */
+  readonly required: number;
+  /** Which parameters are devices. */
+  readonly devices: readonly number[];
   /** Where a list of integers may be given as arguments of its own, `t.expand(2, 3)`; -1 for nowhere. */
   readonly spread: number;
   /** Whether `requiresGrad` is an option, as it is of all functions that take dtype, layout and device. */
@@ -60,11 +72,11 @@ export class Overloads {
   /** Calls the first form that the arguments fit. Throws a TorchError that lists the forms when none does. */
   call(args: readonly unknown[]): unknown {
     const forms = (this.#forms ??= this.#load());
-    const last = args.at(-1);
+    const last = args[args.length - 1];
     const options = isOptions(last) ? last : undefined;
     let count = options === undefined ? args.length : args.length - 1;
     while (count > this.#selves && args[count - 1] === undefined) count--;
-    const given = args.slice(0, count);
+    const given = count === args.length ? args : args.slice(0, count);
     for (const form of forms) {
       const values = fit(form, given, options);
       if (typeof values !== 'number') return run(form, values, options);
@@ -122,6 +134,8 @@ function makeForm(found: Operator, outName: string | undefined, base: string, se
     parameters,
     selves,
     positional,
+    required: parameters.findLastIndex(({ required }) => required) + 1,
+    devices: [...parameters.keys()].filter((i) => parameters[i]!.device),
     spread: positional === selves + 1 && parameters[selves]!.integers ? selves : -1,
     factory: ['dtype', 'layout', 'device', 'pin_memory'].every((name) => names.has(name)),
     out: out && { operator: out, order: outOrder(schema, parseSchema(out.schema)) },
@@ -149,7 +163,8 @@ function fit(form: Form, given: readonly unknown[], options: Options | undefined
   if (count > positional) return TOO_MANY;
   const values: unknown[] = [];
   let taken = 0;
-  for (let i = 0; i < parameters.length; i++) {
+  const end = options === undefined ? Math.max(count, form.required) : parameters.length;
+  for (let i = 0; i < end; i++) {
     const parameter = parameters[i]!;
     let value = i >= count ? undefined : i === spread && list !== undefined ? list : given[i];
     if (value === undefined && options !== undefined) {
@@ -199,10 +214,16 @@ function explain(
 }
 
 function run(form: Form, values: unknown[], options: Options | undefined): unknown {
-  for (let i = 0; i < values.length; i++) {
-    if (form.parameters[i]!.device && typeof values[i] === 'string') checkDevice(values[i] as string);
+  for (const i of form.devices) if (typeof values[i] === 'string') checkDevice(values[i]);
+  if (options === undefined) {
+    const [first, second] = values;
+    return form.wrap(
+      values.length < 3 && typeof first === 'object' && first !== null && handleOf in first
+        ? form.operator.callTensors(first as Handled, second)
+        : form.operator.call(...values),
+    );
   }
-  const out = options?.['out'];
+  const { out } = options;
   if (form.out !== undefined && out !== undefined && out !== null) {
     const outs: unknown[] = Array.isArray(out) ? out : [out];
     return form.wrap(
@@ -210,7 +231,7 @@ function run(form: Form, values: unknown[], options: Options | undefined): unkno
     );
   }
   const result = form.wrap(form.operator.call(...values));
-  if (form.factory && options?.['requiresGrad'] === true)
+  if (form.factory && options['requiresGrad'] === true)
     (result as { requiresGrad: boolean }).requiresGrad = true;
   return result;
 }

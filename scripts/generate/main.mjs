@@ -176,7 +176,7 @@ function tableFile(spaces) {
   const spec = ({ name, base, forms }) =>
     `${name} ${name === base ? '' : `${base}: `}${forms.map(([form, out]) => form + (out ? `>${out}` : '')).join(' ')}`;
   const lines = Object.entries(spaces).map(
-    ([name, list]) => `export const ${name} = \`\n${list.map(spec).join('\n')}\n\`;\n`,
+    ([name, list]) => `export const ${name}: string = \`\n${list.map(spec).join('\n')}\n\`;\n`,
   );
   const all = [...schemas].map(([base, overloads]) => `${base} ${[...overloads.keys()].join(' ')}`);
   return [
@@ -188,7 +188,7 @@ function tableFile(spaces) {
     '',
     ...lines,
     '/** Every overload of aten. */',
-    `export const operators = \`\n${all.join('\n')}\n\`;`,
+    `export const operators: string = \`\n${all.join('\n')}\n\`;`,
     '',
   ].join('\n');
 }
