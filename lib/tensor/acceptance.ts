@@ -92,11 +92,6 @@ const TENSOR_OR_NUMBER: Kind = {
   accepts: (value) => isNumeric(value) || isTensor(value),
 };
 
-/** Whether values of the type can be passed from JavaScript. */
-export function isSupported({ base, layers }: SchemaType): boolean {
-  return base in KINDS && layers.filter((layer) => layer !== 'optional').length < 2;
-}
-
 /** What a type takes. `numbers` says that bare numbers stand for tensors in this operator. */
 export function acceptance(type: SchemaType, numbers = false): Acceptance {
   const kind = type.base === 'Tensor' && numbers ? TENSOR_OR_NUMBER : KINDS[type.base];

@@ -62,7 +62,8 @@ export class Operator {
         if (kind === undefined || kind === 'plain' || value === undefined || value === null)
           encoded[i] = value;
         else if (kind === 'tensors') encoded[i] = this.#list(i, value);
-        else if (typeof value === 'object' && handleOf in value) encoded[i] = (value as Handled)[handleOf];
+        else if (isHandled(value) && describeTensor in value === (kind !== 'generator'))
+          encoded[i] = value[handleOf];
         else if (kind !== 'generator' && temporary === 0 && isNumeric(value)) {
           encoded[i] = temporary = native.wrappedNumber(value);
         } else throw this.#mismatch(i, value);
@@ -84,8 +85,8 @@ export class Operator {
     if (this.#wrapsOne && this.#leadingTensors > 0) {
       try {
         if (second === undefined) return wrap(native.callOperator(this.id, first[handleOf]) as number);
-        if (this.#leadingTensors > 1 && typeof second === 'object' && second !== null && handleOf in second) {
-          const handle = (second as Handled)[handleOf];
+        if (this.#leadingTensors > 1 && isHandled(second) && describeTensor in second) {
+          const handle = second[handleOf];
           return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
         }
       } catch (error) {
@@ -99,7 +100,7 @@ export class Operator {
     if (!Array.isArray(value)) throw this.#mismatch(index, value);
     return value.map((item: unknown) => {
       if (item === null || item === undefined) return null;
-      if (typeof item === 'object' && handleOf in item) return (item as Handled)[handleOf];
+      if (isHandled(item) && describeTensor in item) return item[handleOf];
       throw this.#mismatch(index, item);
     });
   }
@@ -213,6 +214,11 @@ export function describe(value: unknown): string {
 
 /** Under this symbol a Tensor describes itself as "float32 [2, 3]". @internal */
 export const describeTensor = Symbol('torch-node.describe');
+
+// A Tensor or a Generator, which describeTensor tells apart: their handles count different things.
+function isHandled(value: unknown): value is Handled {
+  return typeof value === 'object' && value !== null && handleOf in value;
+}
 
 /** Whether a value is a number as tensors hold them. @internal */
 export function isNumeric(value: unknown): value is number | bigint | boolean {

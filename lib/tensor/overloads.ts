@@ -15,7 +15,7 @@ import {
   type Operator,
 } from './operators.js';
 import { acceptance, type Acceptance } from './acceptance.js';
-import { camelCase, parseSchema, type Schema } from './schema.js';
+import { camelCase, parseSchema, takesNumbersAsTensors, type Schema } from './schema.js';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -111,15 +111,9 @@ function fullName(base: string, overload: string): string {
   return `aten::${base}${overload === 'default' ? '' : `.${overload}`}`;
 }
 
-// PyTorch lets a bare number stand for a tensor in these functions (and their in-place forms) alone; others have forms
-// that take a Scalar.
-const NUMBERS_AS_TENSORS = new Set(
-  'add sub mul div subtract multiply divide true_divide floor_divide copy'.split(' '),
-);
-
 function makeForm(found: Operator, outName: string | undefined, base: string, selves: number): Form {
   const schema = parseSchema(found.schema);
-  const numbers = NUMBERS_AS_TENSORS.has(base.replace(/_$/, ''));
+  const numbers = takesNumbersAsTensors(base);
   const parameters = schema.arguments.map((argument) => ({
     ...acceptance(argument.type, numbers),
     name: camelCase(argument.name),

@@ -152,3 +152,16 @@ class Parser {
 export function camelCase(name: string): string {
   return name.replace(/(?<=[^_])_+(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
+
+// PyTorch's list: torch/csrc/utils/python_arg_parser.cpp, should_allow_numbers_as_tensors.
+const NUMBERS_AS_TENSORS = new Set(
+  'add sub mul div subtract multiply divide true_divide floor_divide copy'.split(' '),
+);
+
+/**
+ * Whether a bare number may stand for a tensor in an operator and its in-place form. Others have overloads of their own
+ * that take a Scalar.
+ */
+export function takesNumbersAsTensors(base: string): boolean {
+  return NUMBERS_AS_TENSORS.has(base.replace(/_$/, ''));
+}

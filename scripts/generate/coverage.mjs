@@ -111,7 +111,7 @@ function attempt(torch, parseSchema, name) {
     why = error;
   }
   const [first] = String(why.message).split('\n');
-  return why.code === 'ERR_INVALID_ARG_TYPE'
+  return why.code === 'ERR_INVALID_ARG_TYPE' || /has no JavaScript counterpart/.test(first)
     ? { outcome: 'cannot', why: reason(first) }
     : { outcome: 'refused', why: first };
 }

@@ -4,21 +4,19 @@
 // Where a name goes follows PyTorch: namespaces.json, made by namespaces.py, says which operators Python shows as methods
 // of Tensor and as functions of torch, torch.linalg, torch.fft, torch.special and torch.nn.functional (there: those whose
 // arguments are the operator's own), and in which order it tries their overloads. Every overload of aten is in
-// torch.ops.aten, those that start with an underscore there only. Left out are overloads with dimension names, streams
-// or objects of TorchScript classes, which have no JavaScript counterpart, and what is written by hand.
+// torch.ops.aten, those that start with an underscore there only. Left out are overloads with streams, storages or objects
+// of TorchScript classes, which have no JavaScript counterpart, those with names of dimensions (but under torch.ops.aten),
+// and what is written by hand.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exportedNames, tensorMembers } from './byHand.mjs';
-import { atenSchemas, camelCase, isCallable, version } from './schemas.mjs';
-import { docs, form, identifier, joined, NamedResults, signatures } from './signatures.mjs';
+import { atenSchemas, camelCase, takesNumbersAsTensors, version } from './schemas.mjs';
+import { docs, form, identifier, isCallable, joined, NamedResults, signatures } from './signatures.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = path.join(root, 'lib', 'generated');
 const record = JSON.parse(readFileSync(new URL('namespaces.json', import.meta.url), 'utf8'));
-
-// In the order of lib/tensor/overloads.ts.
-const NUMBERS_AS_TENSORS = /^(add|sub|mul|div|subtract|multiply|divide|true_divide|floor_divide|copy)_?$/;
 
 const schemas = atenSchemas();
 const results = new NamedResults();
@@ -47,7 +45,7 @@ function schemaOf(base, overload) {
 }
 
 function formsOf({ base, forms }, kind) {
-  const numbers = NUMBERS_AS_TENSORS.test(base);
+  const numbers = takesNumbersAsTensors(base);
   return joined(
     forms.map(([overload, out]) =>
       form(schemaOf(base, overload), {
@@ -159,7 +157,7 @@ function atenFile() {
   const body = [...schemas].flatMap(([base, overloads]) => {
     const callable = [...overloads].filter(([, schema]) => isCallable(schema));
     if (callable.length === 0) return [];
-    const numbers = NUMBERS_AS_TENSORS.test(base);
+    const numbers = takesNumbersAsTensors(base);
     const lines = callable.flatMap(([overload, schema]) => {
       const each = form(schema, { kind: 'operator', numbers, results });
       const name = overload === 'default' ? '' : overload;

@@ -3,8 +3,10 @@ import { createJiti } from 'jiti';
 
 const jiti = createJiti(import.meta.url);
 const { native } = await jiti.import('../../lib/native/binding.ts');
-export const { parseSchema, camelCase } = await jiti.import('../../lib/tensor/schema.ts');
-export const { acceptance, isSupported } = await jiti.import('../../lib/tensor/acceptance.ts');
+// Nothing here may need lib/generated, which may be broken or missing.
+export const { parseSchema, camelCase, takesNumbersAsTensors } = await jiti.import(
+  '../../lib/tensor/schema.ts',
+);
 
 /** As "2.13.0", without the build. */
 export const version = native.libtorchVersion();
@@ -21,13 +23,4 @@ export function atenSchemas() {
     all.get(base).set(overload || 'default', schema);
   }
   return all;
-}
-
-/** Whether the operator can be called from JavaScript: there are no dimension names, streams, or objects of classes. */
-export function isCallable(schema) {
-  return (
-    !schema.variadic &&
-    [...schema.arguments, ...schema.results].every(({ type }) => isSupported(type)) &&
-    schema.arguments.every(({ name }) => name !== '')
-  );
 }

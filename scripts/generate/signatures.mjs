@@ -1,11 +1,18 @@
 // From schemas to TypeScript: signatures of methods, of functions and of single operators.
-import { acceptance, camelCase } from './schemas.mjs';
+import { camelCase } from './schemas.mjs';
 
 const SCALARS = {
   Tensor: 'Tensor', Scalar: 'Scalar', int: 'number', SymInt: 'number', float: 'number', SymFloat: 'number',
   bool: 'boolean', SymBool: 'boolean', str: 'string', ScalarType: 'DType', Layout: 'Layout', Device: 'Device',
   MemoryFormat: 'MemoryFormat', Generator: 'Generator',
 }; // prettier-ignore
+
+const isList = (layer) => layer !== 'optional';
+
+/** Whether an operator can be called from JavaScript: streams, storages and objects of classes have no counterpart. */
+export const isCallable = ({ variadic, arguments: given, results }) =>
+  !variadic &&
+  [...given, ...results].every(({ type }) => type.base in SCALARS && type.layers.filter(isList).length < 2);
 
 const RESERVED = new Set('arguments default delete eval function import in new this var with'.split(' '));
 
@@ -68,7 +75,7 @@ export function form(schema, { kind, numbers = false, out, results }) {
     required: argument.fallback === undefined,
     keywordOnly: argument.keywordOnly,
     original: argument.name,
-    integers: acceptance(argument.type).integers,
+    integers: /int/i.test(argument.type.base) && argument.type.layers.some(isList),
   }));
   if (kind === 'method') parameters.shift();
   return {

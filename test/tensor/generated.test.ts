@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import torch, { type DType, type Tensor } from 'torch-node';
-import { generatedFrom } from '../../lib/generated/table.js';
+import * as table from '../../lib/generated/table.js';
 import { native } from '../../lib/native/binding.js';
+import { acceptance } from '../../lib/tensor/acceptance.js';
 import { Overloads } from '../../lib/tensor/overloads.js';
 import { camelCase, parseSchema } from '../../lib/tensor/schema.js';
 import { liveTensors, withoutLeaks } from '../support/leaks.js';
@@ -14,7 +15,7 @@ const root = path.resolve(__dirname, '../..');
 
 describe('lib/generated', () => {
   const linked = native.libtorchVersion();
-  itWhen(linked === generatedFrom, `generated from libtorch ${generatedFrom}, this is ${linked}`)(
+  itWhen(linked === table.generatedFrom, `generated from libtorch ${table.generatedFrom}, this is ${linked}`)(
     'is what the generator writes',
     async () => {
       const ended = spawnSync(process.execPath, ['scripts/generate/main.mjs', '--check'], {
@@ -25,6 +26,33 @@ describe('lib/generated', () => {
       expect(ended.status).toBe(0);
     },
   );
+});
+
+describe('the table', () => {
+  const { generatedFrom: _, operators, ...spaces } = table;
+
+  it('lists forms that can be called, and knows their types', () => {
+    const known = new Map(
+      operators
+        .trim()
+        .split('\n')
+        .map((line) => [line.split(' ')[0]!, new Set(line.split(' ').slice(1))]),
+    );
+    const unfit: string[] = [];
+    for (const [space, lines] of Object.entries(spaces)) {
+      for (const line of lines.trim().split('\n')) {
+        const [, name, other, forms] = /^(\w+) (?:(\w+): )?(.+)$/.exec(line)!;
+        const base = other ?? name!;
+        for (const overload of forms!.split(/[ >]/)) {
+          if (!known.get(base)?.has(overload)) unfit.push(`${space}: ${base}.${overload} is not in aten`);
+          const full = `aten::${base}${overload === 'default' ? '' : `.${overload}`}`;
+          for (const { name: argument, type } of parseSchema(torch.ops.schema(full)).arguments)
+            if (/cannot be passed/.test(acceptance(type).expected)) unfit.push(`${full}: ${argument}`);
+        }
+      }
+    }
+    expect(unfit).toEqual([]);
+  });
 });
 
 // ---- against Python ----
@@ -289,17 +317,17 @@ describe('errors of generated functions', () => {
     const find = jest.spyOn(native, 'findOperator').mockReturnValue(null);
     try {
       expect(() => future.call([1])).toThrow(
-        `Tensor.fromTheFuture: needs libtorch ${generatedFrom} or later; this is 2.11.0`,
+        `Tensor.fromTheFuture: needs libtorch ${table.generatedFrom} or later; this is 2.11.0`,
       );
-      expect(() => torch.ops.schema('aten::grid_sampler_3d')).toThrow(
-        `aten::grid_sampler_3d: needs libtorch ${generatedFrom} or later; this is 2.11.0`,
+      expect(() => torch.ops.schema('aten::_cdist_forward.out')).toThrow(
+        `aten::_cdist_forward.out: needs libtorch ${table.generatedFrom} or later; this is 2.11.0`,
       );
       expect(() => torch.ops.schema('aten::nothing_of_the_sort')).toThrow(
         'libtorch 2.11.0 has no such operator',
       );
       version.mockReturnValue('99.0.0');
       expect(() => future.call([1])).toThrow(
-        `libtorch ${generatedFrom} has it; 99.0.0, the one in use, does not`,
+        `libtorch ${table.generatedFrom} has it; 99.0.0, the one in use, does not`,
       );
     } finally {
       version.mockRestore();
@@ -309,6 +337,24 @@ describe('errors of generated functions', () => {
 });
 
 describe('torch.ops.aten', () => {
+  it('takes no generator for a tensor and no tensor for a generator', () => {
+    withoutLeaks(() => {
+      const a = torch.ones([2]);
+      const generator = new torch.Generator();
+      expect(() => torch.ops.aten.add.Tensor(a, generator as never)).toThrow(
+        /expected a Tensor, got an object/,
+      );
+      expect(() => a.mul(generator as never)).toThrow(/expected a Tensor, got an object/);
+      expect(() => torch.ops.aten.cat([a, generator as never])).toThrow(/expected an array of tensors, got/);
+      expect(() => torch.ops.aten.bernoulli(a, { generator: a as never })).toThrow(
+        /expected a Generator, got float32/,
+      );
+      expect(() => a.bernoulli({ generator: a as never })).toThrow(
+        /'generator': expected a Generator or null, got/,
+      );
+    });
+  });
+
   it('has each overload under its name', () => {
     withoutLeaks(() => {
       const a: Tensor = torch.tensor([1, 2]);
