@@ -18,6 +18,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = path.join(root, 'lib', 'generated');
 const record = JSON.parse(readFileSync(new URL('namespaces.json', import.meta.url), 'utf8'));
 
+if (record.torch !== version) {
+  console.error(
+    `namespaces.json was recorded with torch ${record.torch}, libtorch is ${version}: run namespaces.py with torch ${version}`,
+  );
+  process.exit(1);
+}
 const schemas = atenSchemas();
 const results = new NamedResults();
 
@@ -38,9 +44,7 @@ function entries(space) {
 function schemaOf(base, overload) {
   const schema = schemas.get(base)?.get(overload);
   if (schema === undefined)
-    throw new Error(
-      `namespaces.json (torch ${record.torch}) has ${base}.${overload}, libtorch ${version} does not`,
-    );
+    throw new Error(`namespaces.json has ${base}.${overload}, libtorch ${version} does not`);
   return schema;
 }
 
