@@ -7,7 +7,8 @@ import * as table from '../../lib/generated/table.js';
 import { native } from '../../lib/native/binding.js';
 import { acceptance } from '../../lib/tensor/acceptance.js';
 import { Overloads } from '../../lib/tensor/overloads.js';
-import { camelCase, parseSchema } from '../../lib/tensor/schema.js';
+import { Operator } from '../../lib/tensor/operators.js';
+import { camelCase, parseSchema, type SchemaType } from '../../lib/tensor/schema.js';
 import { liveTensors, withoutLeaks } from '../support/leaks.js';
 import { itWhen } from '../support/skip.js';
 
@@ -28,30 +29,94 @@ describe('lib/generated', () => {
   );
 });
 
+/** A line of the table, "name operator: form>out form": the operator and its forms. */
+function entry(line: string): { base: string; forms: [overload: string, out: string | undefined][] } {
+  const [, name, other, forms] = /^(\w+) (?:(\w+): )?(.+)$/.exec(line)!;
+  return {
+    base: other ?? name!,
+    forms: forms!.split(' ').map((form) => form.split('>') as [string, string]),
+  };
+}
+
+const fullName = (base: string, overload: string): string =>
+  `aten::${base}${overload === 'default' ? '' : `.${overload}`}`;
+
 describe('the table', () => {
   const { generatedFrom: _, operators, ...spaces } = table;
+  const lines = Object.values(spaces).flatMap((text) => text.trim().split('\n'));
 
-  it('lists forms that can be called, and knows their types', () => {
-    const known = new Map(
+  it('lists operators of aten whose types are known', () => {
+    const known = new Set(
       operators
         .trim()
         .split('\n')
-        .map((line) => [line.split(' ')[0]!, new Set(line.split(' ').slice(1))]),
+        .flatMap((line) => {
+          const [base, ...overloads] = line.split(' ');
+          return overloads.map((overload) => fullName(base!, overload));
+        }),
     );
-    const unfit: string[] = [];
-    for (const [space, lines] of Object.entries(spaces)) {
-      for (const line of lines.trim().split('\n')) {
-        const [, name, other, forms] = /^(\w+) (?:(\w+): )?(.+)$/.exec(line)!;
-        const base = other ?? name!;
-        for (const overload of forms!.split(/[ >]/)) {
-          if (!known.get(base)?.has(overload)) unfit.push(`${space}: ${base}.${overload} is not in aten`);
-          const full = `aten::${base}${overload === 'default' ? '' : `.${overload}`}`;
-          for (const { name: argument, type } of parseSchema(torch.ops.schema(full)).arguments)
-            if (/cannot be passed/.test(acceptance(type).expected)) unfit.push(`${full}: ${argument}`);
-        }
+    expect(lines.length).toBeGreaterThan(1000);
+    for (const { base, forms } of lines.map(entry)) {
+      for (const overload of forms.flat().filter((each) => each !== undefined)) {
+        const name = fullName(base, overload);
+        expect(known).toContain(name);
+        for (const { type } of parseSchema(torch.ops.schema(name)).arguments)
+          expect(acceptance(type).expected).not.toMatch(/cannot be passed/);
       }
     }
-    expect(unfit).toEqual([]);
+  });
+
+  // What a form asks for by position, with nothing else, must find this form, or one that takes the same and that PyTorch
+  // tries earlier.
+  it('lists forms that can be reached', () => {
+    withoutLeaks(() => {
+      const chosen: string[] = [];
+      const spy = (method: 'call' | 'callTensors') =>
+        jest.spyOn(Operator.prototype, method).mockImplementation(function (this: Operator) {
+          chosen.push(this.name);
+          return [];
+        });
+      const samples: Record<string, unknown> = {
+        Tensor: torch.ones([1]), Scalar: 1.5, int: 1, SymInt: 1, float: 1.5, bool: true, str: 'x', ScalarType: 'int32',
+        Layout: 'strided', Device: 'cpu', MemoryFormat: 'preserve', Generator: new torch.Generator(),
+      }; // prettier-ignore
+      const sample = ({ base, layers }: SchemaType): unknown =>
+        layers.some((layer) => layer !== 'optional') ? [samples[base], samples[base]] : samples[base];
+      const spies = [spy('call'), spy('callTensors')];
+      const wrong: string[] = [];
+      let itself = 0;
+      try {
+        for (const line of lines) {
+          const { base, forms } = entry(line);
+          const overloads = new Overloads(
+            base,
+            base,
+            line.slice(line.indexOf(' ') + 1).replace(/^\w+: /, ''),
+          );
+          for (const [i, [overload, out]] of forms.entries()) {
+            const given = parseSchema(torch.ops.schema(fullName(base, overload))).arguments;
+            const needed = given.filter(({ fallback }) => fallback === undefined);
+            const options = needed.filter(({ keywordOnly }) => keywordOnly);
+            const args = needed.filter(({ keywordOnly }) => !keywordOnly).map(({ type }) => sample(type));
+            const named = Object.fromEntries(
+              options.map(({ name, type }) => [camelCase(name), sample(type)]),
+            );
+            overloads.call([...args, named]);
+            const before = forms.slice(0, i + 1).map(([each]) => fullName(base, each));
+            if (!before.includes(chosen.at(-1)!)) wrong.push(`${base}.${overload}: ${chosen.at(-1)!}`);
+            if (chosen.at(-1) === before.at(-1)) itself++;
+            if (out === undefined || chosen.at(-1) !== before.at(-1)) continue;
+            overloads.call([...args, { ...named, out: samples['Tensor'] }]);
+            if (chosen.at(-1) !== fullName(base, out)) wrong.push(`${base}.${out}: ${chosen.at(-1)!}`);
+          }
+        }
+      } finally {
+        for (const each of spies) each.mockRestore();
+      }
+      expect(wrong).toEqual([]);
+      // div.Scalar_mode, std and the like are never reached: div.Tensor_mode takes numbers, std.correction comes first.
+      expect(itself).toBeGreaterThan(0.95 * lines.map(entry).flatMap(({ forms }) => forms).length);
+    });
   });
 });
 
