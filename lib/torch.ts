@@ -12,22 +12,7 @@ export * as linalg from './generated/linalg.js';
 export * as special from './generated/special.js';
 
 export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
-export {
-  arange,
-  empty,
-  eye,
-  fromTypedArray,
-  full,
-  linspace,
-  ones,
-  rand,
-  randint,
-  randn,
-  randperm,
-  tensor,
-  zeros,
-  type TensorOptions,
-} from './tensor/create.js';
+export { arange, fromTypedArray, full, tensor, type TensorOptions } from './tensor/create.js';
 export { cuda } from './tensor/devices.js';
 export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './tensor/dtype.js';
 export { TorchError } from './tensor/errors.js';

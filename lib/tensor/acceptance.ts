@@ -12,6 +12,8 @@ export interface Acceptance {
   /** Whether it is a list of integers. */
   readonly integers: boolean;
   readonly device: boolean;
+  /** Of a list: which elements it takes. */
+  readonly element?: (value: unknown) => boolean;
   /** Never asked about null and undefined. */
   readonly accepts: (value: unknown) => boolean;
 }
@@ -114,6 +116,7 @@ export function acceptance(type: SchemaType, numbers = false): Acceptance {
     nullable,
     integers,
     device,
+    element,
     accepts: (value) =>
       Array.isArray(value) ? value.every(element) : list.list !== undefined && kind.accepts(value),
   };

@@ -1,11 +1,10 @@
-// Functions that make tensors.
+// Functions that make tensors from JavaScript values. Those that are operators as they stand are generated.
 import { types } from 'node:util';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
 import { dtypeOfArray, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { describe, operator } from './operators.js';
-import type { Generator } from './random.js';
 import { isTensor, Tensor, type NestedArray, type Scalar } from './tensor.js';
 
 export interface TensorOptions {
@@ -205,16 +204,7 @@ function unfit(value: Scalar, dtype: DType, expected: string): TorchError {
   });
 }
 
-export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  return factory('aten::zeros', [shape], options);
-}
-export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  return factory('aten::ones', [shape], options);
-}
-/** Values are whatever the memory held. */
-export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  return factory('aten::empty.memory_format', [shape], options);
-}
+/** Numbers are float32, as with `tensor`, unless `dtype` says otherwise: PyTorch's full([2], 7) is int64. */
 export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
   return factory('aten::full', [shape, value], options);
 }
@@ -222,35 +212,4 @@ export function full(shape: readonly number[], value: Scalar, options: TensorOpt
 export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end];
   return factory('aten::arange.start_step', [from, to, step], options, 'inferred');
-}
-/** `steps` values from start to end, both included. */
-export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
-  return factory('aten::linspace', [start, end, steps], options);
-}
-export function eye(n: number, options: TensorOptions = {}): Tensor {
-  return factory('aten::eye', [n], options);
-}
-
-type RandomOptions = TensorOptions & { generator?: Generator };
-
-/** Uniform in [0, 1). */
-export function rand(shape: readonly number[], options: RandomOptions = {}): Tensor {
-  return factory('aten::rand.generator', [shape, options.generator], options);
-}
-/** Standard normal. */
-export function randn(shape: readonly number[], options: RandomOptions = {}): Tensor {
-  return factory('aten::randn.generator', [shape, options.generator], options);
-}
-/** Integers in [low, high). dtype int64. */
-export function randint(
-  low: number,
-  high: number,
-  shape: readonly number[],
-  options: RandomOptions = {},
-): Tensor {
-  return factory('aten::randint.low_generator', [low, high, shape, options.generator], options, 'int64');
-}
-/** A random permutation of 0 ... n-1. dtype int64. */
-export function randperm(n: number, options: RandomOptions = {}): Tensor {
-  return factory('aten::randperm.generator', [n, options.generator], options, 'int64');
 }

@@ -31,7 +31,9 @@ export type MemoryFormat = 'contiguous' | 'preserve' | 'channels_last' | 'channe
 /** "cpu", "cuda", "cuda:1", "meta". */
 export type Device = 'cpu' | 'cuda' | 'meta' | `cuda:${number}` | (string & {});
 
-export function isFloatingPoint(dtype: DType): boolean {
+/** Whether a dtype, or a tensor's, is one of floating point numbers; complex ones are not. */
+export function isFloatingPoint(value: DType | { readonly dtype: DType }): boolean {
+  const dtype = typeof value === 'string' ? value : value.dtype;
   return dtype === 'float16' || dtype === 'bfloat16' || dtype === 'float32' || dtype === 'float64';
 }
 

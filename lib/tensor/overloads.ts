@@ -200,11 +200,13 @@ function explain(
       ? `'${twice!}' was given by position and among the options`
       : `there is no option '${unknown}'`;
   }
-  const { name, expected, nullable } = parameters[misfit]!;
+  const { name, expected, nullable, element } = parameters[misfit]!;
   const value = (misfit < given.length ? given[misfit] : undefined) ?? options?.[name];
-  return value === undefined
-    ? `'${name}' is missing: ${expected}${nullable ? ' or null' : ''}`
-    : `'${name}': expected ${expected}${nullable ? ' or null' : ''}, got ${describe(value)}`;
+  const wanted = `${expected}${nullable ? ' or null' : ''}`;
+  if (value === undefined) return `'${name}' is missing: ${wanted}`;
+  const wrong = Array.isArray(value) && element ? value.findIndex((item) => !element(item)) : -1;
+  const at = wrong < 0 ? '' : `, where [${wrong}] is ${describe((value as unknown[])[wrong])}`;
+  return `'${name}': expected ${wanted}, got ${describe(value)}${at}`;
 }
 
 function run(form: Form, values: unknown[], options: Options | undefined): unknown {

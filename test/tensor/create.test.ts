@@ -87,7 +87,7 @@ describe('tensor', () => {
       ],
       [() => torch.tensor(new Uint16Array(1)), /no dtype fits a Uint16Array/],
       [() => torch.zeros([-1]), /negative|0 or more/],
-      [() => torch.zeros([2, NaN]), /expected an integer, got NaN/],
+      [() => torch.zeros([2, NaN]), /expected an array of integers, got \[2, NaN\], where \[1\] is NaN/],
       [() => torch.zeros([2 ** 40, 2 ** 40]), /overflow|invalid|memory/i],
       [() => torch.fromTypedArray([1, 2] as never), /expected a TypedArray/],
     ];

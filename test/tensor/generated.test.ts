@@ -323,6 +323,10 @@ describe('generated functions', () => {
       expect(torch.var(a).item()).toBeCloseTo(5 / 3);
       expect(a.var(0, { correction: 0 }).item()).toBeCloseTo(1.25);
       expect(a.isFloatingPoint()).toBe(true);
+      expect([torch.isFloatingPoint(a), torch.isFloatingPoint('int64')]).toEqual([true, false]);
+      expect(torch.eye(2, 3).toArray()).toEqual([[1, 0, 0], [0, 1, 0]]); // prettier-ignore
+      expect(torch.zeros(2, 3).shape).toEqual([2, 3]);
+      expect(torch.randint(5, [4]).dtype).toBe('int64');
       expect(torch.nn.functional.logsigmoid(a).shape).toEqual([4]);
       expect(Object.keys(torch.linalg)).toContain('matrixNorm');
       expect(Object.keys(torch).filter((name) => /^_|_\w/.test(name))).toEqual([]);

@@ -169,7 +169,10 @@ describe('operators', () => {
       [() => torch.ops.call('aten::add', [a, a]), /no such overload; it has aten::add\.(Scalar|Tensor)/],
       [() => torch.ops.call('aten::nothing', [a]), /libtorch 2\.\d+\.\d+ has no such operator/],
       [() => torch.ops.call('relu', [a]), /namespace, as "aten::relu"/],
-      [() => torch.cat([a, 1 as never]), /'tensors': expected an array of Tensors, got \[float32 \[2, 2\], 1\]/],
+      [
+        () => torch.cat([a, 1 as never]),
+        /'tensors': expected an array of Tensors, got \[float32 \[2, 2\], 1\]/,
+      ],
       [() => a.to('floof'), /unknown device 'floof'/],
       [() => a.matmul(torch.ones([3])), /size mismatch|mat/],
     ];
