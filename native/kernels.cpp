@@ -2,7 +2,8 @@
 // bits, so nothing above them can tell, and whatever they do not cover goes on to ATen's own.
 //
 // max_pool2d_with_indices: ATen walks NCHW windows one value at a time with a branch that random data mispredicts,
-// which made it a fifth of a training step. Here windows are taken eight at a time. Windows of 2 x 2 that do not overlap are the case that networks have.
+// which made it a fifth of a training step. Windows of 2 x 2 that do not overlap are the case that networks have; here
+// eight of them are taken at once.
 #include <ATen/CPUFunctions.h>
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
@@ -73,9 +74,9 @@ struct Lanes<8> {
 };
 // NOLINTEND(modernize-use-using)
 
-// The windows i ... i + N - 1 at once, in vectors that the compiler maps to what the target has. The larger value of each
-// pair is found first: of equal values the earlier one is kept at every step, so that the outcome is that of a search
-// in order.
+// The windows i ... i + N - 1 at once, in vectors that the compiler maps to what the target has. The larger value of
+// each pair is found first: of equal values the earlier one is kept at every step, so that the outcome is that of a
+// search in order.
 template <int N, size_t... I>
 [[gnu::always_inline]] inline void poolWindows(const Row& row, int64_t i, std::index_sequence<I...> /*lanes*/) {
   using Floats = typename Lanes<N>::Floats;
@@ -96,14 +97,16 @@ template <int N, size_t... I>
   const Floats bottomLeft = __builtin_shufflevector(c, d, (2 * I)...);
   const Floats bottomRight = __builtin_shufflevector(c, d, ((2 * I) + 1)...);
 
+  // NOLINTBEGIN(misc-redundant-expression): not equal to itself is what a NaN is
   const Offsets right = (topRight > topLeft) | (topRight != topRight);
   const Floats ofTop = right ? topRight : topLeft;
   const Offsets lowerRight = (bottomRight > bottomLeft) | (bottomRight != bottomRight);
   const Floats ofBottom = lowerRight ? bottomRight : bottomLeft;
   const Offsets lower = (ofBottom > ofTop) | (ofBottom != ofBottom);
+  // NOLINTEND(misc-redundant-expression)
   const Floats largest = lower ? ofBottom : ofTop;
-  const Offsets where =
-      (lower ? (lowerRight & 1) + static_cast<int32_t>(row.width) : right & 1) + Offsets{static_cast<int32_t>(2 * I)...};
+  const Offsets where = (lower ? (lowerRight & 1) + static_cast<int32_t>(row.width) : right & 1) +
+                        Offsets{static_cast<int32_t>(2 * I)...};
   const Indices indices = __builtin_convertvector(where, Indices) + (row.first + (2 * i));
   std::memcpy(row.values + i, &largest, sizeof(largest));
   std::memcpy(row.indices + i, &indices, sizeof(indices));
@@ -118,15 +121,21 @@ template <int N>
 
 #ifdef __x86_64__
 __attribute__((target("avx2"))) void poolRowAvx2(const Row& row) { poolRowBy<8>(row); }
-const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
+const bool kHasAvx2 = static_cast<bool>(__builtin_cpu_supports("avx2"));
 #endif
 
 void poolRow(const Row& row) {
 #ifdef __x86_64__
-  if (row.count >= 8 && kHasAvx2) return poolRowAvx2(row);
+  if (row.count >= 8 && kHasAvx2) {
+    poolRowAvx2(row);
+    return;
+  }
 #endif
-  if (row.count >= 4) return poolRowBy<4>(row);
-  for (int64_t i = 0; i < row.count; i++) poolWindow(row, i);
+  if (row.count >= 4) {
+    poolRowBy<4>(row);
+  } else {
+    for (int64_t i = 0; i < row.count; i++) poolWindow(row, i);
+  }
 }
 
 #else

@@ -4,7 +4,7 @@
 export function itWhen(
   condition: boolean,
   reason: string,
-): (name: string, run: () => Promise<void>, timeout?: number) => void {
+): (name: string, run: () => void | Promise<void>, timeout?: number) => void {
   return (name, run, timeout) => {
     if (condition) return it(name, run, timeout);
     process.stderr.write(`skipped: ${name}: ${reason}\n`);
