@@ -6,8 +6,9 @@ export function itWhen(
   reason: string,
 ): (name: string, run: () => void | Promise<void>, timeout?: number) => void {
   return (name, run, timeout) => {
-    if (condition) return it(name, run, timeout);
+    const test = async (): Promise<void> => run();
+    if (condition) return it(name, test, timeout);
     process.stderr.write(`skipped: ${name}: ${reason}\n`);
-    it.skip(name, run, timeout);
+    it.skip(name, test, timeout);
   };
 }
