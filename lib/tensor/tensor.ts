@@ -1,10 +1,10 @@
 // Tensor: a small integer handle, and the methods that call operators on it.
-import { inspect } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
 import { isFloatingPoint, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
-import { format } from './format.js';
+import { format, inspectTensor } from './format/index.js';
 import { describe, describeTensor, handleOf, operator, wrapResultsWith } from './operators.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
 
@@ -462,11 +462,12 @@ export class Tensor implements Scoped {
 
   // ---- text ----
 
+  /** PyTorch's text, under torch.setPrintOptions; of a large tensor only what is shown is read. */
   toString(): string {
-    return format(this);
+    return format(this, isParameter(this) ? 'Parameter' : 'Tensor');
   }
-  [inspect.custom](): string {
-    return this.disposed ? 'Tensor(released)' : format(this);
+  [inspect.custom](depth: number | null, options: InspectOptions): string {
+    return inspectTensor(this, isParameter(this) ? 'Parameter' : 'Tensor', depth, options);
   }
   /** @internal */
   [describeTensor](): string {
