@@ -28,6 +28,7 @@ export { cuda } from './tensor/devices.js';
 export { isFloatingPoint, type Device, type DType } from './tensor/dtype.js';
 export { TorchError } from './tensor/errors.js';
 export { getPrintOptions, setPrintOptions, type PrintOptions } from './tensor/format/options.js';
+export { slice, type IndexArray, type Slice, type TensorIndex } from './tensor/indexing.js';
 export { ops, type Operator, type OperatorNamespace } from './tensor/operators.js';
 export { Generator, getRngState, manualSeed, setRngState } from './tensor/random.js';
 export {

@@ -5,6 +5,7 @@ import { checkDevice } from './devices.js';
 import { isFloatingPoint, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { format, inspectTensor } from './format/index.js';
+import { assign, indexed, rows, type TensorIndex } from './indexing.js';
 import { describe, describeTensor, handleOf, operator, wrapResultsWith } from './operators.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
 
@@ -458,6 +459,36 @@ export class Tensor implements Scoped {
   }
   gather(dim: number, index: Tensor): Tensor {
     return this.#call('aten::gather', dim, index);
+  }
+
+  /** The slices along a dimension, all at once, as views. */
+  unbind(dim = 0): Tensor[] {
+    return operator('aten::unbind.int').call(this, dim) as Tensor[];
+  }
+
+  // ---- indexing ----
+
+  /**
+   * What `t[...]` is in Python: `t.at(0, slice(1, 5, 2), null, '...', mask, [0, 2])`. Integers, slices, `null`, `':'`
+   * and `'...'` give a view, which shares memory with this tensor; index tensors, masks, arrays and booleans a copy. See
+   * `TensorIndex` for what may stand where. Throws a TorchError for indices out of range, too many of them, a mask that
+   * does not fit, and for whatever else is no index.
+   */
+  at(...indices: TensorIndex[]): Tensor {
+    return new Tensor(indexed(this, indices));
+  }
+  /**
+   * What `t[...] = value` is in Python, with the indices of `at`: writes in place and gives back this tensor. The value
+   * is broadcast to the shape of what the indices take. It is converted to this tensor's dtype, but with index tensors
+   * and masks a tensor must have that dtype already.
+   */
+  set(value: TensorLike, ...indices: TensorIndex[]): this {
+    assign(this, value, indices);
+    return this;
+  }
+  /** Over the first dimension, as `unbind()` gives it: `for (const row of t)`. A tensor of 0 dimensions throws. */
+  [Symbol.iterator](): IterableIterator<Tensor> {
+    return rows(this);
   }
 
   // ---- text ----
