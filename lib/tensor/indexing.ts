@@ -180,8 +180,8 @@ class Choice {
   readonly #where: string;
   readonly #self: Tensor;
   readonly #indices: readonly TensorIndex[];
-  /** Sizes of the view, followed here: asking for them after each step would cost more than the step. */
-  readonly #shape: number[];
+  /** Of the tensor. A view's dimension that no index has been for yet still has the size that it has there. */
+  readonly #shape: readonly number[];
   /** Handles for aten::index; null stands for all of a dimension. */
   readonly #tensors: (number | null)[] = [];
   /** The index tensors among them that hold positions, for the message when one of those is out of range. */
@@ -195,7 +195,7 @@ class Choice {
     this.#self = self;
     this.#indices = indices;
     this.#view = self[handleOf];
-    this.#shape = [...self.shape];
+    this.#shape = self.shape;
     try {
       this.#walk(indices.map((index) => this.#understand(index)));
     } catch (error) {
@@ -357,24 +357,23 @@ class Choice {
       );
     if (taken > ndim) {
       throw this.#wrong(
-        `too many indices: they are for ${taken} dimensions, the tensor has ${ndim}` +
+        `too many indices: they are for ${taken} dimension${taken === 1 ? '' : 's'}, the tensor has ${ndim}` +
           (ndim === 0 ? '; item() reads a tensor of 0 dimensions' : ''),
       );
     }
     const shape = this.#shape;
     let dim = 0; // in the view
-    let real = 0; // in the tensor, for messages
+    let real = 0; // in the tensor
     for (const item of items) {
       switch (item.kind) {
         case 'integer': {
-          const size = shape[dim]!;
+          const size = shape[real]!;
           if (item.at < -size || item.at >= size) throw this.#outOfRange(item.at, real, size);
           this.#step('aten::select.int', dim, item.at);
-          shape.splice(dim, 1);
           break;
         }
         case 'slice':
-          this.#slice(dim, item.slice);
+          this.#slice(dim, shape[real]!, item.slice);
           this.#skip(1);
           dim++;
           break;
@@ -384,7 +383,6 @@ class Choice {
           break;
         case 'axis':
           this.#step('aten::unsqueeze', dim);
-          shape.splice(dim, 0, 1);
           this.#skip(1);
           dim++;
           break;
@@ -395,13 +393,12 @@ class Choice {
           break;
         case 'boolean':
           this.#step('aten::unsqueeze', dim);
-          shape.splice(dim, 0, 1);
           this.#record(this.#oneOrNone(item.on), dim);
           dim++;
           break;
         case 'tensor':
-          if (item.mask) this.#checkMask(item.shape, dim, real);
-          else this.#positions.push({ handle: item.handle, dim: real, size: shape[dim]! });
+          if (item.mask) this.#checkMask(item.shape, real);
+          else this.#positions.push({ handle: item.handle, dim: real, size: shape[real]! });
           this.#record(item.handle, dim);
           dim += item.dims;
       }
@@ -410,22 +407,19 @@ class Choice {
     while (this.#tensors.at(-1) === null) this.#tensors.pop();
   }
 
-  #slice(dim: number, { start, stop, step }: Slice): void {
-    const size = this.#shape[dim]!;
+  #slice(dim: number, size: number, { start, stop, step }: Slice): void {
     const clamp = (end: number): number => Math.min(Math.max(end < 0 ? end + size : end, 0), size);
     const [from, to] = [clamp(start), stop === null ? size : clamp(stop)];
-    const length = Math.max(Math.ceil((to - from) / step), 0);
-    if (length === size && step === 1) return;
-    this.#step('aten::slice.Tensor', dim, from, Math.max(from, to), step);
-    this.#shape[dim] = length;
+    if (from > 0 || to < size || step > 1)
+      this.#step('aten::slice.Tensor', dim, from, Math.max(from, to), step);
   }
 
-  #checkMask(mask: readonly number[], dim: number, real: number): void {
-    const wrong = mask.findIndex((size, i) => size !== this.#shape[dim + i]);
+  #checkMask(mask: readonly number[], real: number): void {
+    const wrong = mask.findIndex((size, i) => size !== this.#shape[real + i]);
     if (wrong < 0) return;
     throw this.#wrong(
       `a mask of shape [${mask.join(', ')}] does not fit: its dimension ${wrong} has size ${mask[wrong]}, dimension ` +
-        `${real + wrong} of the tensor has ${this.#shape[dim + wrong]}`,
+        `${real + wrong} of the tensor has ${this.#shape[real + wrong]}`,
     );
   }
 
