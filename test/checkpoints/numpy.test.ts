@@ -377,12 +377,15 @@ describe('npz', () => {
     liveTensors(); // collects garbage
     const before = process.memoryUsage().arrayBuffers;
     const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers)), 1);
-    await expect(loadNpz(honest)).rejects.toThrow(/it is too long: .* needs 4 bytes, 300000004 follow/);
-    await expect(loadNpz(lying)).rejects.toThrow(/too many bytes in the stream/);
-    await expect(loadNpz(shared)).rejects.toThrow(
-      /its entries overlap, or claim more bytes than the file has/,
-    );
-    clearInterval(watch);
+    try {
+      await expect(loadNpz(honest)).rejects.toThrow(/it is too long: .* needs 4 bytes, 300000004 follow/);
+      await expect(loadNpz(lying)).rejects.toThrow(/too many bytes in the stream/);
+      await expect(loadNpz(shared)).rejects.toThrow(
+        /its entries overlap, or claim more bytes than the file has/,
+      );
+    } finally {
+      clearInterval(watch);
+    }
     expect(Math.max(most, process.memoryUsage().arrayBuffers) - before).toBeLessThan(50e6);
   });
 });
@@ -391,6 +394,17 @@ describe('what was read belongs to the scope', () => {
   it('of decodeNpy', () => {
     const files = recorded.arrays.map(({ file }) => decoded(file));
     withoutLeaks(() => files.forEach((bytes) => void decodeNpy(bytes)));
+  });
+
+  it('of decodeNpy and encodeNpy, with nothing beside the result', () => {
+    torch.scope(() => {
+      for (const { name, file } of recorded.arrays) {
+        const before = liveTensors();
+        const tensor = decodeNpy(decoded(file));
+        encodeNpy(tensor);
+        expect([name, torch.memory().tensors - before]).toEqual([name, 1]);
+      }
+    });
   });
 
   it('of loadNpy and loadNpz, whether they succeed or not', async () => {
