@@ -35,7 +35,7 @@ export function send(tensor: Tensor): TensorParcel {
  * @throws TorchError when it was received before, or when this is no parcel of this process
  */
 export function receive(parcel: TensorParcel): Tensor {
-  const { number, tensor } = (parcel ?? {}) as Partial<TensorParcel>;
+  const { number, tensor } = Object(parcel) as Partial<TensorParcel>;
   if (!Number.isSafeInteger(number))
     throw new TorchError('receive', `expected what torch.send() gave, got ${describe(parcel)}`, {
       code: 'ERR_INVALID_ARG_TYPE',

@@ -98,7 +98,7 @@ it('is received once', () => {
 it.each([[undefined], [null], [3], [{}], [{ number: 'x' }], [{ number: 0.5 }]])(
   '%j is no parcel',
   (parcel) => {
-    expect(() => torch.receive(parcel as unknown as TensorParcel)).toThrow(
+    expect(() => torch.receive(parcel as TensorParcel)).toThrow(
       /expected what torch.send\(\) gave/,
     );
   },
