@@ -41,5 +41,6 @@ export {
 } from './tensor/runtime.js';
 export { openScope, scope, type Scope } from './tensor/scope.js';
 export { isTensor, Tensor, type NestedArray, type Scalar, type TensorLike } from './tensor/tensor.js';
+export { liveTensors, traceTensors, type LiveTensor } from './tensor/trace.js';
 export { receive, send, type TensorParcel } from './tensor/transfer.js';
 export type { TypedArray } from './native/binding.js';

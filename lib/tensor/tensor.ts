@@ -7,6 +7,7 @@ import { named, TorchError } from './errors.js';
 import { format, inspectTensor } from './format/index.js';
 import { assign, indexed, rows, type TensorIndex } from './indexing.js';
 import { describe, describeTensor, handleOf, operator, wrapResultsWith } from './operators.js';
+import { traceTensor } from './trace.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
 
 /** A value for an operator's tensor argument: numbers take part in type promotion as PyTorch's bare numbers do. */
@@ -34,6 +35,7 @@ export class Tensor implements Scoped {
     this.#scope = scope;
     if (scope === undefined) native.adoptTensor(this, handle);
     else scope.track(this);
+    traceTensor(this);
   }
 
   // ---- life ----
