@@ -16,6 +16,8 @@ export { arange, fromTypedArray, full, tensor, type TensorOptions } from './tens
 export { cuda } from './tensor/devices.js';
 export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './tensor/dtype.js';
 export { TorchError } from './tensor/errors.js';
+export { getPrintOptions, setPrintOptions, type PrintOptions } from './tensor/format/options.js';
+export { slice, type IndexArray, type Slice, type TensorIndex } from './tensor/indexing.js';
 export { ops, type Operator } from './tensor/operators.js';
 export type { AtenOperators } from './generated/aten.js';
 export type { FactoryOptions } from './generated/results.js';
@@ -31,4 +33,6 @@ export {
 } from './tensor/runtime.js';
 export { openScope, scope, type Scope } from './tensor/scope.js';
 export { isTensor, Tensor, type NestedArray, type Scalar, type TensorLike } from './tensor/tensor.js';
+export { liveTensors, traceTensors, type LiveTensor } from './tensor/trace.js';
+export { receive, send, type TensorParcel } from './tensor/transfer.js';
 export type { TypedArray } from './native/binding.js';

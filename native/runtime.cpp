@@ -41,9 +41,7 @@ void synchronize(Environment& /*environment*/, const at::Device& device) {
 }
 
 // Streams by their numbers, which mean something on their device alone.
-c10::Stream streamOf(const at::Device& device, int64_t id) {
-  return c10::Stream(c10::Stream::UNSAFE, device, id);
-}
+c10::Stream streamOf(const at::Device& device, int64_t id) { return c10::Stream(c10::Stream::UNSAFE, device, id); }
 int64_t newStream(Environment& /*environment*/, const at::Device& device) {
   return c10::impl::VirtualGuardImpl(device.type()).getNewStream(device).id();
 }

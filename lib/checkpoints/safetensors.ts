@@ -7,6 +7,7 @@ import { TorchError } from '../tensor/errors.js';
 import { tensor } from '../tensor/create.js';
 import { operator } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { rawBytes } from './rawBytes.js';
 
 const NAMES: Partial<Record<DType, string>> = {
   bool: 'BOOL',
@@ -77,19 +78,6 @@ export function encodeSafetensors(
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   return Buffer.concat([length, json, ...parts]);
-}
-
-// Half precision is read as its bytes, not as the float32 that JavaScript would get.
-function rawBytes(value: Tensor): Buffer {
-  const half = value.dtype === 'float16' || value.dtype === 'bfloat16';
-  const detached = value.detach();
-  const plain = half
-    ? (operator('aten::view.dtype').call(detached.contiguous(), 'int16') as Tensor)
-    : detached;
-  const array = plain.dataSync();
-  if (plain !== detached) plain.dispose();
-  detached.dispose();
-  return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
 }
 
 /** Reads such a file. Throws a TorchError that says what is wrong when it is truncated, tampered with or something else. */

@@ -58,6 +58,8 @@ export interface NativeAddon {
   releaseTensors(handles: Uint32Array, count: number): void;
   adoptTensor(owner: object, handle: number): void;
   memory(): [tensors: number, bytes: number];
+  sendTensor(handle: number): number | bigint;
+  receiveTensor(number: number): number;
   // autograd
   backward(
     tensors: number[],

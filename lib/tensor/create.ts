@@ -208,8 +208,14 @@ function unfit(value: Scalar, dtype: DType, expected: string): TorchError {
 export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
   return factory('aten::full', [shape, value], options);
 }
-/** start, start + step, ... up to but without end. dtype int64 when all three are whole numbers, else float32. */
-export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
-  const [from, to] = end === undefined ? [0, start] : [start, end];
-  return factory('aten::arange.start_step', [from, to, step], options, 'inferred');
+/** start, start + step, ... up to but without end; from 0 where there is no start. dtype int64 when all are whole numbers, else float32. */
+export function arange(end: number, options?: TensorOptions): Tensor;
+export function arange(start: number, end: number, options?: TensorOptions): Tensor;
+export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
+export function arange(...args: (number | TensorOptions | undefined)[]): Tensor {
+  const numbers = args.filter((value) => typeof value === 'number');
+  const options = args.find((value) => typeof value === 'object');
+  const [first = NaN, second, step = 1] = numbers;
+  const [from, to] = second === undefined ? [0, first] : [first, second];
+  return factory('aten::arange.start_step', [from, to, step], options ?? {}, 'inferred');
 }

@@ -1,14 +1,16 @@
 // Tensor: a small integer handle, and its methods. Those that are operators are generated (lib/generated/methods.ts) but
 // for the ones here, which are called so often that the choice of an overload would show.
-import { inspect } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import '../generated/methods.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
 import { isDType, isFloatingPoint, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
-import { format } from './format.js';
+import { format, inspectTensor } from './format/index.js';
+import { assign, indexed, rows, type TensorIndex } from './indexing.js';
 import { describe, describeTensor, handleOf, operator, wrapResultsWith } from './operators.js';
 import { installMethods } from './overloads.js';
+import { traceTensor } from './trace.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
 
 /** A value for an operator's tensor argument: numbers take part in type promotion as PyTorch's bare numbers do. */
@@ -36,6 +38,7 @@ export class Tensor implements Scoped {
     this.#scope = scope;
     if (scope === undefined) native.adoptTensor(this, handle);
     else scope.track(this);
+    traceTensor(this);
   }
 
   // ---- life ----
@@ -407,13 +410,39 @@ export class Tensor implements Scoped {
     return this.#call('aten::index_select', dim, index);
   }
 
+  // ---- indexing ----
+
+  /**
+   * What `t[...]` is in Python: `t.at(0, slice(1, 5, 2), null, '...', mask, [0, 2])`. Integers, slices, `null`, `':'`
+   * and `'...'` give a view, which shares memory with this tensor; index tensors, masks, arrays and booleans a copy. See
+   * `TensorIndex` for what may stand where. Throws a TorchError for indices out of range, too many of them, a mask that
+   * does not fit, and for whatever else is no index.
+   */
+  at(...indices: TensorIndex[]): Tensor {
+    return new Tensor(indexed(this, indices));
+  }
+  /**
+   * What `t[...] = value` is in Python, with the indices of `at`: writes in place and gives back this tensor. The value
+   * is broadcast to the shape of what the indices take. It is converted to this tensor's dtype, but with index tensors
+   * and masks a tensor must have that dtype already.
+   */
+  set(value: TensorLike, ...indices: TensorIndex[]): this {
+    assign(this, value, indices);
+    return this;
+  }
+  /** Over the first dimension, as `unbind()` gives it: `for (const row of t)`. A tensor of 0 dimensions throws. */
+  [Symbol.iterator](): IterableIterator<Tensor> {
+    return rows(this);
+  }
+
   // ---- text ----
 
+  /** PyTorch's text, under torch.setPrintOptions; of a large tensor only what is shown is read. */
   toString(): string {
-    return format(this);
+    return format(this, isParameter(this) ? 'Parameter' : 'Tensor');
   }
-  [inspect.custom](): string {
-    return this.disposed ? 'Tensor(released)' : format(this);
+  [inspect.custom](depth: number | null, options: InspectOptions): string {
+    return inspectTensor(this, isParameter(this) ? 'Parameter' : 'Tensor', depth, options);
   }
   /** @internal */
   [describeTensor](): string {

@@ -19,6 +19,12 @@ export function liveTensors(): number {
   }
 }
 
+/** Collects until nothing more is freed. A WeakRef stays alive until the current job has ended: await this. */
+export async function collectGarbage(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  liveTensors();
+}
+
 /** Runs a function in a scope and checks that it left no more live tensors than it found. */
 export function withoutLeaks(run: () => void): void {
   const before = liveTensors();

@@ -4,10 +4,11 @@
 export function itWhen(
   condition: boolean,
   reason: string,
-): (name: string, run: () => Promise<void>, timeout?: number) => void {
+): (name: string, run: () => void | Promise<void>, timeout?: number) => void {
   return (name, run, timeout) => {
-    if (condition) return it(name, run, timeout);
+    const test = async (): Promise<void> => run();
+    if (condition) return it(name, test, timeout);
     process.stderr.write(`skipped: ${name}: ${reason}\n`);
-    it.skip(name, run, timeout);
+    it.skip(name, test, timeout);
   };
 }

@@ -109,6 +109,8 @@ describe('factories', () => {
         'float32',
       ]);
       expect(torch.arange(2, 8, 3).toArray()).toEqual([2, 5]);
+      expect(torch.arange(3, { dtype: 'float64' }).toArray()).toEqual([0, 1, 2]);
+      expect(torch.arange(1, 3, { dtype: 'float64' }).dtype).toBe('float64');
       expect(torch.linspace(0, 1, 3).toArray()).toEqual([0, 0.5, 1]);
       expect(torch.eye(2).toArray()).toEqual([[1, 0], [0, 1]]); // prettier-ignore
       expect(torch.cat([torch.ones([1]), torch.zeros([1])]).toArray()).toEqual([1, 0]);
