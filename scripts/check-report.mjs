@@ -88,7 +88,9 @@ async function inspectPage() {
       );
     for (const expected of [true, false, true]) {
       if (shown().some((each) => each !== expected))
-        problems.push(`${box.value}, ${expected ? 'picked' : 'not picked'} in the legend: shown is ${shown()}`);
+        problems.push(
+          `${box.value}, ${expected ? 'picked' : 'not picked'} in the legend: shown is ${shown()}`,
+        );
       box.click();
     }
     box.click();
