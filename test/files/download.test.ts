@@ -60,8 +60,12 @@ it('resumes when the server cuts the connection at each tenth', async () => {
   await download(server.url, file, { ...options, sha256: sha256(content) });
   expect(readFileSync(file).equals(content)).toBe(true);
   expect(server.requests.length).toBeGreaterThanOrEqual(10);
-  const resumed = server.requests.filter((headers) => headers.range !== undefined);
-  expect(resumed.length).toBe(server.requests.length - 1);
+  // On a busy machine a cut may come before any byte has arrived; from the first byte on, none is asked for again.
+  const starts = server.requests.map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]));
+  expect(starts[0]).toBe(0);
+  expect(starts).toEqual([...starts].sort((one, other) => one - other));
+  expect(starts.at(-1)).toBeGreaterThanOrEqual(0.8 * content.length);
+  const resumed = server.requests.filter(({ range }) => range !== undefined);
   expect(resumed.every((headers) => headers['if-range'] === `"${md5(content)}"`)).toBe(true);
 });
 
