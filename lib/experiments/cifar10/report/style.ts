@@ -35,7 +35,7 @@ figure svg{display:block;width:100%;height:auto;max-width:660px}
 .scroll{overflow-x:auto;max-width:100%}
 figure.scroll svg{min-width:520px}
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums;min-width:min(100%,440px)}
-caption,figcaption{text-align:left;color:var(--muted);font-size:.85rem;padding-bottom:.5rem}
+caption,figcaption,.note{text-align:left;color:var(--muted);font-size:.85rem;padding-bottom:.5rem}
 th,td{text-align:left;font-weight:400;padding:.32rem .9rem .32rem 0;border-bottom:1px solid var(--grid);vertical-align:top}
 thead th{font-weight:600;vertical-align:bottom;border-bottom:1.5px solid var(--muted)}
 .numbers th,.numbers td,.classes td:nth-child(2),.classes td:nth-child(3),.predictions td:nth-child(4){text-align:right;white-space:nowrap}

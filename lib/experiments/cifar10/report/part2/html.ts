@@ -110,7 +110,8 @@ function results(report: ComparisonReport): string {
   ].join(' ');
   return `<section>
 <h2>Results</h2>
-<div class="scroll" tabindex="0"><table class="numbers sortable"><caption>${escapeText(note)}${ofSynthetic(synthetic)}</caption>
+<p class="note" id="about-results">${escapeText(note)}</p>
+<div class="scroll" tabindex="0"><table class="numbers sortable" aria-describedby="about-results"><caption>After the last epoch${ofSynthetic(synthetic)}</caption>
 <thead><tr>${head.map((text) => `<th scope="col">${escapeText(text)}</th>`).join('')}</tr></thead>
 <tbody>${rows
     .map(
