@@ -121,7 +121,7 @@ template <int N>
 
 #ifdef __x86_64__
 __attribute__((target("avx2"))) void poolRowAvx2(const Row& row) { poolRowBy<8>(row); }
-const bool kHasAvx2 = static_cast<bool>(__builtin_cpu_supports("avx2"));
+const bool kHasAvx2 = __builtin_cpu_supports("avx2");
 #endif
 
 void poolRow(const Row& row) {
