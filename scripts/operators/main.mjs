@@ -1,6 +1,6 @@
 // Holds the operators against PyTorch's own operator database, and writes docs/operators.md.
 //
-//     npm run build:ts && node scripts/operators/main.mjs --python PYTHON [--dtypes float32,float64,int64]
+//     npm run build:ts && node scripts/operators/main.mjs --python PYTHON [--dtypes float32,float64,...]
 //                                                         [--work FOLDER] [--out docs/operators.md]
 //
 // PYTHON is one with the torch of the version of the linked libtorch, numpy and safetensors. samples.py runs the database's
@@ -21,7 +21,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({
   options: {
     python: { type: 'string', default: 'python3' },
-    dtypes: { type: 'string', default: 'float32,float64,int64' },
+    dtypes: { type: 'string', default: 'float32,float64,int64,complex64,bfloat16' },
     work: { type: 'string' },
     out: { type: 'string', default: path.join(here, '../../docs/operators.md') },
   },
@@ -113,7 +113,8 @@ async function results(dtype, work) {
       const number = Number.parseInt(name, 10);
       const made = outcomes.get(number) ?? [];
       const noGradient = cases.flatMap((one) => one.noGradient ?? []);
-      return { number, operator, dtype, skipped, noGradient, outcomes: made };
+      const unsteady = cases.filter((one) => one.unsteady).length;
+      return { number, operator, dtype, skipped, noGradient, unsteady, outcomes: made };
     });
 }
 

@@ -35,8 +35,9 @@ from torch.testing._internal.common_methods_invocations import op_db
 SAMPLES = 16  # of an operator
 CALLS_OF_SAMPLE = 4
 CALLS = 24  # of an operator
-LARGEST = 20000  # elements of a call's tensors together
+LARGEST = 150000  # elements of a call's tensors together
 SECONDS = 20  # for one operator
+REPEATS = 4  # of a call, to see whether its bits are always the same
 # What Python does around a literal, none of the sample's business.
 HELPERS = ('aten::lift_fresh', 'aten::detach_')
 # Their values are whatever lay in memory.
@@ -211,6 +212,8 @@ def run(func, name, args, kwargs, writer):
     if sum(tensor.numel() for tensor in tensors_in(result)) > LARGEST:
         raise Skipped('large')
     case['differentiable'] = bool(inputs)
+    if 'undefined' not in case and not steady(func, args, kwargs, result, bool(inputs)):
+        case['unsteady'] = True
     if changing:
         case['changed'] = [[i, writer.encode(given[i])] for i, argument in enumerate(func._schema.arguments)
                            if argument.alias_info is not None and argument.alias_info.is_write and i < len(given)
@@ -223,6 +226,21 @@ def run(func, name, args, kwargs, writer):
         except (RuntimeError, NotImplementedError) as error:
             case['noGradient'] = str(error).split('\n')[0][:120]
     return case
+
+
+def steady(func, args, kwargs, result, differentiable):
+    """Whether the same call gives the same bits when its tensors lie elsewhere in memory."""
+    before = list(map(raw, tensors_in(result)))
+    elsewhere = []
+    for i in range(REPEATS):
+        elsewhere.append(torch.empty(1 + 5 * i))
+        if list(map(raw, tensors_in(call(func, args, kwargs, differentiable)[0]))) != before:
+            return False
+    return True
+
+
+def raw(tensor):
+    return Kept(tensor).values.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def call(func, args, kwargs, differentiable):
