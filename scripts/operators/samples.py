@@ -3,17 +3,18 @@
 
     python samples.py --out FOLDER --dtype float32 [--from 0] [--operators add,nn.functional.conv2d]
 
-For each OpInfo of op_db there is NUMBER.json with its calls and NUMBER.safetensors with their tensors. While a sample runs,
-the overloads that it calls at the top level (before autograd, and before composite ones fall apart) are caught with their
-arguments. Each is then called again by itself, on copies that require gradients where they are floating, and that is what
-is written: results, arguments that it changed, gradients of the sum of the results. Lines on stdout say which operator is
-at work ("begin NUMBER", "end NUMBER"), so that whoever started this can go on behind one that crashed.
+For each OpInfo of op_db there is NUMBER.json with its calls and NUMBER.safetensors with their tensors. While a sample
+runs, the overloads that it calls at the top level (before autograd, and before composite ones fall apart) are caught with
+their arguments; the first samples are run in place and with out=, too. Each is then called again by itself, on copies
+that require gradients where they are floating, and that is what is written: results, arguments that it changed, gradients
+of the sum of the results. Lines on stdout say which operator is at work ("begin NUMBER", "end NUMBER"), so that whoever
+started this can go on behind one that crashed.
 
-Values: null, booleans, strings (dtypes, devices, layouts and memory formats too) and lists stand for themselves, {"i": "5"} is
-an integer, {"f": "1.5"} a float, {"t": name, "strides": [...]} a tensor; one of complex numbers has {"complex": true} and is
-stored with a last dimension of two.
+Values: null, booleans, strings (dtypes, devices, layouts and memory formats too) and lists stand for themselves, {"i":
+"5"} is an integer, {"f": "1.5"} a float, {"t": name, "strides": [...]} a tensor; one of complex numbers has {"complex":
+true} and is stored with a last dimension of two.
 """
-import argparse, itertools, json, pathlib, random, signal, sys, types, unittest, warnings
+import argparse, copy, itertools, json, pathlib, random, signal, sys, types, unittest, warnings
 
 try:
     import expecttest  # noqa: F401
@@ -34,7 +35,8 @@ from torch.testing._internal.common_methods_invocations import op_db
 
 SAMPLES = 16  # of an operator
 CALLS_OF_SAMPLE = 4
-CALLS = 24  # of an operator
+CALLS = 32  # of an operator
+OTHER_FORMS = 4  # samples that are run in place and with out=, too
 LARGEST = 150000  # elements of a call's tensors together
 SECONDS = 20  # for one operator
 REPEATS = 4  # of a call, to see whether its bits are always the same
@@ -61,12 +63,13 @@ class Recorder(SchemaCheckMode):
         super().__init__()
         self._dispatch_key = torch._C.DispatchKey.PreDispatch
         self.calls = []
+        self.room = CALLS_OF_SAMPLE
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         schema = func._schema
         name = schema.name + (f'.{schema.overload_name}' if schema.overload_name else '')
-        if name not in HELPERS and len(self.calls) < CALLS_OF_SAMPLE:
+        if name not in HELPERS and len(self.calls) < self.room:
             try:
                 if schema.name in OPDEFS:
                     raise Skipped('defined in Python, not in libtorch')
@@ -203,11 +206,11 @@ def run(func, name, args, kwargs, writer):
         case['undefined'] = True
     changing = func._schema.is_mutable
     try:
-        result, inputs, given = call(func, args, kwargs, not changing)
+        result, inputs, given, named = call(func, args, kwargs, not changing)
     except Exception:
         if changing:
             raise
-        result, inputs, given = call(func, args, kwargs, False)  # some refuse tensors that require gradients
+        result, inputs, given, named = call(func, args, kwargs, False)  # some refuse tensors that require gradients
     case['results'] = writer.encode(result if isinstance(result, (list, tuple)) else [result])
     if sum(tensor.numel() for tensor in tensors_in(result)) > LARGEST:
         raise Skipped('large')
@@ -215,9 +218,10 @@ def run(func, name, args, kwargs, writer):
     if 'undefined' not in case and not steady(func, args, kwargs, result, bool(inputs)):
         case['unsteady'] = True
     if changing:
-        case['changed'] = [[i, writer.encode(given[i])] for i, argument in enumerate(func._schema.arguments)
-                           if argument.alias_info is not None and argument.alias_info.is_write and i < len(given)
-                           and isinstance(given[i], torch.Tensor)]
+        written = [(i, argument.name) for i, argument in enumerate(func._schema.arguments)
+                   if argument.alias_info is not None and argument.alias_info.is_write]
+        case['changed'] = [[i, writer.encode(given[i])] if i < len(given) else [name, writer.encode(named[name])]
+                           for i, name in written if i < len(given) or name in named]
     outputs = [tensor for tensor in tensors_in(result) if tensor.requires_grad]
     if inputs and outputs:
         try:
@@ -249,7 +253,7 @@ def call(func, args, kwargs, differentiable):
     named = build(kwargs, inputs, differentiable)
     torch.manual_seed(0)
     with torch.set_grad_enabled(differentiable):
-        return func(*given, **named), inputs, given
+        return func(*given, **named), inputs, given, named
 
 
 def chosen(samples):
@@ -258,6 +262,32 @@ def chosen(samples):
     if len(first) <= SAMPLES:
         return first
     return [first[i * len(first) // SAMPLES] for i in range(SAMPLES)]
+
+
+def record_call(recorder, function, sample, **options):
+    recorder.room = len(recorder.calls) + CALLS_OF_SAMPLE
+    with enable_python_dispatcher(), recorder:
+        return function(sample.input, *sample.args, **sample.kwargs, **options)
+
+
+def record_other_forms(recorder, op, sample, result):
+    """In place and with out=, where the operator has such forms and they can take this sample."""
+    before = len(recorder.calls)
+    if op.inplace_variant is not None and isinstance(sample.input, torch.Tensor) and not sample.broadcasts_input:
+        try:
+            inplace = copy.copy(sample)
+            inplace.input = sample.input.clone()
+            record_call(recorder, op.inplace_variant, inplace)
+        except Exception:
+            del recorder.calls[before:]  # not with these dtypes, say
+    before = len(recorder.calls)
+    if op.supports_out and len(tensors_in(result)) > 0 and 'out' not in sample.kwargs:
+        try:
+            several = isinstance(result, (list, tuple))
+            out = tuple(map(torch.zeros_like, result)) if several else torch.zeros_like(result)
+            record_call(recorder, op, sample, out=out)
+        except Exception:
+            del recorder.calls[before:]
 
 
 def record(op, dtype):
@@ -270,13 +300,15 @@ def record(op, dtype):
 
     try:
         signal.alarm(SECONDS)
-        for sample in chosen(op.sample_inputs('cpu', dtype, requires_grad=False)):
+        for number, sample in enumerate(chosen(op.sample_inputs('cpu', dtype, requires_grad=False))):
             recorder = Recorder()
             try:
-                with enable_python_dispatcher(), recorder:
-                    op(sample.input, *sample.args, **sample.kwargs)
+                result = record_call(recorder, op, sample)
             except Exception as error:
                 skip(f'Python raises {type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ""}')
+            else:
+                if number < OTHER_FORMS:
+                    record_other_forms(recorder, op, sample, result)
             for func, name, args, kwargs in recorder.calls:
                 if len(cases) == CALLS:
                     break
