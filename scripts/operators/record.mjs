@@ -27,6 +27,7 @@ for (const dtype of DTYPES) {
     .sort((a, b) => a - b);
   for (const number of numbers) {
     const { operator, cases } = JSON.parse(readFileSync(path.join(folder, `${number}.json`), 'utf8'));
+    if (cases.length === 0) continue; // nor need there be tensors
     const { tensors } = await checkpoints.loadSafetensors(path.join(folder, `${number}.safetensors`));
     const chosen = smallest(cases, tensors);
     if (chosen.length > 0)
