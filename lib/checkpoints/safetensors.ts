@@ -108,7 +108,7 @@ export function decodeSafetensors(
   }
   const tensors: Record<string, Tensor> = {};
   let metadata: Record<string, string> = {};
-  let used = 0;
+  const spans: { key: string; begin: number; end: number }[] = [];
   for (const [key, value] of Object.entries(header)) {
     if (key === '__metadata__') {
       metadata = value as Record<string, string>;
@@ -136,12 +136,17 @@ export function decodeSafetensors(
       fail(
         `tensor '${key}' of shape [${shape.join(', ')}] needs ${expected} bytes, its entry has ${end - begin}`,
       );
-    if (begin !== used)
-      fail(`tensor '${key}' begins at ${begin}, expected ${used}: entries overlap or leave holes`);
     if (end > data.length)
       fail(`tensor '${key}' ends at ${end}, the file has ${data.length} bytes of tensors`);
-    used = end;
+    spans.push({ key, begin, end });
     tensors[key] = fromRaw(data.subarray(begin, end), dtype, shape);
+  }
+  // Not in the header's order, which need not be that of the bytes and is lost where names are whole numbers.
+  let used = 0;
+  for (const { key, begin, end } of spans.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== used)
+      fail(`tensor '${key}' begins at ${begin}, expected ${used}: entries overlap or leave holes`);
+    used = end;
   }
   if (used !== data.length) fail(`${data.length - used} bytes at its end belong to no tensor`);
   return { tensors, metadata };

@@ -279,7 +279,11 @@ function callByName(
   const names = op.argumentNames;
   const all = [...args];
   for (const [name, value] of Object.entries(options)) {
-    const index = names.indexOf(name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+    // Some of the schemas' own names have capitals, as linalg_vander's N.
+    const inSchema = names.includes(name)
+      ? name
+      : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const index = names.indexOf(inSchema);
     if (index < 0)
       throw new TorchError(op.name, `there is no argument '${name}'; the schema is ${op.schema}`);
     if (index < args.length) throw new TorchError(op.name, `argument '${name}' is given twice`);

@@ -62,6 +62,21 @@ describe('safetensors', () => {
     for (const [bytes, message] of bad) expect(() => checkpoints.decodeSafetensors(bytes)).toThrow(message);
   });
 
+  it('reads tensors that lie in another order than the header names them, as those named by whole numbers do', () => {
+    torch.scope(() => {
+      // As Python writes them: wide dtypes first, and JSON.parse puts "2" before "10" whatever the text says.
+      const header = JSON.stringify({
+        10: { dtype: 'I64', shape: [1], data_offsets: [0, 8] },
+        2: { dtype: 'I32', shape: [1], data_offsets: [8, 12] },
+      });
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(header.length));
+      const data = Buffer.from([5, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0]);
+      const { tensors } = checkpoints.decodeSafetensors(Buffer.concat([length, Buffer.from(header), data]));
+      expect([tensors['10']!.item(), tensors['2']!.item()]).toEqual([5, 7]);
+    });
+  });
+
   it('leaves the old file when the new one cannot be written', async () => {
     const file = path.join(folder, 'kept.safetensors');
     writeFileSync(file, 'old');

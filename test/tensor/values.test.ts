@@ -98,6 +98,16 @@ describe('operators', () => {
       expect((ops.call('aten::add.Tensor', [a, a], { alpha: 2 }) as torch.Tensor).toArray()).toEqual([
         [9, 3, 6],
       ]);
+      // An argument's name as it stands in the schema, and in camelCase.
+      const powers = ops.call('aten::linalg_vander', [torch.tensor([2, 3])], { N: 3 }) as torch.Tensor;
+      expect(powers.toArray()).toEqual([
+        [1, 2, 4],
+        [1, 3, 9],
+      ]);
+      expect(ops.call('aten::div.Tensor_mode', [a, a], { roundingMode: 'floor' })).toHaveProperty(
+        'shape',
+        [1, 3],
+      );
       const [values, indices] = ops.aten.sort(a, 1, true);
       expect([values.toArray(), indices.toArray()]).toEqual([[[3, 2, 1]], [[0, 2, 1]]]);
       const parts = ops.aten.split.Tensor(a, 2, 1);

@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+"""Runs the samples of PyTorch's operator database and writes down what each operator was given and what it gave.
+
+    python samples.py --out FOLDER --dtype float32 [--from 0] [--operators add,nn.functional.conv2d]
+
+For each OpInfo of op_db there is NUMBER.json with its calls and NUMBER.safetensors with their tensors. While a sample
+runs, the overloads that it calls at the top level (before autograd, and before composite ones fall apart) are caught with
+their arguments; the first samples are run in place and with out=, too. Each is then called again by itself, on copies
+that require gradients where they are floating, and that is what is written: results, arguments that it changed, gradients
+of the sum of the results. Lines on stdout say which operator is at work ("begin NUMBER", "end NUMBER"), so that whoever
+started this can go on behind one that crashed.
+
+Values: null, booleans, strings (dtypes, devices, layouts and memory formats too) and lists stand for themselves, {"i":
+"5"} is an integer, {"f": "1.5"} a float, {"t": name, "strides": [...]} a tensor; one of complex numbers has {"complex":
+true} and is stored with a last dimension of two.
+"""
+import argparse, copy, itertools, json, pathlib, random, signal, sys, types, unittest, warnings
+
+try:
+    import expecttest  # noqa: F401
+except ModuleNotFoundError:
+    # op_db's modules import it for a base class of their tests, which are not run here: an empty one will do.
+    stub = types.ModuleType('expecttest')
+    stub.TestCase = unittest.TestCase
+    stub.assert_expected_inline = None
+    sys.modules['expecttest'] = stub
+
+import numpy
+import torch
+from safetensors.torch import save_file
+from torch._dispatch.python import enable_python_dispatcher
+from torch._library.custom_ops import OPDEFS
+from torch._subclasses.schema_check_mode import SchemaCheckMode
+from torch.testing._internal.common_methods_invocations import op_db
+
+SAMPLES = 16  # of an operator
+CALLS_OF_SAMPLE = 4
+CALLS = 32  # of an operator
+OTHER_FORMS = 4  # samples that are run in place and with out=, too
+LARGEST = 150000  # elements of a call's tensors together
+SECONDS = 20  # for one operator
+REPEATS = 4  # of a call, to see whether its bits are always the same
+# What Python does around a literal, none of the sample's business.
+HELPERS = ('aten::lift_fresh', 'aten::detach_')
+# Their values are whatever lay in memory.
+UNDEFINED = ('aten::empty', 'aten::new_empty', 'aten::resize')
+STORED = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16, torch.bfloat16,
+          torch.float32, torch.float64, torch.complex64, torch.complex128)
+
+
+class Skipped(Exception):
+    """A call that cannot be written down, and why."""
+
+
+class TooLong(BaseException):
+    """Not an Exception, so that no operator's own except clause takes it."""
+
+
+class Recorder(SchemaCheckMode):
+    """Catches overloads as PyTorch calls them at the top level; only modes of this class may stand that early."""
+
+    def __init__(self):
+        super().__init__()
+        self._dispatch_key = torch._C.DispatchKey.PreDispatch
+        self.calls = []
+        self.room = CALLS_OF_SAMPLE
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        schema = func._schema
+        name = schema.name + (f'.{schema.overload_name}' if schema.overload_name else '')
+        if name not in HELPERS and len(self.calls) < self.room:
+            try:
+                if schema.name in OPDEFS:
+                    raise Skipped('defined in Python, not in libtorch')
+                self.calls.append((func, name, keep(args), keep(kwargs)))
+            except Skipped as reason:
+                self.calls.append((func, name, reason, None))
+        return func(*args, **kwargs)
+
+
+def keep(value):
+    """A copy of arguments as they are now, tensors as functions that make them anew."""
+    if isinstance(value, torch.Tensor):
+        return Kept(value)
+    if isinstance(value, (list, tuple)):
+        return [keep(item) for item in value]
+    if isinstance(value, dict):
+        return {name: keep(item) for name, item in value.items()}
+    plain = (bool, int, float, complex, str, torch.dtype, torch.device, torch.layout, torch.memory_format)
+    if value is None or isinstance(value, plain):
+        return value
+    raise Skipped(f'takes a {type(value).__name__}')
+
+
+class Kept:
+    """A tensor's values, and its strides where they are not those of a contiguous one and no two elements share memory."""
+
+    def __init__(self, tensor):
+        if type(tensor) is not torch.Tensor or tensor.layout != torch.strided or tensor.is_nested:
+            raise Skipped('sparse, nested or a subclass of Tensor')
+        if tensor.is_quantized:
+            raise Skipped('quantized')
+        if tensor.dtype not in STORED:
+            raise Skipped(f'dtype {str(tensor.dtype)[6:]}')
+        if tensor.device.type != 'cpu':
+            raise Skipped(f'device {tensor.device.type}')
+        if tensor.numel() > LARGEST:
+            raise Skipped('large')
+        self.values = tensor.detach().clone(memory_format=torch.contiguous_format).resolve_conj().resolve_neg()
+        steps = sorted((stride, size) for stride, size in zip(tensor.stride(), tensor.shape) if size > 1)
+        apart = tensor.numel() > 0 and all(
+            stride * size <= following for (stride, size), (following, _) in zip(steps, steps[1:]))
+        apart = apart and (not steps or steps[0][0] > 0)
+        self.strides = list(tensor.stride()) if apart and not tensor.is_contiguous() else None
+
+    def build(self):
+        if self.strides is None:
+            return self.values.clone()
+        length = 1 + sum(stride * (size - 1) for stride, size in zip(self.strides, self.values.shape))
+        storage = torch.zeros(length, dtype=self.values.dtype)
+        return storage.as_strided(self.values.shape, self.strides).copy_(self.values).detach()
+
+
+class Writer:
+    """Encodes values; the tensors go to one file."""
+
+    def __init__(self):
+        self.tensors = {}
+
+    def encode(self, value):
+        if isinstance(value, Kept):
+            out = self.tensor(value.values)
+            if value.strides is not None:
+                out['strides'] = value.strides
+            return out
+        if isinstance(value, torch.Tensor):
+            kept = Kept(value)
+            out = self.tensor(kept.values)
+            out['strides'] = list(value.stride())
+            return out
+        if isinstance(value, (list, tuple)):
+            return [self.encode(item) for item in value]
+        if isinstance(value, dict):
+            return {name: self.encode(item) for name, item in value.items()}
+        if isinstance(value, bool) or value is None or isinstance(value, str):
+            return value
+        if isinstance(value, int):
+            return {'i': str(value)}
+        if isinstance(value, float):
+            return {'f': repr(value)}
+        if isinstance(value, complex):
+            return {'c': [repr(value.real), repr(value.imag)]}
+        if isinstance(value, torch.device):
+            return str(value)
+        if isinstance(value, (torch.dtype, torch.layout)):
+            return str(value)[6:]
+        if isinstance(value, torch.memory_format):
+            return str(value)[6:].removesuffix('_format')
+        raise Skipped(f'gives a {type(value).__name__}')
+
+    def tensor(self, values):
+        name = str(len(self.tensors))
+        out = dict(t=name)
+        if values.is_complex():
+            out['complex'] = True
+            values = torch.view_as_real(values)
+        self.tensors[name] = values.clone(memory_format=torch.contiguous_format)
+        return out
+
+
+def build(value, inputs, differentiable):
+    if isinstance(value, Kept):
+        out = value.build()
+        if differentiable and (out.is_floating_point() or out.is_complex()):
+            out.requires_grad_()
+            inputs.append(out)
+        return out
+    if isinstance(value, list):
+        return [build(item, inputs, differentiable) for item in value]
+    if isinstance(value, dict):
+        return {name: build(item, inputs, differentiable) for name, item in value.items()}
+    return value
+
+
+def tensors_in(value):
+    if isinstance(value, (list, tuple)):
+        return [tensor for item in value for tensor in tensors_in(item)]
+    return [value] if isinstance(value, torch.Tensor) else []
+
+
+def elements(value):
+    if isinstance(value, Kept):
+        return value.values.numel()
+    if isinstance(value, dict):
+        value = list(value.values())
+    return sum(map(elements, value)) if isinstance(value, list) else 0
+
+
+def run(func, name, args, kwargs, writer):
+    """One call, and all that is to be compared about it."""
+    if elements(args) + elements(kwargs) > LARGEST:
+        raise Skipped('large')
+    case = dict(call=name, args=writer.encode(args), kwargs=writer.encode(kwargs))
+    if name.startswith(UNDEFINED):
+        case['undefined'] = True
+    changing = func._schema.is_mutable
+    try:
+        result, inputs, given, named = call(func, args, kwargs, not changing)
+    except Exception:
+        if changing:
+            raise
+        result, inputs, given, named = call(func, args, kwargs, False)  # some refuse tensors that require gradients
+    case['results'] = writer.encode(result if isinstance(result, (list, tuple)) else [result])
+    if sum(tensor.numel() for tensor in tensors_in(result)) > LARGEST:
+        raise Skipped('large')
+    case['differentiable'] = bool(inputs)
+    if 'undefined' not in case and not steady(func, args, kwargs, result, bool(inputs)):
+        case['unsteady'] = True
+    if changing:
+        written = [(i, argument.name) for i, argument in enumerate(func._schema.arguments)
+                   if argument.alias_info is not None and argument.alias_info.is_write]
+        case['changed'] = [[i, writer.encode(given[i])] if i < len(given) else [name, writer.encode(named[name])]
+                           for i, name in written if i < len(given) or name in named]
+    outputs = [tensor for tensor in tensors_in(result) if tensor.requires_grad]
+    if inputs and outputs:
+        try:
+            ones = [torch.ones_like(tensor) for tensor in outputs]
+            case['gradients'] = writer.encode(list(torch.autograd.grad(outputs, inputs, ones, allow_unused=True)))
+        except (RuntimeError, NotImplementedError) as error:
+            case['noGradient'] = str(error).split('\n')[0][:120]
+    return case
+
+
+def steady(func, args, kwargs, result, differentiable):
+    """Whether the same call gives the same bits when its tensors lie elsewhere in memory."""
+    before = list(map(raw, tensors_in(result)))
+    elsewhere = []
+    for i in range(REPEATS):
+        elsewhere.append(torch.empty(1 + 5 * i))
+        if list(map(raw, tensors_in(call(func, args, kwargs, differentiable)[0]))) != before:
+            return False
+    return True
+
+
+def raw(tensor):
+    return Kept(tensor).values.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def call(func, args, kwargs, differentiable):
+    inputs = []
+    given = build(args, inputs, differentiable)
+    named = build(kwargs, inputs, differentiable)
+    torch.manual_seed(0)
+    with torch.set_grad_enabled(differentiable):
+        return func(*given, **named), inputs, given, named
+
+
+def chosen(samples):
+    """SAMPLES of them, spread evenly over the first hundred."""
+    first = list(itertools.islice(samples, 100))
+    if len(first) <= SAMPLES:
+        return first
+    return [first[i * len(first) // SAMPLES] for i in range(SAMPLES)]
+
+
+def record_call(recorder, function, sample, **options):
+    recorder.room = len(recorder.calls) + CALLS_OF_SAMPLE
+    with enable_python_dispatcher(), recorder:
+        return function(sample.input, *sample.args, **sample.kwargs, **options)
+
+
+def record_other_forms(recorder, op, sample, result):
+    """In place and with out=, where the operator has such forms and they can take this sample."""
+    before = len(recorder.calls)
+    if op.inplace_variant is not None and isinstance(sample.input, torch.Tensor) and not sample.broadcasts_input:
+        try:
+            inplace = copy.copy(sample)
+            inplace.input = sample.input.clone()
+            record_call(recorder, op.inplace_variant, inplace)
+        except Exception:
+            del recorder.calls[before:]  # not with these dtypes, say
+    before = len(recorder.calls)
+    if op.supports_out and len(tensors_in(result)) > 0 and 'out' not in sample.kwargs:
+        try:
+            several = isinstance(result, (list, tuple))
+            out = tuple(map(torch.zeros_like, result)) if several else torch.zeros_like(result)
+            record_call(recorder, op, sample, out=out)
+        except Exception:
+            del recorder.calls[before:]
+
+
+def record(op, dtype):
+    """The calls of an operator's samples; what was skipped, by reason; the tensors."""
+    torch.manual_seed(0), numpy.random.seed(0), random.seed(0)
+    cases, skipped, writer = [], {}, Writer()
+
+    def skip(reason):
+        skipped[reason] = skipped.get(reason, 0) + 1
+
+    try:
+        signal.alarm(SECONDS)
+        for number, sample in enumerate(chosen(op.sample_inputs('cpu', dtype, requires_grad=False))):
+            recorder = Recorder()
+            try:
+                result = record_call(recorder, op, sample)
+            except Exception as error:
+                skip(f'Python raises {type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ""}')
+            else:
+                if number < OTHER_FORMS:
+                    record_other_forms(recorder, op, sample, result)
+            for func, name, args, kwargs in recorder.calls:
+                if len(cases) == CALLS:
+                    break
+                try:
+                    if isinstance(args, Skipped):
+                        raise args
+                    cases.append(run(func, name, args, kwargs, writer))
+                except Skipped as reason:
+                    skip(str(reason))
+                except Exception as error:
+                    skip(f'{name} by itself raises {type(error).__name__}')
+            if len(cases) == CALLS:
+                break
+    except TooLong:
+        skip(f'stopped after {SECONDS} s')
+    except Exception as error:
+        skip(f'no samples: {type(error).__name__}')
+    finally:
+        signal.alarm(0)
+    return cases, skipped, writer.tensors
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--out', type=pathlib.Path, required=True)
+    parser.add_argument('--dtype', required=True)
+    parser.add_argument('--from', type=int, default=0, dest='first')
+    parser.add_argument('--operators', type=lambda text: text.split(','))
+    options = parser.parse_args()
+    warnings.simplefilter('ignore')
+    torch.set_num_threads(1)
+
+    def stop(*_):
+        raise TooLong
+
+    signal.signal(signal.SIGALRM, stop)
+    dtype = getattr(torch, options.dtype)
+    options.out.mkdir(parents=True, exist_ok=True)
+    print('operators', len(op_db), flush=True)
+    for number, op in enumerate(op_db):
+        if number < options.first or (options.operators and op.name not in options.operators):
+            continue
+        full = op.name + (f' ({op.variant_test_name})' if op.variant_test_name else '')
+        print('begin', number, full, flush=True)
+        out = dict(operator=full, dtype=options.dtype, cases=[], skipped={})
+        tensors = {}
+        if dtype in op.supported_dtypes('cpu'):
+            out['cases'], out['skipped'], tensors = record(op, dtype)
+        else:
+            out['unsupported'] = True
+        save_file(tensors, options.out / f'{number}.safetensors')
+        (options.out / f'{number}.json').write_text(json.dumps(out))
+        print('end', number, flush=True)
+
+
+main()

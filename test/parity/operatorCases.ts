@@ -1,0 +1,244 @@
+// Calls of operators as scripts/operators/samples.py writes them down: made again here, and held against what Python got.
+// For operators.test.ts, and for scripts/operators, which makes docs/operators.md.
+import torch, { isTensor, type Tensor, type TypedArray } from 'torch-node';
+
+/** See samples.py for what the objects stand for. */
+export type Value =
+  | null
+  | boolean
+  | string
+  | { i: string }
+  | { f: string }
+  | { c: [real: string, imaginary: string] }
+  | { t: string; strides?: number[]; complex?: true }
+  | Value[];
+
+/** One call of an overload, and what Python got. */
+export interface Case {
+  call: string;
+  args: Value[];
+  kwargs: Record<string, Value>;
+  results: Value[];
+  /** Whether floating arguments required gradients. */
+  differentiable: boolean;
+  /** Of the sum of all results, with respect to the floating arguments in order. */
+  gradients?: Value[];
+  noGradient?: string;
+  /** Arguments that the operator writes to, by place or name, after the call. */
+  changed?: [argument: number | string, after: Value][];
+  /** The values are whatever lay in memory. */
+  undefined?: true;
+  /** Python itself gives other bits from run to run. */
+  unsteady?: true;
+}
+
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** Equal bit for bit, equal within the tolerance, or in words what differs. */
+export type Verdict = 'bits' | 'near' | { differs: string };
+
+export interface Outcome {
+  forward: Verdict;
+  /** undefined where there are none to compare. */
+  gradients?: Verdict;
+}
+
+/** What may differ where bits do, as a part of the tensor's largest finite value. */
+export const TOLERANCES: Readonly<Record<string, number>> = {
+  float16: 1e-3,
+  bfloat16: 1e-2,
+  float32: 1e-5,
+  complex64: 1e-5,
+  float64: 1e-12,
+  complex128: 1e-12,
+};
+
+/**
+ * Makes the call, and compares. The tensors that it makes belong to the caller's scope. On another machine than the
+ * recording's `loosen` says by how much more values may differ.
+ */
+export function compareCase(recorded: Case, tensors: Tensors, loosen = 1): Outcome {
+  const inputs: Tensor[] = [];
+  const make = (value: Value): unknown =>
+    decode(value, tensors, recorded.differentiable ? inputs : undefined);
+  let results: unknown[];
+  let args: unknown[];
+  let options: Record<string, unknown>;
+  try {
+    args = recorded.args.map(make);
+    options = Object.fromEntries(Object.entries(recorded.kwargs).map(([name, value]) => [name, make(value)]));
+    torch.manualSeed(0);
+    const run = (): unknown =>
+      torch.ops.call(recorded.call, args, Object.keys(options).length > 0 ? options : undefined);
+    const result = recorded.differentiable ? run() : torch.noGrad(run);
+    results = Array.isArray(result) ? (result as unknown[]) : [result];
+  } catch (error) {
+    return { forward: { differs: explained(recorded, `throws ${firstLine(error)}`) } };
+  }
+  const how = { shallow: recorded.undefined === true, loosen };
+  const forward = worst([
+    compare(results, recorded.results, tensors, how),
+    ...(recorded.changed ?? []).map(([argument, after]) =>
+      compare(typeof argument === 'number' ? args[argument] : options[argument], after, tensors, how),
+    ),
+  ]);
+  if (typeof forward === 'object')
+    return { forward: { differs: explained(recorded, `results: ${forward.differs}`) } };
+  if (recorded.gradients === undefined) return { forward };
+  const gradients = compareGradients(results, inputs, recorded.gradients, tensors, how);
+  return {
+    forward,
+    gradients:
+      typeof gradients === 'object' ? { differs: explained(recorded, gradients.differs) } : gradients,
+  };
+}
+
+function compareGradients(
+  results: unknown[],
+  inputs: Tensor[],
+  expected: Value[],
+  tensors: Tensors,
+  how: How,
+): Verdict {
+  const outputs = tensorsIn(results).filter((tensor) => tensor.requiresGrad);
+  if (outputs.length === 0) return { differs: 'gradients: no result requires them' };
+  try {
+    const gradOutputs = outputs.map((tensor) => torch.onesLike(tensor));
+    const gradients = torch.grad(outputs, inputs, { gradOutputs, allowUnused: true });
+    const verdict = compare(gradients, expected, tensors, how);
+    return typeof verdict === 'object' ? { differs: `gradients: ${verdict.differs}` } : verdict;
+  } catch (error) {
+    return { differs: `gradients: throws ${firstLine(error)}` };
+  }
+}
+
+// ---- values ----
+
+/** The value; floating tensors require gradients and are added to `inputs` where that is given. */
+function decode(value: Value, tensors: Tensors, inputs?: Tensor[]): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map((item) => decode(item, tensors, inputs));
+  if ('i' in value) return Number.isSafeInteger(Number(value.i)) ? Number(value.i) : BigInt(value.i);
+  if ('f' in value) return float(value.f);
+  if ('c' in value) return { re: float(value.c[0]), im: float(value.c[1]) };
+  const made = torch.noGrad(() => rebuild(value, tensors));
+  if (inputs !== undefined && /float|complex/.test(made.dtype)) inputs.push(made.requiresGrad_());
+  return made;
+}
+
+/** As Kept.build in samples.py: memory of its own, with the recorded strides. */
+function rebuild(value: { t: string; strides?: number[]; complex?: true }, tensors: Tensors): Tensor {
+  const stored = tensors[value.t]!.clone();
+  const values = value.complex ? torch.viewAsComplex(stored) : stored;
+  if (value.strides === undefined) return values.detach();
+  const { shape, dtype } = values;
+  const length = value.strides.reduce((sum, stride, i) => sum + stride * (shape[i]! - 1), 1);
+  const storage = torch.zeros([length], { dtype });
+  return storage.asStrided(shape, value.strides).copy_(values).detach();
+}
+
+const float = (text: string): number => Number(text.replace('inf', 'Infinity').replace('nan', 'NaN'));
+
+function tensorsIn(value: unknown): Tensor[] {
+  if (Array.isArray(value)) return value.flatMap(tensorsIn);
+  return isTensor(value) ? [value] : [];
+}
+
+// ---- equality ----
+
+interface How {
+  /** Values do not count, only dtypes, shapes and strides. */
+  shallow: boolean;
+  loosen: number;
+}
+
+function worst(verdicts: Verdict[]): Verdict {
+  return (
+    verdicts.find((verdict) => typeof verdict === 'object') ?? (verdicts.includes('near') ? 'near' : 'bits')
+  );
+}
+
+function compare(actual: unknown, expected: Value, tensors: Tensors, how: How): Verdict {
+  if (Array.isArray(expected)) {
+    if (!Array.isArray(actual) || actual.length !== expected.length)
+      return { differs: `${inWords(actual)} where Python gives ${expected.length} values` };
+    return worst(expected.map((item, i) => compare(actual[i], item, tensors, how)));
+  }
+  if (expected !== null && typeof expected === 'object' && 't' in expected)
+    return isTensor(actual)
+      ? compareTensors(actual, expected, tensors, how)
+      : { differs: `${inWords(actual)} where Python gives a tensor` };
+  const plain = decode(expected, tensors);
+  if (Object.is(actual ?? null, plain) || (typeof plain === 'object' && sameParts(actual, plain)))
+    return 'bits';
+  return { differs: `${inWords(actual)} where Python gives ${inWords(plain)}` };
+}
+
+function compareTensors(
+  actual: Tensor,
+  expected: { t: string; strides?: number[]; complex?: true },
+  tensors: Tensors,
+  how: How,
+): Verdict {
+  const stored = tensors[expected.t]!;
+  const dtype = expected.complex
+    ? stored.dtype.replace('float32', 'complex64').replace('float64', 'complex128')
+    : stored.dtype;
+  const shape = expected.complex ? stored.shape.slice(0, -1) : stored.shape;
+  const [is, was] = [`${actual.dtype} [${actual.shape}]`, `${dtype} [${shape}]`];
+  if (is !== was) return { differs: `${is} where Python gives ${was}` };
+  // Steps that are never taken do not count.
+  const taken = (strides: readonly number[]): string =>
+    String(actual.numel === 0 ? [] : strides.filter((_, i) => shape[i]! > 1));
+  if (expected.strides !== undefined && taken(actual.strides) !== taken(expected.strides))
+    return { differs: `strides ${actual.strides} where Python gives ${expected.strides}` };
+  if (how.shallow) return 'bits';
+  const [got, want] = [actual.dataSync(), stored.dataSync()];
+  if (bytes(got).equals(bytes(want))) return 'bits';
+  const tolerance = TOLERANCES[dtype] ?? 0;
+  let largest = 0;
+  for (const value of want)
+    if (Number.isFinite(Number(value))) largest = Math.max(largest, Math.abs(Number(value)));
+  // Where terms cancel out what is left is all rounding, and may be anything on another machine.
+  const allowed = tolerance * (how.loosen * largest + (how.loosen > 1 ? 1 : 0));
+  const far = [...got.keys()].filter((i) => !near(got[i]!, want[i]!, allowed));
+  const [at] = far;
+  return at === undefined
+    ? 'near'
+    : { differs: `${far.length} of ${got.length} values of ${dtype}, as ${got[at]} for ${want[at]}` };
+}
+
+/** Of complex numbers. */
+function sameParts(actual: unknown, plain: unknown): boolean {
+  type Complex = { re?: number; im?: number } | null;
+  const [a, b] = [actual as Complex, plain as Complex];
+  return typeof a?.re === 'number' && Object.is(a.re, b?.re) && Object.is(a.im, b?.im);
+}
+
+function near(a: number | bigint, b: number | bigint, allowed: number): boolean {
+  if (a === b || Object.is(a, b)) return true;
+  return typeof a === 'number' && typeof b === 'number' && Math.abs(a - b) <= allowed;
+}
+
+const bytes = (values: TypedArray): Buffer =>
+  Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+
+// ---- words ----
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n')[0]!;
+}
+
+function inWords(value: unknown): string {
+  if (isTensor(value)) return 'a tensor';
+  if (Array.isArray(value)) return `${value.length} values`;
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+}
+
+/** Adds what JavaScript cannot say: there 2.0 is 2, an integer to an operator. */
+function explained(recorded: Case, reason: string): string {
+  const whole = JSON.stringify([recorded.args, recorded.kwargs]).match(/\{"f":"-?\d+\.0"\}/);
+  return whole === null
+    ? reason
+    : `${reason} (given ${whole[0].slice(6, -2)}, which JavaScript has as an integer)`;
+}
