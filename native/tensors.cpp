@@ -95,6 +95,8 @@ at::Tensor hostCopy(const at::Tensor& tensor) {
   const at::NoGradGuard noGrad;
   at::Tensor out = tensor.detach();
   if (out.is_meta()) throw std::invalid_argument("a meta tensor has no values to read");
+  // Zeros that autograd made without memory, as the gradient of sgn().
+  if (out._is_zerotensor()) out = out.clone();
   if (out.scalar_type() == at::kHalf || out.scalar_type() == at::kBFloat16) out = out.to(at::kFloat);
   return out.to(at::kCPU).resolve_conj().resolve_neg().contiguous();
 }
@@ -181,6 +183,12 @@ Raw viewSync(Environment& environment, const at::Tensor& tensor) {
     throw std::invalid_argument(
         "only a contiguous tensor on the CPU can be viewed: call contiguous() or to('cpu') first, "
         "or read a copy with dataSync()");
+  }
+  if (tensor._is_zerotensor() || tensor.is_conj() || tensor.is_neg()) {
+    throw std::invalid_argument(
+        "the memory of this tensor does not hold its values (it is a conjugate, negated or all-zero view): call "
+        "clone() "
+        "first, or read a copy with dataSync()");
   }
   (void)arrayType(tensor.scalar_type());
   auto kept = std::make_unique<at::Tensor>(tensor.detach());

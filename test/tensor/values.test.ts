@@ -49,6 +49,30 @@ describe('reading values', () => {
   });
 });
 
+describe('tensors whose memory does not hold their values', () => {
+  it('all zero: autograd makes them without memory', async () => {
+    const x = torch.ones([2, 2], { requiresGrad: true });
+    x.sgn().sum().backward();
+    const zeros = x.grad!;
+    expect(Array.from(zeros.dataSync(), Number)).toEqual([0, 0, 0, 0]);
+    expect(Array.from(await zeros.data(), Number)).toEqual([0, 0, 0, 0]);
+    expect(String(zeros)).toBe('tensor([[0., 0.],\n        [0., 0.]])');
+    expect(zeros.at(0, 0).item()).toBe(0);
+    expect(() => zeros.dataView()).toThrow(/does not hold its values.*clone\(\)/);
+    expect(Array.from(zeros.clone().dataView(), Number)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('negated and conjugate views', () => {
+    withoutLeaks(() => {
+      const negated = torch.ops.aten._neg_view(torch.ones([2]));
+      expect(Array.from(negated.dataSync(), Number)).toEqual([-1, -1]);
+      expect(() => negated.dataView()).toThrow(/does not hold its values/);
+      const conjugate = torch.zeros([1], { dtype: 'complex64' }).conj();
+      expect(() => conjugate.dataView()).toThrow(/does not hold its values/);
+    });
+  });
+});
+
 describe('operators', () => {
   it('compute', () => {
     withoutLeaks(() => {
