@@ -1,5 +1,5 @@
 // The package's public interface: what `torch` is to a user.
-export * as autograd from './tensor/autograd.js';
+export * as autograd from './autograd/index.js';
 export * as checkpoints from './checkpoints/index.js';
 export * as data from './data/index.js';
 export * as nn from './nn/index.js';

@@ -1,0 +1,4 @@
+// torch.autograd
+export * from '../tensor/autograd.js';
+export { AutogradFunction as Function, type FunctionContext } from './function.js';
+export type { HookHandle } from '../tensor/callbacks.js';
