@@ -4,6 +4,7 @@ export * as checkpoints from './checkpoints/index.js';
 export * as data from './data/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
+export * as utils from './utils/index.js';
 
 // The operators; a name that is exported below instead is written by hand.
 export * from './generated/functions.js';

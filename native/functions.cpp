@@ -42,7 +42,8 @@ class FunctionNode : public Node {
   variable_list apply(variable_list&& gradients) override {
     c10::OptionalDeviceGuard guard;
     for (size_t i = 0; materializeGrads_ && i < gradients.size(); i++) {
-      if (!gradients[i].defined() && outputs_.at(i)) gradients[i] = outputs_[i]->zeros(guard);
+      const auto& output = outputs_.at(i);
+      if (!gradients[i].defined() && output) gradients[i] = output->zeros(guard);
     }
     variable_list saved;
     saved.reserve(saved_.size());
@@ -122,6 +123,7 @@ std::vector<at::Tensor> applyFunction(Environment& environment, const std::strin
     function->save(saved);
   }
   std::vector<at::Tensor> out;
+  out.reserve(wired.size());
   for (const auto& each : wired) out.push_back(each.value_or(at::Tensor()));
   return out;
 }

@@ -2,3 +2,5 @@
 export * from '../tensor/autograd.js';
 export { AutogradFunction as Function, type FunctionContext } from './function.js';
 export type { HookHandle } from '../tensor/callbacks.js';
+export * as functional from './functional.js';
+export { gradcheck, gradgradcheck, type GradcheckOptions } from './gradcheck.js';

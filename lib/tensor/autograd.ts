@@ -98,3 +98,33 @@ export function grad(
   );
   return handles.map((handle) => (handle === 0 ? null : new Tensor(handle)));
 }
+
+/**
+ * Computes the gradients of several tensors with respect to the leaves of their graph and adds them to their `grad`, as
+ * `Tensor.backward` does for one. `gradTensors` has one tensor (or null) for each tensor of more than one element.
+ */
+export function backward(
+  tensors: Tensor | readonly Tensor[],
+  options: {
+    gradTensors?: readonly (Tensor | null)[];
+    retainGraph?: boolean;
+    createGraph?: boolean;
+    inputs?: readonly Tensor[];
+  } = {},
+): void {
+  const from: Tensor[] = [tensors].flat();
+  const seeds = options.gradTensors ?? from.map(() => null);
+  const createGraph = options.createGraph ?? false;
+  named(
+    'backward',
+    () =>
+      native.backward(
+        from.map((tensor) => tensor[handleOf]),
+        seeds.map((seed) => (seed === null ? null : seed[handleOf])),
+        options.retainGraph ?? createGraph,
+        createGraph,
+        (options.inputs ?? []).map((input) => input[handleOf]),
+      ),
+    () => from.map((tensor, i) => `tensor ${i}: ${tensor[describeTensor]()}`),
+  );
+}
