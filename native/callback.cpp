@@ -5,19 +5,6 @@ namespace torch_node {
 
 namespace {
 
-// What is made while a callback runs does not wait for the end of the native call around it.
-class HandleScope {
- public:
-  explicit HandleScope(napi_env env) : env_(env) { check(env, napi_open_handle_scope(env, &scope_)); }
-  ~HandleScope() { napi_close_handle_scope(env_, scope_); }
-  HandleScope(const HandleScope&) = delete;
-  HandleScope& operator=(const HandleScope&) = delete;
-
- private:
-  napi_env env_;
-  napi_handle_scope scope_ = nullptr;
-};
-
 // Node-API refuses most calls while an exception is pending, so it is taken off before anything else.
 [[noreturn]] void throwPending(Environment& environment, const std::string& what) {
   napi_env env = environment.env();

@@ -12,6 +12,19 @@
 
 namespace torch_node {
 
+// JavaScript values made inside do not wait for the end of the native call around it.
+class HandleScope {
+ public:
+  explicit HandleScope(napi_env env) : env_(env) { check(env, napi_open_handle_scope(env, &scope_)); }
+  ~HandleScope() { napi_close_handle_scope(env_, scope_); }
+  HandleScope(const HandleScope&) = delete;
+  HandleScope& operator=(const HandleScope&) = delete;
+
+ private:
+  napi_env env_;
+  napi_handle_scope scope_ = nullptr;
+};
+
 // A strong reference to a JavaScript value that may die on any thread.
 class JsReference {
  public:

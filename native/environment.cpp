@@ -19,9 +19,19 @@ constexpr int64_t kTensorOverhead = 768;
 constexpr int64_t kReportStep = int64_t{1} << 20;
 }  // namespace
 
-Environment* Environment::create(napi_env env) {
-  return new Environment(env);  // the one raw new: freed by the last release()
+namespace {
+Environment*& current() {
+  thread_local Environment* out = nullptr;
+  return out;
 }
+}  // namespace
+
+Environment* Environment::create(napi_env env) {
+  current() = new Environment(env);  // the one raw new: freed by the last release()
+  return current();
+}
+
+Environment* Environment::ofThread() { return current(); }
 
 Environment::Environment(napi_env env) : env_(env) {}
 Environment::~Environment() = default;
@@ -31,6 +41,7 @@ void Environment::release() {
 }
 
 void Environment::close() {
+  if (current() == this) current() = nullptr;
   {
     const std::lock_guard lock(orphansMutex_);
     open_ = false;

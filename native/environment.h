@@ -34,6 +34,8 @@ class Environment {
   void close();
 
   [[nodiscard]] napi_env env() const { return env_; }
+  // The open environment of the calling thread, or none.
+  static Environment* ofThread();
   // Whether JavaScript may be called: on the environment's own thread, before it is closed.
   [[nodiscard]] bool isCurrent() const { return std::this_thread::get_id() == thread_ && open_; }
 

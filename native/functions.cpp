@@ -153,13 +153,6 @@ bool backwardMayNest(Environment& /*environment*/) {
   return torch::autograd::Engine::get_default_engine().is_checkpoint_valid();
 }
 
-std::vector<bool> anomalyMode(Environment& /*environment*/) {
-  return {torch::autograd::AnomalyMode::is_enabled(), torch::autograd::AnomalyMode::should_check_nan()};
-}
-void setAnomalyMode(Environment& /*environment*/, bool on, bool checkNan) {
-  torch::autograd::AnomalyMode::set_enabled(on, checkNan);
-}
-
 }  // namespace
 
 std::vector<Binding> functionBindings() {
@@ -171,8 +164,6 @@ std::vector<Binding> functionBindings() {
       bound<&retainGrad>("retainGrad"),
       bound<&retainsGrad>("retainsGrad"),
       bound<&backwardMayNest>("backwardMayNest"),
-      bound<&anomalyMode>("anomalyMode"),
-      bound<&setAnomalyMode>("setAnomalyMode"),
   };
 }
 

@@ -1,5 +1,6 @@
 // torch.autograd
 export * from '../tensor/autograd.js';
+export { detectAnomaly, isAnomalyEnabled, setDetectAnomaly } from '../tensor/anomaly.js';
 export { AutogradFunction as Function, type FunctionContext } from './function.js';
 export type { HookHandle } from '../tensor/callbacks.js';
 export * as functional from './functional.js';

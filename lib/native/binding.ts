@@ -106,6 +106,7 @@ export interface NativeAddon {
   backwardMayNest(): boolean;
   anomalyMode(): [on: boolean, checkNan: boolean];
   setAnomalyMode(on: boolean, checkNan: boolean): void;
+  takeAnomalies(): string[];
   // modules
   createModule(
     kind: string,

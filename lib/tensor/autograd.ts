@@ -1,6 +1,7 @@
 // Autograd: gradients of chosen tensors, and the modes in which operations are not recorded.
 import { native } from '../native/binding.js';
-import { named, TorchError } from './errors.js';
+import { backwardPass } from './anomaly.js';
+import { TorchError } from './errors.js';
 import { describeTensor, handleOf } from './operators.js';
 import { Tensor } from './tensor.js';
 
@@ -80,7 +81,7 @@ export function grad(
   const wanted: Tensor[] = [inputs].flat();
   const seeds = options.gradOutputs ?? out.map(() => null);
   const createGraph = options.createGraph ?? false;
-  const handles = named(
+  const handles = backwardPass(
     'grad',
     () =>
       native.grad(
@@ -115,7 +116,7 @@ export function backward(
   const from: Tensor[] = [tensors].flat();
   const seeds = options.gradTensors ?? from.map(() => null);
   const createGraph = options.createGraph ?? false;
-  named(
+  backwardPass(
     'backward',
     () =>
       native.backward(

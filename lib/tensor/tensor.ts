@@ -3,6 +3,7 @@
 import { inspect, type InspectOptions } from 'node:util';
 import '../generated/methods.js';
 import { native, type TypedArray } from '../native/binding.js';
+import { backwardPass } from './anomaly.js';
 import { callback, HookHandle, replacement } from './callbacks.js';
 import { checkDevice } from './devices.js';
 import { isDType, isFloatingPoint, type Device, type DType } from './dtype.js';
@@ -178,7 +179,7 @@ export class Tensor implements Scoped {
     options: { retainGraph?: boolean; createGraph?: boolean; inputs?: Tensor[] } = {},
   ): void {
     const createGraph = options.createGraph ?? false;
-    named(
+    backwardPass(
       'Tensor.backward',
       () =>
         native.backward(
