@@ -1,9 +1,10 @@
 // The package's public interface: what `torch` is to a user.
-export * as autograd from './tensor/autograd.js';
+export * as autograd from './autograd/index.js';
 export * as checkpoints from './checkpoints/index.js';
 export * as data from './data/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
+export * as utils from './utils/index.js';
 
 // The operators; a name that is exported below instead is written by hand.
 export * from './generated/functions.js';

@@ -19,9 +19,19 @@ constexpr int64_t kTensorOverhead = 768;
 constexpr int64_t kReportStep = int64_t{1} << 20;
 }  // namespace
 
-Environment* Environment::create(napi_env env) {
-  return new Environment(env);  // the one raw new: freed by the last release()
+namespace {
+Environment*& current() {
+  thread_local Environment* out = nullptr;
+  return out;
 }
+}  // namespace
+
+Environment* Environment::create(napi_env env) {
+  current() = new Environment(env);  // the one raw new: freed by the last release()
+  return current();
+}
+
+Environment* Environment::ofThread() { return current(); }
 
 Environment::Environment(napi_env env) : env_(env) {}
 Environment::~Environment() = default;
@@ -31,6 +41,7 @@ void Environment::release() {
 }
 
 void Environment::close() {
+  if (current() == this) current() = nullptr;
   {
     const std::lock_guard lock(orphansMutex_);
     open_ = false;
@@ -40,6 +51,7 @@ void Environment::close() {
   optimizers.clear();
   modules.clear();
   generators.clear();
+  hooks.clear();
   tensors_.clear();
 }
 
@@ -84,7 +96,6 @@ int64_t Environment::tensorBytes() const {
   return total;
 }
 
-// Called where calling into V8 is allowed, which excludes finalizers that run during collection.
 void Environment::settleAccount() {
   if (std::abs(heldBytes_ - reported_) >= kReportStep) {
     int64_t total = 0;
@@ -103,8 +114,8 @@ void Environment::settleAccount() {
 }
 
 void Environment::dropReference(napi_ref reference) {
-  // The queue is emptied on the environment's own thread, by the next tensor that is made there. Even on that
-  // thread the reference is not deleted at once: this may run inside a collection.
+  // The queue is emptied on the environment's own thread, by the next tensor that is made or released there. Even on
+  // that thread the reference is not deleted at once: this may run inside a collection.
   const std::lock_guard lock(orphansMutex_);
   if (!open_) return;
   orphans_.push_back(reference);
@@ -144,5 +155,6 @@ template void Environment::adopt<&Environment::tensors_>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::modules>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::optimizers>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::generators>(napi_value, uint32_t);
+template void Environment::adopt<&Environment::hooks>(napi_value, uint32_t);
 
 }  // namespace torch_node

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "libtorch.h"
@@ -15,6 +16,7 @@ namespace torch_node {
 class Operator;
 struct LeafModule;
 class Sgd;
+struct Hook;
 
 // A tensor in its slot, with the bytes that the slot answers for.
 struct HeldTensor {
@@ -32,6 +34,10 @@ class Environment {
   void close();
 
   [[nodiscard]] napi_env env() const { return env_; }
+  // The open environment of the calling thread, or none.
+  static Environment* ofThread();
+  // Whether JavaScript may be called: on the environment's own thread, before it is closed.
+  [[nodiscard]] bool isCurrent() const { return std::this_thread::get_id() == thread_ && open_; }
 
   // ---- tensors ----
   uint32_t insert(at::Tensor tensor);
@@ -47,16 +53,22 @@ class Environment {
   void adoptModule(napi_value object, uint32_t index) { adopt<&Environment::modules>(object, index); }
   void adoptOptimizer(napi_value object, uint32_t index) { adopt<&Environment::optimizers>(object, index); }
   void adoptGenerator(napi_value object, uint32_t index) { adopt<&Environment::generators>(object, index); }
+  void adoptHook(napi_value object, uint32_t index) { adopt<&Environment::hooks>(object, index); }
 
   Slab<std::shared_ptr<LeafModule>> modules;
   Slab<std::shared_ptr<Sgd>> optimizers;
   Slab<at::Generator> generators;
+  Slab<std::shared_ptr<Hook>> hooks;
   std::vector<std::unique_ptr<Operator>> operators;
   // Open inference-mode sections, innermost last.
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
 
   // Gives a JavaScript reference back, from whichever thread; references die on their own thread only.
   void dropReference(napi_ref reference);
+
+  // Tells V8 of memory and deletes the references that were given back. Called where calling into V8 is allowed, which
+  // excludes finalizers that run during collection.
+  void settleAccount();
 
  private:
   explicit Environment(napi_env env);
@@ -67,9 +79,8 @@ class Environment {
   template <auto SlabMember>
   static void finalize(napi_env env, void* data, void* hint);
 
-  void settleAccount();
-
   napi_env env_;
+  const std::thread::id thread_ = std::this_thread::get_id();
   std::atomic<uint32_t> references_{1};
   bool open_ = true;
   Slab<HeldTensor> tensors_;

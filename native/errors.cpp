@@ -1,6 +1,8 @@
 // From C++ exceptions to JavaScript errors.
 #include "errors.h"
 
+#include "callback.h"
+
 namespace torch_node {
 
 std::string readable(const c10::Error& error) {
@@ -21,6 +23,8 @@ void throwCurrent(napi_env env) noexcept {
   if (pending) return;
   try {
     throw;
+  } catch (const JavaScriptError& error) {
+    if (!error.rethrow(env)) napi_throw_error(env, "ERR_TORCH", error.what());
   } catch (const TypeMismatch& error) {
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", error.what());
   } catch (const c10::OutOfMemoryError& error) {

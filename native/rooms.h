@@ -10,6 +10,8 @@ namespace torch_node {
 std::vector<Binding> tensorBindings();
 std::vector<Binding> transferBindings();
 std::vector<Binding> autogradBindings();
+std::vector<Binding> functionBindings();
+std::vector<Binding> anomalyBindings();
 std::vector<Binding> imageBindings();
 std::vector<Binding> runtimeBindings();
 

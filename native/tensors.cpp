@@ -243,6 +243,7 @@ void releaseTensors(Environment& environment, Raw handles, uint32_t count) {
   const Bytes bytes = bytesOf(environment, handles.value);
   const std::span all(static_cast<const uint32_t*>(bytes.data), bytes.size / sizeof(uint32_t));
   for (const uint32_t handle : all.first(std::min<size_t>(count, all.size()))) environment.releaseTensor(handle);
+  environment.settleAccount();
 }
 
 void adoptTensor(Environment& environment, Raw object, uint32_t handle) {
@@ -251,6 +252,7 @@ void adoptTensor(Environment& environment, Raw object, uint32_t handle) {
 
 // memory(): [live tensors, bytes of their storages]
 std::vector<int64_t> memory(Environment& environment) {
+  environment.settleAccount();
   return {static_cast<int64_t>(environment.tensorCount()), environment.tensorBytes()};
 }
 

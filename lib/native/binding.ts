@@ -87,6 +87,26 @@ export interface NativeAddon {
   setGradEnabled(on: boolean): void;
   enterInferenceMode(): void;
   leaveInferenceMode(): void;
+  // functions and hooks
+  applyFunction(
+    name: string,
+    backward: (gradients: number[], saved: number[]) => number[],
+    inputs: number[],
+    outputs: (number | null)[],
+    saved: (number | null)[],
+    nonDifferentiable: number[],
+    dirty: number[],
+    materializeGrads: boolean,
+  ): number[];
+  registerHook(handle: number, hook: (gradient: number[]) => number[]): number;
+  adoptHook(owner: object, hook: number): void;
+  removeHook(hook: number): void;
+  retainGrad(handle: number): void;
+  retainsGrad(handle: number): boolean;
+  backwardMayNest(): boolean;
+  anomalyMode(): [on: boolean, checkNan: boolean];
+  setAnomalyMode(on: boolean, checkNan: boolean): void;
+  takeAnomalies(): string[];
   // modules
   createModule(
     kind: string,

@@ -1,6 +1,7 @@
 // Autograd: gradients of chosen tensors, and the modes in which operations are not recorded.
 import { native } from '../native/binding.js';
-import { named, TorchError } from './errors.js';
+import { backwardPass } from './anomaly.js';
+import { TorchError } from './errors.js';
 import { describeTensor, handleOf } from './operators.js';
 import { Tensor } from './tensor.js';
 
@@ -80,7 +81,7 @@ export function grad(
   const wanted: Tensor[] = [inputs].flat();
   const seeds = options.gradOutputs ?? out.map(() => null);
   const createGraph = options.createGraph ?? false;
-  const handles = named(
+  const handles = backwardPass(
     'grad',
     () =>
       native.grad(
@@ -97,4 +98,34 @@ export function grad(
     ],
   );
   return handles.map((handle) => (handle === 0 ? null : new Tensor(handle)));
+}
+
+/**
+ * Computes the gradients of several tensors with respect to the leaves of their graph and adds them to their `grad`, as
+ * `Tensor.backward` does for one. `gradTensors` has one tensor (or null) for each tensor of more than one element.
+ */
+export function backward(
+  tensors: Tensor | readonly Tensor[],
+  options: {
+    gradTensors?: readonly (Tensor | null)[];
+    retainGraph?: boolean;
+    createGraph?: boolean;
+    inputs?: readonly Tensor[];
+  } = {},
+): void {
+  const from: Tensor[] = [tensors].flat();
+  const seeds = options.gradTensors ?? from.map(() => null);
+  const createGraph = options.createGraph ?? false;
+  backwardPass(
+    'backward',
+    () =>
+      native.backward(
+        from.map((tensor) => tensor[handleOf]),
+        seeds.map((seed) => (seed === null ? null : seed[handleOf])),
+        options.retainGraph ?? createGraph,
+        createGraph,
+        (options.inputs ?? []).map((input) => input[handleOf]),
+      ),
+    () => from.map((tensor, i) => `tensor ${i}: ${tensor[describeTensor]()}`),
+  );
 }

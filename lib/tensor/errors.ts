@@ -41,13 +41,25 @@ export function named<T>(operator: string, run: () => T, describe: () => readonl
   }
 }
 
-/** A TorchError for something caught; TorchErrors pass through, so that the innermost name stays. */
-export function asTorchError(
-  operator: string,
-  error: unknown,
-  describe: () => readonly string[],
-): TorchError {
-  if (isTorchError(error)) return error;
+// What a user's function threw, as long as it is on its way through native code.
+let passing: { readonly error: unknown } | undefined;
+
+/**
+ * Marks what a user's function threw that native code called: the call around it lets it through as it is. @internal
+ */
+export function passOn(error: unknown): unknown {
+  passing = { error };
+  return error;
+}
+
+/**
+ * A TorchError for something caught; TorchErrors pass through, so that the innermost name stays, and so does what a user's
+ * function threw.
+ */
+export function asTorchError(operator: string, error: unknown, describe: () => readonly string[]): unknown {
+  const passed = passing;
+  passing = undefined;
+  if (isTorchError(error) || (passed !== undefined && Object.is(passed.error, error))) return error;
   const { message, code } = error as { message?: string; code?: string };
   return new TorchError(operator, message ?? String(error), {
     arguments: describe(),

@@ -123,6 +123,21 @@ export function openScope(): Scope {
   return inner;
 }
 
+/**
+ * Runs a synchronous function and releases the tensors that it made, also those that it returns, but for those inside the
+ * value of `kept`, which the garbage collector owns from then on. @internal
+ */
+export function temporaries<T>(run: () => T, kept: () => unknown): T {
+  const inner = new Scope(undefined);
+  try {
+    const result = storage.run(inner, run);
+    moveOut(kept(), inner, new Set());
+    return result;
+  } finally {
+    inner.end();
+  }
+}
+
 function leave(result: unknown, inner: Scope): void {
   moveOut(result, inner, new Set());
   inner.end();

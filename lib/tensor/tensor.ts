@@ -3,6 +3,8 @@
 import { inspect, type InspectOptions } from 'node:util';
 import '../generated/methods.js';
 import { native, type TypedArray } from '../native/binding.js';
+import { backwardPass } from './anomaly.js';
+import { callback, HookHandle, replacement } from './callbacks.js';
 import { checkDevice } from './devices.js';
 import { isDType, isFloatingPoint, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
@@ -177,7 +179,7 @@ export class Tensor implements Scoped {
     options: { retainGraph?: boolean; createGraph?: boolean; inputs?: Tensor[] } = {},
   ): void {
     const createGraph = options.createGraph ?? false;
-    named(
+    backwardPass(
       'Tensor.backward',
       () =>
         native.backward(
@@ -189,6 +191,43 @@ export class Tensor implements Scoped {
         ),
       () => [`self: ${this[describeTensor]()}`],
     );
+  }
+  /**
+   * Calls a function with the gradient of this tensor whenever a backward pass has computed it; a tensor that it returns
+   * takes the gradient's place. The gradient, and what the function makes, are released when it ends: `keep()` what is to
+   * stay. A function that holds this tensor holds itself with it: `remove()` such a hook, or use a scope.
+   *
+   * @throws TorchError when this tensor requires no gradient. What the hook throws comes out of `backward()`.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing at all
+  registerHook(hook: (gradient: Tensor) => Tensor | null | undefined | void): HookHandle {
+    if (typeof hook !== 'function')
+      throw new TorchError('Tensor.registerHook', `expected a function, got ${describe(hook)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    const called = callback(
+      (handle) => new Tensor(handle),
+      ([gradient]: (Tensor | null)[] = []) => [replacement(hook(gradient as Tensor))],
+    );
+    return new HookHandle(
+      named(
+        'Tensor.registerHook',
+        () => native.registerHook(this[handleOf], called),
+        () => [`self: ${this[describeTensor]()}`],
+      ),
+    );
+  }
+  /** Has backward passes keep the gradient of this tensor in `grad`, though it is no leaf. */
+  retainGrad(): void {
+    named(
+      'Tensor.retainGrad',
+      () => native.retainGrad(this[handleOf]),
+      () => [`self: ${this[describeTensor]()}`],
+    );
+  }
+  /** Whether `retainGrad()` was called on this tensor, which is no leaf. */
+  get retainsGrad(): boolean {
+    return native.retainsGrad(this[handleOf]);
   }
   /** The same values, outside the graph. Shares memory. */
   detach(): Tensor {

@@ -62,11 +62,12 @@ function prune(): void {
 // The package's own code, compiled or not; its experiments are written as a user's would be.
 const own = new URL('..', import.meta.url).pathname;
 
-function callers(stack: string): string[] {
+/** The lines of a stack that are not torch-node's own, innermost first. @internal */
+export function callers(stack: string): string[] {
   const inside = (line: string): boolean => line.includes(own) && !line.includes(`${own}experiments/`);
   return stack
     .split('\n')
     .slice(1)
     .map((line) => line.trim().replace(/^at /, ''))
-    .filter((line) => !inside(line) && !line.includes('node:internal'));
+    .filter((line) => !inside(line) && !/\bnode:(internal|async_hooks)/.test(line));
 }

@@ -1,0 +1,7 @@
+// torch.autograd
+export * from '../tensor/autograd.js';
+export { detectAnomaly, isAnomalyEnabled, setDetectAnomaly } from '../tensor/anomaly.js';
+export { AutogradFunction as Function, type FunctionContext } from './function.js';
+export type { HookHandle } from '../tensor/callbacks.js';
+export * as functional from './functional.js';
+export { gradcheck, gradgradcheck, type GradcheckOptions } from './gradcheck.js';

@@ -1,0 +1,2 @@
+// torch.utils
+export { checkpoint } from './checkpoint.js';
