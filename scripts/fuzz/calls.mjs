@@ -180,7 +180,9 @@ function names(space) {
   if (found === undefined) {
     found = Object.getOwnPropertyNames(space).filter((name) => {
       const { get, value } = Object.getOwnPropertyDescriptor(space, name);
-      return get === undefined && typeof value === 'function' && !UNDRAWN.has(name);
+      // A module's exports may be getters; those of a prototype are properties.
+      const found = get !== undefined && !Object.hasOwn(space, 'constructor') ? space[name] : value;
+      return typeof found === 'function' && !UNDRAWN.has(name);
     });
     known.set(space, found.sort());
   }

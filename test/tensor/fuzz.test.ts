@@ -1,0 +1,38 @@
+// Calls with arguments of all kinds end with results or TorchErrors: a short run of scripts/fuzz/operators.mjs.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import torch, { nn } from 'torch-node';
+
+const script = path.resolve(__dirname, '..', '..', 'scripts', 'fuzz', 'operators.mjs');
+
+it('5,000 random calls end with results or TorchErrors', () => {
+  const run = spawnSync(process.execPath, [script, '--lib', '--json', '--seed', '7', '--calls', '5000'], {
+    encoding: 'utf8',
+  });
+  expect(run.stderr).toBe('');
+  const { findings, calls, results, errors, leftOut } = JSON.parse(run.stdout) as Record<string, number>;
+  expect(findings).toEqual([]);
+  expect(calls).toBe(5000);
+  expect(results! + errors! + leftOut!).toBe(5000);
+  expect(results).toBeGreaterThan(1000);
+  expect(errors).toBeGreaterThan(1000);
+}, 60_000);
+
+// What the fuzzer found.
+describe('wrong arguments give a TorchError', () => {
+  const wrong = (value: unknown): never => value as never;
+  it.each<[string, () => unknown]>([
+    ['a scope of no function', () => torch.scope(wrong(3))],
+    ['noGrad of no function', () => torch.noGrad(wrong([]))],
+    ['grad of no tensors', () => torch.grad(wrong(1), wrong(null))],
+    ['options that are null', () => torch.tensor([1], wrong(null))],
+    ['a module list of numbers', () => new nn.ModuleList(wrong(2))],
+    ['a layer with null for options', () => new nn.MaxPool2d(2, wrong(null))],
+    ['a symbol for a device', () => torch.zeros([1]).cuda(wrong(Symbol('x')))],
+    ['a Proxy of a tensor', () => torch.sqrt(new Proxy(torch.zeros([1]), {}))],
+    ['an heir of a tensor', () => torch.tensor(wrong(Object.create(torch.zeros([1]))))],
+  ])('%s', (_, call) => {
+    const tried = (): unknown => torch.scope(call);
+    expect(tried).toThrow(expect.objectContaining({ name: 'TorchError' }));
+  });
+});
