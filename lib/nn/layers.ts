@@ -50,7 +50,8 @@ abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<Inputs> {
 }
 
 function pair(value: Pair): string {
-  return typeof value === 'number' ? `(${value}, ${value})` : `(${value.join(', ')})`;
+  // A bigint passes for an integer, as everywhere.
+  return typeof value === 'object' ? `(${value.join(', ')})` : `(${value}, ${value})`;
 }
 
 export interface Conv2dOptions {
@@ -149,7 +150,7 @@ export class MaxPool2d extends Leaf {
   ) {
     super('MaxPool2d', { kernelSize, ...expectOptions('MaxPool2d', options) });
     this.kernelSize = kernelSize;
-    const text = (value: Pair): string => (typeof value === 'number' ? String(value) : pair(value));
+    const text = (value: Pair): string => (typeof value === 'object' ? pair(value) : String(value));
     const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
     this.#repr = `kernel_size=${text(kernelSize)}, stride=${text(stride)}, padding=${text(padding)}, dilation=${text(dilation)}, ceil_mode=${ceilMode ? 'True' : 'False'}`;
   }
@@ -238,7 +239,9 @@ export class CrossEntropyLoss extends Leaf<[input: Tensor, target: Tensor]> {
     super('CrossEntropyLoss', {
       ...rest,
       labelSmoothing,
-      ...(weight === undefined ? {} : { weight: weight[handleOf] }),
+      ...(weight === undefined
+        ? {}
+        : { weight: expectTensor('CrossEntropyLoss', 'weight', weight)[handleOf] }),
     });
   }
 }

@@ -1,5 +1,5 @@
 // Overloads that the fuzzer does not call, with the reason. Those that end the process or run for ever do so in Python
-// PyTorch 2.13 too, called through torch.ops with like arguments (scripts/fuzz/replay.py).
+// PyTorch 2.13 too, called through torch.ops with like arguments (scripts/fuzz/replay.py), unless the reason says otherwise.
 
 /** By the schema's name. */
 export const leftOut = {
@@ -19,4 +19,21 @@ export const leftOut = {
   'aten::_thnn_differentiable_gru_cell_backward': 'segmentation fault in Python too',
   'aten::fractional_max_pool3d_backward': 'segmentation fault in Python too',
   'aten::_fft_r2c.out': 'segmentation fault in Python too',
+  'aten::reflection_pad2d_backward': 'segmentation fault in Python too',
+  'aten::_transform_bias_rescale_qkv': 'division by zero (SIGFPE) in Python too',
+  'aten::_slow_conv2d_backward.output_mask_out': 'segmentation fault in Python too',
+  'aten::_slow_conv2d_backward.grad_input': 'segmentation fault in Python too',
+  'aten::fractional_max_pool3d_backward.grad_input': 'segmentation fault in Python too',
+  'aten::fractional_max_pool2d_backward.grad_input': 'segmentation fault in Python too',
+  'aten::_fft_r2c': 'segmentation fault in Python too',
+  'aten::_stack': 'segmentation fault in Python too',
+  'aten::_stack.out': 'segmentation fault in Python too',
+  'aten::_ctc_loss_backward': 'segmentation fault in Python too',
+  'aten::_foreach_copy.out': 'segmentation fault in Python too',
+  'aten::_native_batch_norm_legit.no_stats': 'segmentation fault in Python too',
+  'aten::_convert_indices_from_csr_to_coo': 'segmentation fault in Python too',
+  'aten::native_batch_norm_backward.out': 'division by zero (SIGFPE) in Python too',
+  'aten::_thnn_differentiable_lstm_cell_backward': 'segmentation fault in Python too',
+  'aten::_new_zeros_with_same_feature_meta.out':
+    'reads past its sizes: Python gets random ones and throws, here it crashed',
 };

@@ -49,7 +49,9 @@ def main():
     positional, named = [], {}
     for argument, each in zip(operator._schema.arguments, given):
         if each == {"missing": True}:
-            continue
+            if argument.has_default_value():
+                continue
+            each = None  # an optional value without a default: torch-node lets it be left out
         made = value(each)
         if str(argument.type) == "Device" and isinstance(made, str):
             made = torch.device(made)

@@ -28,6 +28,7 @@ describe('wrong arguments give a TorchError', () => {
     ['options that are null', () => torch.tensor([1], wrong(null))],
     ['a module list of numbers', () => new nn.ModuleList(wrong(2))],
     ['a layer with null for options', () => new nn.MaxPool2d(2, wrong(null))],
+    ['a loss with null for weights', () => new nn.CrossEntropyLoss({ weight: wrong(null) })],
     ['a symbol for a device', () => torch.zeros([1]).cuda(wrong(Symbol('x')))],
     ['a Proxy of a tensor', () => torch.sqrt(new Proxy(torch.zeros([1]), {}))],
     ['an heir of a tensor', () => torch.tensor(wrong(Object.create(torch.zeros([1]))))],
