@@ -136,7 +136,7 @@ export class Tensor implements Scoped {
     if (size === undefined || dim < -shape.length) {
       throw new TorchError(
         'Tensor.size',
-        `dimension ${dim} is out of range for a tensor of ${shape.length} dimensions`,
+        `dimension ${describe(dim)} is out of range for a tensor of ${shape.length} dimensions`,
       );
     }
     return size;

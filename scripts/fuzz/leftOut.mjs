@@ -36,4 +36,11 @@ export const leftOut = {
   'aten::_thnn_differentiable_lstm_cell_backward': 'segmentation fault in Python too',
   'aten::_new_zeros_with_same_feature_meta.out':
     'reads past its sizes: Python gets random ones and throws, here it crashed',
+  'aten::reflection_pad2d_backward.grad_input': 'segmentation fault in Python too',
+  'aten::_nested_compute_contiguous_strides_offsets': 'segmentation fault in Python too',
+  'aten::lu_unpack': 'segmentation fault in Python too',
+  'aten::special_legendre_polynomial_p.n_scalar': 'runs without an end in Python too',
+  'aten::_transform_bias_rescale_qkv.out': 'division by zero (SIGFPE) in Python too',
+  'aten::_dyn_quant_matmul_4bit': 'division by zero (SIGFPE) in Python too',
+  'aten::_fft_c2r': 'segmentation fault in Python too',
 };
