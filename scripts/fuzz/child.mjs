@@ -23,7 +23,7 @@ torch.setNumThreads(1);
 process.on('unhandledRejection', () => {}); // of promises that were drawn as values
 watchOperators();
 
-const draw = caller(torch, parseSchema, torch.ops.names()); // prettier-ignore
+const draw = caller(torch, parseSchema, torch.ops.names());
 const counts = { results: 0, errors: 0, leftOut: 0 };
 const noteFile = openSync(note, 'w');
 const numbers = new Float64Array(5);
