@@ -62,7 +62,7 @@ async function piece(from) {
   const child = spawn(
     '/bin/sh',
     ['-c', `ulimit -c 0; ulimit -d ${MEMORY_KIB}; exec "$0" "$@"`, process.execPath, script, request],
-    { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] },
+    { cwd: folder, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] },
   );
   let stderr = '';
   child.stderr.on('data', (data) => (stderr = (stderr + data).slice(-2000)));
