@@ -3,7 +3,7 @@
 import { native } from '../native/binding.js';
 import type { DType } from '../tensor/dtype.js';
 import { named, TorchError } from '../tensor/errors.js';
-import { describeTensor, handleOf } from '../tensor/operators.js';
+import { describe, expectOptions, handleOf } from '../tensor/operators.js';
 import { expectTensor, Parameter, Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
@@ -39,9 +39,7 @@ abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<Inputs> {
           ),
         ),
       () => [
-        ...inputs.map(
-          (input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${input[describeTensor]()}`,
-        ),
+        ...inputs.map((input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${describe(input)}`),
         `module: ${this.toString()}`,
       ],
     );
@@ -52,7 +50,8 @@ abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<Inputs> {
 }
 
 function pair(value: Pair): string {
-  return typeof value === 'number' ? `(${value}, ${value})` : `(${value.join(', ')})`;
+  // A bigint passes for an integer, as everywhere.
+  return typeof value === 'object' ? `(${value.join(', ')})` : `(${value}, ${value})`;
 }
 
 export interface Conv2dOptions {
@@ -88,7 +87,7 @@ export class Conv2d extends Leaf {
   readonly #repr: string;
 
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
-    const { padding, ...rest } = options;
+    const { padding, ...rest } = expectOptions('Conv2d', options);
     const size =
       typeof padding === 'string' ? { paddingName: padding } : padding === undefined ? {} : { padding };
     super('Conv2d', { inChannels, outChannels, kernelSize, ...size, ...rest });
@@ -128,7 +127,7 @@ export class Linear extends Leaf {
   readonly #repr: string;
 
   constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; dtype?: DType } = {}) {
-    super('Linear', { inFeatures, outFeatures, ...options });
+    super('Linear', { inFeatures, outFeatures, ...expectOptions('Linear', options) });
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.weight = this.parameter('weight')!;
@@ -149,9 +148,9 @@ export class MaxPool2d extends Leaf {
     kernelSize: Pair,
     options: { stride?: Pair; padding?: Pair; dilation?: Pair; ceilMode?: boolean } = {},
   ) {
-    super('MaxPool2d', { kernelSize, ...options });
+    super('MaxPool2d', { kernelSize, ...expectOptions('MaxPool2d', options) });
     this.kernelSize = kernelSize;
-    const text = (value: Pair): string => (typeof value === 'number' ? String(value) : pair(value));
+    const text = (value: Pair): string => (typeof value === 'object' ? pair(value) : String(value));
     const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
     this.#repr = `kernel_size=${text(kernelSize)}, stride=${text(stride)}, padding=${text(padding)}, dilation=${text(dilation)}, ceil_mode=${ceilMode ? 'True' : 'False'}`;
   }
@@ -164,7 +163,7 @@ export class MaxPool2d extends Leaf {
 export class ReLU extends Leaf {
   readonly #inplace: boolean;
   constructor(options: { inplace?: boolean } = {}) {
-    super('ReLU', options);
+    super('ReLU', expectOptions('ReLU', options));
     this.#inplace = options.inplace ?? false;
   }
   override extraRepr(): string {
@@ -176,7 +175,7 @@ export class ReLU extends Leaf {
 export class LeakyReLU extends Leaf {
   readonly #repr: string;
   constructor(negativeSlope = 0.01, options: { inplace?: boolean } = {}) {
-    super('LeakyReLU', { negativeSlope, ...options });
+    super('LeakyReLU', { negativeSlope, ...expectOptions('LeakyReLU', options) });
     this.#repr = `negative_slope=${negativeSlope}${options.inplace ? ', inplace=True' : ''}`;
   }
   override extraRepr(): string {
@@ -229,7 +228,7 @@ export interface CrossEntropyLossOptions {
 /** -log softmax(input)[target]. input: logits [N, C, ...]; target: classes int64 [N, ...], or probabilities [N, C, ...]. */
 export class CrossEntropyLoss extends Leaf<[input: Tensor, target: Tensor]> {
   constructor(options: CrossEntropyLossOptions = {}) {
-    const { weight, labelSmoothing = 0, ...rest } = options;
+    const { weight, labelSmoothing = 0, ...rest } = expectOptions('CrossEntropyLoss', options);
     if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
       throw new TorchError(
         'CrossEntropyLoss',
@@ -240,7 +239,9 @@ export class CrossEntropyLoss extends Leaf<[input: Tensor, target: Tensor]> {
     super('CrossEntropyLoss', {
       ...rest,
       labelSmoothing,
-      ...(weight === undefined ? {} : { weight: weight[handleOf] }),
+      ...(weight === undefined
+        ? {}
+        : { weight: expectTensor('CrossEntropyLoss', 'weight', weight)[handleOf] }),
     });
   }
 }

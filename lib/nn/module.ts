@@ -222,7 +222,12 @@ abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
 
   constructor(modules: readonly M[]) {
     super();
-    for (const module of modules) this.append(module);
+    if (!Array.isArray(modules)) {
+      throw new TorchError(this.constructor.name, `expected an array of modules, got ${describe(modules)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    }
+    for (const module of modules as readonly M[]) this.append(module);
   }
   append(module: M): this {
     if (!isModule(module)) {

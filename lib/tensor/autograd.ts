@@ -2,11 +2,16 @@
 import { native } from '../native/binding.js';
 import { backwardPass } from './anomaly.js';
 import { TorchError } from './errors.js';
-import { describeTensor, handleOf } from './operators.js';
+import { describe, describeTensor, expectOptions, handleOf } from './operators.js';
 import { Tensor } from './tensor.js';
 
 // A mode belongs to the thread: a function that goes on after an await would find the mode of whoever ran in between.
 function synchronously<T>(where: string, enter: () => () => void, run: () => T): T {
+  if (typeof run !== 'function') {
+    throw new TorchError(where, `expected a function, got ${describe(run)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  }
   const leave = enter();
   let result: T;
   try {
@@ -77,6 +82,7 @@ export function grad(
     allowUnused?: boolean;
   } = {},
 ): (Tensor | null)[] {
+  expectOptions('grad', options);
   const out: Tensor[] = [outputs].flat();
   const wanted: Tensor[] = [inputs].flat();
   const seeds = options.gradOutputs ?? out.map(() => null);
@@ -92,10 +98,7 @@ export function grad(
         createGraph,
         options.allowUnused ?? false,
       ),
-    () => [
-      ...out.map((t) => `output: ${t[describeTensor]()}`),
-      ...wanted.map((t) => `input: ${t[describeTensor]()}`),
-    ],
+    () => [...out.map((t) => `output: ${describe(t)}`), ...wanted.map((t) => `input: ${describe(t)}`)],
   );
   return handles.map((handle) => (handle === 0 ? null : new Tensor(handle)));
 }

@@ -4,7 +4,7 @@ import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
 import { dtypeOfArray, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
-import { describe, operator } from './operators.js';
+import { describe, expectOptions, operator } from './operators.js';
 import { isTensor, Tensor, type NestedArray, type Scalar } from './tensor.js';
 
 export interface TensorOptions {
@@ -27,6 +27,7 @@ function factory(
   options: TensorOptions,
   fallback: DType | 'inferred' = 'float32',
 ): Tensor {
+  expectOptions(name, options);
   if (options.device !== undefined) checkDevice(options.device);
   const result = operator(name).call(
     ...args,
@@ -48,10 +49,12 @@ export function tensor(
   data: NestedArray<number | bigint | boolean> | TypedArray | ArrayBuffer | Tensor,
   options: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
+  expectOptions('tensor', options);
   if (isTensor(data)) {
-    const copy = data
-      .detach()
-      .to({ dtype: options.dtype ?? data.dtype, device: options.device ?? data.device }, { copy: true });
+    const copy = (operator('aten::detach').call(data) as Tensor).to(
+      { dtype: options.dtype ?? data.dtype, device: options.device ?? data.device },
+      { copy: true },
+    );
     return finish(copy, options);
   }
   if (ArrayBuffer.isView(data) || types.isAnyArrayBuffer(data))
@@ -116,6 +119,7 @@ function moved(made: Tensor, options: TensorOptions): Tensor {
  * is kept alive as long as the tensor needs it.
  */
 export function fromTypedArray(data: TypedArray, options: { shape?: readonly number[] } = {}): Tensor {
+  expectOptions('fromTypedArray', options);
   const dtype = ArrayBuffer.isView(data) && !types.isDataView(data) ? dtypeOfArray(data) : undefined;
   if (dtype === undefined)
     throw new TorchError('fromTypedArray', `expected a TypedArray that a dtype fits, got ${describe(data)}`);

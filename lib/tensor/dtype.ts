@@ -33,7 +33,7 @@ export type Device = 'cpu' | 'cuda' | 'meta' | `cuda:${number}` | (string & {});
 
 /** Whether a dtype, or a tensor's, is one of floating point numbers; complex ones are not. */
 export function isFloatingPoint(value: DType | { readonly dtype: DType }): boolean {
-  const dtype = typeof value === 'string' ? value : value.dtype;
+  const dtype = typeof value === 'string' ? value : (value as { dtype?: DType } | null | undefined)?.dtype;
   return dtype === 'float16' || dtype === 'bfloat16' || dtype === 'float32' || dtype === 'float64';
 }
 

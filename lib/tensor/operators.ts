@@ -292,6 +292,14 @@ function callByName(
   return op.call(...all);
 }
 
+/** The options, or a TorchError where what was given for them is no object. @internal */
+export function expectOptions<T extends object>(where: string, options: T): T {
+  if (typeof options === 'object' && (options as T | null) !== null) return options;
+  throw new TorchError(where, `expected an object of options, got ${describe(options)}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
 /** Whether a value is an object of options, not a tensor, a generator or an array. @internal */
 export function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
   return (

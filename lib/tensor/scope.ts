@@ -3,6 +3,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { types } from 'node:util';
 import { native } from '../native/binding.js';
+import { TorchError } from './errors.js';
+import { describe } from './operators.js';
 
 /** What a scope needs of a tensor; Tensor implements it. */
 export interface Scoped {
@@ -87,6 +89,11 @@ export function currentScope(): Scope | undefined {
  * An async function may be given: the scope then ends when its promise settles, and a promise is returned.
  */
 export function scope<T>(run: () => T): T {
+  if (typeof run !== 'function') {
+    throw new TorchError('scope', `expected a function, got ${describe(run)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  }
   const inner = new Scope(currentScope());
   let result: T;
   try {

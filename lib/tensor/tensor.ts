@@ -10,7 +10,7 @@ import { isDType, isFloatingPoint, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { format, inspectTensor } from './format/index.js';
 import { assign, indexed, rows, type TensorIndex } from './indexing.js';
-import { describe, describeTensor, handleOf, operator, wrapResultsWith } from './operators.js';
+import { describe, describeTensor, expectOptions, handleOf, operator, wrapResultsWith } from './operators.js';
 import { installMethods } from './overloads.js';
 import { traceTensor } from './trace.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
@@ -20,6 +20,9 @@ export type TensorLike = Tensor | number | bigint | boolean;
 /** Nested arrays of a tensor's values. */
 export type NestedArray<T> = T | NestedArray<T>[];
 export type Scalar = number | bigint | boolean;
+
+// What has a tensor's properties without being one: the private field is missing.
+const IMITATION = 'an object that inherits from a Tensor, or a Proxy of one';
 
 const parameterMark = Symbol('torch-node.parameter');
 
@@ -47,6 +50,9 @@ export class Tensor implements Scoped {
 
   /** @internal */
   get [handleOf](): number {
+    if (!(#handle in this)) {
+      throw new TorchError('Tensor', `expected a Tensor, got ${IMITATION}`, { code: 'ERR_INVALID_ARG_TYPE' });
+    }
     if (this.#handle === 0) {
       throw new TorchError(
         'Tensor',
@@ -132,7 +138,7 @@ export class Tensor implements Scoped {
     if (size === undefined || dim < -shape.length) {
       throw new TorchError(
         'Tensor.size',
-        `dimension ${dim} is out of range for a tensor of ${shape.length} dimensions`,
+        `dimension ${describe(dim)} is out of range for a tensor of ${shape.length} dimensions`,
       );
     }
     return size;
@@ -178,7 +184,7 @@ export class Tensor implements Scoped {
     gradient?: Tensor,
     options: { retainGraph?: boolean; createGraph?: boolean; inputs?: Tensor[] } = {},
   ): void {
-    const createGraph = options.createGraph ?? false;
+    const createGraph = expectOptions('Tensor.backward', options).createGraph ?? false;
     backwardPass(
       'Tensor.backward',
       () =>
@@ -305,8 +311,13 @@ export class Tensor implements Scoped {
     target: DType | Device | { dtype?: DType; device?: Device },
     options: { nonBlocking?: boolean; copy?: boolean } = {},
   ): Tensor {
+    expectOptions('Tensor.to', options);
     const wanted =
-      typeof target === 'string' ? (isDType(target) ? { dtype: target } : { device: target }) : target;
+      typeof target === 'string'
+        ? isDType(target)
+          ? { dtype: target }
+          : { device: target }
+        : expectOptions('Tensor.to', target);
     if (wanted.device !== undefined) checkDevice(wanted.device);
     return !options.copy && this.#is(wanted)
       ? this
@@ -330,6 +341,11 @@ export class Tensor implements Scoped {
     return this.to('cpu');
   }
   cuda(index = 0): Tensor {
+    if (!Number.isInteger(index)) {
+      throw new TorchError('Tensor.cuda', `expected the number of a device, got ${describe(index)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    }
     return this.to(`cuda:${index}`);
   }
 
@@ -485,6 +501,7 @@ export class Tensor implements Scoped {
   }
   /** @internal */
   [describeTensor](): string {
+    if (!(#handle in this)) return IMITATION;
     if (this.#handle === 0) return 'a released Tensor';
     const device = this.device;
     return `${this.dtype} [${this.shape.join(', ')}]${device === 'cpu' ? '' : ` on ${device}`}`;
