@@ -7,7 +7,7 @@ if (existsSync(main)) {
   await import(main.href);
 } else {
   console.error(
-    'torch-node has not been compiled yet: run `npm install`, or `npm run build`, in its folder.',
+    'torch-node has not been compiled yet: run `npm install`, or `npm run build:all`, in its folder.',
   );
   process.exitCode = 1;
 }

@@ -1,4 +1,5 @@
 // Where live tensors were made, for whoever looks for a leak.
+import { fileURLToPath } from 'node:url';
 import { describeTensor } from './operators.js';
 
 interface Traced {
@@ -59,12 +60,15 @@ function prune(): void {
   pruneAt = Math.max(4096, 2 * (origins?.length ?? 0));
 }
 
-// The package's own code, compiled or not; its experiments are written as a user's would be.
-const own = new URL('..', import.meta.url).pathname;
+// The package's own code, compiled or not; its experiments are written as a user's would be. Stacks name ES modules by URL
+// and other files by path: a folder with a space in its name is written in two ways.
+const folder = new URL('..', import.meta.url);
+const own = [folder.pathname, fileURLToPath(folder)];
 
 /** The lines of a stack that are not torch-node's own, innermost first. @internal */
 export function callers(stack: string): string[] {
-  const inside = (line: string): boolean => line.includes(own) && !line.includes(`${own}experiments/`);
+  const inside = (line: string): boolean =>
+    own.some((place) => line.includes(place) && !line.includes(`${place}experiments/`));
   return stack
     .split('\n')
     .slice(1)

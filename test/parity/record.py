@@ -6,7 +6,7 @@
 
 Writes recorded/modules.json, sgd.json, random.json, steps200-synthetic.json (these two steps200 files by the
 reference's train.py) and, with --images (a folder in CIFAR-10's binary layout), steps200-seed0.json. Needs torch, numpy,
-node, and torch-node compiled (npm run build). Record on the machine and version that the tests should equal in bits.
+node, and torch-node compiled (npm run build:all). Record on the machine and version that the tests should equal in bits.
 
 What a file holds: a header (version, CPU) and cases. Options carry Python's names. A tensor is
 {dtype, shape, data: base64 of little-endian values}; half precision is stored as float32. One of more than LARGE values
