@@ -1,5 +1,5 @@
 // torch.nn
-export * from './layers.js';
+export * from './modules/index.js';
 export { isModule, Module, ModuleList, Sequential, type AnyModule, type StateDict } from './module.js';
 export { Parameter } from '../tensor/tensor.js';
 export * as functional from '../generated/functional.js';

@@ -1,0 +1,29 @@
+// Linear layers.
+import type { DType } from '../../tensor/dtype.js';
+import { expectOptions } from '../../tensor/operators.js';
+import type { Parameter } from '../../tensor/tensor.js';
+import { Leaf } from './leaf.js';
+
+/**
+ * x W^T + b: [..., inFeatures] to [..., outFeatures]. weight [outFeatures, inFeatures] and bias [outFeatures] are drawn
+ * uniformly from +-1/sqrt(inFeatures).
+ */
+export class Linear extends Leaf {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly #repr: string;
+
+  constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; dtype?: DType } = {}) {
+    super('Linear', { inFeatures, outFeatures, ...expectOptions('Linear', options) });
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
+    this.weight = this.parameter('weight')!;
+    this.bias = this.parameter('bias');
+    this.#repr = `in_features=${inFeatures}, out_features=${outFeatures}, bias=${this.bias ? 'True' : 'False'}`;
+  }
+  override extraRepr(): string {
+    return this.#repr;
+  }
+}
