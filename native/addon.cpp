@@ -10,6 +10,21 @@ namespace torch_node {
 
 namespace {
 
+// exports.integers: the room that Environment::integers tells of. The reference goes when the environment does.
+void makeRoomForIntegers(Environment& environment, napi_value exports) {
+  constexpr size_t kCount = 1024;
+  napi_env env = environment.env();
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  napi_value array = nullptr;
+  napi_ref reference = nullptr;
+  check(env, napi_create_arraybuffer(env, kCount * sizeof(double), &data, &buffer));
+  check(env, napi_create_typedarray(env, napi_float64_array, kCount, buffer, 0, &array));
+  check(env, napi_create_reference(env, buffer, 1, &reference));
+  check(env, napi_set_named_property(env, exports, "integers", array));
+  environment.integers = {static_cast<const double*>(data), kCount};
+}
+
 napi_value initialize(napi_env env, napi_value exports) {
   return guarded(env, [&]() -> napi_value {
     registerKernels();
@@ -20,6 +35,7 @@ napi_value initialize(napi_env env, napi_value exports) {
       closing->release();
     };
     check(env, napi_set_instance_data(env, environment, close, nullptr));
+    makeRoomForIntegers(*environment, exports);
     for (const auto& table :
          {operatorBindings(), tensorBindings(), transferBindings(), autogradBindings(), functionBindings(),
           anomalyBindings(), moduleBindings(), optimizerBindings(), imageBindings(), runtimeBindings()}) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -60,6 +61,9 @@ class Environment {
   Slab<at::Generator> generators;
   Slab<std::shared_ptr<Hook>> hooks;
   std::vector<std::unique_ptr<Operator>> operators;
+  // Numbers that JavaScript writes and operators read: lists of integers come through here, as reading an array element
+  // by element costs more than most small operators. Memory of a JavaScript array that the addon's exports hold.
+  std::span<const double> integers;
   // Open inference-mode sections, innermost last.
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
 

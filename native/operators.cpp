@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace torch_node {
 
@@ -274,42 +275,160 @@ class BoxedOperator : public Operator {
 // Boxing costs 200 ns of a small operator's 700. The signatures that most calls of a training loop have go to the
 // dispatcher unboxed; they are a table of C++ types, not of operators.
 
-// How one parameter is read from JavaScript, and which schema type it stands for.
+// How one parameter is read from JavaScript, and which schema type it stands for. Made once for each operator, with the
+// schema's default worked out.
 template <class T>
 struct Parameter;
 
 template <>
 struct Parameter<const at::Tensor&> {
-  using Held = const at::Tensor&;
+  explicit Parameter(const c10::Argument& /*argument*/) {}
+  using Held = const at::Tensor*;
   static bool fits(const Type& type) { return type.kind == Kind::kTensor && !type.optional; }
-  static const at::Tensor& read(Environment& environment, napi_value value, const c10::Argument& /*schema*/) {
-    return environment.tensor(FromJs<uint32_t>::get(environment, value));
+  static void read(Environment& environment, napi_value value, Held& out) {
+    out = &environment.tensor(FromJs<uint32_t>::get(environment, value));
   }
+  static const at::Tensor& pass(Held held) { return *held; }
 };
+
+template <>
+struct Parameter<const std::optional<at::Tensor>&> {
+  explicit Parameter(const c10::Argument& /*argument*/) {}
+  using Held = std::optional<at::Tensor>;
+  static bool fits(const Type& type) { return type.kind == Kind::kTensor && type.optional; }
+  static void read(Environment& environment, napi_value value, Held& out) {
+    out = FromJs<Held>::get(environment, value);
+  }
+  static const Held& pass(const Held& held) { return held; }
+};
+
+bool isUndefined(Environment& environment, napi_value value) {
+  napi_valuetype given = napi_undefined;
+  check(environment.env(), napi_typeof(environment.env(), value, &given));
+  return given == napi_undefined;
+}
 
 template <class T, Kind K, bool Optional = false>
-struct ValueParameter {
+class ValueParameter {
+ public:
   using Held = T;
-  static bool fits(const Type& type) { return type.kind == K && type.optional == Optional; }
-  static T read(Environment& environment, napi_value value, const c10::Argument& schema) {
-    if (const auto& fallback = schema.default_value()) {
-      napi_valuetype given = napi_undefined;
-      check(environment.env(), napi_typeof(environment.env(), value, &given));
-      if (given == napi_undefined) return fallback->to<T>();
-    }
-    return FromJs<T>::get(environment, value);
+  explicit ValueParameter(const c10::Argument& argument) {
+    if (const auto& value = argument.default_value()) fallback_ = value->to<T>();
   }
+  static bool fits(const Type& type) { return type.kind == K && type.optional == Optional; }
+  void read(Environment& environment, napi_value value, T& out) const {
+    out = fallback_ && isUndefined(environment, value) ? *fallback_ : FromJs<T>::get(environment, value);
+  }
+  static const T& pass(const T& held) { return held; }
+
+ private:
+  std::optional<T> fallback_;
 };
 
 template <>
-struct Parameter<const at::Scalar&> : ValueParameter<at::Scalar, Kind::kScalar> {};
+struct Parameter<const at::Scalar&> : ValueParameter<at::Scalar, Kind::kScalar> {
+  using ValueParameter::ValueParameter;
+};
 template <>
-struct Parameter<int64_t> : ValueParameter<int64_t, Kind::kInt> {};
+struct Parameter<int64_t> : ValueParameter<int64_t, Kind::kInt> {
+  using ValueParameter::ValueParameter;
+};
 template <>
-struct Parameter<bool> : ValueParameter<bool, Kind::kBool> {};
+struct Parameter<bool> : ValueParameter<bool, Kind::kBool> {
+  using ValueParameter::ValueParameter;
+};
 template <>
 struct Parameter<std::optional<at::ScalarType>>
-    : ValueParameter<std::optional<at::ScalarType>, Kind::kScalarType, true> {};
+    : ValueParameter<std::optional<at::ScalarType>, Kind::kScalarType, true> {
+  using ValueParameter::ValueParameter;
+};
+template <>
+struct Parameter<c10::SymInt> : Parameter<int64_t> {
+  using Parameter<int64_t>::Parameter;
+  static c10::SymInt pass(int64_t held) { return {held}; }
+};
+
+// Where in Environment::integers a list lies: JavaScript passes -(64 * start + length) - 0.5, which is no integer.
+std::optional<std::span<const double>> listIn(Environment& environment, napi_value value) {
+  double number = 0;
+  if (napi_get_value_double(environment.env(), value, &number) != napi_ok || number >= 0) return std::nullopt;
+  const double place = -number - 0.5;
+  if (std::trunc(place) != place || place > 64.0 * 1024) return std::nullopt;
+  const auto start = static_cast<size_t>(place) / 64;
+  const auto length = static_cast<size_t>(place) % 64;
+  if (start + length > environment.integers.size()) return std::nullopt;
+  return environment.integers.subspan(start, length);
+}
+
+// Integers, with room for as many as shapes usually have. `I` is what the kernels take: int64_t, or c10::SymInt.
+template <class I, bool Optional>
+class ListParameter {
+ public:
+  using List = c10::SmallVector<I, 5>;
+  using Held = std::conditional_t<Optional, std::optional<List>, List>;
+  explicit ListParameter(const c10::Argument& argument) : length_(argument.N().value_or(0)) {
+    const auto& value = argument.default_value();
+    if (!value) return;
+    fallback_.emplace();
+    if (value->isNone()) return;
+    List list;
+    for (const int64_t item : value->toIntVector()) list.push_back(I(item));
+    *fallback_ = std::move(list);
+  }
+  static bool fits(const Type& type) {
+    return type.kind == Kind::kList && type.optional == Optional && type.element->kind == Kind::kInt &&
+           !type.element->optional;
+  }
+  void read(Environment& environment, napi_value value, Held& out) const {
+    napi_env env = environment.env();
+    if (const auto list = listIn(environment, value)) {
+      List& integers = fresh(out);
+      for (const double number : *list) integers.push_back(I(static_cast<int64_t>(number)));
+      return;
+    }
+    uint32_t length = 0;
+    if (napi_get_array_length(env, value, &length) == napi_ok) {
+      List& integers = fresh(out);
+      for (uint32_t i = 0; i < length; i++) {
+        napi_value item = nullptr;
+        check(env, napi_get_element(env, value, i, &item));
+        integers.push_back(I(FromJs<int64_t>::get(environment, item)));
+      }
+      return;
+    }
+    if (fallback_ && isUndefined(environment, value)) {
+      out = *fallback_;
+      return;
+    }
+    if constexpr (Optional) {
+      if (isNullish(env, value)) return;
+    }
+    if (length_ == 0) throw TypeMismatch("expected an array, got " + describe(env, value));
+    // "int[2] stride" takes one integer for both, as in PyTorch.
+    fresh(out).assign(static_cast<size_t>(length_), I(FromJs<int64_t>::get(environment, value)));
+  }
+
+ private:
+  static List& fresh(List& held) { return held; }
+  static List& fresh(std::optional<List>& held) { return held.emplace(); }
+
+  int32_t length_;
+  std::optional<Held> fallback_;
+};
+
+template <class I>
+struct Parameter<c10::ArrayRef<I>> : ListParameter<I, false> {
+  using ListParameter<I, false>::ListParameter;
+  static c10::ArrayRef<I> pass(const typename ListParameter<I, false>::Held& held) { return held; }
+};
+template <>
+struct Parameter<at::OptionalIntArrayRef> : ListParameter<int64_t, true> {
+  using ListParameter::ListParameter;
+  static at::OptionalIntArrayRef pass(const Held& held) {
+    if (!held) return std::nullopt;
+    return at::IntArrayRef(*held);
+  }
+};
 
 template <class F>
 class UnboxedOperator;
@@ -325,24 +444,28 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
     size_t i = 0;
     if (!(Parameter<A>::fits(signature.arguments[i++]) && ...)) return nullptr;
     try {
-      return std::unique_ptr<Operator>(std::make_unique<UnboxedOperator>(handle.typed<at::Tensor(A...)>()));
+      return std::unique_ptr<Operator>(
+          std::make_unique<UnboxedOperator>(handle.typed<at::Tensor(A...)>(), std::index_sequence_for<A...>()));
     } catch (const c10::Error&) {
       return nullptr;  // the kernels were registered with another C++ signature (SymInt for int, say)
     }
   }
 
-  explicit UnboxedOperator(c10::TypedOperatorHandle<at::Tensor(A...)> handle)
-      : handle_(std::move(handle)), makesItsResult_(makesItsResult(handle_)) {}
+  template <size_t... I>
+  UnboxedOperator(c10::TypedOperatorHandle<at::Tensor(A...)> handle, std::index_sequence<I...> /*indices*/)
+      : handle_(std::move(handle)),
+        parameters_(handle_.schema().arguments()[I]...),
+        makesItsResult_(makesItsResult(handle_)) {}
 
   napi_value call(Environment& environment, std::span<const napi_value> arguments) const override {
     return call(environment, arguments, std::index_sequence_for<A...>());
   }
+  [[nodiscard]] bool takesLists() const override { return true; }
 
  private:
   template <size_t... I>
   napi_value call(Environment& environment, std::span<const napi_value> arguments,
                   std::index_sequence<I...> /*indices*/) const {
-    const auto& schema = handle_.schema().arguments();
     if (arguments.size() > sizeof...(A)) {
       throw TypeMismatch("expected at most " + std::to_string(sizeof...(A)) + " arguments, got " +
                          std::to_string(arguments.size()));
@@ -351,12 +474,14 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
     napi_value undefined = nullptr;
     if (arguments.size() < sizeof...(A)) check(environment.env(), napi_get_undefined(environment.env(), &undefined));
     const auto value = [&](size_t i) { return i < arguments.size() ? arguments[i] : undefined; };
-    std::tuple<typename Parameter<A>::Held...> values{read<A>(environment, value(I), schema[I])...};
-    if (makesItsResult_ && (untracked(std::get<I>(values)) && ...)) {
+    std::tuple<typename Parameter<A>::Held...> values;
+    (read<I>(environment, value(I), std::get<I>(values)), ...);
+    const auto call = [&] { return handle_.call(Parameter<A>::pass(std::get<I>(values))...); };
+    if (makesItsResult_ && (untracked(Parameter<A>::pass(std::get<I>(values))) && ...)) {
       const at::AutoDispatchBelowADInplaceOrView below;
-      return ToJs<at::Tensor>::set(environment, handle_.call(std::get<I>(values)...));
+      return ToJs<at::Tensor>::set(environment, call());
     }
-    return ToJs<at::Tensor>::set(environment, handle_.call(std::get<I>(values)...));
+    return ToJs<at::Tensor>::set(environment, call());
   }
 
   // Whether the result is always a new tensor that the autograd layer would only have recorded: true of operators with
@@ -369,27 +494,31 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
   // A tensor without autograd metadata requires no gradient, is no view and has no tangent, so that the autograd layer
   // has nothing to do for it; going around that layer saves a fifth of a small operator's time.
   static bool untracked(const at::Tensor& tensor) { return tensor.unsafeGetTensorImpl()->autograd_meta() == nullptr; }
+  static bool untracked(const std::optional<at::Tensor>& tensor) { return !tensor || untracked(*tensor); }
   template <class T>
   static bool untracked(const T& /*value*/) {
     return true;
   }
 
-  template <class T>
-  static decltype(auto) read(Environment& environment, napi_value value, const c10::Argument& schema) {
+  template <size_t I, class Held>
+  void read(Environment& environment, napi_value value, Held& out) const {
     try {
-      return Parameter<T>::read(environment, value, schema);
+      std::get<I>(parameters_).read(environment, value, out);
     } catch (const std::invalid_argument& error) {
+      const c10::Argument& schema = handle_.schema().arguments()[I];
       throw TypeMismatch("argument '" + schema.name() + "' (" + schema.real_type()->str() + "): " + error.what());
     }
   }
 
   c10::TypedOperatorHandle<at::Tensor(A...)> handle_;
+  std::tuple<Parameter<A>...> parameters_;
   bool makesItsResult_;
 };
 
 std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   using T = const at::Tensor&;
   using S = const at::Scalar&;
+  using O = const std::optional<at::Tensor>&;
   Signature signature = signatureOf(handle.schema());
   std::unique_ptr<Operator> out;
   const auto attempt = [&]<class F>() { return !out && (out = UnboxedOperator<F>::match(handle, signature)); };
@@ -400,19 +529,28 @@ std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   attempt.operator()<at::Tensor(T, S, S)>();
   attempt.operator()<at::Tensor(T, int64_t, std::optional<at::ScalarType>)>();
   attempt.operator()<at::Tensor(T, std::optional<at::ScalarType>)>();
+  attempt.operator()<at::Tensor(T, int64_t)>();
+  attempt.operator()<at::Tensor(T, int64_t, int64_t)>();
+  attempt.operator()<at::Tensor(T, c10::SymIntArrayRef)>();
+  attempt.operator()<at::Tensor(T, at::IntArrayRef)>();
+  attempt.operator()<at::Tensor(T, at::OptionalIntArrayRef, bool, std::optional<at::ScalarType>)>();
+  attempt.operator()<at::Tensor(T, T, O)>();
+  attempt.operator()<at::Tensor(T, T, O, c10::SymIntArrayRef, c10::SymIntArrayRef, c10::SymIntArrayRef, c10::SymInt)>();
   if (!out) out = std::make_unique<BoxedOperator>(handle, std::move(signature));
   return out;
 }
 
-// What TypeScript has to know of a value: where the tensors (and generators) are.
-std::string handleKind(const Type& type) {
+// What TypeScript has to know of a value: where the tensors (and generators) are, and the lists of integers that it may
+// pass through Environment::integers.
+std::string handleKind(const Type& type, bool takesLists = false) {
   if (type.kind == Kind::kTensor) return type.optional ? "tensor?" : "tensor";
   if (type.kind == Kind::kGenerator) return "generator";
   if (type.kind == Kind::kList && type.element->kind == Kind::kTensor) return "tensors";
+  if (takesLists && type.kind == Kind::kList && type.element->kind == Kind::kInt) return "integers";
   return "plain";
 }
 
-Napi::Value describeOperator(Environment& environment, const c10::OperatorHandle& handle) {
+Napi::Value describeOperator(Environment& environment, const c10::OperatorHandle& handle, const Operator& made) {
   const Napi::Env env(environment.env());
   const auto& schema = handle.schema();
   const Signature signature = signatureOf(schema);
@@ -423,7 +561,7 @@ Napi::Value describeOperator(Environment& environment, const c10::OperatorHandle
     const Napi::Object entry = Napi::Object::New(env);
     const auto& argument = schema.arguments()[i];
     entry.Set("name", argument.name());
-    entry.Set("kind", handleKind(signature.arguments[i]));
+    entry.Set("kind", handleKind(signature.arguments[i], made.takesLists()));
     entry.Set("type", argument.real_type()->str());
     entry.Set("keywordOnly", argument.kwarg_only());
     arguments.Set(i, entry);
@@ -449,9 +587,10 @@ Raw findOperator(Environment& environment, const std::string& name, const std::s
     check(env, napi_get_null(env, &none));
     return {none};
   }
-  const auto out = describeOperator(environment, *handle).As<Napi::Object>();
+  auto made = makeOperator(*handle);
+  const auto out = describeOperator(environment, *handle, *made).As<Napi::Object>();
   out.Set("id", static_cast<double>(environment.operators.size()));
-  environment.operators.push_back(makeOperator(*handle));
+  environment.operators.push_back(std::move(made));
   return {out};
 }
 

@@ -17,6 +17,8 @@ class Operator {
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
   virtual napi_value call(Environment& environment, std::span<const napi_value> arguments) const = 0;
+  // Whether lists of integers may come through Environment::integers.
+  [[nodiscard]] virtual bool takesLists() const { return false; }
 
  protected:
   Operator() = default;

@@ -8,7 +8,7 @@ export interface OperatorDescription {
   readonly schema: string;
   readonly arguments: readonly {
     readonly name: string;
-    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'plain';
+    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'integers' | 'plain';
     readonly type: string;
     readonly keywordOnly: boolean;
   }[];
@@ -40,6 +40,8 @@ export interface NativeAddon {
   findOperator(name: string, overload: string): OperatorDescription | null;
   operatorNames(): string[];
   callOperator(id: number, ...args: unknown[]): unknown;
+  /** Room for lists of integers on their way to an operator; see lib/tensor/integers.ts. */
+  readonly integers: Float64Array;
   // tensors
   fromBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
   viewBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;

@@ -111,13 +111,16 @@ export function acceptance(type: SchemaType, numbers = false): Acceptance {
   const holes = at > 0;
   const element = (value: unknown): boolean =>
     value === null || value === undefined ? holes : kind.accepts(value);
+  const all = (values: readonly unknown[]): boolean => {
+    for (let i = 0; i < values.length; i++) if (!element(values[i])) return false;
+    return true;
+  };
   return {
     expected: list.list === undefined ? kind.many : `${kind.one} or ${kind.many}`,
     nullable,
     integers,
     device,
     element,
-    accepts: (value) =>
-      Array.isArray(value) ? value.every(element) : list.list !== undefined && kind.accepts(value),
+    accepts: (value) => (Array.isArray(value) ? all(value) : list.list !== undefined && kind.accepts(value)),
   };
 }

@@ -3,6 +3,7 @@ import type { AtenOperators } from '../generated/aten.js';
 import * as table from '../generated/table.js';
 import { native, type OperatorDescription } from '../native/binding.js';
 import { asTorchError, TorchError } from './errors.js';
+import { packed } from './integers.js';
 
 /** How a value that stands for something on the native side says which handle it has. @internal */
 export const handleOf = Symbol('torch-node.handle');
@@ -18,6 +19,9 @@ export function wrapResultsWith(construct: (handle: number) => Handled): void {
   wrap = construct;
 }
 
+/** The kinds of arguments, as numbers: strings that come from the native side are slow to compare. */
+const KINDS = { plain: 0, tensor: 1, 'tensor?': 1, tensors: 2, generator: 3, integers: 4 } as const;
+
 /** An operator of the linked libtorch. */
 export class Operator {
   /** As in "aten::add.Tensor". */
@@ -27,6 +31,8 @@ export class Operator {
   /** @internal */
   readonly id: number;
   readonly #description: OperatorDescription;
+  /** Of each argument. */
+  readonly #kinds: readonly number[];
   readonly #wrapsOne: boolean;
   /** How many of the first arguments are tensors that have to be there. */
   readonly #leadingTensors: number;
@@ -36,6 +42,7 @@ export class Operator {
     this.schema = description.schema;
     this.id = description.id;
     this.#description = description;
+    this.#kinds = description.arguments.map(({ kind }) => KINDS[kind]);
     const [first] = description.results;
     const other = description.arguments.findIndex(({ kind }) => kind !== 'tensor');
     this.#leadingTensors = other < 0 ? description.arguments.length : other;
@@ -52,23 +59,28 @@ export class Operator {
    * In-place and out= forms give back the tensor that was passed. @internal
    */
   call(...args: unknown[]): unknown {
-    const schema = this.#description.arguments;
+    return this.callList(args);
+  }
+
+  /** call() with the arguments in an array. @internal */
+  callList(args: readonly unknown[]): unknown {
     const encoded: unknown[] = new Array(args.length);
     let temporary = 0;
     try {
       for (let i = 0; i < args.length; i++) {
         const value = args[i];
-        const kind = schema[i]?.kind;
-        if (kind === undefined || kind === 'plain' || value === undefined || value === null)
+        const kind = this.#kinds[i];
+        if (kind === undefined || kind === KINDS.plain || value === undefined || value === null)
           encoded[i] = value;
-        else if (kind === 'tensors') encoded[i] = this.#list(i, value);
-        else if (isHandled(value) && describeTensor in value === (kind !== 'generator'))
+        else if (kind === KINDS.integers) encoded[i] = packed(value);
+        else if (kind === KINDS.tensors) encoded[i] = this.#list(i, value);
+        else if (isHandled(value) && describeTensor in value === (kind !== KINDS.generator))
           encoded[i] = value[handleOf];
-        else if (kind !== 'generator' && temporary === 0 && isNumeric(value)) {
+        else if (kind !== KINDS.generator && temporary === 0 && isNumeric(value)) {
           encoded[i] = temporary = native.wrappedNumber(value);
         } else throw this.#mismatch(i, value);
       }
-      const result = native.callOperator(this.id, ...encoded);
+      const result = callNative(this.id, encoded);
       return this.#wrapsOne ? wrap(result as number) : this.#results(result, args);
     } catch (error) {
       throw this.#fail(error, args);
@@ -143,6 +155,20 @@ export class Operator {
         value === undefined ? [] : [`${this.#description.arguments[i]?.name ?? i}: ${describe(value)}`],
       ),
     );
+  }
+}
+
+// Spreading an array costs more than all else here.
+function callNative(id: number, encoded: readonly unknown[]): unknown {
+  switch (encoded.length) {
+    case 1:
+      return native.callOperator(id, encoded[0]);
+    case 2:
+      return native.callOperator(id, encoded[0], encoded[1]);
+    case 3:
+      return native.callOperator(id, encoded[0], encoded[1], encoded[2]);
+    default:
+      return native.callOperator(id, ...encoded);
   }
 }
 

@@ -5,15 +5,7 @@
 import * as table from '../generated/table.js';
 import { checkDevice } from './devices.js';
 import { TorchError } from './errors.js';
-import {
-  describe,
-  findOperator,
-  handleOf,
-  isOptions,
-  lacking,
-  type Handled,
-  type Operator,
-} from './operators.js';
+import { describe, findOperator, isOptions, lacking, type Operator } from './operators.js';
 import { acceptance, type Acceptance } from './acceptance.js';
 import { camelCase, parseSchema, takesNumbersAsTensors, type Schema } from './schema.js';
 
@@ -32,7 +24,7 @@ interface Form {
   readonly selves: number;
   /** How many of the parameters, these included, may be given by position. */
   readonly positional: number;
-  /** How many have to be there for a call without options: all up to the last that has no default. */
+  /** How many have to be there: all up to the last that has no default. */
   readonly required: number;
   /** Which parameters are devices. */
   readonly devices: readonly number[];
@@ -146,40 +138,56 @@ function outOrder(schema: Schema, out: Schema): number[] {
 }
 
 /** The arguments in the schema's order, or why they do not fit. */
-function fit(form: Form, given: readonly unknown[], options: Options | undefined): unknown[] | Misfit {
-  const { parameters, positional, spread } = form;
-  let count = given.length;
-  let list: unknown[] | undefined;
-  if (spread >= 0 && count > spread && isInteger(given[spread])) {
-    list = given.slice(spread);
-    count = positional;
+function fit(
+  form: Form,
+  given: readonly unknown[],
+  options: Options | undefined,
+): readonly unknown[] | Misfit {
+  const { parameters, positional, required, spread } = form;
+  const list =
+    spread >= 0 && given.length > spread && isInteger(given[spread]) ? given.slice(spread) : undefined;
+  const placed = list === undefined ? given : [...given.slice(0, spread), list];
+  if (placed.length > positional) return TOO_MANY;
+  for (let i = 0; i < placed.length; i++) {
+    const value = placed[i];
+    if (value !== undefined && !takes(parameters[i]!, value)) return i;
   }
-  if (count > positional) return TOO_MANY;
-  const values: unknown[] = [];
-  let taken = 0;
-  const end = options === undefined ? Math.max(count, form.required) : parameters.length;
-  for (let i = 0; i < end; i++) {
-    const parameter = parameters[i]!;
-    let value = i >= count ? undefined : i === spread && list !== undefined ? list : given[i];
-    if (value === undefined && options !== undefined) {
-      value = options[parameter.name];
-      if (value !== undefined) taken++;
-    }
-    if (value === undefined) {
-      if (parameter.required) return i;
-    } else if (value === null ? !parameter.nullable : !parameter.accepts(value)) return i;
-    values.push(value);
-  }
-  return options !== undefined && taken < optionsGiven(form, options).length ? UNKNOWN_OPTION : values;
+  if (options !== undefined) return withOptions(form, placed, options);
+  for (let i = 0; i < required; i++) if (placed[i] === undefined && parameters[i]!.required) return i;
+  return placed;
 }
 
-// The names of options that have a value, but for those that no schema has.
-function optionsGiven(form: Form, options: Options): string[] {
-  return Object.keys(options).filter(
-    (name) =>
-      options[name] !== undefined &&
-      !(name === 'out' && (form.out !== undefined || options[name] === null)) &&
-      !(name === 'requiresGrad' && form.factory),
+function withOptions(form: Form, placed: readonly unknown[], options: Options): readonly unknown[] | Misfit {
+  const { parameters } = form;
+  const values: unknown[] = new Array(parameters.length);
+  let taken = 0;
+  for (let i = 0; i < parameters.length; i++) {
+    const parameter = parameters[i]!;
+    let value = placed[i];
+    if (value === undefined) {
+      value = options[parameter.name];
+      if (value !== undefined) {
+        taken++;
+        if (!takes(parameter, value)) return i;
+      } else if (parameter.required) return i;
+    }
+    values[i] = value;
+  }
+  for (const name in options) if (isGiven(form, options, name)) taken--;
+  return taken < 0 ? UNKNOWN_OPTION : values;
+}
+
+const takes = (parameter: Parameter, value: unknown): boolean =>
+  value === null ? parameter.nullable : parameter.accepts(value);
+
+/** Whether an option has a value and is one that schemas have. */
+function isGiven(form: Form, options: Options, name: string): boolean {
+  const value = options[name];
+  return (
+    value !== undefined &&
+    Object.hasOwn(options, name) &&
+    !(name === 'out' && (form.out !== undefined || value === null)) &&
+    !(name === 'requiresGrad' && form.factory)
   );
 }
 
@@ -194,8 +202,9 @@ function explain(
     return `it takes at most ${positional - selves} arguments by position, ${given.length - selves} were given`;
   if (misfit === UNKNOWN_OPTION) {
     const names = parameters.map(({ name }) => name);
-    const twice = optionsGiven(form, options!).find((name) => names.includes(name));
-    const unknown = optionsGiven(form, options!).find((name) => !names.includes(name));
+    const passed = Object.keys(options!).filter((name) => isGiven(form, options!, name));
+    const twice = passed.find((name) => names.includes(name));
+    const unknown = passed.find((name) => !names.includes(name));
     return unknown === undefined
       ? `'${twice!}' was given by position and among the options`
       : `there is no option '${unknown}'`;
@@ -209,24 +218,17 @@ function explain(
   return `'${name}': expected ${wanted}, got ${describe(value)}${at}`;
 }
 
-function run(form: Form, values: unknown[], options: Options | undefined): unknown {
+function run(form: Form, values: readonly unknown[], options: Options | undefined): unknown {
   for (const i of form.devices) if (typeof values[i] === 'string') checkDevice(values[i]);
-  if (options === undefined) {
-    const [first, second] = values;
-    return form.wrap(
-      values.length < 3 && typeof first === 'object' && first !== null && handleOf in first
-        ? form.operator.callTensors(first as Handled, second)
-        : form.operator.call(...values),
-    );
-  }
+  if (options === undefined) return form.wrap(form.operator.callList(values));
   const { out } = options;
   if (form.out !== undefined && out !== undefined && out !== null) {
     const outs: unknown[] = Array.isArray(out) ? out : [out];
     return form.wrap(
-      form.out.operator.call(...form.out.order.map((i) => (i < 0 ? outs[-i - 1] : values[i]))),
+      form.out.operator.callList(form.out.order.map((i) => (i < 0 ? outs[-i - 1] : values[i]))),
     );
   }
-  const result = form.wrap(form.operator.call(...values));
+  const result = form.wrap(form.operator.callList(values));
   if (form.factory && options['requiresGrad'] === true)
     (result as { requiresGrad: boolean }).requiresGrad = true;
   return result;
@@ -265,10 +267,15 @@ function namedResults(base: string, { results }: Schema): (result: unknown) => u
 export type Caller = (name: string, args: readonly unknown[]) => unknown;
 
 /** What calls the functions of a namespace; `prefix` is what an operator's name begins with there, as "linalg_". */
-export function caller(title: string, lines: string, prefix = '', method = false): Caller {
+export function caller(title: string, lines: string, prefix = ''): Caller {
+  const find = finder(title, lines, prefix);
+  return (name, args) => find(name).call(args);
+}
+
+function finder(title: string, lines: string, prefix: string, method = false): (name: string) => Overloads {
   let specs: Map<string, string> | undefined;
   const made = new Map<string, Overloads>();
-  return (name, args) => {
+  return (name) => {
     let overloads = made.get(name);
     if (overloads === undefined) {
       specs ??= tableOf(lines);
@@ -278,7 +285,7 @@ export function caller(title: string, lines: string, prefix = '', method = false
       overloads = new Overloads(shown, other ?? name, spec!, method);
       made.set(name, overloads);
     }
-    return overloads.call(args);
+    return overloads;
   };
 }
 
@@ -294,17 +301,24 @@ function tableOf(lines: string): Map<string, string> {
   );
 }
 
+const findMethod = finder('Tensor', table.methods, '', true);
+
 /** Calls a method of Tensor by PyTorch's name for it, for the methods that are written by hand for some forms only. */
-export const callMethod: Caller = caller('Tensor', table.methods, '', true);
+export const callMethod: Caller = (name, args) => findMethod(name).call(args);
 
 /** Gives a class's prototype the methods of the table that it does not have. */
 export function installMethods(prototype: object): void {
   for (const name of tableOf(table.methods).keys()) {
     const shown = camelCase(name);
     if (shown in prototype) continue;
+    let overloads: Overloads | undefined;
     const method = {
       [shown](this: unknown, ...args: unknown[]): unknown {
-        return callMethod(name, [this, ...args]);
+        overloads ??= findMethod(name);
+        // Most calls have one argument or none, and spreading an array takes as long as all of the choice.
+        return overloads.call(
+          args.length === 0 ? [this] : args.length === 1 ? [this, args[0]] : [this, ...args],
+        );
       },
     }[shown];
     Object.defineProperty(prototype, shown, { value: method, writable: true, configurable: true });

@@ -4,7 +4,7 @@
 //   --only a,b   which rows (all; below)              --json FILE  every measurement
 //   --quick      two rounds of short workloads, to see that all is well
 //
-// Rows: step, add, loop, import, memory (part 1 and tensors); part2, tutorial, jobsMemory, busy (the twelve networks; they
+// Rows: step, add, operators, loop, import, memory (part 1 and tensors); part2, tutorial, jobsMemory, busy (the twelve networks; they
 // want the reference program). The tutorial's way takes minutes: it is measured once.
 //
 // Every measurement has a process of its own (ours.mjs, peer.py), and the sides take turns, so that what disturbs the
@@ -189,6 +189,33 @@ const measures = {
     return [compared('`a.add(b)` on 8 floats, in a scope', 'ns', mine, peers, 0.8)];
   },
 
+  async operators() {
+    const cpp = await compilePeer();
+    const count = quick ? 40_000 : 200_000;
+    const none = async () => undefined;
+    const [mine, peers, loops] = await inTurn(rounds, [
+      async () => (await ours('operators', { count })).ns,
+      python.command ? async () => (await theirs('operators', { count })).ns : none,
+      cpp.command
+        ? async () => JSON.parse((await run(cpp.command, ['operators', String(count)])).text).ns
+        : none,
+    ]);
+    return Object.keys(mine[0]).map((name) => {
+      const of = (runs) => runs.map((ns) => ns?.[name]);
+      const row = compared(`\`${name.replace(' grad', '`, its gradient recorded')}${name.includes('grad') ? '' : '`'}`, 'ns', of(mine), of(peers), 0.8); // prettier-ignore
+      if (!cpp.command) return { ...row, theirs: `${row.theirs}; C++: ${cpp.missing}` };
+      const over = of(mine).map((ns, i) => ns - of(loops)[i]);
+      return {
+        ...row,
+        theirs: `${row.theirs}; C++ ${amountOf(of(loops), 'ns')}`,
+        ratio: `${row.ratio}; C++ ${median(over) < 0 ? '-' : '+'} ${Math.abs(median(over)).toFixed(0)} ns`,
+        target: `${row.target}; C++ + 250 ns`,
+        met: `${row.met}; ${median(over) <= 250 ? 'yes' : 'no'}`,
+        samples: { ...row.samples, cpp: of(loops) },
+      };
+    });
+  },
+
   async loop() {
     const count = quick ? 1_000_000 : 10_000_000;
     const [runs] = await inTurn(Math.min(rounds, 3), [() => ours('loop', { count })]);
@@ -311,6 +338,27 @@ const measures = {
     return rows;
   },
 };
+
+/** Compiles peer.cpp against the libtorch in use, whose libraries it then finds where they are. */
+async function compilePeer() {
+  const binary = path.join(temporary, 'peer');
+  const lib = `${about.folder}/lib`;
+  const flags = ['-std=c++20', '-O2', '-isystem', `${about.folder}/include`, path.join(here, 'peer.cpp')];
+  const libraries = [
+    '-Wl,--no-as-needed',
+    `-L${lib}`,
+    '-ltorch',
+    '-ltorch_cpu',
+    '-lc10',
+    `-Wl,-rpath,${lib}`,
+  ];
+  try {
+    await promisify(execFile)(process.env.CXX ?? 'c++', [...flags, ...libraries, '-o', binary]);
+    return { command: binary };
+  } catch (error) {
+    return { missing: (error.stderr || error.message).trim().split('\n')[0] };
+  }
+}
 
 // ---- part 2, whole ----
 

@@ -8,7 +8,7 @@ import { originalNetwork, part1 } from '../../dist/experiments/cifar10/part1.js'
 import { begin, trainEpoch } from '../../dist/experiments/cifar10/training.js';
 
 const workloads = {
-  /** Versions, and the threads that Part 1 takes when none are asked for. */
+  /** Versions, libtorch's folder, and the threads that Part 1 takes when none are asked for. */
   async about() {
     const { Command } = await import('commander');
     const { addCifar10Command } = await import('../../dist/cli/cifar10.js');
@@ -16,7 +16,9 @@ const workloads = {
     addCifar10Command(program);
     const command = program.commands[0].commands.find((each) => each.name() === 'part1');
     const { defaultValue: threads } = command.options.find((each) => each.long === '--threads');
-    return { libtorch: torch.version, threads, cores: availableParallelism() };
+    const { findLibtorch } = await import('../../dist/libtorch/locate.js');
+    const { folder } = findLibtorch({ minor: torch.version.split('.').slice(0, 2).join('.') }).found ?? {};
+    return { libtorch: torch.version, folder, threads, cores: availableParallelism() };
   },
 
   /** Writes the synthetic set as CIFAR-10's six files, so that both sides read the same. */
@@ -89,7 +91,40 @@ const workloads = {
     return { ns: (1e6 * (performance.now() - start)) / count };
   },
 
-  /** The same in one synchronous loop outside any scope: how far resident memory grows beyond what it was before. */
+  /** Nanoseconds of single operators, without and with a gradient to record, in scopes of 100: the median of 21 slices. */
+  operators({ count }) {
+    torch.setNumThreads(1);
+    const ns = {};
+    const time = (name, times, call) => {
+      const slice = Math.ceil(times / 21 / 100);
+      const slices = [];
+      for (let s = 0; s < 24; s++) {
+        const start = performance.now();
+        for (let done = 0; done < slice; done++) {
+          torch.scope(() => {
+            for (let i = 0; i < 100; i++) call();
+          });
+        }
+        if (s >= 3) slices.push((1e6 * (performance.now() - start)) / slice / 100);
+      }
+      ns[name] = slices.sort((x, y) => x - y)[10];
+    };
+    for (const requiresGrad of [false, true]) {
+      const leaf = (shape) => torch.rand(shape, { requiresGrad });
+      const [a, b, m, n] = [leaf([8]), leaf([8]), leaf([32, 84]), leaf([84, 10])];
+      const [x, w, c] = [leaf([1, 3, 8, 8]), leaf([4, 3, 3, 3]), leaf([4])];
+      const suffix = requiresGrad ? ' grad' : '';
+      time(`add${suffix}`, count, () => a.add(b));
+      time(`mul${suffix}`, count, () => a.mul(b));
+      time(`matmul${suffix}`, count / 4, () => m.matmul(n));
+      time(`view${suffix}`, count, () => m.view([84, 32]));
+      time(`sum${suffix}`, count, () => a.sum());
+      time(`conv2d${suffix}`, count / 10, () => nn.functional.conv2d(x, w, { bias: c }));
+    }
+    return { ns };
+  },
+
+  /** a.add(b) in one synchronous loop outside any scope: how far resident memory grows beyond what it was before. */
   loop({ count }) {
     torch.setNumThreads(1);
     const [a, b] = [torch.rand([8]), torch.rand([8])];

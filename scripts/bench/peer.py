@@ -80,6 +80,35 @@ def add(count):
     return dict(ns=1e9 * (time.perf_counter() - start) / count)
 
 
+def operators(count):
+    """Single operators, without and with a gradient to record: the median of 21 slices."""
+    torch.set_num_threads(1)
+    ns = {}
+
+    def measure(name, times, call):
+        slices = []
+        for number in range(24):
+            start = time.perf_counter()
+            for _ in range(times // 21):
+                call()
+            if number >= 3:
+                slices.append(1e9 * (time.perf_counter() - start) / (times // 21))
+        ns[name] = sorted(slices)[10]
+
+    for grad in (False, True):
+        leaf = lambda *shape: torch.rand(*shape, requires_grad=grad)
+        a, b, m, n = leaf(8), leaf(8), leaf(32, 84), leaf(84, 10)
+        x, w, c = leaf(1, 3, 8, 8), leaf(4, 3, 3, 3), leaf(4)
+        suffix = ' grad' if grad else ''
+        measure(f'add{suffix}', count, lambda: a.add(b))
+        measure(f'mul{suffix}', count, lambda: a.mul(b))
+        measure(f'matmul{suffix}', count // 4, lambda: m.matmul(n))
+        measure(f'view{suffix}', count, lambda: m.view(84, 32))
+        measure(f'sum{suffix}', count, lambda: a.sum())
+        measure(f'conv2d{suffix}', count // 10, lambda: nn.functional.conv2d(x, w, c))
+    return dict(ns=ns)
+
+
 def firstStep():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
