@@ -6,6 +6,8 @@ export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export * as utils from './utils/index.js';
 
+export { load, save } from './checkpoints/torchFile.js';
+
 // The operators; a name that is exported below instead is written by hand.
 export * from './generated/functions.js';
 export * as fft from './generated/fft.js';

@@ -176,6 +176,18 @@ Raw read(Environment& environment, const at::Tensor& tensor) {
   return {promise};
 }
 
+// storage(tensor): which storage it lies in (a number that two tensors share exactly when they share memory), how many
+// bytes that has, and at which element the tensor begins.
+Raw storage(Environment& environment, const at::Tensor& tensor) {
+  if (!tensor.has_storage()) throw std::invalid_argument("this tensor has no memory of its own kind: it is not strided");
+  const Napi::Object out = Napi::Object::New(environment.env());
+  const auto address = reinterpret_cast<uintptr_t>(tensor.storage().unsafeGetStorageImpl());
+  out.Set("address", static_cast<double>(address));
+  out.Set("bytes", static_cast<double>(tensor.storage().nbytes()));
+  out.Set("offset", static_cast<double>(tensor.storage_offset()));
+  return {out};
+}
+
 // viewSync(tensor): a TypedArray over the tensor's own memory, or null where the environment allows no such buffers.
 Raw viewSync(Environment& environment, const at::Tensor& tensor) {
   napi_env env = environment.env();
@@ -264,6 +276,7 @@ std::vector<Binding> tensorBindings() {
       bound<&viewBytes>("viewBytes"),
       bound<&readSync>("readSync"),
       bound<&read>("read"),
+      bound<&storage>("storage"),
       bound<&viewSync>("viewSync"),
       bound<&item>("item"),
       bound<&shape>("shape"),

@@ -48,6 +48,7 @@ export interface NativeAddon {
   readSync(handle: number): TypedArray;
   read(handle: number): Promise<TypedArray>;
   viewSync(handle: number): TypedArray | null;
+  storage(handle: number): { address: number; bytes: number; offset: number };
   item(handle: number): number | bigint | boolean | { re: number; im: number };
   shape(handle: number): number[];
   strides(handle: number): number[];

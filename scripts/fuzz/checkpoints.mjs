@@ -1,0 +1,199 @@
+// Damages real checkpoint files of each format at random, from a seed, and reads them. Each reading has to end with a value
+// or a clear error, within seconds and within memory of about twice the file. A child reads; when it dies or hangs, another
+// goes on behind the file that it died of.
+//
+//     npm run build:ts && node scripts/fuzz/checkpoints.mjs [--files 20000] [--from 0] [--seed 1] [--only N]
+//
+// The exit code is 1 when there was a finding.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, openSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { generator } from './values.mjs';
+
+const SECONDS = 20; // for one file
+// Of resident memory, beyond twice the file: what a collection that has not happened yet leaves.
+const SLACK = 48 * 2 ** 20;
+
+if (process.argv[2] === '--child') await child(JSON.parse(process.argv[3]));
+else await parent();
+
+async function parent() {
+  const { values: options } = parseArgs({
+    options: {
+      files: { type: 'string', default: '20000' },
+      from: { type: 'string', default: '0' },
+      seed: { type: 'string', default: '1' },
+      only: { type: 'string' },
+    },
+  });
+  const seed = Number(options.seed);
+  const first = Number(options.only ?? options.from);
+  const end = options.only === undefined ? first + Number(options.files) : first + 1;
+  const folder = mkdtempSync(path.join(tmpdir(), 'torch-node-fuzz-'));
+  const total = { values: 0, errors: 0 };
+  const findings = [];
+  try {
+    for (let next = first; next < end;) {
+      const request = JSON.stringify({ seed, from: next, to: end, folder, tell: options.only !== undefined });
+      const script = fileURLToPath(import.meta.url);
+      const worker = spawn(process.execPath, ['--expose-gc', script, '--child', request], {
+        stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
+      });
+      let at = next - 1;
+      let timer;
+      let stderr = '';
+      let rest = '';
+      const watch = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => worker.kill('SIGKILL'), (at < next ? 60 : SECONDS) * 1000);
+      };
+      watch();
+      worker.stderr.on('data', (data) => (stderr = (stderr + data).slice(-500)));
+      worker.stdio[3].on('data', (data) => {
+        const lines = (rest + data).split('\n');
+        rest = lines.pop();
+        for (const line of lines) {
+          const { number, outcome, why } = JSON.parse(line);
+          if (outcome === undefined) at = number;
+          else if (outcome === 'value' || outcome === 'error') total[`${outcome}s`]++;
+          else findings.push({ number, outcome, why });
+        }
+        watch();
+      });
+      const ended = await new Promise((done) => worker.on('close', (code, signal) => done(signal ?? code)));
+      clearTimeout(timer);
+      if (ended === 0) break;
+      if (at < next) throw new Error(`the child does not start: ${ended}\n${stderr}`);
+      findings.push({ number: at, outcome: 'crash or hang', why: `${ended} ${stderr}` });
+      next = at + 1;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  for (const { number, outcome, why } of findings) {
+    console.log(
+      `${outcome}: ${why}\n  again: node scripts/fuzz/checkpoints.mjs --seed ${seed} --only ${number}`,
+    );
+  }
+  console.log(
+    `${end - first} damaged files from seed ${seed}: ${total.values} read, ${total.errors} refused, ${findings.length} findings`,
+  );
+  process.exitCode = findings.length > 0 ? 1 : 0;
+}
+
+// ---- the child ----
+
+async function child({ seed, from, to, folder, tell }) {
+  const torch = await import('../../dist/torch.js');
+  torch.setNumThreads(1);
+  const say = (message) => writeSync(3, `${JSON.stringify(message)}\n`);
+  const formats = await samples(torch, folder);
+  const file = path.join(folder, 'damaged');
+  // Resets what /proc/self/status tells of the most memory so far.
+  const clear = openSync('/proc/self/clear_refs', 'w');
+  for (let number = from; number < to; number++) {
+    say({ number });
+    const draw = generator(seed, number);
+    const { name, good, read } = formats[draw.below(formats.length)];
+    const bytes = damaged(good, draw);
+    writeFileSync(file, bytes);
+    if (number % 200 === from % 200) globalThis.gc();
+    writeSync(clear, '5', 0);
+    const before = resident();
+    let outcome;
+    let why = '';
+    const scope = torch.openScope();
+    try {
+      await read(file);
+      outcome = 'value';
+    } catch (error) {
+      outcome = error?.name === 'TorchError' ? 'error' : 'another error';
+      why = `${name}: ${String(error?.stack ?? error).slice(0, 600)}`;
+    } finally {
+      scope.end();
+    }
+    const grown = highWater() - before;
+    if (grown > 2 * bytes.length + SLACK) [outcome, why] = ['memory', `${name}: ${grown} bytes for ${bytes.length}`]; // prettier-ignore
+    if (tell) console.log(name, bytes.length, outcome, why);
+    say({ number, outcome, why: outcome === 'error' ? '' : why });
+  }
+  process.exit(0);
+}
+
+const status = (key) => 1024 * Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))[1]); // prettier-ignore
+const resident = () => status('VmRSS');
+const highWater = () => status('VmHWM');
+
+/** One file of each format, and one that Python wrote. */
+async function samples(torch, folder) {
+  const { checkpoints, nn } = torch;
+  torch.manualSeed(0);
+  const net = new nn.Sequential(new nn.Conv2d(3, 4, 3), new nn.ReLU(), new nn.Flatten(), new nn.Linear(4, 2));
+  const tensors = {
+    ...net.stateDict(),
+    half: torch.ones([3]).to('bfloat16'),
+    mask: torch.tensor([true, false]),
+  };
+  const at = (name) => path.join(folder, name);
+  await checkpoints.saveSafetensors(at('a.safetensors'), tensors, { about: 'a test' });
+  await torch.save({ net: tensors, epoch: 3, list: [1, 2.5, null, 'text'], map: new Map([[0, true]]) }, at('a.pt')); // prettier-ignore
+  await checkpoints.saveNpy(at('a.npy'), torch.rand([4, 5]));
+  const { half: _, ...arrays } = tensors;
+  await checkpoints.saveNpz(at('a.npz'), arrays, {});
+  await checkpoints.saveNpz(at('b.npz'), arrays, { compress: true });
+  const python = fileURLToPath(new URL('../../test/checkpoints/files/python.pt', import.meta.url));
+  return [
+    [at('a.safetensors'), (file) => checkpoints.loadSafetensors(file)],
+    [at('a.pt'), (file) => torch.load(file)],
+    [python, (file) => torch.load(file)],
+    [at('a.npy'), (file) => checkpoints.loadNpy(file)],
+    [at('a.npz'), (file) => checkpoints.loadNpz(file)],
+    [at('b.npz'), (file) => checkpoints.loadNpz(file)],
+  ].map(([name, read]) => ({ name: path.basename(name), good: readFileSync(name), read }));
+}
+
+/** One to four damages of different kinds. */
+function damaged(good, draw) {
+  let bytes = Buffer.from(good);
+  for (let times = 1 + draw.below(4); times > 0 && bytes.length > 0; times--) {
+    // Where most of the structure lies: the beginning and the end.
+    const near = draw.below(3);
+    const span = near === 0 ? bytes.length : Math.min(bytes.length, 400);
+    const at = near === 2 ? bytes.length - 1 - draw.below(span) : draw.below(span);
+    const some = Math.min(bytes.length - at, 1 + draw.below(16));
+    switch (draw.below(8)) {
+      case 0:
+        bytes[at] ^= 1 << draw.below(8);
+        break;
+      case 1:
+        for (let i = 0; i < some; i++) bytes[at + i] = draw.below(256);
+        break;
+      case 2:
+        bytes.fill(draw.below(2) * 255, at, at + some);
+        break;
+      case 3:
+        bytes = bytes.subarray(0, at);
+        break;
+      case 4:
+        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + some)]);
+        break;
+      case 5: {
+        const from = draw.below(bytes.length);
+        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(from, from + 64), bytes.subarray(at)]);
+        break;
+      }
+      case 6: {
+        // A digit of a size or an offset.
+        const digits = [...bytes.keys()].filter((i) => bytes[i] >= 48 && bytes[i] <= 57);
+        if (digits.length > 0) bytes[digits[draw.below(digits.length)]] = 48 + draw.below(10);
+        break;
+      }
+      default:
+        if (at + 4 <= bytes.length) bytes.writeUInt32LE(draw.below(2 ** 32), at);
+    }
+  }
+  return bytes;
+}
