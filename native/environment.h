@@ -53,12 +53,14 @@ class Environment {
   void adoptModule(napi_value object, uint32_t index) { adopt<&Environment::modules>(object, index); }
   void adoptOptimizer(napi_value object, uint32_t index) { adopt<&Environment::optimizers>(object, index); }
   void adoptGenerator(napi_value object, uint32_t index) { adopt<&Environment::generators>(object, index); }
+  void adoptObject(napi_value object, uint32_t index) { adopt<&Environment::objects>(object, index); }
   void adoptHook(napi_value object, uint32_t index) { adopt<&Environment::hooks>(object, index); }
 
   Slab<std::shared_ptr<LeafModule>> modules;
   Slab<std::shared_ptr<Sgd>> optimizers;
   Slab<at::Generator> generators;
   Slab<std::shared_ptr<Hook>> hooks;
+  Slab<c10::IValue> objects;  // what objects.cpp holds for JavaScript
   std::vector<std::unique_ptr<Operator>> operators;
   // Open inference-mode sections, innermost last.
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;

@@ -109,6 +109,9 @@ napi_typedarray_type arrayType(at::ScalarType type) {
     case at::kShort: return napi_int16_array;
     case at::kInt: return napi_int32_array;
     case at::kLong: return napi_bigint64_array;
+    case at::kUInt16: return napi_uint16_array;
+    case at::kUInt32: return napi_uint32_array;
+    case at::kUInt64: return napi_biguint64_array;
     case at::kFloat:
     case at::kComplexFloat: return napi_float32_array;
     case at::kDouble:
