@@ -80,8 +80,11 @@ export function tensor(
 
 type PlainScalar = number | bigint | boolean | Complex;
 
-// Half precision has no JavaScript array: the values travel as float32.
-const STORED_AS: Partial<Record<DType, DType>> = { float16: 'float32', bfloat16: 'float32' };
+// Floats of fewer than 32 bits have no JavaScript array: the values travel as float32.
+const STORED_AS: Partial<Record<DType, DType>> = {
+  float16: 'float32', bfloat16: 'float32', float8_e5m2: 'float32', float8_e4m3fn: 'float32', float8_e5m2fnuz: 'float32',
+  float8_e4m3fnuz: 'float32', complex32: 'complex64',
+}; // prettier-ignore
 
 function fromArray(
   data: TypedArray | ArrayBuffer | DataView,
@@ -170,22 +173,25 @@ const RANGES: Partial<Record<DType, readonly [number, number]>> = {
   int8: [-128, 127],
   int16: [-32768, 32767],
   int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint16: [0, 65535],
+  uint32: [0, 2 ** 32 - 1],
 };
 
+const ARRAYS = {
+  uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array, uint16: Uint16Array, uint32: Uint32Array,
+}; // prettier-ignore
+
 function pack(all: PlainScalar[], dtype: DType): TypedArray {
-  if (dtype === 'complex64' || dtype === 'complex128') {
+  if (dtype.startsWith('complex')) {
     const parts = all.flatMap((value) => (isComplex(value) ? [value.re, value.im] : [Number(value), 0]));
-    return dtype === 'complex64' ? Float32Array.from(parts) : Float64Array.from(parts);
+    return dtype === 'complex128' ? Float64Array.from(parts) : Float32Array.from(parts);
   }
   const flat = all.map((value) => {
     if (isComplex(value)) throw unfit(value, dtype, 'a real number, or dtype complex64 or complex128');
     return value;
   });
+  if ((STORED_AS[dtype] ?? dtype) === 'float32') return Float32Array.from(flat, Number);
   switch (dtype) {
-    case 'float16':
-    case 'bfloat16':
-    case 'float32':
-      return Float32Array.from(flat, Number);
     case 'float64':
       return Float64Array.from(flat, Number);
     case 'bool':
@@ -196,10 +202,19 @@ function pack(all: PlainScalar[], dtype: DType): TypedArray {
           throw unfit(value, dtype, 'an integer of at most 2^53 (or a bigint)');
         return BigInt(value);
       });
+    case 'uint64':
+      return BigUint64Array.from(flat, (value) => {
+        const whole = typeof value !== 'number' || Number.isSafeInteger(value) ? BigInt(value) : -1n;
+        if (whole !== BigInt.asUintN(64, whole))
+          throw unfit(value, dtype, 'an integer from 0 to 2^64 - 1 (a bigint beyond 2^53)');
+        return whole;
+      });
     case 'uint8':
     case 'int8':
     case 'int16':
-    case 'int32': {
+    case 'int32':
+    case 'uint16':
+    case 'uint32': {
       const [low, high] = RANGES[dtype]!;
       const numbers = flat.map((value) => {
         const n = Number(value);
@@ -207,9 +222,7 @@ function pack(all: PlainScalar[], dtype: DType): TypedArray {
           throw unfit(value, dtype, `an integer from ${low} to ${high}`);
         return n;
       });
-      return { uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array }[dtype].from(
-        numbers,
-      );
+      return ARRAYS[dtype].from(numbers);
     }
     default:
       throw new TorchError('tensor', `values of dtype ${dtype} cannot be given as JavaScript numbers`);

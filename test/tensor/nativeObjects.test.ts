@@ -187,6 +187,9 @@ describe('other types of a schema', () => {
       expect(call('_test::get_first', [['a', 'b'], ['c']])).toBe('a');
       expect(() => call('_test::get_first', [['a'], [1]])).toThrow(/expected a string/);
       expect(() => call('_test::get_first', 'a')).toThrow(/expected an array/);
+      const endless: unknown[] = [];
+      endless.push(endless);
+      expect(() => call('_test::get_first', endless)).toThrow(/contains itself/);
     });
   });
 
@@ -194,7 +197,18 @@ describe('other types of a schema', () => {
     withoutLeaks(() => {
       const t = quantize(ramp(2), 0.1, 0, 'qint32');
       expect([t.dtype, t.qscheme()]).toEqual(['qint32', 'per_tensor_affine']);
-      expect(torch.ones([1], { dtype: 'uint16' }).dataSync()).toEqual(new Uint16Array([1]));
+      const there = (dtype: DType, value: unknown): unknown =>
+        torch.tensor([value as number], { dtype }).toArray();
+      for (const dtype of ['uint16', 'uint32', 'uint64', 'float8_e5m2', 'float8_e4m3fn'] as const)
+        expect(there(dtype, 2)).toEqual([2]);
+      expect(there('uint64', 2n ** 64n - 1n)).toEqual([2n ** 64n - 1n]);
+      expect(there('complex32', { re: 1, im: 2 })).toEqual([{ re: 1, im: 2 }]);
+      for (const [dtype, value] of [
+        ['uint16', 65536],
+        ['uint32', -1],
+        ['uint64', 2n ** 64n],
+      ] as const)
+        expect(() => there(dtype, value)).toThrow(/does not fit dtype/);
       expect(() => t.dataSync()).toThrow(/dtype qint32 have no JavaScript array/);
     });
   });
