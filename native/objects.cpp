@@ -51,10 +51,12 @@ std::string inWords(Environment& environment, napi_value value) {
   return describe(env, value);
 }
 
+c10::IValue anyValue(Environment& environment, napi_value value);
+
 c10::IValue listOf(Environment& environment, napi_value value) {
   std::vector<c10::IValue> items;
   for (const Raw& item : FromJs<std::vector<Raw>>::get(environment, value)) {
-    items.push_back(carriedValue(environment, item.value));
+    items.push_back(anyValue(environment, item.value));
   }
   // Of one type where the items are, as a list of tensors.
   c10::TypePtr element = items.empty() ? c10::TypePtr(c10::AnyType::get()) : items[0].type();
@@ -123,7 +125,9 @@ c10::IValue carriedObject(Environment& environment, napi_value value, const c10:
   throw TypeMismatch("expected a NativeObject of " + type.str() + ", got " + inWords(environment, value));
 }
 
-c10::IValue carriedValue(Environment& environment, napi_value value) {
+namespace {
+
+c10::IValue anyValue(Environment& environment, napi_value value) {
   napi_env env = environment.env();
   napi_valuetype type = napi_undefined;
   check(env, napi_typeof(env, value, &type));
@@ -142,17 +146,25 @@ c10::IValue carriedValue(Environment& environment, napi_value value) {
     if (carried(env, value, "entries")) {
       const auto entries = carriedEntries(environment, value);
       // A dictionary's keys are of one type: strings, unless the first says otherwise.
-      const auto key = entries.empty() ? c10::IValue("") : carriedValue(environment, entries[0].first);
+      const auto key = entries.empty() ? c10::IValue("") : anyValue(environment, entries[0].first);
       c10::impl::GenericDict out(key.type(), c10::AnyType::get());
       for (const auto& [name, item] : entries) {
-        const auto next = carriedValue(environment, name);
+        const auto next = anyValue(environment, name);
         if (*next.type() != *key.type()) throw TypeMismatch("the keys of a dictionary are of one type");
-        out.insert(next, carriedValue(environment, item));
+        out.insert(next, anyValue(environment, item));
       }
       return out;
     }
   }
   return FromJs<at::Scalar>::get(environment, value);
+}
+
+}  // namespace
+
+c10::IValue carriedValue(Environment& environment, napi_value value, const c10::Type& type) {
+  c10::IValue out = anyValue(environment, value);
+  if (out.type()->isSubtypeOf(type)) return out;
+  throw TypeMismatch("expected a value of type " + type.str() + ", got " + inWords(environment, value));
 }
 
 napi_value carriedToJs(Environment& environment, const c10::IValue& value) {

@@ -20,8 +20,8 @@ c10::Stream carriedStream(Environment& environment, napi_value value);
 std::vector<std::pair<napi_value, napi_value>> carriedEntries(Environment& environment, napi_value value);
 // An object of a type; a TypeMismatch says what it is where it is of another.
 c10::IValue carriedObject(Environment& environment, napi_value value, const c10::Type& type);
-// Any value, by what it is in JavaScript.
-c10::IValue carriedValue(Environment& environment, napi_value value);
+// Any value, by what it is in JavaScript; a TypeMismatch when it is not of the type, which may be a union.
+c10::IValue carriedValue(Environment& environment, napi_value value, const c10::Type& type);
 // The way back. Whatever has no counterpart becomes an object, held in environment.objects.
 napi_value carriedToJs(Environment& environment, const c10::IValue& value);
 

@@ -98,7 +98,10 @@ Type typeOf(const c10::TypePtr& real, const c10::TypePtr& boxed, std::optional<i
 // Whether values of it cross as they are, tensors and generators as the numbers of their handles; others cross as
 // objects.h says.
 bool isDeep(const Type& type) {
-  if (type.kind == Kind::kList) return isDeep(*type.element) || type.element->kind == Kind::kList;
+  if (type.kind == Kind::kList) {
+    const Kind element = type.element->kind;
+    return isDeep(*type.element) || element == Kind::kList || element == Kind::kGenerator;
+  }
   return type.kind == Kind::kStream || type.kind == Kind::kTuple || type.kind == Kind::kDict ||
          type.kind == Kind::kObject || type.kind == Kind::kAny;
 }
@@ -173,7 +176,7 @@ c10::IValue dictToIValue(Environment& environment, const Type& type, napi_value 
 
 c10::IValue toIValue(Environment& environment, const Type& type, napi_value value) {
   if (isNullish(environment.env(), value)) {
-    if (type.optional || type.kind == Kind::kAny) return {};
+    if (type.optional || (type.kind == Kind::kAny && type.real->kind() == c10::TypeKind::AnyType)) return {};
     throw TypeMismatch("expected a value, got " + describe(environment.env(), value));
   }
   switch (type.kind) {
@@ -194,7 +197,7 @@ c10::IValue toIValue(Environment& environment, const Type& type, napi_value valu
     case Kind::kTuple: return tupleToIValue(environment, type, value);
     case Kind::kDict: return dictToIValue(environment, type, value);
     case Kind::kObject: return carriedObject(environment, value, *type.real);
-    case Kind::kAny: return carriedValue(environment, value);
+    case Kind::kAny: return carriedValue(environment, value, *type.real);
   }
   throw TypeMismatch("values of this type cannot be passed from JavaScript");
 }

@@ -57,7 +57,7 @@ function report(names, outcomes) {
   const of = (list, ...kinds) => list.filter((name) => kinds.includes(outcomes.get(name).outcome));
   const line = (title, list) => {
     const called = of(list, 'gave', 'refused', 'died').length;
-    const part = ((100 * called) / list.length).toFixed(1);
+    const part = (Math.floor((1000 * called) / list.length) / 10).toFixed(1); // 100.0 when all are
     console.log(`${title}: ${called} of ${list.length} overloads can be called (${part} %)`);
   };
   const aten = names.filter((name) => name.startsWith('aten::'));

@@ -1,6 +1,9 @@
 // Objects that live on the native side: packed parameters of quantized layers against what Python computes with them
 // (test/parity/recordScalars.py), storages, streams, classes, and values inside dictionaries and tuples.
+import { once } from 'node:events';
+import path from 'node:path';
 import { inspect } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import torch, { type DType, type NativeObject, type Tensor } from 'torch-node';
 import { native } from '../../lib/native/binding.js';
 import { loadKept, otherMachine } from '../parity/support.js';
@@ -13,6 +16,17 @@ interface Stored {
   scale?: number;
   zeroPoint?: number;
 }
+
+// Keeps what it makes until its end.
+const WORKER = `
+const { parentPort } = require('node:worker_threads');
+import(${JSON.stringify(path.resolve(__dirname, '../../dist/index.js'))}).then(({ default: torch }) => {
+  const weight = torch.quantizePerTensor(torch.ones([1, 1, 1, 1]), 0.1, 0, 'qint8');
+  const packed = torch.ops.call('quantized::conv2d_prepack', [weight, null, [1, 1], [0, 0], [1, 1], 1]);
+  globalThis.kept = [packed, torch.ones([4]).untypedStorage()];
+  parentPort.on('message', () => undefined);
+  parentPort.postMessage({ text: String(packed), copy: packed });
+});`;
 
 const record = loadKept<{ quantized: Record<string, Stored> }>('scalars');
 const { quantized } = record;
@@ -141,6 +155,14 @@ describe('packed parameters', () => {
       expect(() => call('quantized::linear_unpack', copy)).toThrow(/expected a NativeObject of/);
       packed.dispose();
     });
+  });
+
+  it('of a worker end with it', async () => {
+    const worker = new Worker(WORKER, { eval: true });
+    const [answer] = (await once(worker, 'message')) as [{ text: string; copy: unknown }];
+    expect(answer.text).toMatch(/^NativeObject\(.*Conv2dPackedParamsBase\)$/);
+    expect(() => call('quantized::conv2d_unpack', answer.copy)).toThrow(/expected a NativeObject of/);
+    expect(await worker.terminate()).toBe(1);
   });
 
   it('are found by the garbage collector', async () => {
