@@ -64,7 +64,7 @@ c10::IValue listOf(Environment& environment, napi_value value) {
     if (*item.type() != *element) element = c10::AnyType::get();
   }
   if (element->kind() == c10::TypeKind::TensorType) element = c10::TensorType::get();
-  c10::impl::GenericList out(element);
+  const c10::impl::GenericList out(element);
   for (auto& item : items) out.push_back(std::move(item));
   return out;
 }
@@ -147,7 +147,7 @@ c10::IValue anyValue(Environment& environment, napi_value value) {
       const auto entries = carriedEntries(environment, value);
       // A dictionary's keys are of one type: strings, unless the first says otherwise.
       const auto key = entries.empty() ? c10::IValue("") : anyValue(environment, entries[0].first);
-      c10::impl::GenericDict out(key.type(), c10::AnyType::get());
+      const c10::impl::GenericDict out(key.type(), c10::AnyType::get());
       for (const auto& [name, item] : entries) {
         const auto next = anyValue(environment, name);
         if (*next.type() != *key.type()) throw TypeMismatch("the keys of a dictionary are of one type");
@@ -264,10 +264,9 @@ Raw constructorOf(Environment& environment, const c10::ClassTypePtr& type, torch
   const auto& schema = init->getSchema();
   std::vector<c10::Argument> arguments(schema.arguments().begin() + 1, schema.arguments().end());
   std::vector<c10::Argument> results{c10::Argument("", type)};
-  return addCallable(environment,
-                     c10::FunctionSchema(type->name()->qualifiedName(), "", std::move(arguments), std::move(results)),
+  return addCallable(environment, c10::FunctionSchema(type->str(), "", std::move(arguments), std::move(results)),
                      [type, init](torch::jit::Stack& stack) {
-                       c10::IValue object(c10::ivalue::Object::create(c10::StrongTypePtr(nullptr, type), 1));
+                       const c10::IValue object(c10::ivalue::Object::create(c10::StrongTypePtr(nullptr, type), 1));
                        stack.insert(stack.begin(), object);
                        init->run(stack);
                        stack = {object};

@@ -167,7 +167,7 @@ c10::IValue tupleToIValue(Environment& environment, const Type& type, napi_value
 }
 
 c10::IValue dictToIValue(Environment& environment, const Type& type, napi_value value) {
-  c10::impl::GenericDict out(type.real->containedType(0), type.real->containedType(1));
+  const c10::impl::GenericDict out(type.real->containedType(0), type.real->containedType(1));
   for (const auto& [key, item] : carriedEntries(environment, value)) {
     out.insert(toIValue(environment, type.members[0], key), toIValue(environment, type.members[1], item));
   }
