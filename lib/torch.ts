@@ -16,11 +16,12 @@ export * as special from './generated/special.js';
 
 export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
 export { arange, fromTypedArray, full, tensor, type TensorOptions } from './tensor/create.js';
-export { cuda } from './tensor/devices.js';
+export { cuda, Stream } from './tensor/devices.js';
 export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './tensor/dtype.js';
 export { TorchError } from './tensor/errors.js';
 export { getPrintOptions, setPrintOptions, type PrintOptions } from './tensor/format/options.js';
 export { slice, type IndexArray, type Slice, type TensorIndex } from './tensor/indexing.js';
+export { classes, isNativeObject, type NativeObject } from './tensor/nativeObject.js';
 export { ops, type Operator } from './tensor/operators.js';
 export type { AtenOperators } from './generated/aten.js';
 export type { FactoryOptions } from './generated/results.js';
@@ -34,8 +35,9 @@ export {
   showConfig,
   version,
 } from './tensor/runtime.js';
+export { scalar, type Complex, type Scalar, type ScalarDType, type TypedScalar } from './tensor/scalar.js';
 export { openScope, scope, type Scope } from './tensor/scope.js';
-export { isTensor, Tensor, type NestedArray, type Scalar, type TensorLike } from './tensor/tensor.js';
+export { isTensor, Tensor, type NestedArray, type TensorLike } from './tensor/tensor.js';
 export { liveTensors, traceTensors, type LiveTensor } from './tensor/trace.js';
 export { receive, send, type TensorParcel } from './tensor/transfer.js';
 export type { TypedArray } from './native/binding.js';

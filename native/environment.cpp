@@ -50,6 +50,7 @@ void Environment::close() {
   inferenceModes.clear();
   optimizers.clear();
   modules.clear();
+  objects.clear();
   generators.clear();
   hooks.clear();
   tensors_.clear();
@@ -155,6 +156,7 @@ template void Environment::adopt<&Environment::tensors_>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::modules>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::optimizers>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::generators>(napi_value, uint32_t);
+template void Environment::adopt<&Environment::objects>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::hooks>(napi_value, uint32_t);
 
 }  // namespace torch_node

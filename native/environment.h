@@ -54,12 +54,14 @@ class Environment {
   void adoptModule(napi_value object, uint32_t index) { adopt<&Environment::modules>(object, index); }
   void adoptOptimizer(napi_value object, uint32_t index) { adopt<&Environment::optimizers>(object, index); }
   void adoptGenerator(napi_value object, uint32_t index) { adopt<&Environment::generators>(object, index); }
+  void adoptObject(napi_value object, uint32_t index) { adopt<&Environment::objects>(object, index); }
   void adoptHook(napi_value object, uint32_t index) { adopt<&Environment::hooks>(object, index); }
 
   Slab<std::shared_ptr<LeafModule>> modules;
   Slab<std::shared_ptr<Sgd>> optimizers;
   Slab<at::Generator> generators;
   Slab<std::shared_ptr<Hook>> hooks;
+  Slab<c10::IValue> objects;  // what objects.cpp holds for JavaScript
   std::vector<std::unique_ptr<Operator>> operators;
   // Numbers that JavaScript writes and operators read: lists of integers come through here, as reading an array element
   // by element costs more than most small operators. Memory of a JavaScript array that the addon's exports hold.

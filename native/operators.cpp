@@ -5,6 +5,8 @@
 #include <array>
 #include <cmath>
 
+#include "objects.h"
+
 namespace torch_node {
 
 namespace {
@@ -22,16 +24,23 @@ enum class Kind : uint8_t {
   kMemoryFormat,
   kGenerator,
   kList,
-  kUnsupported,
+  kQScheme,
+  kStream,
+  kTuple,
+  kDict,
+  kObject,  // of a custom class, a storage: what objects.h holds
+  kAny,
 };
 
 // A schema type, worked out once.
 struct Type {
-  Kind kind = Kind::kUnsupported;
+  Kind kind = Kind::kAny;
   bool optional = false;
   int32_t length = 0;             // of a list with a fixed length ("int[2]"), else 0
   std::unique_ptr<Type> element;  // of a list
   c10::TypePtr boxedElement;      // what the dispatcher's own list of it holds
+  std::vector<Type> members;      // of a tuple; of a dictionary its keys and its values
+  c10::TypePtr real;              // of a dictionary, an object, or any value: what the schema asks for
 };
 
 Type plain(Kind kind) {
@@ -72,8 +81,30 @@ Type typeOf(const c10::TypePtr& real, const c10::TypePtr& boxed, std::optional<i
     case c10::TypeKind::LayoutType: return plain(Kind::kLayout);
     case c10::TypeKind::MemoryFormatType: return plain(Kind::kMemoryFormat);
     case c10::TypeKind::GeneratorType: return plain(Kind::kGenerator);
-    default: return {};
+    case c10::TypeKind::QSchemeType: return plain(Kind::kQScheme);
+    case c10::TypeKind::StreamObjType: return plain(Kind::kStream);
+    default: break;
   }
+  const bool tuple = real->kind() == c10::TypeKind::TupleType;
+  const bool dict = real->kind() == c10::TypeKind::DictType;
+  const bool object = real->kind() == c10::TypeKind::ClassType || real->kind() == c10::TypeKind::StorageType;
+  Type type = plain(tuple ? Kind::kTuple : dict ? Kind::kDict : object ? Kind::kObject : Kind::kAny);
+  type.real = real;
+  if (tuple || dict) {
+    for (const auto& member : real->containedTypes()) type.members.push_back(typeOf(member, member, std::nullopt));
+  }
+  return type;
+}
+
+// Whether values of it cross as they are, tensors and generators as the numbers of their handles; others cross as
+// objects.h says.
+bool isDeep(const Type& type) {
+  if (type.kind == Kind::kList) {
+    const Kind element = type.element->kind;
+    return isDeep(*type.element) || element == Kind::kList || element == Kind::kGenerator;
+  }
+  return type.kind == Kind::kStream || type.kind == Kind::kTuple || type.kind == Kind::kDict ||
+         type.kind == Kind::kObject || type.kind == Kind::kAny;
 }
 
 at::Layout layout(const std::string& name) {
@@ -125,13 +156,32 @@ c10::IValue listToIValue(Environment& environment, const Type& type, napi_value 
   return list;
 }
 
+c10::IValue tupleToIValue(Environment& environment, const Type& type, napi_value value) {
+  const auto items = FromJs<std::vector<Raw>>::get(environment, value);
+  if (items.size() != type.members.size()) {
+    throw TypeMismatch("expected an array of " + std::to_string(type.members.size()) + ", got one of " +
+                       std::to_string(items.size()));
+  }
+  std::vector<c10::IValue> out;
+  for (size_t i = 0; i < items.size(); i++) out.push_back(toIValue(environment, type.members[i], items[i].value));
+  return c10::ivalue::Tuple::create(std::move(out));
+}
+
+c10::IValue dictToIValue(Environment& environment, const Type& type, napi_value value) {
+  const c10::impl::GenericDict out(type.real->containedType(0), type.real->containedType(1));
+  for (const auto& [key, item] : carriedEntries(environment, value)) {
+    out.insert(toIValue(environment, type.members[0], key), toIValue(environment, type.members[1], item));
+  }
+  return out;
+}
+
 c10::IValue toIValue(Environment& environment, const Type& type, napi_value value) {
   if (isNullish(environment.env(), value)) {
-    if (type.optional) return {};
+    if (type.optional || (type.kind == Kind::kAny && type.real->kind() == c10::TypeKind::AnyType)) return {};
     throw TypeMismatch("expected a value, got " + describe(environment.env(), value));
   }
   switch (type.kind) {
-    case Kind::kTensor: return FromJs<at::Tensor>::get(environment, value);
+    case Kind::kTensor: return environment.tensor(carriedHandle(environment, value, "tensor"));
     case Kind::kScalar: return FromJs<at::Scalar>::get(environment, value);
     case Kind::kInt: return FromJs<int64_t>::get(environment, value);
     case Kind::kFloat: return FromJs<double>::get(environment, value);
@@ -141,9 +191,14 @@ c10::IValue toIValue(Environment& environment, const Type& type, napi_value valu
     case Kind::kDevice: return FromJs<at::Device>::get(environment, value);
     case Kind::kLayout: return layout(FromJs<std::string>::get(environment, value));
     case Kind::kMemoryFormat: return memoryFormat(FromJs<std::string>::get(environment, value));
-    case Kind::kGenerator: return FromJs<at::Generator>::get(environment, value);
+    case Kind::kGenerator: return carriedGenerator(environment, value);
     case Kind::kList: return listToIValue(environment, type, value);
-    case Kind::kUnsupported: break;
+    case Kind::kQScheme: return static_cast<int64_t>(qscheme(FromJs<std::string>::get(environment, value)));
+    case Kind::kStream: return carriedStream(environment, value);
+    case Kind::kTuple: return tupleToIValue(environment, type, value);
+    case Kind::kDict: return dictToIValue(environment, type, value);
+    case Kind::kObject: return carriedObject(environment, value, *type.real);
+    case Kind::kAny: return carriedValue(environment, value, *type.real);
   }
   throw TypeMismatch("values of this type cannot be passed from JavaScript");
 }
@@ -151,10 +206,12 @@ c10::IValue toIValue(Environment& environment, const Type& type, napi_value valu
 napi_value toJs(Environment& environment, const c10::IValue& value, const Type& type) {
   napi_env env = environment.env();
   napi_value out = nullptr;
+  if (isDeep(type)) return carriedToJs(environment, value);
   if (value.isNone()) {
     check(env, napi_get_null(env, &out));
     return out;
   }
+  if (type.kind == Kind::kQScheme) return ToJs<std::string>::set(environment, toString(value.toQScheme()));
   if (type.kind == Kind::kScalarType && value.isInt()) {
     return ToJs<std::string>::set(environment, scalarTypeName(static_cast<at::ScalarType>(value.toInt())));
   }
@@ -166,18 +223,15 @@ napi_value toJs(Environment& environment, const c10::IValue& value, const Type& 
   if (value.isComplexDouble()) return ToJs<at::Scalar>::set(environment, value.toComplexDouble());
   if (value.isString()) return ToJs<std::string>::set(environment, value.toStringRef());
   if (value.isDevice()) return ToJs<std::string>::set(environment, value.toDevice().str());
-  if (value.isGenerator()) return ToJs<uint32_t>::set(environment, environment.generators.insert(value.toGenerator()));
   if (value.isList()) {
     const auto list = value.toListRef();
     check(env, napi_create_array_with_length(env, list.size(), &out));
-    static const Type kPlain;
     for (uint32_t i = 0; i < list.size(); i++) {
-      check(env, napi_set_element(env, out, i, toJs(environment, list[i], type.element ? *type.element : kPlain)));
+      check(env, napi_set_element(env, out, i, toJs(environment, list[i], type.element ? *type.element : type)));
     }
     return out;
   }
-  throw std::runtime_error("the operator gave a value of type " + value.tagKind() +
-                           ", which has no JavaScript counterpart");
+  return carriedToJs(environment, value);
 }
 
 // One result of a schema: its type, and which argument it is when the operator gives an argument back
@@ -214,12 +268,15 @@ Signature signatureOf(const c10::FunctionSchema& schema) {
 
 class BoxedOperator : public Operator {
  public:
-  BoxedOperator(c10::OperatorHandle handle, Signature signature)
-      : handle_(std::move(handle)), signature_(std::move(signature)) {}
+  BoxedOperator(const c10::OperatorHandle& handle, Signature signature)
+      : BoxedOperator(
+            handle.schema(), [handle](torch::jit::Stack& stack) { handle.callBoxed(stack); }, std::move(signature)) {}
+  BoxedOperator(c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run, Signature signature)
+      : schema_(std::move(schema)), run_(std::move(run)), signature_(std::move(signature)) {}
 
   napi_value call(Environment& environment, std::span<const napi_value> arguments) const override {
     napi_env env = environment.env();
-    const auto& schema = handle_.schema().arguments();
+    const auto& schema = schema_.arguments();
     if (arguments.size() > schema.size()) {
       throw TypeMismatch("expected at most " + std::to_string(schema.size()) + " arguments, got " +
                          std::to_string(arguments.size()));
@@ -227,7 +284,7 @@ class BoxedOperator : public Operator {
     torch::jit::Stack stack;
     stack.reserve(std::max(schema.size(), signature_.results.size()));
     for (size_t i = 0; i < schema.size(); i++) stack.push_back(argument(environment, schema[i], i, arguments));
-    handle_.callBoxed(stack);
+    run_(stack);
     if (signature_.results.size() == 1) return result(environment, stack[0], 0);
     napi_value out = nullptr;
     if (signature_.results.empty()) {
@@ -267,7 +324,8 @@ class BoxedOperator : public Operator {
     return out;
   }
 
-  c10::OperatorHandle handle_;
+  c10::FunctionSchema schema_;
+  std::function<void(torch::jit::Stack&)> run_;
   Signature signature_;
 };
 
@@ -547,12 +605,11 @@ std::string handleKind(const Type& type, bool takesLists = false) {
   if (type.kind == Kind::kGenerator) return "generator";
   if (type.kind == Kind::kList && type.element->kind == Kind::kTensor) return "tensors";
   if (takesLists && type.kind == Kind::kList && type.element->kind == Kind::kInt) return "integers";
-  return "plain";
+  return isDeep(type) ? "deep" : "plain";
 }
 
-Napi::Value describeOperator(Environment& environment, const c10::OperatorHandle& handle, const Operator& made) {
+Napi::Value describeOperator(Environment& environment, const c10::FunctionSchema& schema, bool takesLists = false) {
   const Napi::Env env(environment.env());
-  const auto& schema = handle.schema();
   const Signature signature = signatureOf(schema);
   Napi::Object out = Napi::Object::New(env);
   out.Set("schema", c10::toString(schema));
@@ -561,7 +618,7 @@ Napi::Value describeOperator(Environment& environment, const c10::OperatorHandle
     const Napi::Object entry = Napi::Object::New(env);
     const auto& argument = schema.arguments()[i];
     entry.Set("name", argument.name());
-    entry.Set("kind", handleKind(signature.arguments[i], made.takesLists()));
+    entry.Set("kind", handleKind(signature.arguments[i], takesLists));
     entry.Set("type", argument.real_type()->str());
     entry.Set("keywordOnly", argument.kwarg_only());
     arguments.Set(i, entry);
@@ -588,7 +645,7 @@ Raw findOperator(Environment& environment, const std::string& name, const std::s
     return {none};
   }
   auto made = makeOperator(*handle);
-  const auto out = describeOperator(environment, *handle, *made).As<Napi::Object>();
+  const auto out = describeOperator(environment, handle->schema(), made->takesLists()).As<Napi::Object>();
   out.Set("id", static_cast<double>(environment.operators.size()));
   environment.operators.push_back(std::move(made));
   return {out};
@@ -632,6 +689,15 @@ napi_value callOperator(napi_env env, napi_callback_info info) {
 }
 
 }  // namespace
+
+Raw addCallable(Environment& environment, c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run) {
+  const auto out = describeOperator(environment, schema).As<Napi::Object>();
+  out.Set("id", static_cast<double>(environment.operators.size()));
+  Signature signature = signatureOf(schema);
+  environment.operators.push_back(
+      std::make_unique<BoxedOperator>(std::move(schema), std::move(run), std::move(signature)));
+  return {out};
+}
 
 std::vector<Binding> operatorBindings() {
   return {

@@ -1,6 +1,7 @@
 // Operators: anything in the dispatcher of the linked libtorch, found by name and called by its own schema.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,6 +24,10 @@ class Operator {
  protected:
   Operator() = default;
 };
+
+// Anything else that takes a stack of values and leaves one, under a schema, as an operator: added to the
+// environment's, and described as findOperator() describes one.
+Raw addCallable(Environment& environment, c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run);
 
 std::vector<Binding> operatorBindings();
 

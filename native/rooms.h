@@ -14,6 +14,7 @@ std::vector<Binding> functionBindings();
 std::vector<Binding> anomalyBindings();
 std::vector<Binding> imageBindings();
 std::vector<Binding> runtimeBindings();
+std::vector<Binding> objectBindings();
 
 // Puts the kernels of kernels.cpp in their places, once a process.
 void registerKernels();

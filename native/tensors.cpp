@@ -89,15 +89,16 @@ at::Tensor viewBytes(Environment& environment, Raw data, at::ScalarType type, co
       at::TensorOptions().dtype(type));
 }
 
-// The tensor's values as one contiguous block on the host. float16 and bfloat16, which JavaScript has no array for,
-// come as float32.
+// The tensor's values as one contiguous block on the host. Floats of fewer than 32 bits, which JavaScript has no array
+// for, come as float32, complex numbers of such parts as complex64.
 at::Tensor hostCopy(const at::Tensor& tensor) {
   const at::NoGradGuard noGrad;
   at::Tensor out = tensor.detach();
   if (out.is_meta()) throw std::invalid_argument("a meta tensor has no values to read");
   // Zeros that autograd made without memory, as the gradient of sgn().
   if (out._is_zerotensor()) out = out.clone();
-  if (out.scalar_type() == at::kHalf || out.scalar_type() == at::kBFloat16) out = out.to(at::kFloat);
+  if (c10::isReducedFloatingType(out.scalar_type())) out = out.to(at::kFloat);
+  if (out.scalar_type() == at::kComplexHalf) out = out.to(at::kComplexFloat);
   return out.to(at::kCPU).resolve_conj().resolve_neg().contiguous();
 }
 
@@ -109,6 +110,9 @@ napi_typedarray_type arrayType(at::ScalarType type) {
     case at::kShort: return napi_int16_array;
     case at::kInt: return napi_int32_array;
     case at::kLong: return napi_bigint64_array;
+    case at::kUInt16: return napi_uint16_array;
+    case at::kUInt32: return napi_uint32_array;
+    case at::kUInt64: return napi_biguint64_array;
     case at::kFloat:
     case at::kComplexFloat: return napi_float32_array;
     case at::kDouble:

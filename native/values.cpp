@@ -16,7 +16,7 @@ struct NamedType {
   at::ScalarType type;
 };
 
-constexpr std::array<NamedType, 12> kTypes{{
+constexpr std::array<NamedType, 25> kTypes{{
     {"uint8", at::kByte},
     {"int8", at::kChar},
     {"int16", at::kShort},
@@ -29,6 +29,19 @@ constexpr std::array<NamedType, 12> kTypes{{
     {"bool", at::kBool},
     {"complex64", at::kComplexFloat},
     {"complex128", at::kComplexDouble},
+    {"uint16", at::kUInt16},
+    {"uint32", at::kUInt32},
+    {"uint64", at::kUInt64},
+    {"complex32", at::kComplexHalf},
+    {"float8_e5m2", at::kFloat8_e5m2},
+    {"float8_e4m3fn", at::kFloat8_e4m3fn},
+    {"float8_e5m2fnuz", at::kFloat8_e5m2fnuz},
+    {"float8_e4m3fnuz", at::kFloat8_e4m3fnuz},
+    {"qint8", at::kQInt8},
+    {"quint8", at::kQUInt8},
+    {"qint32", at::kQInt32},
+    {"quint4x2", at::kQUInt4x2},
+    {"quint2x4", at::kQUInt2x4},
 }};
 
 constexpr double kMaxSafeInteger = 9007199254740991.0;
@@ -39,6 +52,42 @@ std::string text(napi_env env, napi_value value) {
   std::string out(size, '\0');
   check(env, napi_get_value_string_utf8(env, value, out.data(), size + 1, &size));
   return out;
+}
+
+// The property of an object, or nothing where it has none of that name or the value is no plain object.
+std::optional<napi_value> property(napi_env env, napi_value object, const char* name) {
+  napi_valuetype type = napi_undefined;
+  check(env, napi_typeof(env, object, &type));
+  if (type != napi_object) return std::nullopt;
+  bool has = false;
+  check(env, napi_has_named_property(env, object, name, &has));
+  if (!has) return std::nullopt;
+  napi_value out = nullptr;
+  check(env, napi_get_named_property(env, object, name, &out));
+  return out;
+}
+
+// What lib/tensor/scalar.ts makes of numbers that JavaScript has no type for: { re, im }, and { dtype, value }.
+std::optional<at::Scalar> numberObject(Environment& environment, napi_value value) {
+  napi_env env = environment.env();
+  if (const auto real = property(env, value, "re")) {
+    const auto imaginary = property(env, value, "im");
+    if (!imaginary) return std::nullopt;
+    return at::Scalar(
+        c10::complex<double>(FromJs<double>::get(environment, *real), FromJs<double>::get(environment, *imaginary)));
+  }
+  const auto dtype = property(env, value, "dtype");
+  const auto inner = property(env, value, "value");
+  if (!dtype || !inner) return std::nullopt;
+  const at::ScalarType type = scalarType(FromJs<std::string>::get(environment, *dtype));
+  const auto plain = FromJs<at::Scalar>::get(environment, *inner);
+  switch (type) {
+    case at::kDouble: return at::Scalar(plain.toDouble());
+    case at::kLong: return at::Scalar(plain.toLong());
+    case at::kBool: return at::Scalar(plain.toBool());
+    case at::kComplexDouble: return at::Scalar(plain.toComplexDouble());
+    default: throw TypeMismatch("a scalar is of dtype float64, int64, bool or complex128, not " + scalarTypeName(type));
+  }
 }
 
 template <class T>
@@ -119,6 +168,9 @@ bool FromJs<bool>::get(Environment& environment, napi_value value) {
 double FromJs<double>::get(Environment& environment, napi_value value) {
   double out = 0;
   if (napi_get_value_double(environment.env(), value, &out) != napi_ok) {
+    if (const auto number = numberObject(environment, value); number && !number->isComplex() && !number->isBoolean()) {
+      return number->toDouble();
+    }
     throw TypeMismatch("expected a number, got " + describe(environment.env(), value));
   }
   return out;
@@ -136,6 +188,9 @@ int64_t FromJs<int64_t>::get(Environment& environment, napi_value value) {
   int64_t out = 0;
   bool lossless = false;
   if (napi_get_value_bigint_int64(env, value, &out, &lossless) != napi_ok) {
+    if (const auto number = numberObject(environment, value); number && number->isIntegral(false)) {
+      return number->toLong();
+    }
     throw TypeMismatch("expected an integer, got " + describe(env, value));
   }
   if (!lossless) throw TypeMismatch("expected an integer of 64 bits, got a larger bigint");
@@ -174,7 +229,8 @@ at::Scalar FromJs<at::Scalar>::get(Environment& environment, napi_value value) {
     if (!lossless) throw TypeMismatch("expected a number of 64 bits, got a larger bigint");
     return {big};
   }
-  throw TypeMismatch("expected a number, a bigint or a boolean, got " + describe(env, value));
+  if (const auto object = numberObject(environment, value)) return *object;
+  throw TypeMismatch("expected a number, a bigint, a boolean or a complex { re, im }, got " + describe(env, value));
 }
 
 std::shared_ptr<LeafModule> FromJs<std::shared_ptr<LeafModule>>::get(Environment& environment, napi_value value) {

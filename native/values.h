@@ -69,7 +69,8 @@ struct FromJs<at::Device> {
     return {FromJs<std::string>::get(environment, value)};
   }
 };
-// number, bigint or boolean. A number with no fraction is an integer, as in PyTorch's own scalars.
+// number, bigint, boolean, { re, im } for a complex number or { dtype, value } for a number that says what it is. A
+// number with no fraction is an integer, as in PyTorch's own scalars.
 template <>
 struct FromJs<at::Scalar> {
   static at::Scalar get(Environment& environment, napi_value value);

@@ -29,10 +29,18 @@ const STORAGES: Readonly<Record<string, DType>> = {
   ComplexFloatStorage: 'complex64',
   ComplexDoubleStorage: 'complex128',
 };
-const WIDTHS: Readonly<Record<DType, number>> = {
+/** Bytes of an element of the dtypes that are read and written: quantized ones are not. */
+const WIDTHS: Readonly<Partial<Record<DType, number>>> = {
   uint8: 1, int8: 1, bool: 1, int16: 2, float16: 2, bfloat16: 2, int32: 4, float32: 4,
-  int64: 8, float64: 8, complex64: 8, complex128: 16,
+  int64: 8, float64: 8, complex64: 8, complex128: 16, uint16: 2, uint32: 4, uint64: 8,
+  float8_e4m3fn: 1, float8_e4m3fnuz: 1, float8_e5m2: 1, float8_e5m2fnuz: 1,
 }; // prettier-ignore
+
+function widthOf(dtype: DType): number {
+  const width = Object.hasOwn(WIDTHS, dtype) ? WIDTHS[dtype] : undefined;
+  if (width === undefined) throw new Error(`it has a tensor of ${dtype}, which is not understood`);
+  return width;
+}
 
 // ---- loading ----
 
@@ -204,7 +212,7 @@ class Loader {
       throw new Error('it refers to something outside it that is no storage');
     const bytes = this.#archive.storages.get(key);
     if (bytes === undefined) throw new Error(`the bytes of storage '${key}' are missing`);
-    const expected = (count as number) * (dtype === undefined ? 1 : WIDTHS[dtype]);
+    const expected = (count as number) * (dtype === undefined ? 1 : widthOf(dtype));
     if (bytes.numel !== expected)
       throw new Error(
         `storage '${key}' has ${bytes.numel} bytes, its ${String(count)} elements need ${expected}`,
@@ -223,12 +231,12 @@ class Loader {
   ): Tensor {
     const { dtype: typed, bytes } = (storage ?? {}) as Partial<Storage>;
     const dtype = (typeof given === 'string' ? given : typed) as DType | undefined;
-    if (bytes === undefined || dtype === undefined || !Object.hasOwn(WIDTHS, dtype))
-      throw new Error('a tensor has no storage');
+    if (bytes === undefined || dtype === undefined) throw new Error('a tensor has no storage');
     const sizes = expectInts(size, 'the sizes of a tensor');
     const strides = expectInts(stride, 'the strides of a tensor');
     const [start] = expectInts([offset], 'the offset of a tensor');
-    const have = Math.floor(bytes.numel / WIDTHS[dtype]);
+    const width = widthOf(dtype);
+    const have = Math.floor(bytes.numel / width);
     // In bigints, as products of what a file claims may leave what numbers hold exactly.
     const last = sizes.reduce((sum, n, i) => sum + BigInt(n - 1) * BigInt(strides[i] ?? 0), BigInt(start!));
     const count = sizes.reduce((product, n) => product * BigInt(n), 1n);
@@ -242,7 +250,7 @@ class Loader {
       const whole =
         dtype === 'uint8'
           ? bytes
-          : (operator('aten::view.dtype').call(bytes.narrow(0, 0, have * WIDTHS[dtype]), dtype) as Tensor);
+          : (operator('aten::view.dtype').call(bytes.narrow(0, 0, have * width), dtype) as Tensor);
       const out = operator('aten::empty.memory_format').call([0], dtype) as Tensor;
       operator('aten::set_.source_Tensor_storage_offset').call(out, whole, start, sizes, strides);
       return this.#device === 'cpu' ? out : out.to(this.#device);
@@ -340,6 +348,7 @@ export async function save(value: unknown, file: string): Promise<void> {
 
 const STORAGE_NAMES = new Map(Object.entries(STORAGES).map(([name, dtype]) => [dtype, name]));
 const REBUILD_TENSOR = new Global('torch._utils', '_rebuild_tensor_v2');
+const REBUILD_UNTYPED = new Global('torch._utils', '_rebuild_tensor_v3');
 const REBUILD_PARAMETER = new Global('torch._utils', '_rebuild_parameter');
 const ORDERED_DICT = new Global('collections', 'OrderedDict');
 
@@ -350,11 +359,11 @@ class Storages {
   encode(object: object): Call | null {
     if (!isTensor(object)) return null;
     const hooks = new Call(ORDERED_DICT, []);
-    const tensor = new Call(REBUILD_TENSOR, [
-      ...this.#place(object),
-      object.requiresGrad && !isParameter(object),
-      hooks,
-    ]);
+    const place = this.#place(object);
+    const requiresGrad = object.requiresGrad && !isParameter(object);
+    const tensor = STORAGE_NAMES.has(object.dtype)
+      ? new Call(REBUILD_TENSOR, [...place, requiresGrad, hooks])
+      : new Call(REBUILD_UNTYPED, [...place, requiresGrad, hooks, new Global('torch', object.dtype), null]);
     return isParameter(object) ? new Call(REBUILD_PARAMETER, [tensor, object.requiresGrad, hooks]) : tensor;
   }
 
@@ -364,11 +373,8 @@ class Storages {
       operator('aten::resolve_conj').call(given.detach()),
     ) as Tensor;
     const { dtype, shape } = tensor;
-    const name = STORAGE_NAMES.get(dtype);
-    if (name === undefined)
-      throw new Error(`a tensor of ${dtype}, which PyTorch's files have no storage for`);
     const { address, bytes, offset } = native.storage(tensor[handleOf]);
-    const width = WIDTHS[dtype];
+    const width = widthOf(dtype);
     let known = this.#byAddress.get(address);
     if (known === undefined) {
       const all = operator('aten::as_strided').call(tensor, [Math.floor(bytes / width)], [1], 0) as Tensor;
@@ -377,12 +383,13 @@ class Storages {
       this.#byAddress.set(address, known);
     } else if (known.dtype !== dtype)
       throw new Error(`tensors of ${known.dtype} and ${dtype} share a storage: clone() one of them`);
+    const name = STORAGE_NAMES.get(dtype);
     const id = new PersistentId([
       'storage',
-      new Global('torch', name),
+      name === undefined ? new Global('torch.storage', 'UntypedStorage') : new Global('torch', name),
       known.key,
       tensor.device,
-      Math.floor(bytes / width),
+      name === undefined ? bytes : Math.floor(bytes / width),
     ]);
     return [id, offset, Object.freeze([...shape]), Object.freeze([...tensor.strides])];
   }

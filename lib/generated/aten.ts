@@ -2,6 +2,8 @@
 // torch.ops.aten: every overload of every operator, under the names of the schemas.
 
 import type { Device, DType, Layout, MemoryFormat } from '../tensor/dtype.js';
+import type { Stream } from '../tensor/devices.js';
+import type { NativeObject } from '../tensor/nativeObject.js';
 import type { Generator } from '../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../tensor/tensor.js';
 import type { LUPivots } from './results.js';
@@ -5049,6 +5051,10 @@ export interface AtenOperators {
     /** get_device(Tensor self) -> int */
     (self: Tensor): number;
   };
+  get_gradients: {
+    /** get_gradients(int context_id) -> Dict(Tensor, Tensor) */
+    (contextId: number): ReadonlyMap<Tensor, Tensor>;
+  };
   glu: {
     /** glu(Tensor self, int dim=-1) -> Tensor */
     (self: Tensor, options?: { dim?: number }): Tensor;
@@ -7466,6 +7472,10 @@ export interface AtenOperators {
     /** qr.Q(Tensor self, bool some=True, *, Tensor Q, Tensor R) -> (Tensor Q, Tensor R) */
     Q(self: Tensor, options: { some?: boolean; Q: Tensor; R: Tensor }): [Tensor, Tensor];
   };
+  qscheme: {
+    /** qscheme(Tensor self) -> QScheme */
+    (self: Tensor): string;
+  };
   quantile: {
     /** quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
     (self: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
@@ -7511,8 +7521,12 @@ export interface AtenOperators {
     out(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, outputScale: number, outputZeroPoint: number, options: { out: Tensor }): Tensor;
   };
   quantized_gru: {
+    /** quantized_gru.data(Tensor data, Tensor batch_sizes, Tensor hx, __torch__.torch.classes.rnn.CellParamsBase[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor) */
+    data(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly NativeObject[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor];
     /** quantized_gru.data_legacy(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor) */
     data_legacy(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor];
+    /** quantized_gru.input(Tensor input, Tensor hx, __torch__.torch.classes.rnn.CellParamsBase[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
+    input(input: Tensor, hx: Tensor, params: readonly NativeObject[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor];
     /** quantized_gru.input_legacy(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
     input_legacy(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor];
   };
@@ -7521,8 +7535,12 @@ export interface AtenOperators {
     (input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, zeroPointHh: Scalar): Tensor;
   };
   quantized_lstm: {
+    /** quantized_lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, __torch__.torch.classes.rnn.CellParamsBase[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor) */
+    data(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly NativeObject[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, options?: { dtype?: DType | null; useDynamic?: boolean }): [Tensor, Tensor, Tensor];
     /** quantized_lstm.data_legacy(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor) */
     data_legacy(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, options?: { dtype?: DType | null; useDynamic?: boolean }): [Tensor, Tensor, Tensor];
+    /** quantized_lstm.input(Tensor input, Tensor[] hx, __torch__.torch.classes.rnn.CellParamsBase[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor) */
+    input(input: Tensor, hx: readonly Tensor[], params: readonly NativeObject[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean, options?: { dtype?: DType | null; useDynamic?: boolean }): [Tensor, Tensor, Tensor];
     /** quantized_lstm.input_legacy(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor) */
     input_legacy(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean, options?: { dtype?: DType | null; useDynamic?: boolean }): [Tensor, Tensor, Tensor];
   };
@@ -7713,6 +7731,10 @@ export interface AtenOperators {
   reciprocal_: {
     /** reciprocal_(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
+  };
+  record_stream: {
+    /** record_stream(Tensor self, Stream s) -> () */
+    (self: Tensor, s: Stream): void;
   };
   reflection_pad1d: {
     /** reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor */
@@ -8158,6 +8180,15 @@ export interface AtenOperators {
     (self: Tensor): Tensor;
     /** set.out(Tensor self, *, Tensor out) -> Tensor */
     out(self: Tensor, options: { out: Tensor }): Tensor;
+    /** set.source_Storage(Tensor self, Storage source) -> Tensor */
+    source_Storage(self: Tensor, source: NativeObject): Tensor;
+    /** set.source_Storage_out(Tensor self, Storage source, *, Tensor out) -> Tensor */
+    source_Storage_out(self: Tensor, source: NativeObject, options: { out: Tensor }): Tensor;
+    /** set.source_Storage_storage_offset(Tensor self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */
+    source_Storage_storage_offset(self: Tensor, source: NativeObject, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): Tensor;
+    source_Storage_storage_offset(self: Tensor, source: NativeObject, storageOffset: number, size: readonly number[], stride: readonly number[]): Tensor;
+    /** set.source_Storage_storage_offset_out(Tensor self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[], *, Tensor out) -> Tensor */
+    source_Storage_storage_offset_out(self: Tensor, source: NativeObject, storageOffset: number, size: readonly number[], options: { stride?: readonly number[]; out: Tensor }): Tensor;
     /** set.source_Tensor(Tensor self, Tensor source) -> Tensor */
     source_Tensor(self: Tensor, source: Tensor): Tensor;
     /** set.source_Tensor_out(Tensor self, Tensor source, *, Tensor out) -> Tensor */
@@ -8166,6 +8197,11 @@ export interface AtenOperators {
   set_: {
     /** set_(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
+    /** set_.source_Storage(Tensor self, Storage source) -> Tensor */
+    source_Storage(self: Tensor, source: NativeObject): Tensor;
+    /** set_.source_Storage_storage_offset(Tensor self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */
+    source_Storage_storage_offset(self: Tensor, source: NativeObject, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): Tensor;
+    source_Storage_storage_offset(self: Tensor, source: NativeObject, storageOffset: number, size: readonly number[], stride: readonly number[]): Tensor;
     /** set_.source_Tensor(Tensor self, Tensor source) -> Tensor */
     source_Tensor(self: Tensor, source: Tensor): Tensor;
     /** set_.source_Tensor_storage_offset(Tensor self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */

@@ -3,6 +3,8 @@
 // Written by hand, so not here: abs, add, add_, allclose, detach, eq, equal, exp, flatten, gt, indexSelect, log, lt, matmul, mul, mul_, neg, permute, pow, relu, reshape, retainGrad, select, sigmoid, sqrt, sub, sub_, t, tanh, transpose, unsqueeze, zero_.
 
 import type { Device, DType, Layout, MemoryFormat } from '../tensor/dtype.js';
+import type { Stream } from '../tensor/devices.js';
+import type { NativeObject } from '../tensor/nativeObject.js';
 import type { Generator } from '../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../tensor/tensor.js';
 import type { FactoryOptions, ATau, HistBinEdges, LUPivots, MantissaExponent, MinMax, QR, SignLogabsdet, SolutionClonedCoefficient, USV, ValuesIndices } from './results.js';
@@ -1023,6 +1025,8 @@ declare module '../tensor/tensor.js' {
     /** qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R) */
     qr(options?: { some?: boolean }): QR;
     qr(some: boolean): QR;
+    /** qscheme(Tensor self) -> QScheme */
+    qscheme(): string;
     /** quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
     quantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
     quantile(q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
@@ -1045,6 +1049,8 @@ declare module '../tensor/tensor.js' {
     reciprocal(): Tensor;
     /** reciprocal_(Tensor self) -> Tensor */
     reciprocal_(): this;
+    /** record_stream(Tensor self, Stream s) -> () */
+    recordStream(s: Stream): void;
     /** relu_(Tensor self) -> Tensor */
     relu_(): this;
     /**
@@ -1131,6 +1137,11 @@ declare module '../tensor/tensor.js' {
     selectScatter(src: Tensor, dim: number, index: number): Tensor;
     /** set_(Tensor self) -> Tensor */
     set_(): this;
+    /** set_.source_Storage(Tensor self, Storage source) -> Tensor */
+    set_(source: NativeObject): this;
+    /** set_.source_Storage_storage_offset(Tensor self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */
+    set_(source: NativeObject, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): this;
+    set_(source: NativeObject, storageOffset: number, size: readonly number[], stride: readonly number[]): this;
     /** set_.source_Tensor(Tensor self, Tensor source) -> Tensor */
     set_(source: Tensor): this;
     /** set_.source_Tensor_storage_offset(Tensor self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */

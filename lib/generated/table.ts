@@ -373,6 +373,7 @@ q_per_channel_zero_points default
 q_scale default
 q_zero_point default
 qr default
+qscheme default
 quantile default scalar
 rad2deg default
 rad2deg_ default
@@ -380,6 +381,7 @@ random_ default from to
 ravel default
 reciprocal default
 reciprocal_ default
+record_stream default
 relu default
 relu_ default
 remainder Tensor Scalar
@@ -411,7 +413,7 @@ scatter_reduce two
 scatter_reduce_ two
 select int
 select_scatter default
-set_ default source_Tensor source_Tensor_storage_offset
+set_ default source_Storage source_Storage_storage_offset source_Tensor source_Tensor_storage_offset
 sgn default
 sgn_ default
 sigmoid default

@@ -8,12 +8,12 @@ export interface OperatorDescription {
   readonly schema: string;
   readonly arguments: readonly {
     readonly name: string;
-    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'integers' | 'plain';
+    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'integers' | 'deep' | 'plain';
     readonly type: string;
     readonly keywordOnly: boolean;
   }[];
   readonly results: readonly {
-    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'plain';
+    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'deep' | 'plain';
     /** Which argument this result is, for in-place and out= forms; -1 for a result of its own. */
     readonly argument: number;
   }[];
@@ -42,6 +42,16 @@ export interface NativeAddon {
   callOperator(id: number, ...args: unknown[]): unknown;
   /** Room for lists of integers on their way to an operator; see lib/tensor/integers.ts. */
   readonly integers: Float64Array;
+  // objects
+  objectType(handle: number): string;
+  adoptObject(owner: object, handle: number): void;
+  releaseObject(handle: number): void;
+  objectCount(): number;
+  untypedStorage(tensor: number): number;
+  classNames(): string[];
+  classMethods(name: string): string[] | null;
+  classFunction(name: string, method: string): OperatorDescription | null;
+  operatorRunsOn(name: string, overload: string, key: string): boolean;
   // tensors
   fromBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
   viewBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
@@ -55,7 +65,7 @@ export interface NativeAddon {
   dtype(handle: number): string;
   device(handle: number): string;
   isContiguous(handle: number): boolean;
-  wrappedNumber(value: number | bigint | boolean): number;
+  wrappedNumber(value: number | bigint | boolean | object): number;
   alias(handle: number): number;
   releaseTensor(handle: number): void;
   releaseTensors(handles: Uint32Array, count: number): void;

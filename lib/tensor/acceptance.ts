@@ -1,7 +1,8 @@
 // Which JavaScript values a schema's type takes, as strict as PyTorch's argument parser: a boolean is no integer, an
 // integer is a float, a number is no tensor.
 import { isDType, type Layout, type MemoryFormat } from './dtype.js';
-import { describeTensor, handleOf, isNumeric } from './operators.js';
+import { handleKind, isHandled, objectType, streamOf } from './handles.js';
+import { isNumeric, isTypedScalar } from './scalar.js';
 import type { SchemaType } from './schema.js';
 
 export interface Acceptance {
@@ -34,10 +35,12 @@ const MEMORY_FORMATS: readonly MemoryFormat[] = [
   'channels_last_3d',
 ];
 
-const isTensor = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && describeTensor in value;
-const isInt = (value: unknown): boolean => typeof value === 'bigint' || Number.isInteger(value);
-const isFloat = (value: unknown): boolean => typeof value === 'number';
+const isTensor = (value: unknown): boolean => isHandled(value) && handleKind(value) === 'tensor';
+const isInt = (value: unknown): boolean =>
+  typeof value === 'bigint' || Number.isInteger(value) || (isTypedScalar(value) && value.dtype === 'int64');
+const isFloat = (value: unknown): boolean =>
+  typeof value === 'number' ||
+  (isTypedScalar(value) && (value.dtype === 'float64' || value.dtype === 'int64'));
 const isString = (value: unknown): value is string => typeof value === 'string';
 const oneOf = (names: readonly string[]): Kind => ({
   one: `one of ${names.join(', ')}`,
@@ -56,8 +59,8 @@ const boolean: Kind = {
 const KINDS: Readonly<Record<string, Kind>> = {
   Tensor: { one: 'a Tensor', many: 'an array of Tensors', accepts: isTensor },
   Scalar: {
-    one: 'a number, a bigint or a boolean',
-    many: 'an array of numbers, bigints or booleans',
+    one: 'a number, a bigint, a boolean or a complex { re, im }',
+    many: 'an array of numbers, bigints, booleans or complex { re, im }',
     accepts: isNumeric,
   },
   int: integer,
@@ -83,10 +86,30 @@ const KINDS: Readonly<Record<string, Kind>> = {
   Generator: {
     one: 'a Generator',
     many: 'an array of Generators',
-    accepts: (value) =>
-      typeof value === 'object' && value !== null && handleOf in value && !(describeTensor in value),
+    accepts: (value) => isHandled(value) && handleKind(value) === 'generator',
+  },
+  Storage: {
+    one: 'a Storage, as tensor.untypedStorage() gives it',
+    many: 'an array of Storages',
+    accepts: (value) => isObjectOf(value, 'Storage'),
+  },
+  Stream: {
+    one: 'a Stream',
+    many: 'an array of Streams',
+    accepts: (value) => typeof value === 'object' && value !== null && streamOf in value,
   },
 };
+
+function isObjectOf(value: unknown, type: string): boolean {
+  return typeof value === 'object' && value !== null && objectType in value && value[objectType] === type;
+}
+
+// An object of a class that libtorch registers.
+function objectKind(type: string): Kind | undefined {
+  if (!type.startsWith('__torch__.')) return undefined;
+  const accepts = (value: unknown): boolean => isObjectOf(value, type);
+  return { one: `a NativeObject of ${type}`, many: `an array of NativeObjects of ${type}`, accepts };
+}
 
 const TENSOR_OR_NUMBER: Kind = {
   one: 'a Tensor or a number',
@@ -96,7 +119,8 @@ const TENSOR_OR_NUMBER: Kind = {
 
 /** What a type takes. `numbers` says that bare numbers stand for tensors in this operator. */
 export function acceptance(type: SchemaType, numbers = false): Acceptance {
-  const kind = type.base === 'Tensor' && numbers ? TENSOR_OR_NUMBER : KINDS[type.base];
+  const kind =
+    type.base === 'Tensor' && numbers ? TENSOR_OR_NUMBER : (KINDS[type.base] ?? objectKind(type.base));
   const at = type.layers.findIndex((layer) => layer !== 'optional');
   const list = at < 0 ? undefined : (type.layers[at] as { list: number | undefined });
   const nullable = type.layers.at(-1) === 'optional';

@@ -4,8 +4,9 @@ import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
 import { dtypeOfArray, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
-import { describe, expectOptions, operator } from './operators.js';
-import { isTensor, Tensor, type NestedArray, type Scalar } from './tensor.js';
+import { describe, expectOptions, isOptions, operator } from './operators.js';
+import { isComplex, isNumeric, isTypedScalar, plainScalar, type Complex, type Scalar } from './scalar.js';
+import { isTensor, Tensor, type NestedArray } from './tensor.js';
 
 export interface TensorOptions {
   /** Default float32, unless the function says otherwise. */
@@ -42,11 +43,11 @@ function factory(
  * A tensor with a copy of the values: nested arrays, a number, a TypedArray (its dtype; with `shape` in the options its
  * shape) or another tensor.
  *
- * Numbers become float32, as every JavaScript number may have a fraction; booleans become bool, bigints int64, unless
- * `dtype` says otherwise. Throws a TorchError for ragged arrays and for values that the dtype cannot hold.
+ * Numbers become float32, as every JavaScript number may have a fraction; booleans become bool, bigints int64, complex
+ * numbers `{ re, im }` complex64, unless `dtype` says otherwise. Throws a TorchError for ragged arrays and for values that the dtype cannot hold.
  */
 export function tensor(
-  data: NestedArray<number | bigint | boolean> | TypedArray | ArrayBuffer | Tensor,
+  data: NestedArray<Scalar> | TypedArray | ArrayBuffer | Tensor,
   options: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
   expectOptions('tensor', options);
@@ -60,10 +61,11 @@ export function tensor(
   if (ArrayBuffer.isView(data) || types.isAnyArrayBuffer(data))
     return finish(moved(fromArray(data, options), options), options);
   const shape = shapeOf(data);
-  const flat: Scalar[] = [];
+  const flat: PlainScalar[] = [];
   flatten(data, shape, 0, flat);
-  const inferred =
-    flat.length > 0 && flat.every((v) => typeof v === 'boolean')
+  const inferred = flat.some(isComplex)
+    ? 'complex64'
+    : flat.length > 0 && flat.every((v) => typeof v === 'boolean')
       ? 'bool'
       : flat.some((v) => typeof v === 'bigint')
         ? 'int64'
@@ -76,8 +78,13 @@ export function tensor(
   return finish(moved(made, { ...options, dtype }), options);
 }
 
-// Half precision has no JavaScript array: the values travel as float32.
-const STORED_AS: Partial<Record<DType, DType>> = { float16: 'float32', bfloat16: 'float32' };
+type PlainScalar = number | bigint | boolean | Complex;
+
+// Floats of fewer than 32 bits have no JavaScript array: the values travel as float32.
+const STORED_AS: Partial<Record<DType, DType>> = {
+  float16: 'float32', bfloat16: 'float32', float8_e5m2: 'float32', float8_e4m3fn: 'float32', float8_e5m2fnuz: 'float32',
+  float8_e4m3fnuz: 'float32', complex32: 'complex64',
+}; // prettier-ignore
 
 function fromArray(
   data: TypedArray | ArrayBuffer | DataView,
@@ -101,6 +108,8 @@ function fromArray(
 
 const BYTES: Record<DType, number> = {
   uint8: 1, int8: 1, bool: 1, int16: 2, float16: 2, bfloat16: 2, int32: 4, float32: 4, int64: 8, float64: 8, complex64: 8, complex128: 16,
+  uint16: 2, uint32: 4, uint64: 8, complex32: 4, float8_e5m2: 1, float8_e4m3fn: 1, float8_e5m2fnuz: 1, float8_e4m3fnuz: 1,
+  qint8: 1, quint8: 1, qint32: 4, quint4x2: 1, quint2x4: 1,
 }; // prettier-ignore
 
 // Conversion and copying to the device, without a second tensor left behind.
@@ -135,17 +144,17 @@ function shapeOf(data: unknown): number[] {
   return shape;
 }
 
-function flatten(data: unknown, shape: number[], depth: number, out: Scalar[]): void {
+function flatten(data: unknown, shape: number[], depth: number, out: PlainScalar[]): void {
   const at = depth === 0 ? 'the data' : `an element at depth ${depth}`;
   if (depth === shape.length) {
-    if (typeof data !== 'number' && typeof data !== 'bigint' && typeof data !== 'boolean') {
+    if (!isNumeric(data)) {
       throw new TorchError(
         'tensor',
-        `${at}: expected a number, a bigint or a boolean, got ${describe(data)}`,
+        `${at}: expected a number, a bigint, a boolean or a complex { re, im }, got ${describe(data)}`,
         { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
-    out.push(data);
+    out.push(plainScalar(data));
     return;
   }
   if (!Array.isArray(data) || data.length !== shape[depth]) {
@@ -164,14 +173,25 @@ const RANGES: Partial<Record<DType, readonly [number, number]>> = {
   int8: [-128, 127],
   int16: [-32768, 32767],
   int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint16: [0, 65535],
+  uint32: [0, 2 ** 32 - 1],
 };
 
-function pack(flat: Scalar[], dtype: DType): TypedArray {
+const ARRAYS = {
+  uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array, uint16: Uint16Array, uint32: Uint32Array,
+}; // prettier-ignore
+
+function pack(all: PlainScalar[], dtype: DType): TypedArray {
+  if (dtype.startsWith('complex')) {
+    const parts = all.flatMap((value) => (isComplex(value) ? [value.re, value.im] : [Number(value), 0]));
+    return dtype === 'complex128' ? Float64Array.from(parts) : Float32Array.from(parts);
+  }
+  const flat = all.map((value) => {
+    if (isComplex(value)) throw unfit(value, dtype, 'a real number, or dtype complex64 or complex128');
+    return value;
+  });
+  if ((STORED_AS[dtype] ?? dtype) === 'float32') return Float32Array.from(flat, Number);
   switch (dtype) {
-    case 'float16':
-    case 'bfloat16':
-    case 'float32':
-      return Float32Array.from(flat, Number);
     case 'float64':
       return Float64Array.from(flat, Number);
     case 'bool':
@@ -182,10 +202,19 @@ function pack(flat: Scalar[], dtype: DType): TypedArray {
           throw unfit(value, dtype, 'an integer of at most 2^53 (or a bigint)');
         return BigInt(value);
       });
+    case 'uint64':
+      return BigUint64Array.from(flat, (value) => {
+        const whole = typeof value !== 'number' || Number.isSafeInteger(value) ? BigInt(value) : -1n;
+        if (whole !== BigInt.asUintN(64, whole))
+          throw unfit(value, dtype, 'an integer from 0 to 2^64 - 1 (a bigint beyond 2^53)');
+        return whole;
+      });
     case 'uint8':
     case 'int8':
     case 'int16':
-    case 'int32': {
+    case 'int32':
+    case 'uint16':
+    case 'uint32': {
       const [low, high] = RANGES[dtype]!;
       const numbers = flat.map((value) => {
         const n = Number(value);
@@ -193,32 +222,38 @@ function pack(flat: Scalar[], dtype: DType): TypedArray {
           throw unfit(value, dtype, `an integer from ${low} to ${high}`);
         return n;
       });
-      return { uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array }[dtype].from(
-        numbers,
-      );
+      return ARRAYS[dtype].from(numbers);
     }
     default:
       throw new TorchError('tensor', `values of dtype ${dtype} cannot be given as JavaScript numbers`);
   }
 }
 
-function unfit(value: Scalar, dtype: DType, expected: string): TorchError {
-  return new TorchError('tensor', `${value} does not fit dtype ${dtype}: expected ${expected}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+function unfit(value: PlainScalar, dtype: DType, expected: string): TorchError {
+  return new TorchError(
+    'tensor',
+    `${isComplex(value) ? describe(value) : value} does not fit dtype ${dtype}: expected ${expected}`,
+    {
+      code: 'ERR_INVALID_ARG_TYPE',
+    },
+  );
 }
 
-/** Numbers are float32, as with `tensor`, unless `dtype` says otherwise: PyTorch's full([2], 7) is int64. */
+/**
+ * A tensor of one value. Numbers are float32, as with `tensor`, unless `dtype` says otherwise: PyTorch's full([2], 7) is
+ * int64. Complex numbers are complex64; a `scalar(7, 'int64')` has the dtype that PyTorch gives it.
+ */
 export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
-  return factory('aten::full', [shape, value], options);
+  const fallback = isTypedScalar(value) || isComplex(value) ? 'inferred' : 'float32';
+  return factory('aten::full', [shape, value], options, fallback);
 }
 /** start, start + step, ... up to but without end; from 0 where there is no start. dtype int64 when all are whole numbers, else float32. */
-export function arange(end: number, options?: TensorOptions): Tensor;
-export function arange(start: number, end: number, options?: TensorOptions): Tensor;
-export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
-export function arange(...args: (number | TensorOptions | undefined)[]): Tensor {
-  const numbers = args.filter((value) => typeof value === 'number');
-  const options = args.find((value) => typeof value === 'object');
+export function arange(end: Scalar, options?: TensorOptions): Tensor;
+export function arange(start: Scalar, end: Scalar, options?: TensorOptions): Tensor;
+export function arange(start: Scalar, end: Scalar, step: Scalar, options?: TensorOptions): Tensor;
+export function arange(...args: (Scalar | TensorOptions | undefined)[]): Tensor {
+  const numbers = args.filter(isNumeric);
+  const options: TensorOptions | undefined = args.find(isOptions);
   const [first = NaN, second, step = 1] = numbers;
   const [from, to] = second === undefined ? [0, first] : [first, second];
   return factory('aten::arange.start_step', [from, to, step], options ?? {}, 'inferred');

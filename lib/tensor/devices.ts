@@ -1,6 +1,7 @@
 // Devices: which there are, and a readable refusal of those that there are not.
 import { loadedFrom, native } from '../native/binding.js';
 import { TorchError } from './errors.js';
+import { streamOf } from './handles.js';
 
 /** Throws a TorchError unless tensors can be put on the device. */
 export function checkDevice(device: string): void {
@@ -31,22 +32,27 @@ export function checkDevice(device: string): void {
 }
 
 /**
- * A queue of work on a CUDA device, as torch.cuda.Stream: what is queued on one stream runs in order, what is queued on
- * several may run at the same time.
+ * A queue of work on a device, as torch.Stream: what is queued on one stream runs in order, what is queued on several may
+ * run at the same time. The CPU has one, which is always done.
  */
-class Stream {
+export class Stream {
   /** As in "cuda:0". */
   readonly device: string;
   readonly #id: number | bigint;
 
   /**
-   * Takes a stream from the device's pool.
+   * Takes a stream from the device's pool; of the CPU its only one.
    *
-   * @throws TorchError when there is no such CUDA device
+   * @throws TorchError when there is no such device
    */
   constructor(device = 'cuda', id?: number | bigint) {
-    this.device = cudaDevice(device);
-    this.#id = id ?? native.newStream(this.device);
+    this.device = device === 'cpu' ? device : cudaDevice(device);
+    this.#id = id ?? (device === 'cpu' ? native.currentStream(device) : native.newStream(this.device));
+  }
+
+  /** @internal */
+  get [streamOf](): readonly [device: string, id: number | bigint] {
+    return [this.device, this.#id];
   }
 
   /** Makes it the stream that this thread's work is queued on. */
@@ -62,6 +68,13 @@ class Stream {
   /** Waits until everything queued on it is done. */
   synchronize(): void {
     native.synchronizeStream(this.device, this.#id);
+  }
+}
+
+// As torch.cuda.Stream: of CUDA devices only.
+class CudaStream extends Stream {
+  constructor(device = 'cuda', id?: number | bigint) {
+    super(cudaDevice(device), id);
   }
 }
 
@@ -86,11 +99,11 @@ export const cuda = {
     checkDevice(device);
     native.synchronize(device);
   },
-  Stream,
+  Stream: CudaStream,
   /** The stream that this thread's work on a device is queued on. */
   currentStream: (device = 'cuda'): Stream => {
     const place = cudaDevice(device);
-    return new Stream(place, native.currentStream(place));
+    return new CudaStream(place, native.currentStream(place));
   },
   /** Queues this thread's work on a stream's device on that stream from now on. */
   setStream: (stream: Stream): void => stream.makeCurrent(),

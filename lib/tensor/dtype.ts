@@ -15,11 +15,28 @@ export type DType =
   | 'float64'
   | 'bool'
   | 'complex64'
-  | 'complex128';
+  | 'complex128'
+  | RareDType;
+
+/** dtypes that JavaScript has no array for: few operators take them, `to()` converts from most of them. */
+export type RareDType =
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'complex32'
+  | 'float8_e5m2'
+  | 'float8_e4m3fn'
+  | 'float8_e5m2fnuz'
+  | 'float8_e4m3fnuz'
+  | 'qint8'
+  | 'quint8'
+  | 'qint32'
+  | 'quint4x2'
+  | 'quint2x4';
 
 /** Whether a string is a dtype's name rather than a device's; names that PyTorch has and this package lacks count. */
 export function isDType(text: string): text is DType {
-  return /^(u?int\d+|b?float\d+|bool|complex\d+)$/.test(text);
+  return /^(q?u?int\d+(x\d)?|b?float\d+(_\w+)?|bool|complex\d+)$/.test(text);
 }
 
 /** How a tensor's elements lie in memory: one after another, or only those that are not zero. */

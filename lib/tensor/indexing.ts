@@ -4,7 +4,7 @@
 // which neither a scope nor the garbage collector gets to know: they are released here.
 import { native } from '../native/binding.js';
 import { asTorchError, named, TorchError } from './errors.js';
-import { describe, describeTensor, handleOf, operator } from './operators.js';
+import { describe, describeTensor, handleOf, isNumeric, operator } from './operators.js';
 import type { Scalar, Tensor } from './tensor.js';
 
 const sliceMark: unique symbol = Symbol.for('torch-node.slice');
@@ -525,11 +525,11 @@ function broadcasts(from: readonly number[], to: readonly number[]): boolean {
 }
 
 function checkValue(where: string, value: unknown): void {
-  if (isTensor(value) || /^(number|bigint|boolean)$/.test(typeof value)) return;
+  if (isTensor(value) || isNumeric(value)) return;
   throw new TorchError(
     where,
-    `value: expected a Tensor, a number, a bigint or a boolean, got ${describe(value)}; the value comes first, then ` +
-      `the indices${Array.isArray(value) ? ', and an array becomes a tensor with torch.tensor' : ''}`,
+    `value: expected a Tensor, a number, a bigint, a boolean or a complex { re, im }, got ${describe(value)}; the ` +
+      `value comes first, then the indices${Array.isArray(value) ? ', and an array becomes a tensor with torch.tensor' : ''}`,
     { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }

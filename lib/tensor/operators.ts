@@ -1,26 +1,37 @@
 // The one way to call an operator: found by its schema name, called with arguments in the schema's order.
+import { types } from 'node:util';
 import type { AtenOperators } from '../generated/aten.js';
 import * as table from '../generated/table.js';
 import { native, type OperatorDescription } from '../native/binding.js';
+import { carry, unpack } from './carriers.js';
 import { asTorchError, TorchError } from './errors.js';
+import {
+  describeTensor,
+  handleKind,
+  handleOf,
+  isHandled,
+  objectType,
+  streamOf,
+  type Handled,
+} from './handles.js';
 import { packed } from './integers.js';
+import { describeScalar, isNumeric } from './scalar.js';
 
-/** How a value that stands for something on the native side says which handle it has. @internal */
-export const handleOf = Symbol('torch-node.handle');
+export { describeTensor, handleOf, type Handled } from './handles.js';
+export { isNumeric } from './scalar.js';
 
-/** A value with a handle: a Tensor, or a Generator. @internal */
-export interface Handled {
-  readonly [handleOf]: number;
-}
-
-// Set by tensor.ts, which needs this file for its methods: the class that results are wrapped in.
+// Set by tensor.ts and nativeObject.ts, which need this file for their methods: the classes that results are wrapped in.
 let wrap: (handle: number) => Handled;
+let wrapObject: (handle: number) => Handled;
 export function wrapResultsWith(construct: (handle: number) => Handled): void {
   wrap = construct;
 }
+export function wrapObjectsWith(construct: (handle: number) => Handled): void {
+  wrapObject = construct;
+}
 
 /** The kinds of arguments, as numbers: strings that come from the native side are slow to compare. */
-const KINDS = { plain: 0, tensor: 1, 'tensor?': 1, tensors: 2, generator: 3, integers: 4 } as const;
+const KINDS = { plain: 0, tensor: 1, 'tensor?': 1, tensors: 2, generator: 3, integers: 4, deep: 5 } as const;
 
 /** An operator of the linked libtorch. */
 export class Operator {
@@ -74,7 +85,11 @@ export class Operator {
           encoded[i] = value;
         else if (kind === KINDS.integers) encoded[i] = packed(value);
         else if (kind === KINDS.tensors) encoded[i] = this.#list(i, value);
-        else if (isHandled(value) && describeTensor in value === (kind !== KINDS.generator))
+        else if (kind === KINDS.deep) encoded[i] = carry(value);
+        else if (
+          isHandled(value) &&
+          handleKind(value) === (kind === KINDS.generator ? 'generator' : 'tensor')
+        )
           encoded[i] = value[handleOf];
         else if (kind !== KINDS.generator && temporary === 0 && isNumeric(value)) {
           encoded[i] = temporary = native.wrappedNumber(value);
@@ -127,6 +142,7 @@ export class Operator {
         return value === 0 || value === null ? null : wrap(value as number);
       if (kind.kind === 'tensors')
         return (value as number[]).map((handle) => (handle === 0 ? null : wrap(handle)));
+      if (kind.kind === 'deep') return unpack(value, { tensor: wrap, object: wrapObject });
       return value;
     };
     return kinds.length === 1 ? one(result, 0) : (result as unknown[]).map(one);
@@ -225,6 +241,9 @@ function isTabled(name: string): boolean {
 export function describe(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     if (describeTensor in value) return (value as { [describeTensor](): string })[describeTensor]();
+    if (objectType in value) return `a NativeObject of ${String(value[objectType])}`;
+    const number = describeScalar(value);
+    if (number !== undefined) return number;
     if (Array.isArray(value))
       return `[${value.slice(0, 8).map(describe).join(', ')}${value.length > 8 ? ', ...' : ''}]`;
     // A tensor of another realm or thread has the name but none of this module's symbols.
@@ -236,19 +255,6 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}...` : value}'`;
   if (typeof value === 'bigint') return `${value}n`;
   return typeof value === 'function' ? 'a function' : String(value);
-}
-
-/** Under this symbol a Tensor describes itself as "float32 [2, 3]". @internal */
-export const describeTensor = Symbol('torch-node.describe');
-
-// A Tensor or a Generator, which describeTensor tells apart: their handles count different things.
-function isHandled(value: unknown): value is Handled {
-  return typeof value === 'object' && value !== null && handleOf in value;
-}
-
-/** Whether a value is a number as tensors hold them. @internal */
-export function isNumeric(value: unknown): value is number | bigint | boolean {
-  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean';
 }
 
 /**
@@ -326,13 +332,16 @@ export function expectOptions<T extends object>(where: string, options: T): T {
   });
 }
 
-/** Whether a value is an object of options, not a tensor, a generator or an array. @internal */
+/** Whether a value is an object of options, not a tensor, a number, a Map or whatever else an argument may be. @internal */
 export function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
   return (
     typeof value === 'object' &&
     value !== null &&
     !Array.isArray(value) &&
     !(handleOf in value) &&
-    !ArrayBuffer.isView(value)
+    !(streamOf in value) &&
+    !ArrayBuffer.isView(value) &&
+    !types.isMap(value) &&
+    !isNumeric(value)
   );
 }

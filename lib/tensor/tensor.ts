@@ -10,16 +10,18 @@ import { isDType, isFloatingPoint, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { format, inspectTensor } from './format/index.js';
 import { assign, indexed, rows, type TensorIndex } from './indexing.js';
+import { NativeObject } from './nativeObject.js';
 import { describe, describeTensor, expectOptions, handleOf, operator, wrapResultsWith } from './operators.js';
 import { installMethods } from './overloads.js';
 import { traceTensor } from './trace.js';
+import type { Complex, Scalar } from './scalar.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
 
 /** A value for an operator's tensor argument: numbers take part in type promotion as PyTorch's bare numbers do. */
-export type TensorLike = Tensor | number | bigint | boolean;
+export type TensorLike = Tensor | Scalar;
 /** Nested arrays of a tensor's values. */
 export type NestedArray<T> = T | NestedArray<T>[];
-export type Scalar = number | bigint | boolean;
+export type { Scalar } from './scalar.js';
 
 // What has a tensor's properties without being one: the private field is missing.
 const IMITATION = 'an object that inherits from a Tensor, or a Proxy of one';
@@ -244,12 +246,13 @@ export class Tensor implements Scoped {
 
   /**
    * The value of a tensor of one element: a number for floating and integer dtypes (a bigint for integers beyond
-   * 2^53), a boolean for bool. Waits for the device.
+   * 2^53), a boolean for bool, `{ re, im }` for complex dtypes (`item<Complex>()` says so in TypeScript). Waits for the
+   * device.
    */
-  item(): number {
+  item<T extends number | bigint | boolean | Complex = number>(): T {
     return named(
       'Tensor.item',
-      () => native.item(this[handleOf]) as number,
+      () => native.item(this[handleOf]) as T,
       () => [`self: ${this[describeTensor]()}`],
     );
   }
@@ -287,21 +290,31 @@ export class Tensor implements Scoped {
       );
     return view;
   }
-  /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans. */
-  toArray(): NestedArray<number | bigint | boolean> {
+  /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans, complex ones as { re, im }. */
+  toArray(): NestedArray<number | bigint | boolean | Complex> {
     const { dtype, shape } = this;
-    if (dtype.startsWith('complex'))
-      throw new TorchError('Tensor.toArray', 'complex tensors: read the parts with dataSync()');
     const flat = this.dataSync();
-    const value = (i: number): number | bigint | boolean => {
+    const complex = dtype.startsWith('complex');
+    const value = (i: number): number | bigint | boolean | Complex => {
+      if (complex) return { re: Number(flat[2 * i]), im: Number(flat[2 * i + 1]) };
       const raw = flat[i]!;
       if (dtype === 'bool') return raw === 1;
       return typeof raw === 'bigint' && Number.isSafeInteger(Number(raw)) ? Number(raw) : raw;
     };
     let next = 0;
-    const build = (dim: number): NestedArray<number | bigint | boolean> =>
+    const build = (dim: number): NestedArray<number | bigint | boolean | Complex> =>
       dim === shape.length ? value(next++) : Array.from({ length: shape[dim]! }, () => build(dim + 1));
     return build(0);
+  }
+
+  /** The memory behind the tensor and all its views, for the operators that take a Storage, as `set_`. */
+  untypedStorage(): NativeObject {
+    const handle = named(
+      'Tensor.untypedStorage',
+      () => native.untypedStorage(this[handleOf]),
+      () => [`self: ${this[describeTensor]()}`],
+    );
+    return new NativeObject(handle);
   }
 
   // ---- conversion ----
@@ -375,7 +388,7 @@ export class Tensor implements Scoped {
     return this.#inPlace('aten::zero_');
   }
   pow(exponent: TensorLike): Tensor {
-    return typeof exponent === 'object'
+    return isTensor(exponent)
       ? this.#call('aten::pow.Tensor_Tensor', exponent)
       : this.#call('aten::pow.Tensor_Scalar', exponent);
   }

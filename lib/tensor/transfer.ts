@@ -2,7 +2,8 @@
 import { native } from '../native/binding.js';
 import { named, TorchError } from './errors.js';
 import { describe, describeTensor, handleOf } from './operators.js';
-import { Tensor } from './tensor.js';
+import { isNativeObject } from './nativeObject.js';
+import { expectTensor, Tensor } from './tensor.js';
 
 /** A tensor on its way between threads. A plain object, to be posted in a message and given to `receive` there. */
 export interface TensorParcel {
@@ -19,7 +20,15 @@ export interface TensorParcel {
  * @throws TorchError for a tensor that was released, or that has a graph behind it: send `t.detach()`.
  */
 export function send(tensor: Tensor): TensorParcel {
-  const text = tensor[describeTensor]();
+  if (isNativeObject(tensor))
+    throw new TorchError(
+      'send',
+      `${describe(tensor)} stays on its thread: send the tensors that it is made of`,
+      {
+        code: 'ERR_INVALID_ARG_TYPE',
+      },
+    );
+  const text = expectTensor('send', 'tensor', tensor)[describeTensor]();
   const number = named(
     'send',
     () => native.sendTensor(tensor[handleOf]),

@@ -13,7 +13,7 @@ const UNDRAWN = new Set([
     'setNumThreads',
     'setPrintOptions',
   ],
-  ...['liveTensors', 'Tensor', 'Generator', 'TorchError'],
+  ...['liveTensors', 'Tensor', 'Generator', 'Stream', 'TorchError'],
 ]);
 
 /** Draws one call: `{ title, run }`. Everything that it needs is drawn at once; nothing is called yet. */

@@ -84,7 +84,14 @@ export function values(torch, random) {
     const value = integer();
     return Number.isSafeInteger(value) ? value : 0;
   };
-  const scalar = () => pick([integer, number, number, bigint, () => chance(0.5)])();
+  const complex = () => ({ re: number(), im: number() });
+  const typed = () => torch.scalar(uniform(), pick(['float64', 'complex128', 'bool']));
+  const scalar = () => pick([integer, number, number, bigint, complex, typed, () => chance(0.5)])();
+  const nativeObject = () => pick([
+    () => torch.ones([2, 2]).untypedStorage(),
+    () => torch.classes('c10d.ReduceOp'),
+    () => torch.ops.call('quantized::linear_prepack', [torch.quantizePerTensor(torch.ones([2, 2]), 0.1, 0, 'qint8'), null]),
+  ])(); // prettier-ignore
   const word = () => pick([DTYPES, WORDS, MORE_WORDS, ODD_WORDS].flat());
   const integers = () => many(4, integer);
 
@@ -120,6 +127,10 @@ export function values(torch, random) {
     () => ({ [word()]: anything() }),
     () => Object.create(null),
     () => new Map([[1, tensor()]]),
+    complex,
+    typed,
+    nativeObject,
+    () => new torch.Stream('cpu'),
     () => new Date(0),
     () => /x/,
     () => new torch.Generator(),
@@ -161,7 +172,8 @@ export function values(torch, random) {
       bool: () => chance(0.5), SymBool: () => chance(0.5), str: word, ScalarType: () => pick(DTYPES),
       Layout: () => pick(['strided', 'sparse', 'sparse_csr']), Device: () => pick(['cpu', 'cpu', 'meta', 'cuda']),
       MemoryFormat: () => pick(['contiguous', 'preserve', 'channels_last']), Generator: () => new torch.Generator(),
-    }[type.base]; // prettier-ignore
+      Storage: () => torch.ones([below(9)]).untypedStorage(), Stream: () => new torch.Stream('cpu'),
+    }[type.base] ?? (type.base.startsWith('__torch__') ? nativeObject : undefined); // prettier-ignore
     return make === undefined ? anything() : make();
   }
 

@@ -4,9 +4,8 @@
 // Where a name goes follows PyTorch: namespaces.json, made by namespaces.py, says which operators Python shows as methods
 // of Tensor and as functions of torch, torch.linalg, torch.fft, torch.special and torch.nn.functional (there: those whose
 // arguments are the operator's own), and in which order it tries their overloads. Every overload of aten is in
-// torch.ops.aten, those that start with an underscore there only. Left out are overloads with streams, storages or objects
-// of TorchScript classes, which have no JavaScript counterpart, those with names of dimensions (but under torch.ops.aten),
-// and what is written by hand.
+// torch.ops.aten, those that start with an underscore there only. Left out are overloads whose types have no counterpart in
+// JavaScript, those with names of dimensions (but under torch.ops.aten), and what is written by hand.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,6 +78,8 @@ function imports(text) {
   };
   return [
     ...line(['Device', 'DType', 'Layout', 'MemoryFormat'], '../tensor/dtype.js'),
+    ...line(['Stream'], '../tensor/devices.js'),
+    ...line(['NativeObject'], '../tensor/nativeObject.js'),
     ...line(['Generator'], '../tensor/random.js'),
     ...line(['Scalar', 'Tensor', 'TensorLike'], '../tensor/tensor.js'),
     ...line(['FactoryOptions', ...results.names], './results.js'),

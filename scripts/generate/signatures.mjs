@@ -4,15 +4,18 @@ import { camelCase } from './schemas.mjs';
 const SCALARS = {
   Tensor: 'Tensor', Scalar: 'Scalar', int: 'number', SymInt: 'number', float: 'number', SymFloat: 'number',
   bool: 'boolean', SymBool: 'boolean', str: 'string', ScalarType: 'DType', Layout: 'Layout', Device: 'Device',
-  MemoryFormat: 'MemoryFormat', Generator: 'Generator',
+  MemoryFormat: 'MemoryFormat', Generator: 'Generator', Storage: 'NativeObject', Stream: 'Stream', QScheme: 'string',
+  'Dict(Tensor, Tensor)': 'ReadonlyMap<Tensor, Tensor>',
 }; // prettier-ignore
+
+/** What a type is in TypeScript, its layers aside; undefined for what has no counterpart. */
+const plain = (base) => SCALARS[base] ?? (base.startsWith('__torch__.') ? 'NativeObject' : undefined);
 
 const isList = (layer) => layer !== 'optional';
 
-/** Whether an operator can be called from JavaScript: streams, storages and objects of classes have no counterpart. */
+/** Whether an operator can be called from JavaScript, which those cannot that take any number of values. */
 export const isCallable = ({ variadic, arguments: given, results }) =>
-  !variadic &&
-  [...given, ...results].every(({ type }) => type.base in SCALARS && type.layers.filter(isList).length < 2);
+  !variadic && [...given, ...results].every(({ type }) => plain(type.base) !== undefined);
 
 const RESERVED = new Set('arguments default delete eval function import in new this var with'.split(' '));
 
@@ -20,7 +23,7 @@ const RESERVED = new Set('arguments default delete eval function import in new t
 export const identifier = (name) => (RESERVED.has(name) ? `${name}_` : name);
 
 function typeOf({ base, layers }, { given, numbers = false }) {
-  let text = base === 'Tensor' && given && numbers && layers.length === 0 ? 'TensorLike' : SCALARS[base];
+  let text = base === 'Tensor' && given && numbers && layers.length === 0 ? 'TensorLike' : plain(base);
   for (const layer of layers) {
     if (layer === 'optional') text += ' | null';
     else {

@@ -79,6 +79,7 @@ describe('the table', () => {
       const samples: Record<string, unknown> = {
         Tensor: torch.ones([1]), Scalar: 1.5, int: 1, SymInt: 1, float: 1.5, bool: true, str: 'x', ScalarType: 'int32',
         Layout: 'strided', Device: 'cpu', MemoryFormat: 'preserve', Generator: new torch.Generator(),
+        Storage: torch.ones([1]).untypedStorage(), Stream: new torch.Stream('cpu'),
       }; // prettier-ignore
       const sample = ({ base, layers }: SchemaType): unknown =>
         layers.some((layer) => layer !== 'optional') ? [samples[base], samples[base]] : samples[base];
