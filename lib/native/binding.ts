@@ -42,10 +42,8 @@ export interface NativeAddon {
   callOperator(id: number, ...args: unknown[]): unknown;
   // tensors
   fromBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
-  viewBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
   readSync(handle: number): TypedArray;
   read(handle: number): Promise<TypedArray>;
-  viewSync(handle: number): TypedArray | null;
   item(handle: number): number | bigint | boolean | { re: number; im: number };
   shape(handle: number): number[];
   strides(handle: number): number[];
@@ -58,6 +56,18 @@ export interface NativeAddon {
   releaseTensors(handles: Uint32Array, count: number): void;
   adoptTensor(owner: object, handle: number): void;
   memory(): [tensors: number, bytes: number];
+  // memory shared with JavaScript
+  viewBytes(data: Uint8Array, dtype: string, shape: readonly number[]): number;
+  viewMemory(handle: number): [buffer: ArrayBuffer | SharedArrayBuffer, offset: number] | null;
+  lentBuffer(handle: number): ArrayBuffer | SharedArrayBuffer | null;
+  storageBytes(handle: number): number;
+  moveStorage(handle: number, data: Uint8Array): void;
+  // DLPack
+  checkDlpack(handle: number): void;
+  toDlpack(handle: number, versioned: boolean): bigint;
+  fromDlpack(address: bigint, versioned: boolean): number;
+  dlpackDevice(handle: number): [type: number, index: number];
+  // between threads
   sendTensor(handle: number): number | bigint;
   receiveTensor(number: number): number;
   // autograd

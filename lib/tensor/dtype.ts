@@ -17,6 +17,11 @@ export type DType =
   | 'complex64'
   | 'complex128';
 
+/** Size of an element. */
+export const BYTES: Record<DType, number> = {
+  uint8: 1, int8: 1, bool: 1, int16: 2, float16: 2, bfloat16: 2, int32: 4, float32: 4, int64: 8, float64: 8, complex64: 8, complex128: 16,
+}; // prettier-ignore
+
 /** Whether a string is a dtype's name rather than a device's; names that PyTorch has and this package lacks count. */
 export function isDType(text: string): text is DType {
   return /^(u?int\d+|b?float\d+|bool|complex\d+)$/.test(text);
