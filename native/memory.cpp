@@ -171,13 +171,13 @@ napi_value externalBuffer(napi_env env, const at::Tensor& tensor) {
     check(env, napi_create_arraybuffer(env, 0, nullptr, &buffer));
     return buffer;
   }
-  auto share = std::make_unique<MemoryShare>(shareMemory(tensor));
+  void* share = std::make_unique<MemoryShare>(shareMemory(tensor)).release();
   const napi_status status = napi_create_external_arraybuffer(
       env, tensor.mutable_data_ptr(), tensor.nbytes(),
-      [](napi_env /*env*/, void* /*data*/, void* hint) { dropShare(hint); }, share.get(), &buffer);
+      [](napi_env /*env*/, void* /*data*/, void* hint) { dropShare(hint); }, share, &buffer);
+  if (status != napi_ok) dropShare(share);  // the buffer's finalizer has it otherwise
   if (status == napi_no_external_buffers_allowed) return nullptr;
   check(env, status);
-  (void)share.release();  // owned by the buffer's finalizer from here on
   return buffer;
 }
 
