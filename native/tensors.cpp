@@ -70,13 +70,13 @@ Raw readSync(Environment& environment, const at::Tensor& tensor) {
 // Waits for the device and copies off the main thread.
 class Read : public Napi::AsyncWorker {
  public:
-  Read(Napi::Env env, at::Tensor tensor)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tensor_(std::move(tensor)) {
+  Read(Napi::Env env, at::Tensor tensor) : Napi::AsyncWorker(env), tensor_(std::move(tensor)) {
+    check(env, napi_create_promise(env, &deferred_, &promise_));
     if (tensor_.is_cpu() && tensor_.layout() == at::kStrided && tensor_.numel() > 0 && !tensor_._is_zerotensor()) {
       share_ = shareMemory(tensor_);
     }
   }
-  [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
+  [[nodiscard]] napi_value promise() const { return promise_; }
 
  protected:
   void Execute() override {
@@ -94,29 +94,26 @@ class Read : public Napi::AsyncWorker {
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    settle([&] {
-      if (array) {
-        deferred_.Resolve(array);
-      } else {
-        deferred_.Reject(Napi::Error::New(Env(), failure).Value());
-      }
-    });
-  }
-  void OnError(const Napi::Error& error) override {
-    settle([&] { deferred_.Reject(error.Value()); });
-  }
-
- private:
-  // A thread that is ending settles no promises, and nobody waits for them: what Node-API throws then ends here.
-  template <class F>
-  static void settle(const F& how) noexcept {
-    try {
-      how();
-    } catch (const Napi::Error&) {
+    // A thread that is ending settles no promises, and nobody waits for them: no status is looked at.
+    if (array) {
+      napi_resolve_deferred(Env(), deferred_, array);
+    } else {
+      reject(failure);
     }
   }
+  void OnError(const Napi::Error& error) override { reject(error.Message()); }
 
-  Napi::Promise::Deferred deferred_;
+ private:
+  void reject(const std::string& message) {
+    napi_value text = nullptr;
+    napi_value error = nullptr;
+    napi_create_string_utf8(Env(), message.data(), message.size(), &text);
+    napi_create_error(Env(), nullptr, text, &error);
+    napi_reject_deferred(Env(), deferred_, error);
+  }
+
+  napi_deferred deferred_ = nullptr;
+  napi_value promise_ = nullptr;  // until the native call that made it ends
   at::Tensor tensor_;
   MemoryShare share_;  // resize_() on this thread must not free what is being read on the other
 };
@@ -125,7 +122,7 @@ class Read : public Napi::AsyncWorker {
 Raw read(Environment& environment, const at::Tensor& tensor) {
   // The worker deletes itself when it has reported.
   auto worker = std::make_unique<Read>(environment.env(), tensor);
-  const Napi::Promise promise = worker->promise();
+  napi_value promise = worker->promise();
   worker.release()->Queue();
   return {promise};
 }
