@@ -15,7 +15,8 @@ export * as linalg from './generated/linalg.js';
 export * as special from './generated/special.js';
 
 export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
-export { arange, fromTypedArray, full, tensor, type TensorOptions } from './tensor/create.js';
+export { fromBuffer, fromTypedArray, type BufferOptions } from './tensor/buffers.js';
+export { arange, full, tensor, type TensorOptions } from './tensor/create.js';
 export { cuda, Stream } from './tensor/devices.js';
 export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './tensor/dtype.js';
 export { TorchError } from './tensor/errors.js';
@@ -40,4 +41,5 @@ export { openScope, scope, type Scope } from './tensor/scope.js';
 export { isTensor, Tensor, type NestedArray, type TensorLike } from './tensor/tensor.js';
 export { liveTensors, traceTensors, type LiveTensor } from './tensor/trace.js';
 export { receive, send, type TensorParcel } from './tensor/transfer.js';
+export { fromDlpack } from './utils/dlpack.js';
 export type { TypedArray } from './native/binding.js';

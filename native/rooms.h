@@ -8,6 +8,8 @@
 namespace torch_node {
 
 std::vector<Binding> tensorBindings();
+std::vector<Binding> memoryBindings();
+std::vector<Binding> dlpackBindings();
 std::vector<Binding> transferBindings();
 std::vector<Binding> autogradBindings();
 std::vector<Binding> functionBindings();

@@ -2,62 +2,12 @@
 #include <cstring>
 #include <span>
 
+#include "memory.h"
 #include "rooms.h"
 
 namespace torch_node {
 
 namespace {
-
-// Where the bytes of a TypedArray, DataView, ArrayBuffer or SharedArrayBuffer view lie.
-struct Bytes {
-  void* data = nullptr;
-  size_t size = 0;
-  napi_value owner = nullptr;  // what keeps them alive
-};
-
-Bytes bytesOf(Environment& environment, napi_value value) {
-  napi_env env = environment.env();
-  Bytes out;
-  bool is = false;
-  check(env, napi_is_typedarray(env, value, &is));
-  if (is) {
-    napi_typedarray_type type = napi_int8_array;
-    size_t length = 0;
-    size_t offset = 0;
-    check(env, napi_get_typedarray_info(env, value, &type, &length, &out.data, &out.owner, &offset));
-    out.size = length * Napi::TypedArray(env, value).ElementSize();
-    out.owner = value;
-    return out;
-  }
-  check(env, napi_is_arraybuffer(env, value, &is));
-  if (is) {
-    check(env, napi_get_arraybuffer_info(env, value, &out.data, &out.size));
-    out.owner = value;
-    return out;
-  }
-  throw TypeMismatch("expected a TypedArray or an ArrayBuffer, got " + describe(env, value));
-}
-
-int64_t countOf(const std::vector<int64_t>& shape) {
-  int64_t count = 1;
-  for (const int64_t size : shape) {
-    if (size < 0) throw TypeMismatch("a shape holds numbers of 0 or more, got " + std::to_string(size));
-    if (__builtin_mul_overflow(count, size, &count)) throw TypeMismatch("a shape of more than 2^63 elements");
-  }
-  return count;
-}
-
-void checkSize(const Bytes& bytes, const std::vector<int64_t>& shape, at::ScalarType type) {
-  const int64_t expected = countOf(shape);
-  const auto width = static_cast<int64_t>(c10::elementSize(type));
-  const auto given = static_cast<int64_t>(bytes.size) / width;
-  if (static_cast<int64_t>(bytes.size) != expected * width) {
-    std::ostringstream out;
-    out << "the data has " << given << " elements of " << scalarTypeName(type) << ", the shape "
-        << at::IntArrayRef(shape) << " needs " << expected;
-    throw TypeMismatch(out.str());
-  }
-}
 
 // fromBytes(data, dtype, shape): a copy.
 at::Tensor fromBytes(Environment& environment, Raw data, at::ScalarType type, const std::vector<int64_t>& shape) {
@@ -66,27 +16,6 @@ at::Tensor fromBytes(Environment& environment, Raw data, at::ScalarType type, co
   at::Tensor out = at::empty(shape, type);
   if (bytes.size > 0) std::memcpy(out.data_ptr(), bytes.data, bytes.size);
   return out;
-}
-
-// viewBytes(data, dtype, shape): the same memory, which a reference keeps alive as long as the tensor lives.
-at::Tensor viewBytes(Environment& environment, Raw data, at::ScalarType type, const std::vector<int64_t>& shape) {
-  napi_env env = environment.env();
-  const Bytes bytes = bytesOf(environment, data.value);
-  checkSize(bytes, shape, type);
-  if (bytes.size == 0) return at::empty(shape, type);
-  if (reinterpret_cast<uintptr_t>(bytes.data) % c10::elementSize(type) != 0) {
-    throw TypeMismatch("the data is not aligned for " + scalarTypeName(type));
-  }
-  napi_ref reference = nullptr;
-  check(env, napi_create_reference(env, bytes.owner, 1, &reference));
-  environment.retain();
-  return at::from_blob(
-      bytes.data, shape,
-      [&environment, reference](void* /*data*/) {
-        environment.dropReference(reference);
-        environment.release();
-      },
-      at::TensorOptions().dtype(type));
 }
 
 // The tensor's values as one contiguous block on the host. Floats of fewer than 32 bits, which JavaScript has no array
@@ -145,9 +74,13 @@ Raw readSync(Environment& environment, const at::Tensor& tensor) {
 // Waits for the device and copies off the main thread.
 class Read : public Napi::AsyncWorker {
  public:
-  Read(Napi::Env env, at::Tensor tensor)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tensor_(std::move(tensor)) {}
-  [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
+  Read(Napi::Env env, at::Tensor tensor) : Napi::AsyncWorker(env), tensor_(std::move(tensor)) {
+    check(env, napi_create_promise(env, &deferred_, &promise_));
+    if (tensor_.is_cpu() && tensor_.layout() == at::kStrided && tensor_.numel() > 0 && !tensor_._is_zerotensor()) {
+      share_ = shareMemory(tensor_);
+    }
+  }
+  [[nodiscard]] napi_value promise() const { return promise_; }
 
  protected:
   void Execute() override {
@@ -158,24 +91,42 @@ class Read : public Napi::AsyncWorker {
     }
   }
   void OnOK() override {
+    napi_value array = nullptr;
+    std::string failure;
     try {
-      deferred_.Resolve(copyToJs(Env(), tensor_));
+      array = copyToJs(Env(), tensor_);
     } catch (const std::exception& error) {
-      deferred_.Reject(Napi::Error::New(Env(), error.what()).Value());
+      failure = error.what();
+    }
+    // A thread that is ending settles no promises, and nobody waits for them: no status is looked at.
+    if (array) {
+      napi_resolve_deferred(Env(), deferred_, array);
+    } else {
+      reject(failure);
     }
   }
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+  void OnError(const Napi::Error& error) override { reject(error.Message()); }
 
  private:
-  Napi::Promise::Deferred deferred_;
+  void reject(const std::string& message) {
+    napi_value text = nullptr;
+    napi_value error = nullptr;
+    napi_create_string_utf8(Env(), message.data(), message.size(), &text);
+    napi_create_error(Env(), nullptr, text, &error);
+    napi_reject_deferred(Env(), deferred_, error);
+  }
+
+  napi_deferred deferred_ = nullptr;
+  napi_value promise_ = nullptr;  // until the native call that made it ends
   at::Tensor tensor_;
+  MemoryShare share_;  // resize_() on this thread must not free what is being read on the other
 };
 
 // read(tensor): a promise of the same.
 Raw read(Environment& environment, const at::Tensor& tensor) {
   // The worker deletes itself when it has reported.
   auto worker = std::make_unique<Read>(environment.env(), tensor);
-  const Napi::Promise promise = worker->promise();
+  napi_value promise = worker->promise();
   worker.release()->Queue();
   return {promise};
 }
@@ -190,38 +141,6 @@ Raw storage(Environment& environment, const at::Tensor& tensor) {
   out.Set("bytes", static_cast<double>(tensor.storage().nbytes()));
   out.Set("offset", static_cast<double>(tensor.storage_offset()));
   return {out};
-}
-
-// viewSync(tensor): a TypedArray over the tensor's own memory, or null where the environment allows no such buffers.
-Raw viewSync(Environment& environment, const at::Tensor& tensor) {
-  napi_env env = environment.env();
-  if (!tensor.device().is_cpu() || !tensor.is_contiguous()) {
-    throw std::invalid_argument(
-        "only a contiguous tensor on the CPU can be viewed: call contiguous() or to('cpu') first, "
-        "or read a copy with dataSync()");
-  }
-  if (tensor._is_zerotensor() || tensor.is_conj() || tensor.is_neg()) {
-    throw std::invalid_argument(
-        "the memory of this tensor does not hold its values (it is a conjugate, negated or all-zero view): call "
-        "clone() "
-        "first, or read a copy with dataSync()");
-  }
-  (void)arrayType(tensor.scalar_type());
-  auto kept = std::make_unique<at::Tensor>(tensor.detach());
-  napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, kept->data_ptr(), kept->nbytes(),
-      [](napi_env /*env*/, void* /*data*/, void* hint) {
-        const std::unique_ptr<at::Tensor> last(static_cast<at::Tensor*>(hint));
-      },
-      kept.get(), &buffer);
-  if (status == napi_no_external_buffers_allowed) {
-    check(env, napi_get_null(env, &buffer));
-    return {buffer};
-  }
-  check(env, status);
-  const at::Tensor& view = *kept.release();  // owned by the buffer's finalizer from here on
-  return {typedArray(env, buffer, view)};
 }
 
 // item(tensor): the value of a tensor of one element.
@@ -277,11 +196,9 @@ std::vector<int64_t> memory(Environment& environment) {
 std::vector<Binding> tensorBindings() {
   return {
       bound<&fromBytes>("fromBytes"),
-      bound<&viewBytes>("viewBytes"),
       bound<&readSync>("readSync"),
       bound<&read>("read"),
       bound<&storage>("storage"),
-      bound<&viewSync>("viewSync"),
       bound<&item>("item"),
       bound<&shape>("shape"),
       bound<&strides>("strides"),

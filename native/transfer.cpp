@@ -3,6 +3,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "memory.h"
 #include "rooms.h"
 
 namespace torch_node {
@@ -36,17 +37,12 @@ class Transit {
   int64_t last_ = 0;
 };
 
-// Memory of JavaScript's ends with the thread that it belongs to.
-bool isBorrowed(const at::Tensor& tensor) {
-  return tensor.is_cpu() && tensor.has_storage() && tensor.storage().nbytes() > 0 &&
-         tensor.storage().data_ptr().get_deleter() != c10::GetAllocator(c10::kCPU)->raw_deleter();
-}
-
 // sendTensor(handle): releases the handle and gives the number to receive the tensor by.
 int64_t sendTensor(Environment& environment, uint32_t handle) {
   at::Tensor tensor = environment.tensor(handle);
   TORCH_CHECK_VALUE(!tensor.grad_fn(),
                     "the graph behind a tensor stays on its thread: detach() the tensor, and send what that gives");
+  // Memory of JavaScript's ends with the thread that it belongs to.
   if (isBorrowed(tensor)) {
     const bool requiresGrad = tensor.requires_grad();
     tensor = tensor.detach().clone().set_requires_grad(requiresGrad);

@@ -3,14 +3,14 @@
 import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
 import { writeAtomically } from '../files/atomic.js';
-import { fromTypedArray } from '../tensor/create.js';
+import { fromTypedArray } from '../tensor/buffers.js';
 import { checkDevice } from '../tensor/devices.js';
 import type { Device, DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
 import { handleOf, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
-import { native, type TypedArray } from '../native/binding.js';
+import { native } from '../native/binding.js';
 import { unpickle, type Callable } from './pickle/reader.js';
 import { Call, Global, PersistentId, pickle } from './pickle/writer.js';
 
@@ -118,14 +118,14 @@ function bytesTensor(size: number): Tensor {
 
 async function fill(storage: Tensor, chunks: AsyncIterable<Buffer>, size: number): Promise<void> {
   // Where the environment allows no buffer over the tensor's memory, through one of its own.
-  const view = size === 0 ? null : native.viewSync(storage[handleOf]);
+  const view = memoryOf(storage);
   const bytes = view ?? new Uint8Array(size);
   let at = 0;
   for await (const chunk of chunks) {
-    (bytes as Uint8Array).set(chunk, at);
+    bytes.set(chunk, at);
     at += chunk.length;
   }
-  if (view === null && size > 0) scope(() => storage.copy_(fromTypedArray(bytes as Uint8Array)));
+  if (view === null && size > 0) scope(() => storage.copy_(fromTypedArray(bytes)));
 }
 
 async function collected(chunks: AsyncIterable<Buffer>): Promise<Buffer[]> {
@@ -410,12 +410,19 @@ class Storages {
   }
 }
 
-/** A contiguous tensor's memory as it is, without a copy where the environment allows that. */
 function bytesOf(tensor: Tensor): Buffer {
-  if (tensor.numel === 0) return Buffer.alloc(0);
-  const array: TypedArray = scope(() => {
-    const bytes = operator('aten::view.dtype').call(tensor, 'uint8') as Tensor;
-    return native.viewSync(bytes[handleOf]) ?? bytes.dataSync();
-  });
-  return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+  const bytes = scope(() => (operator('aten::view.dtype').call(tensor, 'uint8') as Tensor).keep());
+  try {
+    const { buffer, byteOffset, byteLength } = memoryOf(bytes) ?? bytes.dataSync();
+    return Buffer.from(buffer, byteOffset, byteLength);
+  } finally {
+    bytes.dispose();
+  }
+}
+
+/** The memory of a contiguous uint8 tensor, or null where the environment allows no array over it. */
+function memoryOf(tensor: Tensor): Uint8Array | null {
+  if (tensor.numel === 0) return new Uint8Array(0);
+  const memory = native.viewMemory(tensor[handleOf]);
+  return memory && new Uint8Array(memory[0], memory[1], tensor.numel);
 }

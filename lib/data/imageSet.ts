@@ -1,7 +1,8 @@
 // A set of images on a device: bytes in memory, floats a batch at a time.
 import { native } from '../native/binding.js';
 import { noGrad } from '../tensor/autograd.js';
-import { arange, fromTypedArray } from '../tensor/create.js';
+import { fromTypedArray } from '../tensor/buffers.js';
+import { arange } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import { named, TorchError } from '../tensor/errors.js';
 import { describeTensor, handleOf } from '../tensor/operators.js';

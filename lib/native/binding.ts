@@ -54,10 +54,8 @@ export interface NativeAddon {
   operatorRunsOn(name: string, overload: string, key: string): boolean;
   // tensors
   fromBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
-  viewBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
   readSync(handle: number): TypedArray;
   read(handle: number): Promise<TypedArray>;
-  viewSync(handle: number): TypedArray | null;
   storage(handle: number): { address: number; bytes: number; offset: number };
   item(handle: number): number | bigint | boolean | { re: number; im: number };
   shape(handle: number): number[];
@@ -71,6 +69,18 @@ export interface NativeAddon {
   releaseTensors(handles: Uint32Array, count: number): void;
   adoptTensor(owner: object, handle: number): void;
   memory(): [tensors: number, bytes: number];
+  // memory shared with JavaScript
+  viewBytes(data: Uint8Array, dtype: string, shape: readonly number[]): number;
+  viewMemory(handle: number): [buffer: ArrayBuffer | SharedArrayBuffer, offset: number] | null;
+  lentBuffer(handle: number): ArrayBuffer | SharedArrayBuffer | null;
+  storageBytes(handle: number): number;
+  moveStorage(handle: number, data: Uint8Array): void;
+  // DLPack
+  checkDlpack(handle: number): void;
+  toDlpack(handle: number, versioned: boolean): bigint;
+  fromDlpack(address: bigint, versioned: boolean): number;
+  dlpackDevice(handle: number): [type: number, index: number];
+  // between threads
   sendTensor(handle: number): number | bigint;
   receiveTensor(number: number): number;
   // autograd

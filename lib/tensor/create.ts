@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
-import { dtypeOfArray, type Device, type DType } from './dtype.js';
+import { BYTES, dtypeOfArray, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { describe, expectOptions, isOptions, operator } from './operators.js';
 import { isComplex, isNumeric, isTypedScalar, plainScalar, type Complex, type Scalar } from './scalar.js';
@@ -106,12 +106,6 @@ function fromArray(
   );
 }
 
-const BYTES: Record<DType, number> = {
-  uint8: 1, int8: 1, bool: 1, int16: 2, float16: 2, bfloat16: 2, int32: 4, float32: 4, int64: 8, float64: 8, complex64: 8, complex128: 16,
-  uint16: 2, uint32: 4, uint64: 8, complex32: 4, float8_e5m2: 1, float8_e4m3fn: 1, float8_e5m2fnuz: 1, float8_e4m3fnuz: 1,
-  qint8: 1, quint8: 1, qint32: 4, quint4x2: 1, quint2x4: 1,
-}; // prettier-ignore
-
 // Conversion and copying to the device, without a second tensor left behind.
 function moved(made: Tensor, options: TensorOptions): Tensor {
   const target = {
@@ -121,21 +115,6 @@ function moved(made: Tensor, options: TensorOptions): Tensor {
   const result = made.to(target);
   if (result !== made) made.dispose();
   return result;
-}
-
-/**
- * A tensor over a TypedArray's memory: no copy, and what is written to one is seen in the other. The array's memory
- * is kept alive as long as the tensor needs it.
- */
-export function fromTypedArray(data: TypedArray, options: { shape?: readonly number[] } = {}): Tensor {
-  expectOptions('fromTypedArray', options);
-  const dtype = ArrayBuffer.isView(data) && !types.isDataView(data) ? dtypeOfArray(data) : undefined;
-  if (dtype === undefined)
-    throw new TorchError('fromTypedArray', `expected a TypedArray that a dtype fits, got ${describe(data)}`);
-  return named(
-    'fromTypedArray',
-    () => new Tensor(native.viewBytes(data, dtype, options.shape ?? [data.length])),
-  );
 }
 
 function shapeOf(data: unknown): number[] {

@@ -34,6 +34,13 @@ export type RareDType =
   | 'quint4x2'
   | 'quint2x4';
 
+/** Size of an element. */
+export const BYTES: Record<DType, number> = {
+  uint8: 1, int8: 1, bool: 1, int16: 2, float16: 2, bfloat16: 2, int32: 4, float32: 4, int64: 8, float64: 8, complex64: 8, complex128: 16,
+  uint16: 2, uint32: 4, uint64: 8, complex32: 4, float8_e5m2: 1, float8_e4m3fn: 1, float8_e5m2fnuz: 1, float8_e4m3fnuz: 1,
+  qint8: 1, quint8: 1, qint32: 4, quint4x2: 1, quint2x4: 1,
+}; // prettier-ignore
+
 /** Whether a string is a dtype's name rather than a device's; names that PyTorch has and this package lacks count. */
 export function isDType(text: string): text is DType {
   return /^(q?u?int\d+(x\d)?|b?float\d+(_\w+)?|bool|complex\d+)$/.test(text);

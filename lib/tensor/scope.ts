@@ -84,9 +84,12 @@ export function currentScope(): Scope | undefined {
 
 /**
  * Runs a function and releases the tensors that it made, but for those that it returns (alone or inside arrays, maps,
- * sets and objects, however deep), which go to the scope around this one or, without one, to the garbage collector.
+ * sets, objects and instances of classes, however deep), which go to the scope around this one or, without one, to the
+ * garbage collector. What nobody but its object can see (`#private` fields, closures) is not found: `keep()` such tensors.
  *
- * An async function may be given: the scope then ends when its promise settles, and a promise is returned.
+ * An async function may be given: the scope then ends when its promise settles, and a promise is returned. Promises inside
+ * what is returned (`scope(() => batches.map(async (batch) => ...))`) hold the scope open until all have settled, and what
+ * they resolve to is returned as well; waiting for them counts as handling their rejection.
  */
 export function scope<T>(run: () => T): T {
   if (typeof run !== 'function') {
@@ -138,26 +141,50 @@ export function temporaries<T>(run: () => T, kept: () => unknown): T {
   const inner = new Scope(undefined);
   try {
     const result = storage.run(inner, run);
-    moveOut(kept(), inner, new Set());
+    moveOut(kept(), inner);
     return result;
   } finally {
     inner.end();
   }
 }
 
+// Ends the scope, once what is still to come has come.
 function leave(result: unknown, inner: Scope): void {
-  moveOut(result, inner, new Set());
-  inner.end();
+  const found = new Set<Promise<unknown>>();
+  let pending = 1; // the search itself
+  const settle = (value?: unknown): void => {
+    try {
+      for (const promise of moveOut(value, inner)) {
+        if (found.has(promise)) continue;
+        found.add(promise);
+        pending++;
+        void promise.then(settle, () => settle());
+      }
+    } finally {
+      if (--pending === 0) inner.end();
+    }
+  };
+  settle(result);
 }
 
-// Every tensor inside a value goes to the scope around.
-function moveOut(value: unknown, from: Scope, seen: Set<object>): void {
-  if (typeof value !== 'object' || value === null || seen.has(value)) return;
-  seen.add(value);
-  if (moveTo in value) (value as Scoped)[moveTo](from, from.parent);
-  else if (types.isMap(value)) for (const entry of value) moveOut(entry, from, seen);
-  else if (types.isSet(value)) for (const item of value) moveOut(item, from, seen);
-  else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) moveOut(item, from, seen);
+/** Every tensor inside a value goes to the scope around. Gives the promises that are in there too. */
+function moveOut(result: unknown, from: Scope): Set<Promise<unknown>> {
+  const promises = new Set<Promise<unknown>>();
+  const seen = new Set<object>();
+  const waiting: unknown[] = [result]; // a list rather than calls: a value may be nested deeper than the stack goes
+  while (waiting.length > 0) {
+    const value = waiting.pop();
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (moveTo in value) (value as Scoped)[moveTo](from, from.parent);
+    else if (types.isPromise(value)) promises.add(value);
+    else if (!ArrayBuffer.isView(value)) {
+      if (types.isMap(value)) for (const [key, item] of value) waiting.push(key, item);
+      if (types.isSet(value)) for (const item of value) waiting.push(item);
+      for (const item of Object.values(value)) waiting.push(item);
+    }
+  }
+  return promises;
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

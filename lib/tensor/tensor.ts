@@ -6,6 +6,13 @@ import { native, type TypedArray } from '../native/binding.js';
 import { backwardPass } from './anomaly.js';
 import { callback, HookHandle, replacement } from './callbacks.js';
 import { checkDevice } from './devices.js';
+import {
+  deviceOf,
+  exportTensor,
+  type DlpackCapsule,
+  type DlpackDevice,
+  type DlpackExportOptions,
+} from './dlpack.js';
 import { isDType, isFloatingPoint, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { format, inspectTensor } from './format/index.js';
@@ -16,6 +23,7 @@ import { installMethods } from './overloads.js';
 import { traceTensor } from './trace.js';
 import type { Complex, Scalar } from './scalar.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
+import { isShared, shareMemory, viewOf } from './views.js';
 
 /** A value for an operator's tensor argument: numbers take part in type promotion as PyTorch's bare numbers do. */
 export type TensorLike = Tensor | Scalar;
@@ -274,21 +282,45 @@ export class Tensor implements Scoped {
     );
   }
   /**
-   * A TypedArray over the tensor's own memory: what is written to one is seen in the other. For contiguous tensors on
-   * the CPU; keeps the memory alive. Environments that allow no such buffers (Electron) throw.
+   * A TypedArray over the tensor's own memory: what is written to one is seen in the other. float16 and bfloat16 as the bits
+   * in a Uint16Array, complex numbers as pairs of real and imaginary parts, bool as bytes. The array keeps the memory alive;
+   * of a tensor over a buffer (`fromBuffer`, `shareMemory_`) it is an array over that buffer. From then on `resize_()` cannot
+   * make the tensor larger.
+   *
+   * @throws TorchError unless the tensor is contiguous, on the CPU, and requires no gradient; and where the environment
+   * (Electron) allows no such arrays
    */
   dataView(): TypedArray {
-    const view = named(
-      'Tensor.dataView',
-      () => native.viewSync(this[handleOf]),
-      () => [`self: ${this[describeTensor]()}`],
-    );
-    if (view === null)
-      throw new TorchError(
-        'Tensor.dataView',
-        'this environment allows no external buffers: read a copy with dataSync()',
-      );
-    return view;
+    return viewOf(this);
+  }
+  /**
+   * Moves the tensor's storage, and with it all its views, into a SharedArrayBuffer, which other threads see when they are
+   * sent it: `worker.postMessage(t.shareMemory_().dataView())` here, `torch.fromBuffer(message)` there. Does nothing where the
+   * memory is shared already, as that of CUDA is. Arrays that `dataView()` gave before show the old memory. The storage
+   * cannot grow any more.
+   *
+   * @throws TorchError for sparse and meta tensors
+   */
+  shareMemory_(): this {
+    shareMemory(this);
+    return this;
+  }
+  /** Whether the memory lies in a SharedArrayBuffer, or on a CUDA device. */
+  isShared(): boolean {
+    return isShared(this);
+  }
+  /**
+   * A DLPack capsule with the tensor's memory, for the `fromDlpack` of whichever library takes it. "dltensor" (DLPack 0.8)
+   * unless `maxVersion` allows "dltensor_versioned".
+   *
+   * @throws TorchError as `torch.utils.dlpack.toDlpack` does
+   */
+  __dlpack__(options: DlpackExportOptions = {}): DlpackCapsule {
+    return exportTensor(this, options);
+  }
+  /** The device in DLPack's numbers: [1, 0] for the CPU, [2, index] for CUDA. */
+  __dlpackDevice__(): DlpackDevice {
+    return deviceOf(this);
   }
   /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans, complex ones as { re, im }. */
   toArray(): NestedArray<number | bigint | boolean | Complex> {

@@ -112,6 +112,7 @@ export function caller(torch, parseSchema, overloads) {
         const name = pick([
           'tensor',
           'tensor',
+          'fromBuffer',
           'fromTypedArray',
           'full',
           'arange',

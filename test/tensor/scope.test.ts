@@ -50,6 +50,125 @@ describe('scope', () => {
     expect(live()).toBe(before);
   });
 
+  it('finds tensors however deep and however often, and not behind views or in private', () => {
+    const before = live();
+    interface Node {
+      tensor: Tensor;
+      next: Node | undefined;
+    }
+    const first = torch.scope(() => {
+      let list: Node | undefined;
+      for (let i = 0; i < 20_000; i++)
+        list = { tensor: i % 1000 === 0 ? torch.full([1], i) : list!.tensor, next: list };
+      const ring = { list: list!, self: undefined as unknown, numbers: new Float32Array(1_000_000) };
+      ring.self = ring;
+      return ring;
+    });
+    expect(live()).toBe(before + 20);
+    for (let node: Node | undefined = first.list; node !== undefined; node = node.next) node.tensor.dispose();
+    class Sealed {
+      readonly #inner = torch.ones([1]);
+      readonly #kept = torch.ones([1]).keep();
+      get both(): Tensor[] {
+        return [this.#inner, this.#kept];
+      }
+    }
+    const sealed = torch.scope(() => new Sealed());
+    expect(sealed.both.map((each) => each.disposed)).toEqual([true, false]);
+    sealed.both[1]!.dispose();
+    class Named extends Map<Tensor, Tensor> {
+      constructor(readonly extra: Tensor) {
+        super();
+      }
+    }
+    const map = torch.scope(() => {
+      const out = new Named(torch.ones([1]));
+      return out.set(torch.ones([1]), torch.ones([1]));
+    });
+    const all = [map.extra, ...[...map].flat()];
+    expect(all.map((each) => each.disposed)).toEqual([false, false, false]);
+    for (const each of all) each.dispose();
+    expect(live()).toBe(before);
+  });
+
+  it('stays open for promises inside what it returns', async () => {
+    const before = live();
+    const work = async (ms: number): Promise<{ sum: Tensor }> => {
+      const a = torch.full([2], ms);
+      await sleep(ms);
+      const b = a.add(1); // a belongs to the scope, which has returned long ago
+      await sleep(ms);
+      return { sum: b.add(a).sum() };
+    };
+    const [slow, quick, never] = torch.scope(() => [
+      work(20),
+      work(1),
+      work(2).then(() => Promise.reject(new Error('no'))),
+    ]);
+    const { sum } = await quick;
+    expect([sum.item(), sum.disposed]).toEqual([6, false]);
+    await expect(never).rejects.toThrow('no');
+    expect(live()).toBeGreaterThan(before + 1); // what the others have made so far
+    const other = (await slow).sum;
+    expect([other.item(), sum.item()]).toEqual([82, 6]);
+    for (const each of [sum, other]) each.dispose();
+    await sleep(1);
+    expect(live()).toBe(before);
+
+    // Inside an async function's result, and in a ring.
+    interface Ring {
+      tensor: Tensor;
+      next: Promise<Ring>;
+    }
+    const ring = await torch.scope(async () => {
+      const a = torch.ones([1]);
+      await sleep(1);
+      const one: Promise<Ring> = sleep(5).then(() => ({ tensor: a.add(1), next: two }));
+      const two: Promise<Ring> = sleep(1).then(() => ({ tensor: a.add(2), next: one }));
+      return one;
+    });
+    const second = await ring.next;
+    expect([ring.tensor.item(), second.tensor.item(), (await second.next) === ring]).toEqual([2, 3, true]);
+    for (const each of [ring, second]) each.tensor.dispose();
+    await sleep(1);
+    expect(live()).toBe(before);
+  });
+
+  it('hands what comes late to the scope around, or to the collector where that has ended', async () => {
+    const before = live();
+    let late: Promise<Tensor> | undefined;
+    const kept = await torch.scope(async () => {
+      const inner = torch.scope(() => ({ promise: sleep(2).then(() => torch.full([1], 4)) }));
+      const first = await inner.promise;
+      torch.scope(() => {
+        const inside = torch.scope(() => [(late = sleep(5).then(() => torch.full([1], 5)))]);
+        expect(inside).toHaveLength(1);
+      });
+      return first.add(1);
+    });
+    expect(kept.item()).toBe(5);
+    const tensor = await late!;
+    expect(tensor.item()).toBe(5);
+    for (const each of [kept, tensor]) each.dispose();
+    expect(live()).toBe(before);
+  });
+
+  it('ends when something inside what it returns throws', () => {
+    const before = live();
+    const bad = {
+      get broken(): never {
+        throw new Error('getter');
+      },
+    };
+    expect(() =>
+      torch.scope(() => {
+        torch.ones([1]);
+        return bad;
+      }),
+    ).toThrow('getter');
+    expect(live()).toBe(before);
+  });
+
   it('hands results to the scope around', () => {
     const before = live();
     torch.scope(() => {

@@ -21,6 +21,20 @@ it('live tensors say what they are and where they were made', () => {
   expect(torch.liveTensors()).toEqual([]);
 });
 
+it('names the line in an async function, before and after it waited', async () => {
+  torch.traceTensors();
+  async function leaky(): Promise<torch.Tensor[]> {
+    const before = torch.ones([2]);
+    await new Promise((resolve) => setImmediate(resolve));
+    return [before, torch.ones([3])];
+  }
+  const leaked = await torch.scope(leaky);
+  const live = torch.liveTensors();
+  expect(live.map(({ tensor }) => tensor)).toEqual(['float32 [2]', 'float32 [3]']);
+  for (const { madeAt } of live) expect(madeAt[0]).toMatch(/trace\.test\.ts:2[79]:\d+/);
+  for (const each of leaked) each.dispose();
+});
+
 it('what the collector has taken is not alive', async () => {
   torch.traceTensors();
   (() => void torch.ones([7]))();
