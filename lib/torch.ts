@@ -13,7 +13,7 @@ export * as linalg from './generated/linalg.js';
 export * as special from './generated/special.js';
 
 export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
-export { arange, fromTypedArray, full, tensor, type TensorOptions } from './tensor/create.js';
+export { arange, fromTypedArray, full, shape, tensor, type TensorOptions } from './tensor/create.js';
 export { cuda } from './tensor/devices.js';
 export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './tensor/dtype.js';
 export { TorchError } from './tensor/errors.js';
@@ -36,4 +36,6 @@ export { openScope, scope, type Scope } from './tensor/scope.js';
 export { isTensor, Tensor, type NestedArray, type Scalar, type TensorLike } from './tensor/tensor.js';
 export { liveTensors, traceTensors, type LiveTensor } from './tensor/trace.js';
 export { receive, send, type TensorParcel } from './tensor/transfer.js';
+export type { Broadcast, Shape } from './static/shapes.js';
+export type { Mistake, Promoted } from './static/pairs.js';
 export type { TypedArray } from './native/binding.js';

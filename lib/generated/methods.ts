@@ -5,22 +5,25 @@
 import type { Device, DType, Layout, MemoryFormat } from '../tensor/dtype.js';
 import type { Generator } from '../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../tensor/tensor.js';
+import type { FloatOf, NumberOf, RealOf, SumOf, TruthOf } from '../static/dtypes.js';
+import type { Beside, DividedOf, Like, Multiplicable, Multiplied, On, Paired, Promoted } from '../static/pairs.js';
+import type { Known, Reduced } from '../static/shapes.js';
 import type { FactoryOptions, ATau, HistBinEdges, LUPivots, MantissaExponent, MinMax, QR, SignLogabsdet, SolutionClonedCoefficient, USV, ValuesIndices } from './results.js';
 
 declare module '../tensor/tensor.js' {
-  interface Tensor {
+  interface Tensor<D extends DType, V extends Device, S extends readonly number[]> {
     /** abs_(Tensor self) -> Tensor */
     abs_(): this;
     /** absolute(Tensor self) -> Tensor */
-    absolute(): Tensor;
+    absolute<T extends Tensor>(this: T): Like<T, RealOf<T['dtype']>, T['shape']>;
     /** absolute_(Tensor self) -> Tensor */
     absolute_(): this;
     /** acos(Tensor self) -> Tensor */
-    acos(): Tensor;
+    acos<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** acos_(Tensor self) -> Tensor */
     acos_(): this;
     /** acosh(Tensor self) -> Tensor */
-    acosh(): Tensor;
+    acosh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** acosh_(Tensor self) -> Tensor */
     acosh_(): this;
     /** addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
@@ -48,77 +51,77 @@ declare module '../tensor/tensor.js' {
     /** addr_(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
     addr_(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
     /** adjoint(Tensor self) -> Tensor */
-    adjoint(): Tensor;
+    adjoint(): Tensor<D, V>;
     /** all(Tensor self) -> Tensor */
-    all(): Tensor;
+    all<T extends Tensor>(this: T): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], null, false>>;
     /** all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-    all(options?: { dim?: readonly number[] | null; keepdim?: boolean }): Tensor;
-    all(dim: readonly number[] | null, options?: { keepdim?: boolean }): Tensor;
+    all<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    all<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
     /** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-    all(dim: number, options?: { keepdim?: boolean }): Tensor;
-    all(dim: number, keepdim: boolean): Tensor;
+    all<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    all<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
     /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-    amax(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
-    amax(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
+    amax<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Like<T, T['dtype'], Reduced<T['shape'], Dim, Keep>>;
+    amax<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, T['dtype'], Reduced<T['shape'], Dim, Keep>>;
     /** amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-    amin(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
-    amin(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
+    amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Like<T, T['dtype'], Reduced<T['shape'], Dim, Keep>>;
+    amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, T['dtype'], Reduced<T['shape'], Dim, Keep>>;
     /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
-    aminmax(options?: { dim?: number | null; keepdim?: boolean }): MinMax;
+    aminmax(options?: { dim?: number | null; keepdim?: boolean }): MinMax<D, V>;
     /** angle(Tensor self) -> Tensor */
     angle(): Tensor;
     /** any(Tensor self) -> Tensor */
-    any(): Tensor;
+    any<T extends Tensor>(this: T): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], null, false>>;
     /** any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-    any(options?: { dim?: readonly number[] | null; keepdim?: boolean }): Tensor;
-    any(dim: readonly number[] | null, options?: { keepdim?: boolean }): Tensor;
+    any<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    any<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
     /** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-    any(dim: number, options?: { keepdim?: boolean }): Tensor;
-    any(dim: number, keepdim: boolean): Tensor;
+    any<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    any<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep): Like<T, TruthOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
     /** arccos(Tensor self) -> Tensor */
-    arccos(): Tensor;
+    arccos<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** arccos_(Tensor self) -> Tensor */
     arccos_(): this;
     /** arccosh(Tensor self) -> Tensor */
-    arccosh(): Tensor;
+    arccosh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** arccosh_(Tensor self) -> Tensor */
     arccosh_(): this;
     /** arcsin(Tensor self) -> Tensor */
-    arcsin(): Tensor;
+    arcsin<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** arcsin_(Tensor self) -> Tensor */
     arcsin_(): this;
     /** arcsinh(Tensor self) -> Tensor */
-    arcsinh(): Tensor;
+    arcsinh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** arcsinh_(Tensor self) -> Tensor */
     arcsinh_(): this;
     /** arctan(Tensor self) -> Tensor */
-    arctan(): Tensor;
+    arctan<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** arctan2(Tensor self, Tensor other) -> Tensor */
-    arctan2(other: Tensor): Tensor;
+    arctan2<T extends Tensor, U extends Tensor>(this: T, other: Beside<'arctan2', T, U>): Paired<T, U, DividedOf<T, U>>;
     /** arctan2_(Tensor self, Tensor other) -> Tensor */
     arctan2_(other: Tensor): this;
     /** arctan_(Tensor self) -> Tensor */
     arctan_(): this;
     /** arctanh(Tensor self) -> Tensor */
-    arctanh(): Tensor;
+    arctanh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** arctanh_(Tensor self) -> Tensor */
     arctanh_(): this;
     /** argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-    argmax(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
-    argmax(dim: number | null, options?: { keepdim?: boolean }): Tensor;
+    argmax<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Like<T, 'int64', Reduced<T['shape'], Dim, Keep>>;
+    argmax<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, 'int64', Reduced<T['shape'], Dim, Keep>>;
     /** argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-    argmin(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
-    argmin(dim: number | null, options?: { keepdim?: boolean }): Tensor;
+    argmin<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Like<T, 'int64', Reduced<T['shape'], Dim, Keep>>;
+    argmin<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, 'int64', Reduced<T['shape'], Dim, Keep>>;
     /** argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor */
-    argsort(options: { stable: boolean; dim?: number; descending?: boolean }): Tensor;
+    argsort(options: { stable: boolean; dim?: number; descending?: boolean }): Tensor<'int64', V, S>;
     /** argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
-    argsort(options?: { dim?: number; descending?: boolean }): Tensor;
-    argsort(dim: number, options?: { descending?: boolean }): Tensor;
+    argsort(options?: { dim?: number; descending?: boolean }): Tensor<'int64', V, S>;
+    argsort(dim: number, options?: { descending?: boolean }): Tensor<'int64', V, S>;
     /** argwhere(Tensor self) -> Tensor */
-    argwhere(): Tensor;
+    argwhere(): Tensor<'int64', V>;
     /** as_strided(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-    asStrided(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
-    asStrided(size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
+    asStrided(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor<D, V>;
+    asStrided(size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor<D, V>;
     /** as_strided_(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
     asStrided_(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): this;
     asStrided_(size: readonly number[], stride: readonly number[], storageOffset: number | null): this;
@@ -126,23 +129,23 @@ declare module '../tensor/tensor.js' {
     asStridedScatter(src: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
     asStridedScatter(src: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
     /** asin(Tensor self) -> Tensor */
-    asin(): Tensor;
+    asin<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** asin_(Tensor self) -> Tensor */
     asin_(): this;
     /** asinh(Tensor self) -> Tensor */
-    asinh(): Tensor;
+    asinh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** asinh_(Tensor self) -> Tensor */
     asinh_(): this;
     /** atan(Tensor self) -> Tensor */
-    atan(): Tensor;
+    atan<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** atan2(Tensor self, Tensor other) -> Tensor */
-    atan2(other: Tensor): Tensor;
+    atan2<T extends Tensor, U extends Tensor>(this: T, other: Beside<'atan2', T, U>): Paired<T, U, DividedOf<T, U>>;
     /** atan2_(Tensor self, Tensor other) -> Tensor */
     atan2_(other: Tensor): this;
     /** atan_(Tensor self) -> Tensor */
     atan_(): this;
     /** atanh(Tensor self) -> Tensor */
-    atanh(): Tensor;
+    atanh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** atanh_(Tensor self) -> Tensor */
     atanh_(): this;
     /** baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
@@ -165,7 +168,7 @@ declare module '../tensor/tensor.js' {
      * bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor
      * bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    bitwiseAnd(other: TensorLike): Tensor;
+    bitwiseAnd<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'bitwiseAnd', T, U>): Paired<T, U, Promoted<T, U>>;
     /**
      * bitwise_and_.Tensor(Tensor self, Tensor other) -> Tensor
      * bitwise_and_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -182,14 +185,14 @@ declare module '../tensor/tensor.js' {
      */
     bitwiseLeftShift_(other: TensorLike): this;
     /** bitwise_not(Tensor self) -> Tensor */
-    bitwiseNot(): Tensor;
+    bitwiseNot(): Tensor<D, V, S>;
     /** bitwise_not_(Tensor self) -> Tensor */
     bitwiseNot_(): this;
     /**
      * bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor
      * bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    bitwiseOr(other: TensorLike): Tensor;
+    bitwiseOr<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'bitwiseOr', T, U>): Paired<T, U, Promoted<T, U>>;
     /**
      * bitwise_or_.Tensor(Tensor self, Tensor other) -> Tensor
      * bitwise_or_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -209,31 +212,31 @@ declare module '../tensor/tensor.js' {
      * bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor
      * bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    bitwiseXor(other: TensorLike): Tensor;
+    bitwiseXor<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'bitwiseXor', T, U>): Paired<T, U, Promoted<T, U>>;
     /**
      * bitwise_xor_.Tensor(Tensor self, Tensor other) -> Tensor
      * bitwise_xor_.Scalar(Tensor self, Scalar other) -> Tensor
      */
     bitwiseXor_(other: TensorLike): this;
     /** bmm(Tensor self, Tensor mat2) -> Tensor */
-    bmm(mat2: Tensor): Tensor;
+    bmm<T extends Tensor, U extends Tensor>(this: T, mat2: Multiplicable<'bmm', T, U>): Multiplied<T, U>;
     /** broadcast_to(Tensor self, SymInt[] size) -> Tensor */
-    broadcastTo(size: readonly number[]): Tensor;
-    broadcastTo(...size: number[]): Tensor;
+    broadcastTo(size: readonly number[]): Tensor<D, V>;
+    broadcastTo(...size: number[]): Tensor<D, V>;
     /** cauchy_(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor */
     cauchy_(options?: { median?: number; sigma?: number; generator?: Generator | null }): this;
     cauchy_(median: number, options?: { sigma?: number; generator?: Generator | null }): this;
     /** ccol_indices(Tensor self) -> Tensor */
     ccolIndices(): Tensor;
     /** ceil(Tensor self) -> Tensor */
-    ceil(): Tensor;
+    ceil(): Tensor<D, V, S>;
     /** ceil_(Tensor self) -> Tensor */
     ceil_(): this;
     /** chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
     chalf(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
     /** cholesky(Tensor self, bool upper=False) -> Tensor */
-    cholesky(options?: { upper?: boolean }): Tensor;
-    cholesky(upper: boolean): Tensor;
+    cholesky(options?: { upper?: boolean }): Tensor<D, V>;
+    cholesky(upper: boolean): Tensor<D, V>;
     /** cholesky_inverse(Tensor self, bool upper=False) -> Tensor */
     choleskyInverse(options?: { upper?: boolean }): Tensor;
     choleskyInverse(upper: boolean): Tensor;
@@ -241,14 +244,14 @@ declare module '../tensor/tensor.js' {
     choleskySolve(input2: Tensor, options?: { upper?: boolean }): Tensor;
     choleskySolve(input2: Tensor, upper: boolean): Tensor;
     /** chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-    chunk(chunks: number, options?: { dim?: number }): Tensor[];
-    chunk(chunks: number, dim: number): Tensor[];
+    chunk(chunks: number, options?: { dim?: number }): Tensor<D, V>[];
+    chunk(chunks: number, dim: number): Tensor<D, V>[];
     /** clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
     clamp(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
     clamp(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
     /** clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-    clamp(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
-    clamp(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+    clamp<T extends Tensor>(this: T, options?: { min?: Scalar | null; max?: Scalar | null }): Like<T, NumberOf<T['dtype']>, T['shape']>;
+    clamp<T extends Tensor>(this: T, min: Scalar | null, options?: { max?: Scalar | null }): Like<T, NumberOf<T['dtype']>, T['shape']>;
     /** clamp_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
     clamp_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
     clamp_(min: Tensor | null, options?: { max?: Tensor | null }): this;
@@ -279,8 +282,8 @@ declare module '../tensor/tensor.js' {
     clip(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
     clip(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
     /** clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-    clip(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
-    clip(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+    clip<T extends Tensor>(this: T, options?: { min?: Scalar | null; max?: Scalar | null }): Like<T, NumberOf<T['dtype']>, T['shape']>;
+    clip<T extends Tensor>(this: T, min: Scalar | null, options?: { max?: Scalar | null }): Like<T, NumberOf<T['dtype']>, T['shape']>;
     /** clip_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
     clip_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
     clip_(min: Tensor | null, options?: { max?: Tensor | null }): this;
@@ -288,19 +291,19 @@ declare module '../tensor/tensor.js' {
     clip_(options?: { min?: Scalar | null; max?: Scalar | null }): this;
     clip_(min: Scalar | null, options?: { max?: Scalar | null }): this;
     /** clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
-    clone(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+    clone(options?: { memoryFormat?: MemoryFormat | null }): Tensor<D, V, S>;
     /** coalesce(Tensor self) -> Tensor */
     coalesce(): Tensor;
     /** col_indices(Tensor self) -> Tensor */
     colIndices(): Tensor;
     /** conj(Tensor self) -> Tensor */
-    conj(): Tensor;
+    conj(): Tensor<D, V, S>;
     /** conj_physical(Tensor self) -> Tensor */
-    conjPhysical(): Tensor;
+    conjPhysical(): Tensor<D, V, S>;
     /** conj_physical_(Tensor self) -> Tensor */
     conjPhysical_(): this;
     /** contiguous(Tensor self, *, MemoryFormat memory_format=0) -> Tensor */
-    contiguous(options?: { memoryFormat?: MemoryFormat }): Tensor;
+    contiguous(options?: { memoryFormat?: MemoryFormat }): Tensor<D, V, S>;
     /** copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
     copy_(src: TensorLike, options?: { nonBlocking?: boolean }): this;
     copy_(src: TensorLike, nonBlocking: boolean): this;
@@ -317,19 +320,19 @@ declare module '../tensor/tensor.js' {
     /** corrcoef(Tensor self) -> Tensor */
     corrcoef(): Tensor;
     /** cos(Tensor self) -> Tensor */
-    cos(): Tensor;
+    cos<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** cos_(Tensor self) -> Tensor */
     cos_(): this;
     /** cosh(Tensor self) -> Tensor */
-    cosh(): Tensor;
+    cosh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** cosh_(Tensor self) -> Tensor */
     cosh_(): this;
     /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
-    countNonzero(options?: { dim?: number | null }): Tensor;
-    countNonzero(dim: number | null): Tensor;
+    countNonzero(options?: { dim?: number | null }): Tensor<'int64', V>;
+    countNonzero(dim: number | null): Tensor<'int64', V>;
     /** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
-    countNonzero(dim: readonly number[]): Tensor;
-    countNonzero(...dim: number[]): Tensor;
+    countNonzero(dim: readonly number[]): Tensor<'int64', V>;
+    countNonzero(...dim: number[]): Tensor<'int64', V>;
     /** cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor */
     cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
     /** cross(Tensor self, Tensor other, int? dim=None) -> Tensor */
@@ -338,19 +341,19 @@ declare module '../tensor/tensor.js' {
     /** crow_indices(Tensor self) -> Tensor */
     crowIndices(): Tensor;
     /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-    cummax(dim: number): ValuesIndices;
+    cummax(dim: number): ValuesIndices<D, V>;
     /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-    cummin(dim: number): ValuesIndices;
+    cummin(dim: number): ValuesIndices<D, V>;
     /** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-    cumprod(dim: number, options?: { dtype?: DType | null }): Tensor;
+    cumprod<T extends Tensor, E extends DType = SumOf<T['dtype']>>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, NoInfer<E>, T['shape']>;
     /** cumprod_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
     cumprod_(dim: number, options?: { dtype?: DType | null }): this;
     /** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-    cumsum(dim: number, options?: { dtype?: DType | null }): Tensor;
+    cumsum<T extends Tensor, E extends DType = SumOf<T['dtype']>>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, NoInfer<E>, T['shape']>;
     /** cumsum_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
     cumsum_(dim: number, options?: { dtype?: DType | null }): this;
     /** deg2rad(Tensor self) -> Tensor */
-    deg2rad(): Tensor;
+    deg2rad<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** deg2rad_(Tensor self) -> Tensor */
     deg2rad_(): this;
     /** dense_dim(Tensor self) -> int */
@@ -358,29 +361,29 @@ declare module '../tensor/tensor.js' {
     /** dequantize.self(Tensor self) -> Tensor */
     dequantize(): Tensor;
     /** det(Tensor self) -> Tensor */
-    det(): Tensor;
+    det(): Tensor<D, V>;
     /** detach_(Tensor self) -> Tensor */
     detach_(): this;
     /** diag(Tensor self, int diagonal=0) -> Tensor */
-    diag(options?: { diagonal?: number }): Tensor;
-    diag(diagonal: number): Tensor;
+    diag(options?: { diagonal?: number }): Tensor<D, V>;
+    diag(diagonal: number): Tensor<D, V>;
     /** diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
-    diagEmbed(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-    diagEmbed(offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
+    diagEmbed(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor<D, V>;
+    diagEmbed(offset: number, options?: { dim1?: number; dim2?: number }): Tensor<D, V>;
     /** diagflat(Tensor self, int offset=0) -> Tensor */
-    diagflat(options?: { offset?: number }): Tensor;
-    diagflat(offset: number): Tensor;
+    diagflat(options?: { offset?: number }): Tensor<D, V>;
+    diagflat(offset: number): Tensor<D, V>;
     /** diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-    diagonal(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-    diagonal(offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
+    diagonal(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor<D, V>;
+    diagonal(offset: number, options?: { dim1?: number; dim2?: number }): Tensor<D, V>;
     /** diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-    diagonalScatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-    diagonalScatter(src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
+    diagonalScatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor<D, V>;
+    diagonalScatter(src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor<D, V>;
     /** diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor */
-    diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
-    diff(n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+    diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor<D, V>;
+    diff(n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor<D, V>;
     /** digamma(Tensor self) -> Tensor */
-    digamma(): Tensor;
+    digamma<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** digamma_(Tensor self) -> Tensor */
     digamma_(): this;
     /** dim(Tensor self) -> int */
@@ -389,11 +392,11 @@ declare module '../tensor/tensor.js' {
     dist(other: Tensor, options?: { p?: Scalar }): Tensor;
     dist(other: Tensor, p: Scalar): Tensor;
     /** div.Tensor(Tensor self, Tensor other) -> Tensor */
-    div(other: TensorLike): Tensor;
+    div<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'div', T, U>): Paired<T, U, DividedOf<T, U>>;
     /** div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-    div(other: TensorLike, options: { roundingMode: string | null }): Tensor;
+    div<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'div', T, U>, options: { roundingMode: string | null }): Paired<T, U, Promoted<T, U> | DividedOf<T, U>>;
     /** div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-    div(other: Scalar, options: { roundingMode: string | null }): Tensor;
+    div<T extends Tensor, U extends Scalar>(this: T, other: Beside<'div', T, U>, options: { roundingMode: string | null }): Paired<T, U, Promoted<T, U> | DividedOf<T, U>>;
     /** div_.Tensor(Tensor self, Tensor other) -> Tensor */
     div_(other: TensorLike): this;
     /** div_.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
@@ -401,13 +404,13 @@ declare module '../tensor/tensor.js' {
     /** div_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
     div_(other: Scalar, options: { roundingMode: string | null }): this;
     /** divide.Tensor(Tensor self, Tensor other) -> Tensor */
-    divide(other: TensorLike): Tensor;
+    divide<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'divide', T, U>): Paired<T, U, DividedOf<T, U>>;
     /** divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-    divide(other: TensorLike, options: { roundingMode: string | null }): Tensor;
+    divide<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null }): Paired<T, U, Promoted<T, U> | DividedOf<T, U>>;
     /** divide.Scalar(Tensor self, Scalar other) -> Tensor */
-    divide(other: Scalar): Tensor;
+    divide<T extends Tensor, U extends Scalar>(this: T, other: Beside<'divide', T, U>): Paired<T, U, DividedOf<T, U>>;
     /** divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-    divide(other: Scalar, options: { roundingMode: string | null }): Tensor;
+    divide<T extends Tensor, U extends Scalar>(this: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null }): Paired<T, U, Promoted<T, U> | DividedOf<T, U>>;
     /** divide_.Tensor(Tensor self, Tensor other) -> Tensor */
     divide_(other: TensorLike): this;
     /** divide_.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
@@ -417,42 +420,42 @@ declare module '../tensor/tensor.js' {
     /** divide_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
     divide_(other: Scalar, options: { roundingMode: string | null }): this;
     /** dot(Tensor self, Tensor tensor) -> Tensor */
-    dot(tensor: Tensor): Tensor;
+    dot<T extends Tensor, U extends Tensor>(this: T, tensor: Multiplicable<'dot', T, U>): Multiplied<T, U>;
     /** dsplit.int(Tensor self, int sections) -> Tensor[] */
-    dsplit(sections: number): Tensor[];
+    dsplit(sections: number): Tensor<D, V>[];
     /** dsplit.array(Tensor self, int[] indices) -> Tensor[] */
-    dsplit(indices: readonly number[]): Tensor[];
-    dsplit(...indices: number[]): Tensor[];
+    dsplit(indices: readonly number[]): Tensor<D, V>[];
+    dsplit(...indices: number[]): Tensor<D, V>[];
     /**
      * eq_.Tensor(Tensor self, Tensor other) -> Tensor
      * eq_.Scalar(Tensor self, Scalar other) -> Tensor
      */
     eq_(other: TensorLike): this;
     /** erf(Tensor self) -> Tensor */
-    erf(): Tensor;
+    erf<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** erf_(Tensor self) -> Tensor */
     erf_(): this;
     /** erfc(Tensor self) -> Tensor */
-    erfc(): Tensor;
+    erfc<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** erfc_(Tensor self) -> Tensor */
     erfc_(): this;
     /** erfinv(Tensor self) -> Tensor */
-    erfinv(): Tensor;
+    erfinv<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** erfinv_(Tensor self) -> Tensor */
     erfinv_(): this;
     /** exp2(Tensor self) -> Tensor */
-    exp2(): Tensor;
+    exp2<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** exp2_(Tensor self) -> Tensor */
     exp2_(): this;
     /** exp_(Tensor self) -> Tensor */
     exp_(): this;
     /** expand(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor */
-    expand(size: readonly number[], options?: { implicit?: boolean }): Tensor;
-    expand(...size: number[]): Tensor;
+    expand(size: readonly number[], options?: { implicit?: boolean }): Tensor<D, V>;
+    expand(...size: number[]): Tensor<D, V>;
     /** expand_as(Tensor self, Tensor other) -> Tensor */
-    expandAs(other: Tensor): Tensor;
+    expandAs(other: Tensor): Tensor<D, V>;
     /** expm1(Tensor self) -> Tensor */
-    expm1(): Tensor;
+    expm1<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** expm1_(Tensor self) -> Tensor */
     expm1_(): this;
     /** exponential_(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor */
@@ -467,16 +470,16 @@ declare module '../tensor/tensor.js' {
     fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean }): this;
     fillDiagonal_(fillValue: Scalar, wrap: boolean): this;
     /** fix(Tensor self) -> Tensor */
-    fix(): Tensor;
+    fix(): Tensor<D, V, S>;
     /** fix_(Tensor self) -> Tensor */
     fix_(): this;
     /** flip(Tensor self, int[] dims) -> Tensor */
-    flip(dims: readonly number[]): Tensor;
-    flip(...dims: number[]): Tensor;
+    flip(dims: readonly number[]): Tensor<D, V, S>;
+    flip(...dims: number[]): Tensor<D, V, S>;
     /** fliplr(Tensor self) -> Tensor */
-    fliplr(): Tensor;
+    fliplr(): Tensor<D, V, S>;
     /** flipud(Tensor self) -> Tensor */
-    flipud(): Tensor;
+    flipud(): Tensor<D, V, S>;
     /**
      * float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
      * float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor
@@ -488,48 +491,48 @@ declare module '../tensor/tensor.js' {
      */
     floatPower_(exponent: TensorLike): this;
     /** floor(Tensor self) -> Tensor */
-    floor(): Tensor;
+    floor(): Tensor<D, V, S>;
     /** floor_(Tensor self) -> Tensor */
     floor_(): this;
     /** floor_divide(Tensor self, Tensor other) -> Tensor */
-    floorDivide(other: TensorLike): Tensor;
+    floorDivide<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'floorDivide', T, U>): Paired<T, U, Promoted<T, U>>;
     /** floor_divide.Scalar(Tensor self, Scalar other) -> Tensor */
-    floorDivide(other: Scalar): Tensor;
+    floorDivide<T extends Tensor, U extends Scalar>(this: T, other: Beside<'floorDivide', T, U>): Paired<T, U, Promoted<T, U>>;
     /** floor_divide_.Tensor(Tensor self, Tensor other) -> Tensor */
     floorDivide_(other: TensorLike): this;
     /** floor_divide_.Scalar(Tensor self, Scalar other) -> Tensor */
     floorDivide_(other: Scalar): this;
     /** fmax(Tensor self, Tensor other) -> Tensor */
-    fmax(other: Tensor): Tensor;
+    fmax<T extends Tensor, U extends Tensor>(this: T, other: Beside<'fmax', T, U>): Paired<T, U, Promoted<T, U>>;
     /** fmin(Tensor self, Tensor other) -> Tensor */
-    fmin(other: Tensor): Tensor;
+    fmin<T extends Tensor, U extends Tensor>(this: T, other: Beside<'fmin', T, U>): Paired<T, U, Promoted<T, U>>;
     /**
      * fmod.Tensor(Tensor self, Tensor other) -> Tensor
      * fmod.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    fmod(other: TensorLike): Tensor;
+    fmod<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'fmod', T, U>): Paired<T, U, Promoted<T, U>>;
     /**
      * fmod_.Tensor(Tensor self, Tensor other) -> Tensor
      * fmod_.Scalar(Tensor self, Scalar other) -> Tensor
      */
     fmod_(other: TensorLike): this;
     /** frac(Tensor self) -> Tensor */
-    frac(): Tensor;
+    frac(): Tensor<D, V, S>;
     /** frac_(Tensor self) -> Tensor */
     frac_(): this;
     /** frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent) */
     frexp(): MantissaExponent;
     /** gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
-    gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor;
+    gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor<D, V>;
     /** gcd(Tensor self, Tensor other) -> Tensor */
-    gcd(other: Tensor): Tensor;
+    gcd<T extends Tensor, U extends Tensor>(this: T, other: Beside<'gcd', T, U>): Paired<T, U, Promoted<T, U>>;
     /** gcd_(Tensor self, Tensor other) -> Tensor */
     gcd_(other: Tensor): this;
     /**
      * ge.Tensor(Tensor self, Tensor other) -> Tensor
      * ge.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    ge(other: TensorLike): Tensor;
+    ge<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'ge', T, U>): Paired<T, U, 'bool'>;
     /**
      * ge_.Tensor(Tensor self, Tensor other) -> Tensor
      * ge_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -547,7 +550,7 @@ declare module '../tensor/tensor.js' {
      * greater.Tensor(Tensor self, Tensor other) -> Tensor
      * greater.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    greater(other: TensorLike): Tensor;
+    greater<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'greater', T, U>): Paired<T, U, 'bool'>;
     /**
      * greater_.Tensor(Tensor self, Tensor other) -> Tensor
      * greater_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -557,7 +560,7 @@ declare module '../tensor/tensor.js' {
      * greater_equal.Tensor(Tensor self, Tensor other) -> Tensor
      * greater_equal.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    greaterEqual(other: TensorLike): Tensor;
+    greaterEqual<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'greaterEqual', T, U>): Paired<T, U, 'bool'>;
     /**
      * greater_equal_.Tensor(Tensor self, Tensor other) -> Tensor
      * greater_equal_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -569,8 +572,8 @@ declare module '../tensor/tensor.js' {
      */
     gt_(other: TensorLike): this;
     /** hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
-    hardshrink(options?: { lambd?: Scalar }): Tensor;
-    hardshrink(lambd: Scalar): Tensor;
+    hardshrink(options?: { lambd?: Scalar }): Tensor<D, V, S>;
+    hardshrink(lambd: Scalar): Tensor<D, V, S>;
     /** hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor */
     hashTensor(options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number }): Tensor;
     hashTensor(dim: number | readonly number[], options?: { keepdim?: boolean; mode?: number }): Tensor;
@@ -588,16 +591,16 @@ declare module '../tensor/tensor.js' {
     histogram(options?: { bins?: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges;
     histogram(bins: number, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges;
     /** hsplit.int(Tensor self, int sections) -> Tensor[] */
-    hsplit(sections: number): Tensor[];
+    hsplit(sections: number): Tensor<D, V>[];
     /** hsplit.array(Tensor self, int[] indices) -> Tensor[] */
-    hsplit(indices: readonly number[]): Tensor[];
-    hsplit(...indices: number[]): Tensor[];
+    hsplit(indices: readonly number[]): Tensor<D, V>[];
+    hsplit(...indices: number[]): Tensor<D, V>[];
     /** hypot(Tensor self, Tensor other) -> Tensor */
     hypot(other: Tensor): Tensor;
     /** hypot_(Tensor self, Tensor other) -> Tensor */
     hypot_(other: Tensor): this;
     /** i0(Tensor self) -> Tensor */
-    i0(): Tensor;
+    i0<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** i0_(Tensor self) -> Tensor */
     i0_(): this;
     /** igamma(Tensor self, Tensor other) -> Tensor */
@@ -609,26 +612,26 @@ declare module '../tensor/tensor.js' {
     /** igammac_(Tensor self, Tensor other) -> Tensor */
     igammac_(other: Tensor): this;
     /** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
-    indexAdd(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor;
+    indexAdd(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor<D, V>;
     /** index_add_(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
     indexAdd_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): this;
     /** index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
-    indexCopy(dim: number, index: Tensor, source: Tensor): Tensor;
+    indexCopy(dim: number, index: Tensor, source: Tensor): Tensor<D, V>;
     /** index_copy_(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
     indexCopy_(dim: number, index: Tensor, source: Tensor): this;
     /**
      * index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
      * index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
      */
-    indexFill(dim: number, index: Tensor, value: TensorLike): Tensor;
+    indexFill(dim: number, index: Tensor, value: TensorLike): Tensor<D, V>;
     /**
      * index_fill_.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
      * index_fill_.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
      */
     indexFill_(dim: number, index: Tensor, value: TensorLike): this;
     /** index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
-    indexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Tensor;
-    indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor;
+    indexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Tensor<D, V>;
+    indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor<D, V>;
     /** index_put_(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
     indexPut_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): this;
     indexPut_(indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): this;
@@ -643,7 +646,7 @@ declare module '../tensor/tensor.js' {
     /** int_repr(Tensor self) -> Tensor */
     intRepr(): Tensor;
     /** inverse(Tensor self) -> Tensor */
-    inverse(): Tensor;
+    inverse(): Tensor<D, V>;
     /** is_coalesced(Tensor self) -> bool */
     isCoalesced(): boolean;
     /** is_complex(Tensor self) -> bool */
@@ -677,23 +680,23 @@ declare module '../tensor/tensor.js' {
     /** isinf(Tensor self) -> Tensor */
     isinf(): Tensor;
     /** isnan(Tensor self) -> Tensor */
-    isnan(): Tensor;
+    isnan(): Tensor<'bool', V, S>;
     /** isneginf(Tensor self) -> Tensor */
-    isneginf(): Tensor;
+    isneginf(): Tensor<'bool', V, S>;
     /** isposinf(Tensor self) -> Tensor */
-    isposinf(): Tensor;
+    isposinf(): Tensor<'bool', V, S>;
     /** isreal(Tensor self) -> Tensor */
-    isreal(): Tensor;
+    isreal(): Tensor<'bool', V, S>;
     /** istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor */
     istft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
     istft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
     /** kron(Tensor self, Tensor other) -> Tensor */
-    kron(other: Tensor): Tensor;
+    kron(other: Tensor): Tensor<D, V>;
     /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): ValuesIndices;
-    kthvalue(k: number, dim: number, options?: { keepdim?: boolean }): ValuesIndices;
+    kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): ValuesIndices<D, V>;
+    kthvalue(k: number, dim: number, options?: { keepdim?: boolean }): ValuesIndices<D, V>;
     /** lcm(Tensor self, Tensor other) -> Tensor */
-    lcm(other: Tensor): Tensor;
+    lcm<T extends Tensor, U extends Tensor>(this: T, other: Beside<'lcm', T, U>): Paired<T, U, Promoted<T, U>>;
     /** lcm_(Tensor self, Tensor other) -> Tensor */
     lcm_(other: Tensor): this;
     /** ldexp.Tensor(Tensor self, Tensor other) -> Tensor */
@@ -704,7 +707,7 @@ declare module '../tensor/tensor.js' {
      * le.Tensor(Tensor self, Tensor other) -> Tensor
      * le.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    le(other: TensorLike): Tensor;
+    le<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'le', T, U>): Paired<T, U, 'bool'>;
     /**
      * le_.Tensor(Tensor self, Tensor other) -> Tensor
      * le_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -724,7 +727,7 @@ declare module '../tensor/tensor.js' {
      * less.Tensor(Tensor self, Tensor other) -> Tensor
      * less.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    less(other: TensorLike): Tensor;
+    less<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'less', T, U>): Paired<T, U, 'bool'>;
     /**
      * less_.Tensor(Tensor self, Tensor other) -> Tensor
      * less_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -734,26 +737,26 @@ declare module '../tensor/tensor.js' {
      * less_equal.Tensor(Tensor self, Tensor other) -> Tensor
      * less_equal.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    lessEqual(other: TensorLike): Tensor;
+    lessEqual<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'lessEqual', T, U>): Paired<T, U, 'bool'>;
     /**
      * less_equal_.Tensor(Tensor self, Tensor other) -> Tensor
      * less_equal_.Scalar(Tensor self, Scalar other) -> Tensor
      */
     lessEqual_(other: TensorLike): this;
     /** lgamma(Tensor self) -> Tensor */
-    lgamma(): Tensor;
+    lgamma<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** lgamma_(Tensor self) -> Tensor */
     lgamma_(): this;
     /** log10(Tensor self) -> Tensor */
-    log10(): Tensor;
+    log10<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** log10_(Tensor self) -> Tensor */
     log10_(): this;
     /** log1p(Tensor self) -> Tensor */
-    log1p(): Tensor;
+    log1p<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** log1p_(Tensor self) -> Tensor */
     log1p_(): this;
     /** log2(Tensor self) -> Tensor */
-    log2(): Tensor;
+    log2<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** log2_(Tensor self) -> Tensor */
     log2_(): this;
     /** log_(Tensor self) -> Tensor */
@@ -762,8 +765,8 @@ declare module '../tensor/tensor.js' {
     logNormal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
     logNormal_(mean: number, options?: { std?: number; generator?: Generator | null }): this;
     /** log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-    logSoftmax(dim: number, options?: { dtype?: DType | null }): Tensor;
-    logSoftmax(dim: number, dtype: DType | null): Tensor;
+    logSoftmax<T extends Tensor, E extends DType = T['dtype']>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, NoInfer<E>, T['shape']>;
+    logSoftmax<T extends Tensor, E extends DType = T['dtype']>(this: T, dim: number, dtype: E | null): Like<T, NoInfer<E>, T['shape']>;
     /** logaddexp(Tensor self, Tensor other) -> Tensor */
     logaddexp(other: Tensor): Tensor;
     /** logaddexp2(Tensor self, Tensor other) -> Tensor */
@@ -773,30 +776,30 @@ declare module '../tensor/tensor.js' {
     /** logdet(Tensor self) -> Tensor */
     logdet(): Tensor;
     /** logical_and(Tensor self, Tensor other) -> Tensor */
-    logicalAnd(other: Tensor): Tensor;
+    logicalAnd<T extends Tensor, U extends Tensor>(this: T, other: Beside<'logicalAnd', T, U>): Paired<T, U, 'bool'>;
     /** logical_and_(Tensor self, Tensor other) -> Tensor */
     logicalAnd_(other: Tensor): this;
     /** logical_not(Tensor self) -> Tensor */
-    logicalNot(): Tensor;
+    logicalNot(): Tensor<'bool', V, S>;
     /** logical_not_(Tensor self) -> Tensor */
     logicalNot_(): this;
     /** logical_or(Tensor self, Tensor other) -> Tensor */
-    logicalOr(other: Tensor): Tensor;
+    logicalOr<T extends Tensor, U extends Tensor>(this: T, other: Beside<'logicalOr', T, U>): Paired<T, U, 'bool'>;
     /** logical_or_(Tensor self, Tensor other) -> Tensor */
     logicalOr_(other: Tensor): this;
     /** logical_xor(Tensor self, Tensor other) -> Tensor */
-    logicalXor(other: Tensor): Tensor;
+    logicalXor<T extends Tensor, U extends Tensor>(this: T, other: Beside<'logicalXor', T, U>): Paired<T, U, 'bool'>;
     /** logical_xor_(Tensor self, Tensor other) -> Tensor */
     logicalXor_(other: Tensor): this;
     /** logit(Tensor self, float? eps=None) -> Tensor */
-    logit(options?: { eps?: number | null }): Tensor;
-    logit(eps: number | null): Tensor;
+    logit<T extends Tensor>(this: T, options?: { eps?: number | null }): Like<T, FloatOf<T['dtype']>, T['shape']>;
+    logit<T extends Tensor>(this: T, eps: number | null): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** logit_(Tensor self, float? eps=None) -> Tensor */
     logit_(options?: { eps?: number | null }): this;
     logit_(eps: number | null): this;
     /** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
-    logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
-    logsumexp(dim: number | readonly number[], keepdim: boolean): Tensor;
+    logsumexp<T extends Tensor, Dim extends number | readonly number[], Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Like<T, FloatOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    logsumexp<T extends Tensor, Dim extends number | readonly number[], Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep): Like<T, FloatOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
     /**
      * lt_.Tensor(Tensor self, Tensor other) -> Tensor
      * lt_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -808,96 +811,96 @@ declare module '../tensor/tensor.js' {
      * masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
      * masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
      */
-    maskedFill(mask: Tensor, value: TensorLike): Tensor;
+    maskedFill(mask: Tensor, value: TensorLike): Tensor<D, V>;
     /**
      * masked_fill_.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
      * masked_fill_.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
      */
     maskedFill_(mask: Tensor, value: TensorLike): this;
     /** masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor */
-    maskedScatter(mask: Tensor, source: Tensor): Tensor;
+    maskedScatter(mask: Tensor, source: Tensor): Tensor<D, V>;
     /** masked_scatter_(Tensor self, Tensor mask, Tensor source) -> Tensor */
     maskedScatter_(mask: Tensor, source: Tensor): this;
     /** masked_select(Tensor self, Tensor mask) -> Tensor */
-    maskedSelect(mask: Tensor): Tensor;
+    maskedSelect(mask: Tensor): Tensor<D, V>;
     /** matrix_exp(Tensor self) -> Tensor */
-    matrixExp(): Tensor;
+    matrixExp(): Tensor<D, V>;
     /** matrix_power(Tensor self, int n) -> Tensor */
-    matrixPower(n: number): Tensor;
+    matrixPower(n: number): Tensor<D, V>;
     /** max(Tensor self) -> Tensor */
-    max(): Tensor;
+    max<T extends Tensor>(this: T): Like<T, T['dtype'], Reduced<T['shape'], null, false>>;
     /** max.other(Tensor self, Tensor other) -> Tensor */
-    max(other: Tensor): Tensor;
+    max<T extends Tensor, U extends Tensor>(this: T, other: Beside<'max', T, U>): Paired<T, U, Promoted<T, U>>;
     /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    max(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    max(dim: number, keepdim: boolean): ValuesIndices;
+    max(dim: number, options?: { keepdim?: boolean }): ValuesIndices<D, V>;
+    max(dim: number, keepdim: boolean): ValuesIndices<D, V>;
     /** maximum(Tensor self, Tensor other) -> Tensor */
-    maximum(other: Tensor): Tensor;
+    maximum<T extends Tensor, U extends Tensor>(this: T, other: Beside<'maximum', T, U>): Paired<T, U, Promoted<T, U>>;
     /** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-    mean(options?: { dtype?: DType | null }): Tensor;
+    mean<T extends Tensor, E extends DType = T['dtype']>(this: T, options?: { dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
     /** mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
-    mean(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
+    mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = T['dtype'], Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+    mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = T['dtype'], Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
     /** median(Tensor self) -> Tensor */
-    median(): Tensor;
+    median<T extends Tensor>(this: T): Like<T, T['dtype'], Reduced<T['shape'], null, false>>;
     /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    median(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    median(dim: number, keepdim: boolean): ValuesIndices;
+    median(dim: number, options?: { keepdim?: boolean }): ValuesIndices<D, V>;
+    median(dim: number, keepdim: boolean): ValuesIndices<D, V>;
     /** min(Tensor self) -> Tensor */
-    min(): Tensor;
+    min<T extends Tensor>(this: T): Like<T, T['dtype'], Reduced<T['shape'], null, false>>;
     /** min.other(Tensor self, Tensor other) -> Tensor */
-    min(other: Tensor): Tensor;
+    min<T extends Tensor, U extends Tensor>(this: T, other: Beside<'min', T, U>): Paired<T, U, Promoted<T, U>>;
     /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    min(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    min(dim: number, keepdim: boolean): ValuesIndices;
+    min(dim: number, options?: { keepdim?: boolean }): ValuesIndices<D, V>;
+    min(dim: number, keepdim: boolean): ValuesIndices<D, V>;
     /** minimum(Tensor self, Tensor other) -> Tensor */
-    minimum(other: Tensor): Tensor;
+    minimum<T extends Tensor, U extends Tensor>(this: T, other: Beside<'minimum', T, U>): Paired<T, U, Promoted<T, U>>;
     /** mm(Tensor self, Tensor mat2) -> Tensor */
-    mm(mat2: Tensor): Tensor;
+    mm<T extends Tensor, U extends Tensor>(this: T, mat2: Multiplicable<'mm', T, U>): Multiplied<T, U>;
     /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    mode(options?: { dim?: number; keepdim?: boolean }): ValuesIndices;
-    mode(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
+    mode(options?: { dim?: number; keepdim?: boolean }): ValuesIndices<D, V>;
+    mode(dim: number, options?: { keepdim?: boolean }): ValuesIndices<D, V>;
     /** moveaxis.int(Tensor self, int source, int destination) -> Tensor */
-    moveaxis(source: number, destination: number): Tensor;
+    moveaxis(source: number, destination: number): Tensor<D, V>;
     /** moveaxis.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
-    moveaxis(source: readonly number[], destination: readonly number[]): Tensor;
+    moveaxis(source: readonly number[], destination: readonly number[]): Tensor<D, V>;
     /** movedim.int(Tensor self, int source, int destination) -> Tensor */
-    movedim(source: number, destination: number): Tensor;
+    movedim(source: number, destination: number): Tensor<D, V>;
     /** movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
-    movedim(source: readonly number[], destination: readonly number[]): Tensor;
+    movedim(source: readonly number[], destination: readonly number[]): Tensor<D, V>;
     /** msort(Tensor self) -> Tensor */
-    msort(): Tensor;
+    msort(): Tensor<D, V>;
     /** multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor */
-    multinomial(numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Tensor;
-    multinomial(numSamples: number, replacement: boolean, options?: { generator?: Generator | null }): Tensor;
+    multinomial(numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Tensor<'int64', V>;
+    multinomial(numSamples: number, replacement: boolean, options?: { generator?: Generator | null }): Tensor<'int64', V>;
     /** multiply.Tensor(Tensor self, Tensor other) -> Tensor */
-    multiply(other: TensorLike): Tensor;
+    multiply<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'multiply', T, U>): Paired<T, U, Promoted<T, U>>;
     /** multiply.Scalar(Tensor self, Scalar other) -> Tensor */
-    multiply(other: Scalar): Tensor;
+    multiply<T extends Tensor, U extends Scalar>(this: T, other: Beside<'multiply', T, U>): Paired<T, U, Promoted<T, U>>;
     /** multiply_.Tensor(Tensor self, Tensor other) -> Tensor */
     multiply_(other: TensorLike): this;
     /** multiply_.Scalar(Tensor self, Scalar other) -> Tensor */
     multiply_(other: Scalar): this;
     /** mv(Tensor self, Tensor vec) -> Tensor */
-    mv(vec: Tensor): Tensor;
+    mv<T extends Tensor, U extends Tensor>(this: T, vec: Multiplicable<'mv', T, U>): Multiplied<T, U>;
     /** mvlgamma(Tensor self, int p) -> Tensor */
-    mvlgamma(p: number): Tensor;
+    mvlgamma<T extends Tensor>(this: T, p: number): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** mvlgamma_(Tensor self, int p) -> Tensor */
     mvlgamma_(p: number): this;
     /** nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
-    nanToNum(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
-    nanToNum(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
+    nanToNum(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor<D, V, S>;
+    nanToNum(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor<D, V, S>;
     /** nan_to_num_(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
     nanToNum_(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): this;
     nanToNum_(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): this;
     /** nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    nanmean(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-    nanmean(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+    nanmean<T extends Tensor, E extends DType = T['dtype'], Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+    nanmean<T extends Tensor, E extends DType = T['dtype'], Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
     /** nanmedian(Tensor self) -> Tensor */
-    nanmedian(): Tensor;
+    nanmedian<T extends Tensor>(this: T): Like<T, T['dtype'], Reduced<T['shape'], null, false>>;
     /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    nanmedian(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    nanmedian(dim: number, keepdim: boolean): ValuesIndices;
+    nanmedian(dim: number, options?: { keepdim?: boolean }): ValuesIndices<D, V>;
+    nanmedian(dim: number, keepdim: boolean): ValuesIndices<D, V>;
     /** nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
     nanquantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
     nanquantile(q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
@@ -905,19 +908,19 @@ declare module '../tensor/tensor.js' {
     nanquantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
     nanquantile(q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
     /** nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    nansum(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-    nansum(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+    nansum<T extends Tensor, E extends DType = SumOf<T['dtype']>, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+    nansum<T extends Tensor, E extends DType = SumOf<T['dtype']>, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
     /** narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor */
-    narrow(dim: number, start: Tensor, length: number): Tensor;
+    narrow(dim: number, start: Tensor, length: number): Tensor<D, V>;
     /** narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
-    narrow(dim: number, start: number, length: number): Tensor;
+    narrow(dim: number, start: number, length: number): Tensor<D, V>;
     /** narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
-    narrowCopy(dim: number, start: number, length: number): Tensor;
+    narrowCopy(dim: number, start: number, length: number): Tensor<D, V>;
     /**
      * ne.Tensor(Tensor self, Tensor other) -> Tensor
      * ne.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    ne(other: TensorLike): Tensor;
+    ne<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'ne', T, U>): Paired<T, U, 'bool'>;
     /**
      * ne_.Tensor(Tensor self, Tensor other) -> Tensor
      * ne_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -926,28 +929,28 @@ declare module '../tensor/tensor.js' {
     /** neg_(Tensor self) -> Tensor */
     neg_(): this;
     /** negative(Tensor self) -> Tensor */
-    negative(): Tensor;
+    negative(): Tensor<D, V, S>;
     /** negative_(Tensor self) -> Tensor */
     negative_(): this;
     /** new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newEmpty(size: readonly number[], options?: FactoryOptions): Tensor;
-    newEmpty(...size: number[]): Tensor;
+    newEmpty<E extends DType = D, W extends Device = V, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+    newEmpty(...size: number[]): Tensor<D, V>;
     /** new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     newEmptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
     /** new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newFull(size: readonly number[], fillValue: Scalar, options?: FactoryOptions): Tensor;
+    newFull<E extends DType = D, W extends Device = V, R extends readonly number[] = readonly number[]>(size: R, fillValue: Scalar, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
     /** new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newOnes(size: readonly number[], options?: FactoryOptions): Tensor;
-    newOnes(...size: number[]): Tensor;
+    newOnes<E extends DType = D, W extends Device = V, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+    newOnes(...size: number[]): Tensor<D, V>;
     /** new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newZeros(size: readonly number[], options?: FactoryOptions): Tensor;
-    newZeros(...size: number[]): Tensor;
+    newZeros<E extends DType = D, W extends Device = V, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+    newZeros(...size: number[]): Tensor<D, V>;
     /** nextafter(Tensor self, Tensor other) -> Tensor */
     nextafter(other: Tensor): Tensor;
     /** nextafter_(Tensor self, Tensor other) -> Tensor */
     nextafter_(other: Tensor): this;
     /** nonzero(Tensor self) -> Tensor */
-    nonzero(): Tensor;
+    nonzero(): Tensor<'int64', V>;
     /** nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor */
     nonzeroStatic(options: { size: number; fillValue?: number }): Tensor;
     /** norm.Scalar(Tensor self, Scalar p=2) -> Tensor */
@@ -967,7 +970,7 @@ declare module '../tensor/tensor.js' {
      * not_equal.Tensor(Tensor self, Tensor other) -> Tensor
      * not_equal.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    notEqual(other: TensorLike): Tensor;
+    notEqual<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'notEqual', T, U>): Paired<T, U, 'bool'>;
     /**
      * not_equal_.Tensor(Tensor self, Tensor other) -> Tensor
      * not_equal_.Scalar(Tensor self, Scalar other) -> Tensor
@@ -981,29 +984,29 @@ declare module '../tensor/tensor.js' {
     /** outer(Tensor self, Tensor vec2) -> Tensor */
     outer(vec2: Tensor): Tensor;
     /** pin_memory(Tensor self, Device? device=None) -> Tensor */
-    pinMemory(options?: { device?: Device | null }): Tensor;
-    pinMemory(device: Device | null): Tensor;
+    pinMemory(options?: { device?: Device | null }): Tensor<D, V, S>;
+    pinMemory(device: Device | null): Tensor<D, V, S>;
     /** pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor */
-    pinverse(options?: { rcond?: number }): Tensor;
-    pinverse(rcond: number): Tensor;
+    pinverse(options?: { rcond?: number }): Tensor<D, V>;
+    pinverse(rcond: number): Tensor<D, V>;
     /** polygamma(int n, Tensor self) -> Tensor */
     polygamma(self: Tensor): Tensor;
     /** polygamma_(Tensor self, int n) -> Tensor */
     polygamma_(n: number): this;
     /** positive(Tensor self) -> Tensor */
-    positive(): Tensor;
+    positive(): Tensor<D, V, S>;
     /**
      * pow_.Tensor(Tensor self, Tensor exponent) -> Tensor
      * pow_.Scalar(Tensor self, Scalar exponent) -> Tensor
      */
     pow_(exponent: TensorLike): this;
     /** prelu(Tensor self, Tensor weight) -> Tensor */
-    prelu(weight: Tensor): Tensor;
+    prelu(weight: Tensor): Tensor<D, V>;
     /** prod(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-    prod(options?: { dtype?: DType | null }): Tensor;
+    prod<T extends Tensor, E extends DType = SumOf<T['dtype']>>(this: T, options?: { dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
     /** prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    prod(dim: number, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
-    prod(dim: number, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
+    prod<T extends Tensor, Dim extends number, E extends DType = SumOf<T['dtype']>, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+    prod<T extends Tensor, Dim extends number, E extends DType = SumOf<T['dtype']>, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
     /** put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor */
     put(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
     put(index: Tensor, source: Tensor, accumulate: boolean): Tensor;
@@ -1030,7 +1033,7 @@ declare module '../tensor/tensor.js' {
     quantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
     quantile(q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
     /** rad2deg(Tensor self) -> Tensor */
-    rad2deg(): Tensor;
+    rad2deg<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** rad2deg_(Tensor self) -> Tensor */
     rad2deg_(): this;
     /** random_(Tensor self, *, Generator? generator=None) -> Tensor */
@@ -1040,9 +1043,9 @@ declare module '../tensor/tensor.js' {
     /** random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor */
     random_(to: number, options?: { generator?: Generator | null }): this;
     /** ravel(Tensor self) -> Tensor */
-    ravel(): Tensor;
+    ravel(): Tensor<D, V>;
     /** reciprocal(Tensor self) -> Tensor */
-    reciprocal(): Tensor;
+    reciprocal<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** reciprocal_(Tensor self) -> Tensor */
     reciprocal_(): this;
     /** relu_(Tensor self) -> Tensor */
@@ -1051,27 +1054,27 @@ declare module '../tensor/tensor.js' {
      * remainder.Tensor(Tensor self, Tensor other) -> Tensor
      * remainder.Scalar(Tensor self, Scalar other) -> Tensor
      */
-    remainder(other: TensorLike): Tensor;
+    remainder<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'remainder', T, U>): Paired<T, U, Promoted<T, U>>;
     /**
      * remainder_.Tensor(Tensor self, Tensor other) -> Tensor
      * remainder_.Scalar(Tensor self, Scalar other) -> Tensor
      */
     remainder_(other: TensorLike): this;
     /** renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
-    renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor;
+    renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor<D, V>;
     /** renorm_(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
     renorm_(p: Scalar, dim: number, maxnorm: Scalar): this;
     /** repeat(Tensor self, SymInt[] repeats) -> Tensor */
-    repeat(repeats: readonly number[]): Tensor;
-    repeat(...repeats: number[]): Tensor;
+    repeat(repeats: readonly number[]): Tensor<D, V>;
+    repeat(...repeats: number[]): Tensor<D, V>;
     /** repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-    repeatInterleave(repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
-    repeatInterleave(repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Tensor;
+    repeatInterleave(repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Tensor<D, V>;
+    repeatInterleave(repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Tensor<D, V>;
     /** repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-    repeatInterleave(repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
-    repeatInterleave(repeats: number, dim: number | null, options?: { outputSize?: number | null }): Tensor;
+    repeatInterleave(repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor<D, V>;
+    repeatInterleave(repeats: number, dim: number | null, options?: { outputSize?: number | null }): Tensor<D, V>;
     /** reshape_as(Tensor self, Tensor other) -> Tensor */
-    reshapeAs(other: Tensor): Tensor;
+    reshapeAs(other: Tensor): Tensor<D, V>;
     /** resize_(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor */
     resize_(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null }): this;
     resize_(...size: number[]): this;
@@ -1080,19 +1083,19 @@ declare module '../tensor/tensor.js' {
     /** resize_as_sparse_(Tensor self, Tensor the_template) -> Tensor */
     resizeAsSparse_(theTemplate: Tensor): this;
     /** resolve_conj(Tensor self) -> Tensor */
-    resolveConj(): Tensor;
+    resolveConj(): Tensor<D, V, S>;
     /** resolve_neg(Tensor self) -> Tensor */
-    resolveNeg(): Tensor;
+    resolveNeg(): Tensor<D, V, S>;
     /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
-    roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor;
-    roll(shifts: number | readonly number[], dims: number | readonly number[]): Tensor;
+    roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor<D, V, S>;
+    roll(shifts: number | readonly number[], dims: number | readonly number[]): Tensor<D, V, S>;
     /** rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor */
-    rot90(options?: { k?: number; dims?: readonly number[] }): Tensor;
-    rot90(k: number, options?: { dims?: readonly number[] }): Tensor;
+    rot90(options?: { k?: number; dims?: readonly number[] }): Tensor<D, V>;
+    rot90(k: number, options?: { dims?: readonly number[] }): Tensor<D, V>;
     /** round(Tensor self) -> Tensor */
-    round(): Tensor;
+    round(): Tensor<D, V, S>;
     /** round.decimals(Tensor self, *, int decimals) -> Tensor */
-    round(options: { decimals: number }): Tensor;
+    round(options: { decimals: number }): Tensor<D, V, S>;
     /** round_(Tensor self) -> Tensor */
     round_(): this;
     /** round_.decimals(Tensor self, *, int decimals) -> Tensor */
@@ -1100,17 +1103,17 @@ declare module '../tensor/tensor.js' {
     /** row_indices(Tensor self) -> Tensor */
     rowIndices(): Tensor;
     /** rsqrt(Tensor self) -> Tensor */
-    rsqrt(): Tensor;
+    rsqrt<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** rsqrt_(Tensor self) -> Tensor */
     rsqrt_(): this;
     /** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-    scatter(dim: number, index: Tensor, src: Tensor): Tensor;
+    scatter(dim: number, index: Tensor, src: Tensor): Tensor<D, V>;
     /** scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
-    scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor;
+    scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor<D, V>;
     /** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
-    scatter(dim: number, index: Tensor, value: Scalar): Tensor;
+    scatter(dim: number, index: Tensor, value: Scalar): Tensor<D, V>;
     /** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
-    scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor;
+    scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor<D, V>;
     /** scatter_.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
     scatter_(dim: number, index: Tensor, src: Tensor): this;
     /** scatter_.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
@@ -1120,7 +1123,7 @@ declare module '../tensor/tensor.js' {
     /** scatter_.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
     scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this;
     /** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-    scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
+    scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor<D, V>;
     /** scatter_add_(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
     scatterAdd_(dim: number, index: Tensor, src: Tensor): this;
     /** scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
@@ -1128,7 +1131,7 @@ declare module '../tensor/tensor.js' {
     /** scatter_reduce_.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
     scatterReduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): this;
     /** select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor */
-    selectScatter(src: Tensor, dim: number, index: number): Tensor;
+    selectScatter(src: Tensor, dim: number, index: number): Tensor<D, V>;
     /** set_(Tensor self) -> Tensor */
     set_(): this;
     /** set_.source_Tensor(Tensor self, Tensor source) -> Tensor */
@@ -1137,47 +1140,47 @@ declare module '../tensor/tensor.js' {
     set_(source: Tensor, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): this;
     set_(source: Tensor, storageOffset: number, size: readonly number[], stride: readonly number[]): this;
     /** sgn(Tensor self) -> Tensor */
-    sgn(): Tensor;
+    sgn(): Tensor<D, V, S>;
     /** sgn_(Tensor self) -> Tensor */
     sgn_(): this;
     /** sigmoid_(Tensor self) -> Tensor */
     sigmoid_(): this;
     /** sign(Tensor self) -> Tensor */
-    sign(): Tensor;
+    sign(): Tensor<D, V, S>;
     /** sign_(Tensor self) -> Tensor */
     sign_(): this;
     /** signbit(Tensor self) -> Tensor */
-    signbit(): Tensor;
+    signbit(): Tensor<'bool', V, S>;
     /** sin(Tensor self) -> Tensor */
-    sin(): Tensor;
+    sin<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** sin_(Tensor self) -> Tensor */
     sin_(): this;
     /** sinc(Tensor self) -> Tensor */
-    sinc(): Tensor;
+    sinc<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** sinc_(Tensor self) -> Tensor */
     sinc_(): this;
     /** sinh(Tensor self) -> Tensor */
-    sinh(): Tensor;
+    sinh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** sinh_(Tensor self) -> Tensor */
     sinh_(): this;
     /** slice_inverse(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
     sliceInverse(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
     sliceInverse(src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
     /** slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
-    sliceScatter(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
-    sliceScatter(src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
+    sliceScatter(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor<D, V>;
+    sliceScatter(src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor<D, V>;
     /** slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet) */
     slogdet(): SignLogabsdet;
     /** smm(Tensor self, Tensor mat2) -> Tensor */
     smm(mat2: Tensor): Tensor;
     /** softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-    softmax(dim: number, options?: { dtype?: DType | null }): Tensor;
-    softmax(dim: number, dtype: DType | null): Tensor;
+    softmax<T extends Tensor, E extends DType = T['dtype']>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, NoInfer<E>, T['shape']>;
+    softmax<T extends Tensor, E extends DType = T['dtype']>(this: T, dim: number, dtype: E | null): Like<T, NoInfer<E>, T['shape']>;
     /** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-    sort(options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices;
+    sort(options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices<D, V>;
     /** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-    sort(options?: { dim?: number; descending?: boolean }): ValuesIndices;
-    sort(dim: number, options?: { descending?: boolean }): ValuesIndices;
+    sort(options?: { dim?: number; descending?: boolean }): ValuesIndices<D, V>;
+    sort(dim: number, options?: { descending?: boolean }): ValuesIndices<D, V>;
     /** sparse_dim(Tensor self) -> int */
     sparseDim(): number;
     /** sparse_mask(Tensor self, Tensor mask) -> Tensor */
@@ -1187,14 +1190,14 @@ declare module '../tensor/tensor.js' {
     /** sparse_resize_and_clear_(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
     sparseResizeAndClear_(size: readonly number[], sparseDim: number, denseDim: number): this;
     /** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-    split(splitSize: number, options?: { dim?: number }): Tensor[];
-    split(splitSize: number, dim: number): Tensor[];
+    split(splitSize: number, options?: { dim?: number }): Tensor<D, V>[];
+    split(splitSize: number, dim: number): Tensor<D, V>[];
     /** split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[] */
-    split(splitSize: readonly number[], options?: { dim?: number }): Tensor[];
-    split(splitSize: readonly number[], dim: number): Tensor[];
+    split(splitSize: readonly number[], options?: { dim?: number }): Tensor<D, V>[];
+    split(splitSize: readonly number[], dim: number): Tensor<D, V>[];
     /** split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-    splitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
-    splitWithSizes(splitSizes: readonly number[], dim: number): Tensor[];
+    splitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor<D, V>[];
+    splitWithSizes(splitSizes: readonly number[], dim: number): Tensor<D, V>[];
     /** sqrt_(Tensor self) -> Tensor */
     sqrt_(): this;
     /** square(Tensor self) -> Tensor */
@@ -1202,12 +1205,12 @@ declare module '../tensor/tensor.js' {
     /** square_(Tensor self) -> Tensor */
     square_(): this;
     /** squeeze(Tensor self) -> Tensor */
-    squeeze(): Tensor;
+    squeeze(): Tensor<D, V>;
     /** squeeze.dim(Tensor self, int dim) -> Tensor */
-    squeeze(dim: number): Tensor;
+    squeeze(dim: number): Tensor<D, V>;
     /** squeeze.dims(Tensor self, int[] dim) -> Tensor */
-    squeeze(dim: readonly number[]): Tensor;
-    squeeze(...dim: number[]): Tensor;
+    squeeze(dim: readonly number[]): Tensor<D, V>;
+    squeeze(...dim: number[]): Tensor<D, V>;
     /** squeeze_(Tensor self) -> Tensor */
     squeeze_(): this;
     /** squeeze_.dim(Tensor self, int dim) -> Tensor */
@@ -1218,15 +1221,15 @@ declare module '../tensor/tensor.js' {
     /** sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
     sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
     /** std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-    std(dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
-    std(dim: number | readonly number[] | null, unbiased: boolean, options?: { keepdim?: boolean }): Tensor;
+    std<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    std<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
     /** std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-    std(options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
-    std(dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
-    std(...dim: number[]): Tensor;
+    std<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    std<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    std<T extends Tensor>(this: T, ...dim: number[]): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], number, false>>;
     /** std(Tensor self, bool unbiased=True) -> Tensor */
-    std(options?: { unbiased?: boolean }): Tensor;
-    std(unbiased: boolean): Tensor;
+    std<T extends Tensor>(this: T, options?: { unbiased?: boolean }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], null, false>>;
+    std<T extends Tensor>(this: T, unbiased: boolean): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], null, false>>;
     /** stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor */
     stft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
     stft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
@@ -1236,20 +1239,20 @@ declare module '../tensor/tensor.js' {
     /** storage_offset(Tensor self) -> int */
     storageOffset(): number;
     /** subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-    subtract(other: TensorLike, options?: { alpha?: Scalar }): Tensor;
+    subtract<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar }): Paired<T, U, Promoted<T, U>>;
     /** subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-    subtract(other: Scalar, options?: { alpha?: Scalar }): Tensor;
-    subtract(other: Scalar, alpha: Scalar): Tensor;
+    subtract<T extends Tensor, U extends Scalar>(this: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar }): Paired<T, U, Promoted<T, U>>;
+    subtract<T extends Tensor, U extends Scalar>(this: T, other: Beside<'subtract', T, U>, alpha: Scalar): Paired<T, U, Promoted<T, U>>;
     /** subtract_.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
     subtract_(other: TensorLike, options?: { alpha?: Scalar }): this;
     /** subtract_.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
     subtract_(other: Scalar, options?: { alpha?: Scalar }): this;
     subtract_(other: Scalar, alpha: Scalar): this;
     /** sum(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-    sum(options?: { dtype?: DType | null }): Tensor;
+    sum<T extends Tensor, E extends DType = SumOf<T['dtype']>>(this: T, options?: { dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
     /** sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
-    sum(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
+    sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = SumOf<T['dtype']>, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+    sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = SumOf<T['dtype']>, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
     /** sum_to_size(Tensor self, SymInt[] size) -> Tensor */
     sumToSize(size: readonly number[]): Tensor;
     sumToSize(...size: number[]): Tensor;
@@ -1257,38 +1260,38 @@ declare module '../tensor/tensor.js' {
     svd(options?: { some?: boolean; computeUv?: boolean }): USV;
     svd(some: boolean, options?: { computeUv?: boolean }): USV;
     /** swapaxes(Tensor self, int axis0, int axis1) -> Tensor */
-    swapaxes(axis0: number, axis1: number): Tensor;
+    swapaxes(axis0: number, axis1: number): Tensor<D, V>;
     /** swapaxes_(Tensor self, int axis0, int axis1) -> Tensor */
     swapaxes_(axis0: number, axis1: number): this;
     /** swapdims(Tensor self, int dim0, int dim1) -> Tensor */
-    swapdims(dim0: number, dim1: number): Tensor;
+    swapdims(dim0: number, dim1: number): Tensor<D, V>;
     /** swapdims_(Tensor self, int dim0, int dim1) -> Tensor */
     swapdims_(dim0: number, dim1: number): this;
     /** t_(Tensor self) -> Tensor */
     t_(): this;
     /** take(Tensor self, Tensor index) -> Tensor */
-    take(index: Tensor): Tensor;
+    take(index: Tensor): Tensor<D, V>;
     /** take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor */
-    takeAlongDim(indices: Tensor, options?: { dim?: number | null }): Tensor;
-    takeAlongDim(indices: Tensor, dim: number | null): Tensor;
+    takeAlongDim(indices: Tensor, options?: { dim?: number | null }): Tensor<D, V>;
+    takeAlongDim(indices: Tensor, dim: number | null): Tensor<D, V>;
     /** tan(Tensor self) -> Tensor */
-    tan(): Tensor;
+    tan<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']>;
     /** tan_(Tensor self) -> Tensor */
     tan_(): this;
     /** tanh_(Tensor self) -> Tensor */
     tanh_(): this;
     /** tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[] */
-    tensorSplit(indices: readonly number[], options?: { dim?: number }): Tensor[];
-    tensorSplit(indices: readonly number[], dim: number): Tensor[];
+    tensorSplit(indices: readonly number[], options?: { dim?: number }): Tensor<D, V>[];
+    tensorSplit(indices: readonly number[], dim: number): Tensor<D, V>[];
     /** tensor_split.tensor_indices_or_sections(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[] */
-    tensorSplit(tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor[];
-    tensorSplit(tensorIndicesOrSections: Tensor, dim: number): Tensor[];
+    tensorSplit(tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor<D, V>[];
+    tensorSplit(tensorIndicesOrSections: Tensor, dim: number): Tensor<D, V>[];
     /** tensor_split.sections(Tensor self, SymInt sections, int dim=0) -> Tensor[] */
-    tensorSplit(sections: number, options?: { dim?: number }): Tensor[];
-    tensorSplit(sections: number, dim: number): Tensor[];
+    tensorSplit(sections: number, options?: { dim?: number }): Tensor<D, V>[];
+    tensorSplit(sections: number, dim: number): Tensor<D, V>[];
     /** tile(Tensor self, SymInt[] dims) -> Tensor */
-    tile(dims: readonly number[]): Tensor;
-    tile(...dims: number[]): Tensor;
+    tile(dims: readonly number[]): Tensor<D, V>;
+    tile(...dims: number[]): Tensor<D, V>;
     /** to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor */
     toDense(options?: { dtype?: DType | null; maskedGrad?: boolean | null }): Tensor;
     toDense(dtype: DType | null, options?: { maskedGrad?: boolean | null }): Tensor;
@@ -1315,8 +1318,8 @@ declare module '../tensor/tensor.js' {
     toSparseCsr(options?: { denseDim?: number | null }): Tensor;
     toSparseCsr(denseDim: number | null): Tensor;
     /** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
-    topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices;
-    topk(k: number, dim: number, options?: { largest?: boolean; sorted?: boolean }): ValuesIndices;
+    topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<D, V>;
+    topk(k: number, dim: number, options?: { largest?: boolean; sorted?: boolean }): ValuesIndices<D, V>;
     /** trace(Tensor self) -> Tensor */
     trace(): Tensor;
     /** transpose_(Tensor self, int dim0, int dim1) -> Tensor */
@@ -1325,78 +1328,78 @@ declare module '../tensor/tensor.js' {
     triangularSolve(A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
     triangularSolve(A: Tensor, upper: boolean, options?: { transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
     /** tril(Tensor self, SymInt diagonal=0) -> Tensor */
-    tril(options?: { diagonal?: number }): Tensor;
-    tril(diagonal: number): Tensor;
+    tril(options?: { diagonal?: number }): Tensor<D, V, S>;
+    tril(diagonal: number): Tensor<D, V, S>;
     /** tril_(Tensor self, SymInt diagonal=0) -> Tensor */
     tril_(options?: { diagonal?: number }): this;
     tril_(diagonal: number): this;
     /** triu(Tensor self, SymInt diagonal=0) -> Tensor */
-    triu(options?: { diagonal?: number }): Tensor;
-    triu(diagonal: number): Tensor;
+    triu(options?: { diagonal?: number }): Tensor<D, V, S>;
+    triu(diagonal: number): Tensor<D, V, S>;
     /** triu_(Tensor self, SymInt diagonal=0) -> Tensor */
     triu_(options?: { diagonal?: number }): this;
     triu_(diagonal: number): this;
     /** true_divide.Tensor(Tensor self, Tensor other) -> Tensor */
-    trueDivide(other: TensorLike): Tensor;
+    trueDivide<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'trueDivide', T, U>): Paired<T, U, DividedOf<T, U>>;
     /** true_divide.Scalar(Tensor self, Scalar other) -> Tensor */
-    trueDivide(other: Scalar): Tensor;
+    trueDivide<T extends Tensor, U extends Scalar>(this: T, other: Beside<'trueDivide', T, U>): Paired<T, U, DividedOf<T, U>>;
     /** true_divide_.Tensor(Tensor self, Tensor other) -> Tensor */
     trueDivide_(other: TensorLike): this;
     /** true_divide_.Scalar(Tensor self, Scalar other) -> Tensor */
     trueDivide_(other: Scalar): this;
     /** trunc(Tensor self) -> Tensor */
-    trunc(): Tensor;
+    trunc(): Tensor<D, V, S>;
     /** trunc_(Tensor self) -> Tensor */
     trunc_(): this;
     /** type_as(Tensor self, Tensor other) -> Tensor */
     typeAs(other: Tensor): Tensor;
     /** unbind.int(Tensor self, int dim=0) -> Tensor[] */
-    unbind(options?: { dim?: number }): Tensor[];
-    unbind(dim: number): Tensor[];
+    unbind(options?: { dim?: number }): Tensor<D, V>[];
+    unbind(dim: number): Tensor<D, V>[];
     /** unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor */
-    unflatten(dim: number, sizes: readonly number[]): Tensor;
+    unflatten(dim: number, sizes: readonly number[]): Tensor<D, V>;
     /** unfold(Tensor self, int dimension, int size, int step) -> Tensor */
-    unfold(dimension: number, size: number, step: number): Tensor;
+    unfold(dimension: number, size: number, step: number): Tensor<D, V>;
     /** uniform_(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor */
     uniform_(options?: { from?: number; to?: number; generator?: Generator | null }): this;
     uniform_(from: number, options?: { to?: number; generator?: Generator | null }): this;
     /** unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-    unsafeChunk(chunks: number, options?: { dim?: number }): Tensor[];
-    unsafeChunk(chunks: number, dim: number): Tensor[];
+    unsafeChunk(chunks: number, options?: { dim?: number }): Tensor<D, V>[];
+    unsafeChunk(chunks: number, dim: number): Tensor<D, V>[];
     /** unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-    unsafeSplit(splitSize: number, options?: { dim?: number }): Tensor[];
-    unsafeSplit(splitSize: number, dim: number): Tensor[];
+    unsafeSplit(splitSize: number, options?: { dim?: number }): Tensor<D, V>[];
+    unsafeSplit(splitSize: number, dim: number): Tensor<D, V>[];
     /** unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-    unsafeSplitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
-    unsafeSplitWithSizes(splitSizes: readonly number[], dim: number): Tensor[];
+    unsafeSplitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor<D, V>[];
+    unsafeSplitWithSizes(splitSizes: readonly number[], dim: number): Tensor<D, V>[];
     /** unsqueeze_(Tensor self, int dim) -> Tensor */
     unsqueeze_(dim: number): this;
     /** values(Tensor self) -> Tensor */
     values(): Tensor;
     /** var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-    var(dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
-    var(dim: number | readonly number[] | null, unbiased: boolean, options?: { keepdim?: boolean }): Tensor;
+    var<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    var<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
     /** var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-    var(options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
-    var(dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
-    var(...dim: number[]): Tensor;
+    var<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    var<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], Dim, Keep>>;
+    var<T extends Tensor>(this: T, ...dim: number[]): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], number, false>>;
     /** var(Tensor self, bool unbiased=True) -> Tensor */
-    var(options?: { unbiased?: boolean }): Tensor;
-    var(unbiased: boolean): Tensor;
+    var<T extends Tensor>(this: T, options?: { unbiased?: boolean }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], null, false>>;
+    var<T extends Tensor>(this: T, unbiased: boolean): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], null, false>>;
     /** vdot(Tensor self, Tensor other) -> Tensor */
     vdot(other: Tensor): Tensor;
     /** view.dtype(Tensor self, ScalarType dtype) -> Tensor */
-    view(dtype: DType): Tensor;
+    view<T extends Tensor>(this: T, dtype: DType): Like<T, T['dtype']>;
     /** view(Tensor self, SymInt[] size) -> Tensor */
-    view(size: readonly number[]): Tensor;
-    view(...size: number[]): Tensor;
+    view(size: readonly number[]): Tensor<D, V>;
+    view(...size: number[]): Tensor<D, V>;
     /** view_as(Tensor self, Tensor other) -> Tensor */
-    viewAs(other: Tensor): Tensor;
+    viewAs(other: Tensor): Tensor<D, V>;
     /** vsplit.int(Tensor self, int sections) -> Tensor[] */
-    vsplit(sections: number): Tensor[];
+    vsplit(sections: number): Tensor<D, V>[];
     /** vsplit.array(Tensor self, int[] indices) -> Tensor[] */
-    vsplit(indices: readonly number[]): Tensor[];
-    vsplit(...indices: number[]): Tensor[];
+    vsplit(indices: readonly number[]): Tensor<D, V>[];
+    vsplit(...indices: number[]): Tensor<D, V>[];
     /**
      * where.self(Tensor condition, Tensor self, Tensor other) -> Tensor
      * where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor
@@ -1406,7 +1409,7 @@ declare module '../tensor/tensor.js' {
      * xlogy.Tensor(Tensor self, Tensor other) -> Tensor
      * xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor
      */
-    xlogy(other: TensorLike): Tensor;
+    xlogy<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'xlogy', T, U>): Paired<T, U, DividedOf<T, U>>;
     /**
      * xlogy_.Tensor(Tensor self, Tensor other) -> Tensor
      * xlogy_.Scalar_Other(Tensor self, Scalar other) -> Tensor

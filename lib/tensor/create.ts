@@ -5,13 +5,16 @@ import { checkDevice } from './devices.js';
 import { dtypeOfArray, type Device, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { describe, expectOptions, operator } from './operators.js';
+import type { WithNumber } from '../static/dtypes.js';
+import type { On } from '../static/pairs.js';
+import type { Known, Shape } from '../static/shapes.js';
 import { isTensor, Tensor, type NestedArray, type Scalar } from './tensor.js';
 
-export interface TensorOptions {
+export interface TensorOptions<D extends DType = DType, V extends Device = Device> {
   /** Default float32, unless the function says otherwise. */
-  dtype?: DType;
+  dtype?: D;
   /** Default cpu. */
-  device?: Device;
+  device?: V;
   /** Whether to record operations on the tensor. Default false. */
   requiresGrad?: boolean;
 }
@@ -38,6 +41,23 @@ function factory(
   return finish(result, options);
 }
 
+// Uint16Array and its kin have no dtype: `tensor` throws.
+interface ArrayDTypes {
+  Uint8Array: 'uint8';
+  Uint8ClampedArray: 'uint8';
+  Int8Array: 'int8';
+  Int16Array: 'int16';
+  Int32Array: 'int32';
+  BigInt64Array: 'int64';
+  Float32Array: 'float32';
+  Float64Array: 'float64';
+  Uint16Array: never;
+  Uint32Array: never;
+  BigUint64Array: never;
+}
+type DTypeOfArray<A extends TypedArray> = ArrayDTypes[A[typeof Symbol.toStringTag]];
+type ArrayOptions<E extends DType, W extends Device, R extends Shape> = TensorOptions<E, W> & { shape?: R };
+
 /**
  * A tensor with a copy of the values: nested arrays, a number, a TypedArray (its dtype; with `shape` in the options its
  * shape) or another tensor.
@@ -45,6 +65,36 @@ function factory(
  * Numbers become float32, as every JavaScript number may have a fraction; booleans become bool, bigints int64, unless
  * `dtype` says otherwise. Throws a TorchError for ragged arrays and for values that the dtype cannot hold.
  */
+export function tensor<E extends DType = 'float32', W extends Device = 'cpu'>(
+  data: NestedArray<number>,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function tensor<E extends DType = 'bool', W extends Device = 'cpu'>(
+  data: NestedArray<boolean>,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function tensor<E extends DType = 'int64', W extends Device = 'cpu'>(
+  data: NestedArray<bigint>,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function tensor<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(
+  data: T,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function tensor<
+  A extends TypedArray,
+  E extends DType = DTypeOfArray<A>,
+  W extends Device = 'cpu',
+  R extends Shape = Shape,
+>(data: A, options?: ArrayOptions<E, W, R>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function tensor<E extends DType = 'uint8', W extends Device = 'cpu', R extends Shape = Shape>(
+  data: ArrayBuffer,
+  options?: ArrayOptions<E, W, R>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function tensor<E extends DType = DType, W extends Device = 'cpu'>(
+  data: NestedArray<number | bigint | boolean> | TypedArray | ArrayBuffer | Tensor,
+  options?: TensorOptions<E, W> & { shape?: readonly number[] },
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
 export function tensor(
   data: NestedArray<number | bigint | boolean> | TypedArray | ArrayBuffer | Tensor,
   options: TensorOptions & { shape?: readonly number[] } = {},
@@ -118,6 +168,10 @@ function moved(made: Tensor, options: TensorOptions): Tensor {
  * A tensor over a TypedArray's memory: no copy, and what is written to one is seen in the other. The array's memory
  * is kept alive as long as the tensor needs it.
  */
+export function fromTypedArray<A extends TypedArray, R extends Shape = Shape>(
+  data: A,
+  options?: { shape?: R },
+): Tensor<DTypeOfArray<A>, 'cpu', Known<R>>;
 export function fromTypedArray(data: TypedArray, options: { shape?: readonly number[] } = {}): Tensor {
   expectOptions('fromTypedArray', options);
   const dtype = ArrayBuffer.isView(data) && !types.isDataView(data) ? dtypeOfArray(data) : undefined;
@@ -209,17 +263,41 @@ function unfit(value: Scalar, dtype: DType, expected: string): TorchError {
 }
 
 /** Numbers are float32, as with `tensor`, unless `dtype` says otherwise: PyTorch's full([2], 7) is int64. */
-export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
-  return factory('aten::full', [shape, value], options);
+export function full<E extends DType = 'float32', W extends Device = 'cpu', R extends Shape = Shape>(
+  shape: R,
+  value: Scalar,
+  options: TensorOptions<E, W> = {},
+): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>> {
+  return factory('aten::full', [shape, value], options) as Tensor<E, On<W>, Known<R>>;
 }
+
+// Literals tell whether they are whole.
+type RangeOf<N extends number> = WithNumber<'int64', N>;
 /** start, start + step, ... up to but without end; from 0 where there is no start. dtype int64 when all are whole numbers, else float32. */
-export function arange(end: number, options?: TensorOptions): Tensor;
-export function arange(start: number, end: number, options?: TensorOptions): Tensor;
-export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
+export function arange<N extends number, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
+  end: N,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function arange<N extends number, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
+  start: N,
+  end: N,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function arange<N extends number, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
+  start: N,
+  end: N,
+  step: N,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
 export function arange(...args: (number | TensorOptions | undefined)[]): Tensor {
   const numbers = args.filter((value) => typeof value === 'number');
   const options = args.find((value) => typeof value === 'object');
   const [first = NaN, second, step = 1] = numbers;
   const [from, to] = second === undefined ? [0, first] : [first, second];
   return factory('aten::arange.start_step', [from, to, step], options ?? {}, 'inferred');
+}
+
+/** A shape whose sizes the compiler knows: `torch.zeros(torch.shape(2, 3))`, the same as `[2, 3] as const`. */
+export function shape<const S extends Shape>(...sizes: S): S {
+  return sizes;
 }

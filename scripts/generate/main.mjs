@@ -11,6 +11,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exportedNames, tensorMembers } from './byHand.mjs';
+import { ruled } from './rules.mjs';
 import { atenSchemas, camelCase, takesNumbersAsTensors, version } from './schemas.mjs';
 import { docs, form, identifier, isCallable, joined, NamedResults, signatures } from './signatures.mjs';
 
@@ -60,7 +61,7 @@ function formsOf({ base, forms }, kind) {
         results,
       }),
     ),
-  );
+  ).map((each) => ruled(each, base));
 }
 
 const header = (...lines) =>
@@ -81,6 +82,12 @@ function imports(text) {
     ...line(['Device', 'DType', 'Layout', 'MemoryFormat'], '../tensor/dtype.js'),
     ...line(['Generator'], '../tensor/random.js'),
     ...line(['Scalar', 'Tensor', 'TensorLike'], '../tensor/tensor.js'),
+    ...line(['FloatOf', 'NumberOf', 'RealOf', 'SumOf', 'TruthOf'], '../static/dtypes.js'),
+    ...line(
+      ['Beside', 'DividedOf', 'Like', 'Multiplicable', 'Multiplied', 'On', 'Paired', 'Promoted'],
+      '../static/pairs.js',
+    ),
+    ...line(['Known', 'Reduced'], '../static/shapes.js'),
     ...line(['FactoryOptions', ...results.names], './results.js'),
   ];
 }
@@ -102,7 +109,7 @@ function methodsFile() {
     );
   const text = [
     "declare module '../tensor/tensor.js' {",
-    '  interface Tensor {',
+    '  interface Tensor<D extends DType, V extends Device, S extends readonly number[]> {',
     ...body,
     '  }',
     '}',
@@ -198,10 +205,10 @@ function tableFile(spaces) {
 function resultsFile() {
   const text = [
     '/** Of functions that make tensors. */',
-    'export interface FactoryOptions {',
-    '  dtype?: DType | null;',
+    'export interface FactoryOptions<D extends DType = DType, V extends Device = Device> {',
+    '  dtype?: D | null;',
     '  layout?: Layout | null;',
-    '  device?: Device | null;',
+    '  device?: V | null;',
     '  pinMemory?: boolean | null;',
     '  /** Whether to record operations on the tensor. Default false. */',
     '  requiresGrad?: boolean;',

@@ -1,0 +1,120 @@
+// Two tensors in one operator, as types: what becomes of them, and what is wrong with the pair. A parameter whose type is a
+// Mistake takes no argument, and the compiler's message holds its text.
+import type { Device, DType } from '../tensor/dtype.js';
+import type { Tensor, TensorLike } from '../tensor/tensor.js';
+import type { FloatOf, Promotions, WithNumber, WithScalarTensor } from './dtypes.js';
+import type { Broadcast, Product, Shape, Show } from './shapes.js';
+
+declare const mistake: unique symbol;
+/** A type that no value has; its argument says why. */
+export interface Mistake<Text extends string> {
+  readonly [mistake]: Text;
+}
+
+/** The device of a tensor that was asked for on one: 'cuda' is the current CUDA device. */
+export type On<V extends Device> = V extends 'cuda' ? `cuda:${number}` : V;
+
+/** Whether two types can have no value in common, as far as literals go. */
+type Apart<A, B> = [A] extends [B] ? false : [B] extends [A] ? false : true;
+
+/** The more special of two types that are not apart. */
+type Narrower<A, B> = [A] extends [B] ? A : B;
+
+// ---- elementwise operators ----
+
+/** U when it may stand beside T in an elementwise operator. A CPU tensor of 0 dimensions goes with every device. */
+export type Beside<Name extends string, T extends TensorLike, U extends TensorLike> = T extends Tensor
+  ? U extends Tensor
+    ? Apart<T['device'], U['device']> extends true
+      ? [T['device'], T['shape']] extends ['cpu', readonly []]
+        ? U
+        : [U['device'], U['shape']] extends ['cpu', readonly []]
+          ? U
+          : Mistake<`${Name}: both must be on one device, got ${T['device']} and ${U['device']}`>
+      : [Broadcast<T['shape'], U['shape']>] extends [never]
+        ? Mistake<`${Name}: the shapes ${Show<T['shape']>} and ${Show<U['shape']>} do not broadcast`>
+        : U
+    : U
+  : U;
+
+/** Promotion by PyTorch's rules; any dtype beside one that is not known. */
+export type Promoted<T extends TensorLike, U extends TensorLike> = T extends Tensor
+  ? U extends Tensor
+    ? DType extends T['dtype'] | U['dtype']
+      ? DType
+      : OfTensors<T['dtype'], T['shape'], U['dtype'], U['shape']>
+    : DType extends T['dtype']
+      ? DType
+      : WithNumber<T['dtype'], U>
+  : U extends Tensor
+    ? DType extends U['dtype']
+      ? DType
+      : WithNumber<U['dtype'], T>
+    : DType;
+
+// A shape that is not known is taken for one that has dimensions, unless it stands beside one that has none.
+type OfTensors<D extends DType, S extends Shape, E extends DType, R extends Shape> = R extends readonly []
+  ? S extends readonly []
+    ? Promotions[D][E]
+    : number extends S['length']
+      ? Promotions[D][E] | WithScalarTensor<D, E>
+      : WithScalarTensor<D, E>
+  : S extends readonly []
+    ? number extends R['length']
+      ? Promotions[D][E] | WithScalarTensor<E, D>
+      : WithScalarTensor<E, D>
+    : Promotions[D][E];
+
+type DeviceOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
+  ? U extends Tensor
+    ? Apart<T['device'], U['device']> extends true
+      ? Exclude<T['device'] | U['device'], 'cpu'>
+      : // The tensor whose device is not known may be on another one than a CPU tensor of 0 dimensions.
+        'cpu' extends T['device']
+        ? U['device']
+        : 'cpu' extends U['device']
+          ? T['device']
+          : Narrower<T['device'], U['device']>
+    : T['device']
+  : U extends Tensor
+    ? U['device']
+    : Device;
+
+type ShapeOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
+  ? U extends Tensor
+    ? Broadcast<T['shape'], U['shape']>
+    : T['shape']
+  : U extends Tensor
+    ? U['shape']
+    : Shape;
+
+/** The dtype that true division and its kin give: integers become float32. */
+export type DividedOf<T extends TensorLike, U extends TensorLike> = FloatOf<Promoted<T, U>>;
+
+/** A result of two tensors that are broadcast, with elements of E. */
+export type Paired<T extends TensorLike, U extends TensorLike, E extends DType> = Tensor<
+  E,
+  DeviceOf<T, U>,
+  ShapeOf<T, U>
+>;
+
+/** A tensor beside T on its device. */
+export type Like<T extends Tensor, E extends DType, S extends Shape = Shape> = Tensor<E, T['device'], S>;
+
+// ---- matrix products ----
+
+/** U when T can be multiplied by it: one dtype, one device, shapes that fit as far as they are known. */
+export type Multiplicable<Name extends string, T extends Tensor, U extends Tensor> =
+  Apart<T['device'], U['device']> extends true
+    ? Mistake<`${Name}: both must be on one device, got ${T['device']} and ${U['device']}`>
+    : Apart<T['dtype'], U['dtype']> extends true
+      ? Mistake<`${Name}: both must have one dtype, got ${T['dtype']} and ${U['dtype']}`>
+      : [Product<T['shape'], U['shape']>] extends [never]
+        ? Mistake<`${Name}: the shapes ${Show<T['shape']>} and ${Show<U['shape']>} do not fit`>
+        : U;
+
+export type Multiplied<T extends Tensor, U extends Tensor> = Tensor<
+  Narrower<T['dtype'], U['dtype']>,
+  Narrower<T['device'], U['device']>,
+  Product<T['shape'], U['shape']>
+>;
