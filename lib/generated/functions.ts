@@ -7,15 +7,14 @@ import * as table from './table.js';
 import type { Device, DType, Layout, MemoryFormat } from '../tensor/dtype.js';
 import type { Generator } from '../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../tensor/tensor.js';
-import type { FloatOf, NumberOf, RealOf, SumOf, TruthOf } from '../static/dtypes.js';
-import type { Beside, DividedOf, Like, Multiplicable, Multiplied, On, Paired, Promoted } from '../static/pairs.js';
-import type { Known, Reduced } from '../static/shapes.js';
+import type { Beside, Multiplicable, Multiplied, Paired } from '../static/pairs.js';
+import type { Like, Made, Part, Reduction } from '../static/results.js';
 import type { FactoryOptions, ATau, HistBinEdges, HistBinEdges2, LUPivots, MantissaExponent, MinMax, PLU, QR, SignLogabsdet, SolutionClonedCoefficient, USV, ValuesIndices } from './results.js';
 
 const call = caller('torch', table.functions, '');
 
 /** abs(Tensor self) -> Tensor */
-export function abs<T extends Tensor, E extends DType = RealOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function abs<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'real', E>;
 export function abs(...args: unknown[]): unknown {
   return call('abs', args);
 }
@@ -25,12 +24,12 @@ export function abs_(...args: unknown[]): unknown {
   return call('abs_', args);
 }
 /** absolute(Tensor self) -> Tensor */
-export function absolute<T extends Tensor, E extends DType = RealOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function absolute<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'real', E>;
 export function absolute(...args: unknown[]): unknown {
   return call('absolute', args);
 }
 /** acos(Tensor self) -> Tensor */
-export function acos<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function acos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function acos(...args: unknown[]): unknown {
   return call('acos', args);
 }
@@ -40,7 +39,7 @@ export function acos_(...args: unknown[]): unknown {
   return call('acos_', args);
 }
 /** acosh(Tensor self) -> Tensor */
-export function acosh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function acosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function acosh(...args: unknown[]): unknown {
   return call('acosh', args);
 }
@@ -50,7 +49,7 @@ export function acosh_(...args: unknown[]): unknown {
   return call('acosh_', args);
 }
 /** adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor */
-export function adaptiveAvgPool1d<T extends Tensor>(input: T, outputSize: number | readonly number[]): Like<T, T['dtype']>;
+export function adaptiveAvgPool1d<T extends Tensor>(input: T, outputSize: number | readonly number[]): Part<T>;
 export function adaptiveAvgPool1d(...args: unknown[]): unknown {
   return call('adaptive_avg_pool1d', args);
 }
@@ -60,7 +59,7 @@ export function adaptiveMaxPool1d(...args: unknown[]): unknown {
   return call('adaptive_max_pool1d', args);
 }
 /** add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-export function add<T extends TensorLike, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'add', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function add<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'add', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function add(...args: unknown[]): unknown {
   return call('add', args);
 }
@@ -102,7 +101,7 @@ export function addr(...args: unknown[]): unknown {
   return call('addr', args);
 }
 /** adjoint(Tensor self) -> Tensor */
-export function adjoint<T extends Tensor>(input: T): Like<T, T['dtype']>;
+export function adjoint<T extends Tensor>(input: T): Part<T>;
 export function adjoint(...args: unknown[]): unknown {
   return call('adjoint', args);
 }
@@ -117,13 +116,13 @@ export function aliasCopy(...args: unknown[]): unknown {
   return call('alias_copy', args);
 }
 /** all(Tensor self) -> Tensor */
-export function all<T extends Tensor, E extends DType = TruthOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
+export function all<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
 /** all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-export function all<T extends Tensor, E extends DType = TruthOf<T['dtype']>, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function all<T extends Tensor, E extends DType = TruthOf<T['dtype']>, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 /** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-export function all<T extends Tensor, Dim extends number, E extends DType = TruthOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function all<T extends Tensor, Dim extends number, E extends DType = TruthOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function all(...args: unknown[]): unknown {
   return call('all', args);
 }
@@ -134,7 +133,7 @@ export function allclose(...args: unknown[]): unknown {
   return call('allclose', args);
 }
 /** alpha_dropout(Tensor input, float p, bool train) -> Tensor */
-export function alphaDropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T, T['dtype'], T['shape']>;
+export function alphaDropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
 export function alphaDropout(...args: unknown[]): unknown {
   return call('alpha_dropout', args);
 }
@@ -144,14 +143,14 @@ export function alphaDropout_(...args: unknown[]): unknown {
   return call('alpha_dropout_', args);
 }
 /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-export function amax<T extends Tensor, E extends DType = T['dtype'], Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function amax<T extends Tensor, E extends DType = T['dtype'], Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amax(...args: unknown[]): unknown {
   return call('amax', args);
 }
 /** amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-export function amin<T extends Tensor, E extends DType = T['dtype'], Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function amin<T extends Tensor, E extends DType = T['dtype'], Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amin(...args: unknown[]): unknown {
   return call('amin', args);
 }
@@ -166,18 +165,18 @@ export function angle(...args: unknown[]): unknown {
   return call('angle', args);
 }
 /** any(Tensor self) -> Tensor */
-export function any<T extends Tensor, E extends DType = TruthOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
+export function any<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
 /** any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-export function any<T extends Tensor, E extends DType = TruthOf<T['dtype']>, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function any<T extends Tensor, E extends DType = TruthOf<T['dtype']>, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 /** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-export function any<T extends Tensor, Dim extends number, E extends DType = TruthOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function any<T extends Tensor, Dim extends number, E extends DType = TruthOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function any(...args: unknown[]): unknown {
   return call('any', args);
 }
 /** arccos(Tensor self) -> Tensor */
-export function arccos<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function arccos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arccos(...args: unknown[]): unknown {
   return call('arccos', args);
 }
@@ -187,7 +186,7 @@ export function arccos_(...args: unknown[]): unknown {
   return call('arccos_', args);
 }
 /** arccosh(Tensor self) -> Tensor */
-export function arccosh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function arccosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arccosh(...args: unknown[]): unknown {
   return call('arccosh', args);
 }
@@ -197,7 +196,7 @@ export function arccosh_(...args: unknown[]): unknown {
   return call('arccosh_', args);
 }
 /** arcsin(Tensor self) -> Tensor */
-export function arcsin<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function arcsin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arcsin(...args: unknown[]): unknown {
   return call('arcsin', args);
 }
@@ -207,7 +206,7 @@ export function arcsin_(...args: unknown[]): unknown {
   return call('arcsin_', args);
 }
 /** arcsinh(Tensor self) -> Tensor */
-export function arcsinh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function arcsinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arcsinh(...args: unknown[]): unknown {
   return call('arcsinh', args);
 }
@@ -217,12 +216,12 @@ export function arcsinh_(...args: unknown[]): unknown {
   return call('arcsinh_', args);
 }
 /** arctan(Tensor self) -> Tensor */
-export function arctan<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function arctan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arctan(...args: unknown[]): unknown {
   return call('arctan', args);
 }
 /** arctan2(Tensor self, Tensor other) -> Tensor */
-export function arctan2<T extends Tensor, U extends Tensor, E extends DType = DividedOf<T, U>>(input: T, other: Beside<'arctan2', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function arctan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'arctan2', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 export function arctan2(...args: unknown[]): unknown {
   return call('arctan2', args);
 }
@@ -232,7 +231,7 @@ export function arctan_(...args: unknown[]): unknown {
   return call('arctan_', args);
 }
 /** arctanh(Tensor self) -> Tensor */
-export function arctanh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function arctanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arctanh(...args: unknown[]): unknown {
   return call('arctanh', args);
 }
@@ -242,33 +241,33 @@ export function arctanh_(...args: unknown[]): unknown {
   return call('arctanh_', args);
 }
 /** argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-export function argmax<T extends Tensor, E extends DType = 'int64', Dim extends number | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function argmax<T extends Tensor, E extends DType = 'int64', Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmax(...args: unknown[]): unknown {
   return call('argmax', args);
 }
 /** argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-export function argmin<T extends Tensor, E extends DType = 'int64', Dim extends number | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function argmin<T extends Tensor, E extends DType = 'int64', Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmin(...args: unknown[]): unknown {
   return call('argmin', args);
 }
 /** argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor */
-export function argsort<T extends Tensor, E extends DType = 'int64'>(input: T, options: { stable: boolean; dim?: number; descending?: boolean; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function argsort<T extends Tensor, E extends DType = never>(input: T, options: { stable: boolean; dim?: number; descending?: boolean; out?: Tensor<E> }): Like<T, 'int64', E>;
 /** argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
-export function argsort<T extends Tensor>(input: T, options?: { dim?: number; descending?: boolean }): Like<T, 'int64', T['shape']>;
-export function argsort<T extends Tensor>(input: T, dim: number, options?: { descending?: boolean }): Like<T, 'int64', T['shape']>;
+export function argsort<T extends Tensor>(input: T, options?: { dim?: number; descending?: boolean }): Like<T, 'int64'>;
+export function argsort<T extends Tensor>(input: T, dim: number, options?: { descending?: boolean }): Like<T, 'int64'>;
 export function argsort(...args: unknown[]): unknown {
   return call('argsort', args);
 }
 /** argwhere(Tensor self) -> Tensor */
-export function argwhere<T extends Tensor>(input: T): Like<T, 'int64'>;
+export function argwhere<T extends Tensor>(input: T): Part<T, 'int64'>;
 export function argwhere(...args: unknown[]): unknown {
   return call('argwhere', args);
 }
 /** as_strided(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Like<T, T['dtype']>;
-export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], storageOffset: number | null): Like<T, T['dtype']>;
+export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Part<T>;
+export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], storageOffset: number | null): Part<T>;
 export function asStrided(...args: unknown[]): unknown {
   return call('as_strided', args);
 }
@@ -291,7 +290,7 @@ export function asStridedScatter(...args: unknown[]): unknown {
   return call('as_strided_scatter', args);
 }
 /** asin(Tensor self) -> Tensor */
-export function asin<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function asin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function asin(...args: unknown[]): unknown {
   return call('asin', args);
 }
@@ -301,7 +300,7 @@ export function asin_(...args: unknown[]): unknown {
   return call('asin_', args);
 }
 /** asinh(Tensor self) -> Tensor */
-export function asinh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function asinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function asinh(...args: unknown[]): unknown {
   return call('asinh', args);
 }
@@ -311,12 +310,12 @@ export function asinh_(...args: unknown[]): unknown {
   return call('asinh_', args);
 }
 /** atan(Tensor self) -> Tensor */
-export function atan<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function atan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function atan(...args: unknown[]): unknown {
   return call('atan', args);
 }
 /** atan2(Tensor self, Tensor other) -> Tensor */
-export function atan2<T extends Tensor, U extends Tensor, E extends DType = DividedOf<T, U>>(input: T, other: Beside<'atan2', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function atan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'atan2', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 export function atan2(...args: unknown[]): unknown {
   return call('atan2', args);
 }
@@ -326,7 +325,7 @@ export function atan_(...args: unknown[]): unknown {
   return call('atan_', args);
 }
 /** atanh(Tensor self) -> Tensor */
-export function atanh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function atanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function atanh(...args: unknown[]): unknown {
   return call('atanh', args);
 }
@@ -357,8 +356,8 @@ export function atleast3d(...args: unknown[]): unknown {
   return call('atleast_3d', args);
 }
 /** avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor */
-export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Like<T, T['dtype']>;
-export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Like<T, T['dtype']>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
 export function avgPool1d(...args: unknown[]): unknown {
   return call('avg_pool1d', args);
 }
@@ -370,14 +369,14 @@ export function baddbmm(...args: unknown[]): unknown {
   return call('baddbmm', args);
 }
 /** bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function bartlettWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function bartlettWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 export function bartlettWindow(...args: unknown[]): unknown {
   return call('bartlett_window', args);
 }
 /** batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor */
-export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Like<T, T['dtype']>;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Part<T>;
 export function batchNorm(...args: unknown[]): unknown {
   return call('batch_norm', args);
 }
@@ -451,9 +450,9 @@ export function binomial(...args: unknown[]): unknown {
  * bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function bitwiseAnd<T extends Tensor, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'bitwiseAnd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function bitwiseAnd<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'bitwiseAnd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseAnd<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseAnd', T, U>): Paired<T, U, Promoted<T, U>>;
+export function bitwiseAnd<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseAnd', T, U>): Paired<T, U, 'promoted'>;
 export function bitwiseAnd(...args: unknown[]): unknown {
   return call('bitwise_and', args);
 }
@@ -468,7 +467,7 @@ export function bitwiseLeftShift(...args: unknown[]): unknown {
   return call('bitwise_left_shift', args);
 }
 /** bitwise_not(Tensor self) -> Tensor */
-export function bitwiseNot<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function bitwiseNot<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function bitwiseNot(...args: unknown[]): unknown {
   return call('bitwise_not', args);
 }
@@ -476,9 +475,9 @@ export function bitwiseNot(...args: unknown[]): unknown {
  * bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function bitwiseOr<T extends Tensor, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'bitwiseOr', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function bitwiseOr<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'bitwiseOr', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseOr<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseOr', T, U>): Paired<T, U, Promoted<T, U>>;
+export function bitwiseOr<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseOr', T, U>): Paired<T, U, 'promoted'>;
 export function bitwiseOr(...args: unknown[]): unknown {
   return call('bitwise_or', args);
 }
@@ -496,16 +495,16 @@ export function bitwiseRightShift(...args: unknown[]): unknown {
  * bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function bitwiseXor<T extends Tensor, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'bitwiseXor', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function bitwiseXor<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'bitwiseXor', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseXor<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseXor', T, U>): Paired<T, U, Promoted<T, U>>;
+export function bitwiseXor<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseXor', T, U>): Paired<T, U, 'promoted'>;
 export function bitwiseXor(...args: unknown[]): unknown {
   return call('bitwise_xor', args);
 }
 /** blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function blackmanWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function blackmanWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 export function blackmanWindow(...args: unknown[]): unknown {
   return call('blackman_window', args);
 }
@@ -527,7 +526,7 @@ export function broadcastTensors(...args: unknown[]): unknown {
   return call('broadcast_tensors', args);
 }
 /** broadcast_to(Tensor self, SymInt[] size) -> Tensor */
-export function broadcastTo<T extends Tensor>(input: T, size: readonly number[]): Like<T, T['dtype']>;
+export function broadcastTo<T extends Tensor>(input: T, size: readonly number[]): Part<T>;
 export function broadcastTo(...args: unknown[]): unknown {
   return call('broadcast_to', args);
 }
@@ -566,7 +565,7 @@ export function cdist(...args: unknown[]): unknown {
   return call('cdist', args);
 }
 /** ceil(Tensor self) -> Tensor */
-export function ceil<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function ceil<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function ceil(...args: unknown[]): unknown {
   return call('ceil', args);
 }
@@ -576,8 +575,8 @@ export function ceil_(...args: unknown[]): unknown {
   return call('ceil_', args);
 }
 /** celu(Tensor self, Scalar alpha=1.) -> Tensor */
-export function celu<T extends Tensor>(input: T, options?: { alpha?: Scalar }): Like<T, T['dtype'], T['shape']>;
-export function celu<T extends Tensor>(input: T, alpha: Scalar): Like<T, T['dtype'], T['shape']>;
+export function celu<T extends Tensor>(input: T, options?: { alpha?: Scalar }): Like<T>;
+export function celu<T extends Tensor>(input: T, alpha: Scalar): Like<T>;
 export function celu(...args: unknown[]): unknown {
   return call('celu', args);
 }
@@ -593,13 +592,13 @@ export function chainMatmul(...args: unknown[]): unknown {
   return call('chain_matmul', args);
 }
 /** channel_shuffle(Tensor self, SymInt groups) -> Tensor */
-export function channelShuffle<T extends Tensor>(input: T, groups: number): Like<T, T['dtype']>;
+export function channelShuffle<T extends Tensor>(input: T, groups: number): Part<T>;
 export function channelShuffle(...args: unknown[]): unknown {
   return call('channel_shuffle', args);
 }
 /** cholesky(Tensor self, bool upper=False) -> Tensor */
-export function cholesky<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { upper?: boolean; out?: Tensor<E> }): Like<T, NoInfer<E>>;
-export function cholesky<T extends Tensor, E extends DType = T['dtype']>(input: T, upper: boolean, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function cholesky<T extends Tensor, E extends DType = never>(input: T, options?: { upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function cholesky<T extends Tensor, E extends DType = never>(input: T, upper: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function cholesky(...args: unknown[]): unknown {
   return call('cholesky', args);
 }
@@ -621,8 +620,8 @@ export function chooseQparamsOptimized(...args: unknown[]): unknown {
   return call('choose_qparams_optimized', args);
 }
 /** chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-export function chunk<T extends Tensor>(input: T, chunks: number, options?: { dim?: number }): Like<T, T['dtype']>[];
-export function chunk<T extends Tensor>(input: T, chunks: number, dim: number): Like<T, T['dtype']>[];
+export function chunk<T extends Tensor>(input: T, chunks: number, options?: { dim?: number }): Part<T>[];
+export function chunk<T extends Tensor>(input: T, chunks: number, dim: number): Part<T>[];
 export function chunk(...args: unknown[]): unknown {
   return call('chunk', args);
 }
@@ -630,8 +629,8 @@ export function chunk(...args: unknown[]): unknown {
 export function clamp(input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
 export function clamp(input: Tensor, min: Tensor | null, options?: { max?: Tensor | null; out?: Tensor }): Tensor;
 /** clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-export function clamp<T extends Tensor, E extends DType = NumberOf<T['dtype']>>(input: T, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function clamp<T extends Tensor, E extends DType = NumberOf<T['dtype']>>(input: T, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function clamp<T extends Tensor, E extends DType = never>(input: T, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clamp<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
 export function clamp(...args: unknown[]): unknown {
   return call('clamp', args);
 }
@@ -680,8 +679,8 @@ export function clampMin_(...args: unknown[]): unknown {
 export function clip(input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
 export function clip(input: Tensor, min: Tensor | null, options?: { max?: Tensor | null; out?: Tensor }): Tensor;
 /** clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-export function clip<T extends Tensor, E extends DType = NumberOf<T['dtype']>>(input: T, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function clip<T extends Tensor, E extends DType = NumberOf<T['dtype']>>(input: T, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function clip<T extends Tensor, E extends DType = never>(input: T, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clip<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
 export function clip(...args: unknown[]): unknown {
   return call('clip', args);
 }
@@ -695,7 +694,7 @@ export function clip_(...args: unknown[]): unknown {
   return call('clip_', args);
 }
 /** clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
-export function clone<T extends Tensor>(input: T, options?: { memoryFormat?: MemoryFormat | null }): Like<T, T['dtype'], T['shape']>;
+export function clone<T extends Tensor>(input: T, options?: { memoryFormat?: MemoryFormat | null }): Like<T>;
 export function clone(...args: unknown[]): unknown {
   return call('clone', args);
 }
@@ -733,12 +732,12 @@ export function concatenate(...args: unknown[]): unknown {
   return call('concatenate', args);
 }
 /** conj(Tensor self) -> Tensor */
-export function conj<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function conj<T extends Tensor>(input: T): Like<T>;
 export function conj(...args: unknown[]): unknown {
   return call('conj', args);
 }
 /** conj_physical(Tensor self) -> Tensor */
-export function conjPhysical<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function conjPhysical<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function conjPhysical(...args: unknown[]): unknown {
   return call('conj_physical', args);
 }
@@ -748,35 +747,35 @@ export function conjPhysical_(...args: unknown[]): unknown {
   return call('conj_physical_', args);
 }
 /** constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor */
-export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], options?: { value?: Scalar }): Like<T, T['dtype']>;
-export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], value: Scalar): Like<T, T['dtype']>;
+export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], options?: { value?: Scalar }): Part<T>;
+export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], value: Scalar): Part<T>;
 export function constantPadNd(...args: unknown[]): unknown {
   return call('constant_pad_nd', args);
 }
 /** conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
-export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
-export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
-export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
-export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv1d(...args: unknown[]): unknown {
   return call('conv1d', args);
 }
 /** conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
-export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
-export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
-export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
-export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv2d(...args: unknown[]): unknown {
   return call('conv2d', args);
 }
 /** conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
-export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
-export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
-export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
-export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Like<T, T['dtype']>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv3d(...args: unknown[]): unknown {
   return call('conv3d', args);
 }
@@ -787,20 +786,20 @@ export function convTbc(...args: unknown[]): unknown {
   return call('conv_tbc', args);
 }
 /** conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor */
-export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Like<T, T['dtype']>;
-export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Like<T, T['dtype']>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose1d(...args: unknown[]): unknown {
   return call('conv_transpose1d', args);
 }
 /** conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor */
-export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Like<T, T['dtype']>;
-export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Like<T, T['dtype']>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose2d(...args: unknown[]): unknown {
   return call('conv_transpose2d', args);
 }
 /** conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor */
-export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Like<T, T['dtype']>;
-export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Like<T, T['dtype']>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose3d(...args: unknown[]): unknown {
   return call('conv_transpose3d', args);
 }
@@ -823,7 +822,7 @@ export function corrcoef(...args: unknown[]): unknown {
   return call('corrcoef', args);
 }
 /** cos(Tensor self) -> Tensor */
-export function cos<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function cos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function cos(...args: unknown[]): unknown {
   return call('cos', args);
 }
@@ -833,7 +832,7 @@ export function cos_(...args: unknown[]): unknown {
   return call('cos_', args);
 }
 /** cosh(Tensor self) -> Tensor */
-export function cosh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function cosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function cosh(...args: unknown[]): unknown {
   return call('cosh', args);
 }
@@ -855,10 +854,10 @@ export function cosineSimilarity(...args: unknown[]): unknown {
   return call('cosine_similarity', args);
 }
 /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
-export function countNonzero<T extends Tensor>(input: T, options?: { dim?: number | null }): Like<T, 'int64'>;
-export function countNonzero<T extends Tensor>(input: T, dim: number | null): Like<T, 'int64'>;
+export function countNonzero<T extends Tensor>(input: T, options?: { dim?: number | null }): Part<T, 'int64'>;
+export function countNonzero<T extends Tensor>(input: T, dim: number | null): Part<T, 'int64'>;
 /** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
-export function countNonzero<T extends Tensor>(input: T, dim: readonly number[]): Like<T, 'int64'>;
+export function countNonzero<T extends Tensor>(input: T, dim: readonly number[]): Part<T, 'int64'>;
 export function countNonzero(...args: unknown[]): unknown {
   return call('count_nonzero', args);
 }
@@ -938,12 +937,12 @@ export function cummin(...args: unknown[]): unknown {
   return call('cummin', args);
 }
 /** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-export function cumprod<T extends Tensor, E extends DType = SumOf<T['dtype']>>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function cumprod<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumprod(...args: unknown[]): unknown {
   return call('cumprod', args);
 }
 /** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-export function cumsum<T extends Tensor, E extends DType = SumOf<T['dtype']>>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function cumsum<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumsum(...args: unknown[]): unknown {
   return call('cumsum', args);
 }
@@ -955,7 +954,7 @@ export function cumulativeTrapezoid(...args: unknown[]): unknown {
   return call('cumulative_trapezoid', args);
 }
 /** deg2rad(Tensor self) -> Tensor */
-export function deg2rad<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function deg2rad<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function deg2rad(...args: unknown[]): unknown {
   return call('deg2rad', args);
 }
@@ -972,12 +971,12 @@ export function dequantize(...args: unknown[]): unknown {
   return call('dequantize', args);
 }
 /** det(Tensor self) -> Tensor */
-export function det<T extends Tensor>(input: T): Like<T, T['dtype']>;
+export function det<T extends Tensor>(input: T): Part<T>;
 export function det(...args: unknown[]): unknown {
   return call('det', args);
 }
 /** detach(Tensor self) -> Tensor */
-export function detach<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function detach<T extends Tensor>(input: T): Like<T>;
 export function detach(...args: unknown[]): unknown {
   return call('detach', args);
 }
@@ -992,26 +991,26 @@ export function detachCopy(...args: unknown[]): unknown {
   return call('detach_copy', args);
 }
 /** diag(Tensor self, int diagonal=0) -> Tensor */
-export function diag<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, NoInfer<E>>;
-export function diag<T extends Tensor, E extends DType = T['dtype']>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function diag<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diag<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function diag(...args: unknown[]): unknown {
   return call('diag', args);
 }
 /** diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
-export function diagEmbed<T extends Tensor>(input: T, options?: { offset?: number; dim1?: number; dim2?: number }): Like<T, T['dtype']>;
-export function diagEmbed<T extends Tensor>(input: T, offset: number, options?: { dim1?: number; dim2?: number }): Like<T, T['dtype']>;
+export function diagEmbed<T extends Tensor>(input: T, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagEmbed<T extends Tensor>(input: T, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
 export function diagEmbed(...args: unknown[]): unknown {
   return call('diag_embed', args);
 }
 /** diagflat(Tensor self, int offset=0) -> Tensor */
-export function diagflat<T extends Tensor>(input: T, options?: { offset?: number }): Like<T, T['dtype']>;
-export function diagflat<T extends Tensor>(input: T, offset: number): Like<T, T['dtype']>;
+export function diagflat<T extends Tensor>(input: T, options?: { offset?: number }): Part<T>;
+export function diagflat<T extends Tensor>(input: T, offset: number): Part<T>;
 export function diagflat(...args: unknown[]): unknown {
   return call('diagflat', args);
 }
 /** diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-export function diagonal<T extends Tensor>(input: T, options?: { offset?: number; dim1?: number; dim2?: number }): Like<T, T['dtype']>;
-export function diagonal<T extends Tensor>(input: T, offset: number, options?: { dim1?: number; dim2?: number }): Like<T, T['dtype']>;
+export function diagonal<T extends Tensor>(input: T, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagonal<T extends Tensor>(input: T, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
 export function diagonal(...args: unknown[]): unknown {
   return call('diagonal', args);
 }
@@ -1022,19 +1021,19 @@ export function diagonalCopy(...args: unknown[]): unknown {
   return call('diagonal_copy', args);
 }
 /** diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Like<T, T['dtype']>;
-export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Like<T, T['dtype']>;
+export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
 export function diagonalScatter(...args: unknown[]): unknown {
   return call('diagonal_scatter', args);
 }
 /** diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor */
-export function diff<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Like<T, NoInfer<E>>;
-export function diff<T extends Tensor, E extends DType = T['dtype']>(input: T, n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function diff<T extends Tensor, E extends DType = never>(input: T, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diff<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
 export function diff(...args: unknown[]): unknown {
   return call('diff', args);
 }
 /** digamma(Tensor self) -> Tensor */
-export function digamma<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function digamma<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function digamma(...args: unknown[]): unknown {
   return call('digamma', args);
 }
@@ -1045,22 +1044,22 @@ export function dist(...args: unknown[]): unknown {
   return call('dist', args);
 }
 /** div.Tensor(Tensor self, Tensor other) -> Tensor */
-export function div<T extends TensorLike, U extends TensorLike, E extends DType = DividedOf<T, U>>(input: T, other: Beside<'div', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'div', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-export function div<T extends TensorLike, U extends TensorLike, E extends DType = Promoted<T, U> | DividedOf<T, U>>(input: T, other: Beside<'div', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'div', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): Paired<T, U, 'either', E>;
 /** div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-export function div<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'div', T, U>, options: { roundingMode: string | null }): Paired<T, U, Promoted<T, U> | DividedOf<T, U>>;
+export function div<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'div', T, U>, options: { roundingMode: string | null }): Paired<T, U, 'either'>;
 export function div(...args: unknown[]): unknown {
   return call('div', args);
 }
 /** divide.Tensor(Tensor self, Tensor other) -> Tensor */
-export function divide<T extends TensorLike, U extends TensorLike, E extends DType = DividedOf<T, U>>(input: T, other: Beside<'divide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'divide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-export function divide<T extends TensorLike, U extends TensorLike, E extends DType = Promoted<T, U> | DividedOf<T, U>>(input: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): Paired<T, U, 'either', E>;
 /** divide.Scalar(Tensor self, Scalar other) -> Tensor */
-export function divide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'divide', T, U>): Paired<T, U, DividedOf<T, U>>;
+export function divide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'divide', T, U>): Paired<T, U, 'divided'>;
 /** divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-export function divide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null }): Paired<T, U, Promoted<T, U> | DividedOf<T, U>>;
+export function divide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null }): Paired<T, U, 'either'>;
 export function divide(...args: unknown[]): unknown {
   return call('divide', args);
 }
@@ -1070,7 +1069,7 @@ export function dot(...args: unknown[]): unknown {
   return call('dot', args);
 }
 /** dropout(Tensor input, float p, bool train) -> Tensor */
-export function dropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T, T['dtype'], T['shape']>;
+export function dropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
 export function dropout(...args: unknown[]): unknown {
   return call('dropout', args);
 }
@@ -1080,9 +1079,9 @@ export function dropout_(...args: unknown[]): unknown {
   return call('dropout_', args);
 }
 /** dsplit.int(Tensor self, int sections) -> Tensor[] */
-export function dsplit<T extends Tensor>(input: T, sections: number): Like<T, T['dtype']>[];
+export function dsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
 /** dsplit.array(Tensor self, int[] indices) -> Tensor[] */
-export function dsplit<T extends Tensor>(input: T, indices: readonly number[]): Like<T, T['dtype']>[];
+export function dsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
 export function dsplit(...args: unknown[]): unknown {
   return call('dsplit', args);
 }
@@ -1097,8 +1096,8 @@ export function einsum(...args: unknown[]): unknown {
   return call('einsum', args);
 }
 /** embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor */
-export function embedding<T extends Tensor>(weight: T, indices: Tensor, options?: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Like<T, T['dtype']>;
-export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx: number, options?: { scaleGradByFreq?: boolean; sparse?: boolean }): Like<T, T['dtype']>;
+export function embedding<T extends Tensor>(weight: T, indices: Tensor, options?: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
+export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx: number, options?: { scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
 export function embedding(...args: unknown[]): unknown {
   return call('embedding', args);
 }
@@ -1116,13 +1115,13 @@ export function embeddingRenorm_(...args: unknown[]): unknown {
   return call('embedding_renorm_', args);
 }
 /** empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function empty<E extends DType = 'float32', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
-export function empty(...size: number[]): Tensor<'float32', 'cpu'>;
+export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
+export function empty(...size: number[]): Made<never, never>;
 export function empty(...args: unknown[]): unknown {
   return call('empty', args);
 }
 /** empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function emptyLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function emptyLike(...args: unknown[]): unknown {
   return call('empty_like', args);
 }
@@ -1145,7 +1144,7 @@ export function emptyStrided(...args: unknown[]): unknown {
  * eq.Tensor(Tensor self, Tensor other) -> Tensor
  * eq.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function eq<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'eq', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function eq<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'eq', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function eq(...args: unknown[]): unknown {
   return call('eq', args);
 }
@@ -1155,7 +1154,7 @@ export function equal(...args: unknown[]): unknown {
   return call('equal', args);
 }
 /** erf(Tensor self) -> Tensor */
-export function erf<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function erf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erf(...args: unknown[]): unknown {
   return call('erf', args);
 }
@@ -1165,7 +1164,7 @@ export function erf_(...args: unknown[]): unknown {
   return call('erf_', args);
 }
 /** erfc(Tensor self) -> Tensor */
-export function erfc<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function erfc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfc(...args: unknown[]): unknown {
   return call('erfc', args);
 }
@@ -1175,17 +1174,17 @@ export function erfc_(...args: unknown[]): unknown {
   return call('erfc_', args);
 }
 /** erfinv(Tensor self) -> Tensor */
-export function erfinv<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function erfinv<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfinv(...args: unknown[]): unknown {
   return call('erfinv', args);
 }
 /** exp(Tensor self) -> Tensor */
-export function exp<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function exp<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp(...args: unknown[]): unknown {
   return call('exp', args);
 }
 /** exp2(Tensor self) -> Tensor */
-export function exp2<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function exp2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp2(...args: unknown[]): unknown {
   return call('exp2', args);
 }
@@ -1205,7 +1204,7 @@ export function expandCopy(...args: unknown[]): unknown {
   return call('expand_copy', args);
 }
 /** expm1(Tensor self) -> Tensor */
-export function expm1<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function expm1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function expm1(...args: unknown[]): unknown {
   return call('expm1', args);
 }
@@ -1215,9 +1214,9 @@ export function expm1_(...args: unknown[]): unknown {
   return call('expm1_', args);
 }
 /** eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function eye<E extends DType = 'float32', W extends Device = 'cpu'>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 /** eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function eye<E extends DType = 'float32', W extends Device = 'cpu'>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 export function eye(...args: unknown[]): unknown {
   return call('eye', args);
 }
@@ -1285,7 +1284,7 @@ export function featureAlphaDropout_(...args: unknown[]): unknown {
   return call('feature_alpha_dropout_', args);
 }
 /** feature_dropout(Tensor input, float p, bool train) -> Tensor */
-export function featureDropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T, T['dtype'], T['shape']>;
+export function featureDropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
 export function featureDropout(...args: unknown[]): unknown {
   return call('feature_dropout', args);
 }
@@ -1311,7 +1310,7 @@ export function fill_(...args: unknown[]): unknown {
   return call('fill_', args);
 }
 /** fix(Tensor self) -> Tensor */
-export function fix<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function fix<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function fix(...args: unknown[]): unknown {
   return call('fix', args);
 }
@@ -1321,23 +1320,23 @@ export function fix_(...args: unknown[]): unknown {
   return call('fix_', args);
 }
 /** flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor */
-export function flatten<T extends Tensor>(input: T, options?: { startDim?: number; endDim?: number }): Like<T, T['dtype']>;
-export function flatten<T extends Tensor>(input: T, startDim: number, options?: { endDim?: number }): Like<T, T['dtype']>;
+export function flatten<T extends Tensor>(input: T, options?: { startDim?: number; endDim?: number }): Part<T>;
+export function flatten<T extends Tensor>(input: T, startDim: number, options?: { endDim?: number }): Part<T>;
 export function flatten(...args: unknown[]): unknown {
   return call('flatten', args);
 }
 /** flip(Tensor self, int[] dims) -> Tensor */
-export function flip<T extends Tensor>(input: T, dims: readonly number[]): Like<T, T['dtype'], T['shape']>;
+export function flip<T extends Tensor>(input: T, dims: readonly number[]): Like<T>;
 export function flip(...args: unknown[]): unknown {
   return call('flip', args);
 }
 /** fliplr(Tensor self) -> Tensor */
-export function fliplr<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function fliplr<T extends Tensor>(input: T): Like<T>;
 export function fliplr(...args: unknown[]): unknown {
   return call('fliplr', args);
 }
 /** flipud(Tensor self) -> Tensor */
-export function flipud<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function flipud<T extends Tensor>(input: T): Like<T>;
 export function flipud(...args: unknown[]): unknown {
   return call('flipud', args);
 }
@@ -1352,7 +1351,7 @@ export function floatPower(...args: unknown[]): unknown {
   return call('float_power', args);
 }
 /** floor(Tensor self) -> Tensor */
-export function floor<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function floor<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function floor(...args: unknown[]): unknown {
   return call('floor', args);
 }
@@ -1362,19 +1361,19 @@ export function floor_(...args: unknown[]): unknown {
   return call('floor_', args);
 }
 /** floor_divide(Tensor self, Tensor other) -> Tensor */
-export function floorDivide<T extends TensorLike, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'floorDivide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function floorDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'floorDivide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** floor_divide.Scalar(Tensor self, Scalar other) -> Tensor */
-export function floorDivide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'floorDivide', T, U>): Paired<T, U, Promoted<T, U>>;
+export function floorDivide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'floorDivide', T, U>): Paired<T, U, 'promoted'>;
 export function floorDivide(...args: unknown[]): unknown {
   return call('floor_divide', args);
 }
 /** fmax(Tensor self, Tensor other) -> Tensor */
-export function fmax<T extends Tensor, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, other: Beside<'fmax', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function fmax<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'fmax', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function fmax(...args: unknown[]): unknown {
   return call('fmax', args);
 }
 /** fmin(Tensor self, Tensor other) -> Tensor */
-export function fmin<T extends Tensor, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, other: Beside<'fmin', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function fmin<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'fmin', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function fmin(...args: unknown[]): unknown {
   return call('fmin', args);
 }
@@ -1382,12 +1381,12 @@ export function fmin(...args: unknown[]): unknown {
  * fmod.Tensor(Tensor self, Tensor other) -> Tensor
  * fmod.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function fmod<T extends Tensor, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'fmod', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function fmod<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'fmod', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function fmod(...args: unknown[]): unknown {
   return call('fmod', args);
 }
 /** frac(Tensor self) -> Tensor */
-export function frac<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function frac<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function frac(...args: unknown[]): unknown {
   return call('frac', args);
 }
@@ -1414,7 +1413,7 @@ export function fromFile(...args: unknown[]): unknown {
   return call('from_file', args);
 }
 /** full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function fullLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, fillValue: Scalar, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, fillValue: Scalar, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function fullLike(...args: unknown[]): unknown {
   return call('full_like', args);
 }
@@ -1425,12 +1424,12 @@ export function fusedMovingAvgObsFakeQuant(...args: unknown[]): unknown {
   return call('fused_moving_avg_obs_fake_quant', args);
 }
 /** gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
-export function gather<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function gather<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function gather(...args: unknown[]): unknown {
   return call('gather', args);
 }
 /** gcd(Tensor self, Tensor other) -> Tensor */
-export function gcd<T extends Tensor, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, other: Beside<'gcd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function gcd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'gcd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function gcd(...args: unknown[]): unknown {
   return call('gcd', args);
 }
@@ -1443,7 +1442,7 @@ export function gcd_(...args: unknown[]): unknown {
  * ge.Tensor(Tensor self, Tensor other) -> Tensor
  * ge.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function ge<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'ge', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function ge<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'ge', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function ge(...args: unknown[]): unknown {
   return call('ge', args);
 }
@@ -1478,7 +1477,7 @@ export function gradient(...args: unknown[]): unknown {
  * greater.Tensor(Tensor self, Tensor other) -> Tensor
  * greater.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function greater<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'greater', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function greater<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'greater', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function greater(...args: unknown[]): unknown {
   return call('greater', args);
 }
@@ -1486,7 +1485,7 @@ export function greater(...args: unknown[]): unknown {
  * greater_equal.Tensor(Tensor self, Tensor other) -> Tensor
  * greater_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function greaterEqual<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'greaterEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function greaterEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'greaterEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function greaterEqual(...args: unknown[]): unknown {
   return call('greater_equal', args);
 }
@@ -1506,8 +1505,8 @@ export function gridSampler3d(...args: unknown[]): unknown {
   return call('grid_sampler_3d', args);
 }
 /** group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor */
-export function groupNorm<T extends Tensor>(input: T, numGroups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Like<T, T['dtype']>;
-export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Like<T, T['dtype']>;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
 export function groupNorm(...args: unknown[]): unknown {
   return call('group_norm', args);
 }
@@ -1528,31 +1527,31 @@ export function gruCell(...args: unknown[]): unknown {
  * gt.Tensor(Tensor self, Tensor other) -> Tensor
  * gt.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function gt<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'gt', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function gt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'gt', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function gt(...args: unknown[]): unknown {
   return call('gt', args);
 }
 /** hamming_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 /** hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions<E, W>): Made<E, W>;
 export function hammingWindow(...args: unknown[]): unknown {
   return call('hamming_window', args);
 }
 /** hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hannWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hannWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 export function hannWindow(...args: unknown[]): unknown {
   return call('hann_window', args);
 }
 /** hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
-export function hardshrink<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { lambd?: Scalar; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function hardshrink<T extends Tensor, E extends DType = T['dtype']>(input: T, lambd: Scalar, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function hardshrink<T extends Tensor, E extends DType = never>(input: T, options?: { lambd?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
+export function hardshrink<T extends Tensor, E extends DType = never>(input: T, lambd: Scalar, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function hardshrink(...args: unknown[]): unknown {
   return call('hardshrink', args);
 }
@@ -1600,9 +1599,9 @@ export function histogramdd(...args: unknown[]): unknown {
   return call('histogramdd', args);
 }
 /** hsplit.int(Tensor self, int sections) -> Tensor[] */
-export function hsplit<T extends Tensor>(input: T, sections: number): Like<T, T['dtype']>[];
+export function hsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
 /** hsplit.array(Tensor self, int[] indices) -> Tensor[] */
-export function hsplit<T extends Tensor>(input: T, indices: readonly number[]): Like<T, T['dtype']>[];
+export function hsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
 export function hsplit(...args: unknown[]): unknown {
   return call('hsplit', args);
 }
@@ -1622,7 +1621,7 @@ export function hypot(...args: unknown[]): unknown {
   return call('hypot', args);
 }
 /** i0(Tensor self) -> Tensor */
-export function i0<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function i0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function i0(...args: unknown[]): unknown {
   return call('i0', args);
 }
@@ -1647,12 +1646,12 @@ export function imag(...args: unknown[]): unknown {
   return call('imag', args);
 }
 /** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
-export function indexAdd<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function indexAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexAdd(...args: unknown[]): unknown {
   return call('index_add', args);
 }
 /** index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
-export function indexCopy<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function indexCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexCopy(...args: unknown[]): unknown {
   return call('index_copy', args);
 }
@@ -1660,13 +1659,13 @@ export function indexCopy(...args: unknown[]): unknown {
  * index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
  * index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
  */
-export function indexFill<T extends Tensor>(input: T, dim: number, index: Tensor, value: TensorLike): Like<T, T['dtype']>;
+export function indexFill<T extends Tensor>(input: T, dim: number, index: Tensor, value: TensorLike): Part<T>;
 export function indexFill(...args: unknown[]): unknown {
   return call('index_fill', args);
 }
 /** index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
-export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Like<T, T['dtype']>;
-export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Like<T, T['dtype']>;
+export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Part<T>;
+export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Part<T>;
 export function indexPut(...args: unknown[]): unknown {
   return call('index_put', args);
 }
@@ -1682,7 +1681,7 @@ export function indexReduce(...args: unknown[]): unknown {
   return call('index_reduce', args);
 }
 /** index_select(Tensor self, int dim, Tensor index) -> Tensor */
-export function indexSelect<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function indexSelect<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexSelect(...args: unknown[]): unknown {
   return call('index_select', args);
 }
@@ -1697,7 +1696,7 @@ export function inner(...args: unknown[]): unknown {
   return call('inner', args);
 }
 /** instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor */
-export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Like<T, T['dtype']>;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Part<T>;
 export function instanceNorm(...args: unknown[]): unknown {
   return call('instance_norm', args);
 }
@@ -1707,7 +1706,7 @@ export function intRepr(...args: unknown[]): unknown {
   return call('int_repr', args);
 }
 /** inverse(Tensor self) -> Tensor */
-export function inverse<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function inverse<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function inverse(...args: unknown[]): unknown {
   return call('inverse', args);
 }
@@ -1782,22 +1781,22 @@ export function isinf(...args: unknown[]): unknown {
   return call('isinf', args);
 }
 /** isnan(Tensor self) -> Tensor */
-export function isnan<T extends Tensor>(input: T): Like<T, 'bool', T['shape']>;
+export function isnan<T extends Tensor>(input: T): Like<T, 'bool'>;
 export function isnan(...args: unknown[]): unknown {
   return call('isnan', args);
 }
 /** isneginf(Tensor self) -> Tensor */
-export function isneginf<T extends Tensor, E extends DType = 'bool'>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function isneginf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function isneginf(...args: unknown[]): unknown {
   return call('isneginf', args);
 }
 /** isposinf(Tensor self) -> Tensor */
-export function isposinf<T extends Tensor, E extends DType = 'bool'>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function isposinf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function isposinf(...args: unknown[]): unknown {
   return call('isposinf', args);
 }
 /** isreal(Tensor self) -> Tensor */
-export function isreal<T extends Tensor>(input: T): Like<T, 'bool', T['shape']>;
+export function isreal<T extends Tensor>(input: T): Like<T, 'bool'>;
 export function isreal(...args: unknown[]): unknown {
   return call('isreal', args);
 }
@@ -1808,11 +1807,11 @@ export function istft(...args: unknown[]): unknown {
   return call('istft', args);
 }
 /** kaiser_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 /** kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = 'float32', W extends Device = 'cpu'>(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions<E, W>): Made<E, W>;
 export function kaiserWindow(...args: unknown[]): unknown {
   return call('kaiser_window', args);
 }
@@ -1823,7 +1822,7 @@ export function klDiv(...args: unknown[]): unknown {
   return call('kl_div', args);
 }
 /** kron(Tensor self, Tensor other) -> Tensor */
-export function kron<T extends Tensor, E extends DType = T['dtype']>(input: T, other: Tensor, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function kron<T extends Tensor, E extends DType = never>(input: T, other: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function kron(...args: unknown[]): unknown {
   return call('kron', args);
 }
@@ -1834,13 +1833,13 @@ export function kthvalue(...args: unknown[]): unknown {
   return call('kthvalue', args);
 }
 /** layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor */
-export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Like<T, T['dtype']>;
-export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Like<T, T['dtype']>;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
 export function layerNorm(...args: unknown[]): unknown {
   return call('layer_norm', args);
 }
 /** lcm(Tensor self, Tensor other) -> Tensor */
-export function lcm<T extends Tensor, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, other: Beside<'lcm', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function lcm<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'lcm', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function lcm(...args: unknown[]): unknown {
   return call('lcm', args);
 }
@@ -1863,7 +1862,7 @@ export function ldexp_(...args: unknown[]): unknown {
  * le.Tensor(Tensor self, Tensor other) -> Tensor
  * le.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function le<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'le', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function le<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'le', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function le(...args: unknown[]): unknown {
   return call('le', args);
 }
@@ -1879,7 +1878,7 @@ export function lerp(...args: unknown[]): unknown {
  * less.Tensor(Tensor self, Tensor other) -> Tensor
  * less.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function less<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'less', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function less<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'less', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function less(...args: unknown[]): unknown {
   return call('less', args);
 }
@@ -1887,12 +1886,12 @@ export function less(...args: unknown[]): unknown {
  * less_equal.Tensor(Tensor self, Tensor other) -> Tensor
  * less_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function lessEqual<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'lessEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function lessEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'lessEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function lessEqual(...args: unknown[]): unknown {
   return call('less_equal', args);
 }
 /** lgamma(Tensor self) -> Tensor */
-export function lgamma<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function lgamma<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function lgamma(...args: unknown[]): unknown {
   return call('lgamma', args);
 }
@@ -1900,22 +1899,22 @@ export function lgamma(...args: unknown[]): unknown {
  * linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function linspace<E extends DType = 'float32', W extends Device = 'cpu'>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 /**
  * linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function linspace<E extends DType = 'float32', W extends Device = 'cpu'>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 export function linspace(...args: unknown[]): unknown {
   return call('linspace', args);
 }
 /** log(Tensor self) -> Tensor */
-export function log<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function log<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log(...args: unknown[]): unknown {
   return call('log', args);
 }
 /** log10(Tensor self) -> Tensor */
-export function log10<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function log10<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log10(...args: unknown[]): unknown {
   return call('log10', args);
 }
@@ -1925,7 +1924,7 @@ export function log10_(...args: unknown[]): unknown {
   return call('log10_', args);
 }
 /** log1p(Tensor self) -> Tensor */
-export function log1p<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function log1p<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log1p(...args: unknown[]): unknown {
   return call('log1p', args);
 }
@@ -1935,7 +1934,7 @@ export function log1p_(...args: unknown[]): unknown {
   return call('log1p_', args);
 }
 /** log2(Tensor self) -> Tensor */
-export function log2<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function log2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log2(...args: unknown[]): unknown {
   return call('log2', args);
 }
@@ -1950,8 +1949,8 @@ export function log_(...args: unknown[]): unknown {
   return call('log_', args);
 }
 /** log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-export function logSoftmax<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function logSoftmax<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, dtype: E | null, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function logSoftmax(...args: unknown[]): unknown {
   return call('log_softmax', args);
 }
@@ -1976,28 +1975,28 @@ export function logdet(...args: unknown[]): unknown {
   return call('logdet', args);
 }
 /** logical_and(Tensor self, Tensor other) -> Tensor */
-export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = 'bool'>(input: T, other: Beside<'logicalAnd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'logicalAnd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function logicalAnd(...args: unknown[]): unknown {
   return call('logical_and', args);
 }
 /** logical_not(Tensor self) -> Tensor */
-export function logicalNot<T extends Tensor, E extends DType = 'bool'>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function logicalNot<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function logicalNot(...args: unknown[]): unknown {
   return call('logical_not', args);
 }
 /** logical_or(Tensor self, Tensor other) -> Tensor */
-export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = 'bool'>(input: T, other: Beside<'logicalOr', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'logicalOr', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function logicalOr(...args: unknown[]): unknown {
   return call('logical_or', args);
 }
 /** logical_xor(Tensor self, Tensor other) -> Tensor */
-export function logicalXor<T extends Tensor, U extends Tensor, E extends DType = 'bool'>(input: T, other: Beside<'logicalXor', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function logicalXor<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'logicalXor', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function logicalXor(...args: unknown[]): unknown {
   return call('logical_xor', args);
 }
 /** logit(Tensor self, float? eps=None) -> Tensor */
-export function logit<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { eps?: number | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function logit<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, eps: number | null, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function logit<T extends Tensor, E extends DType = never>(input: T, options?: { eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(input: T, eps: number | null, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function logit(...args: unknown[]): unknown {
   return call('logit', args);
 }
@@ -2011,20 +2010,20 @@ export function logit_(...args: unknown[]): unknown {
  * logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace<E extends DType = 'float32', W extends Device = 'cpu'>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
-export function logspace<E extends DType = 'float32', W extends Device = 'cpu'>(start: TensorLike, end: Tensor, steps: number, base: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, base: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 /**
  * logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace<E extends DType = 'float32', W extends Device = 'cpu'>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
-export function logspace<E extends DType = 'float32', W extends Device = 'cpu'>(start: TensorLike, end: Scalar, steps: number, base: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, base: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 export function logspace(...args: unknown[]): unknown {
   return call('logspace', args);
 }
 /** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
-export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = FloatOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = FloatOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
 export function logsumexp(...args: unknown[]): unknown {
   return call('logsumexp', args);
 }
@@ -2045,7 +2044,7 @@ export function lstmCell(...args: unknown[]): unknown {
  * lt.Tensor(Tensor self, Tensor other) -> Tensor
  * lt.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function lt<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'lt', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function lt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'lt', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function lt(...args: unknown[]): unknown {
   return call('lt', args);
 }
@@ -2070,17 +2069,17 @@ export function marginRankingLoss(...args: unknown[]): unknown {
  * masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
  * masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
  */
-export function maskedFill<T extends Tensor>(input: T, mask: Tensor, value: TensorLike): Like<T, T['dtype']>;
+export function maskedFill<T extends Tensor>(input: T, mask: Tensor, value: TensorLike): Part<T>;
 export function maskedFill(...args: unknown[]): unknown {
   return call('masked_fill', args);
 }
 /** masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor */
-export function maskedScatter<T extends Tensor>(input: T, mask: Tensor, source: Tensor): Like<T, T['dtype']>;
+export function maskedScatter<T extends Tensor>(input: T, mask: Tensor, source: Tensor): Part<T>;
 export function maskedScatter(...args: unknown[]): unknown {
   return call('masked_scatter', args);
 }
 /** masked_select(Tensor self, Tensor mask) -> Tensor */
-export function maskedSelect<T extends Tensor, E extends DType = T['dtype']>(input: T, mask: Tensor, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function maskedSelect<T extends Tensor, E extends DType = never>(input: T, mask: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function maskedSelect(...args: unknown[]): unknown {
   return call('masked_select', args);
 }
@@ -2090,19 +2089,19 @@ export function matmul(...args: unknown[]): unknown {
   return call('matmul', args);
 }
 /** matrix_exp(Tensor self) -> Tensor */
-export function matrixExp<T extends Tensor>(input: T): Like<T, T['dtype']>;
+export function matrixExp<T extends Tensor>(input: T): Part<T>;
 export function matrixExp(...args: unknown[]): unknown {
   return call('matrix_exp', args);
 }
 /** matrix_power(Tensor self, int n) -> Tensor */
-export function matrixPower<T extends Tensor, E extends DType = T['dtype']>(input: T, n: number, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function matrixPower<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function matrixPower(...args: unknown[]): unknown {
   return call('matrix_power', args);
 }
 /** max(Tensor self) -> Tensor */
-export function max<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
+export function max<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** max.other(Tensor self, Tensor other) -> Tensor */
-export function max<T extends Tensor, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, other: Beside<'max', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function max<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'max', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
 export function max<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function max<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
@@ -2110,8 +2109,8 @@ export function max(...args: unknown[]): unknown {
   return call('max', args);
 }
 /** max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor */
-export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Like<T, T['dtype']>;
-export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Like<T, T['dtype']>;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool1d(...args: unknown[]): unknown {
   return call('max_pool1d', args);
 }
@@ -2122,32 +2121,32 @@ export function maxPool1dWithIndices(...args: unknown[]): unknown {
   return call('max_pool1d_with_indices', args);
 }
 /** max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
-export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Like<T, T['dtype']>;
-export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Like<T, T['dtype']>;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool2d(...args: unknown[]): unknown {
   return call('max_pool2d', args);
 }
 /** max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor */
-export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Like<T, T['dtype']>;
-export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Like<T, T['dtype']>;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool3d(...args: unknown[]): unknown {
   return call('max_pool3d', args);
 }
 /** maximum(Tensor self, Tensor other) -> Tensor */
-export function maximum<T extends Tensor, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, other: Beside<'maximum', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function maximum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'maximum', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function maximum(...args: unknown[]): unknown {
   return call('maximum', args);
 }
 /** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-export function mean<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
+export function mean<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = T['dtype'], Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = T['dtype'], Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function mean(...args: unknown[]): unknown {
   return call('mean', args);
 }
 /** median(Tensor self) -> Tensor */
-export function median<T extends Tensor>(input: T): Like<T, T['dtype'], Reduced<T['shape'], null, false>>;
+export function median<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
 /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
 export function median<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function median<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
@@ -2162,9 +2161,9 @@ export function meshgrid(...args: unknown[]): unknown {
   return call('meshgrid', args);
 }
 /** min(Tensor self) -> Tensor */
-export function min<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
+export function min<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** min.other(Tensor self, Tensor other) -> Tensor */
-export function min<T extends Tensor, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, other: Beside<'min', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function min<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'min', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
 export function min<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function min<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
@@ -2172,7 +2171,7 @@ export function min(...args: unknown[]): unknown {
   return call('min', args);
 }
 /** minimum(Tensor self, Tensor other) -> Tensor */
-export function minimum<T extends Tensor, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, other: Beside<'minimum', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function minimum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'minimum', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function minimum(...args: unknown[]): unknown {
   return call('minimum', args);
 }
@@ -2264,39 +2263,39 @@ export function mode(...args: unknown[]): unknown {
   return call('mode', args);
 }
 /** moveaxis.int(Tensor self, int source, int destination) -> Tensor */
-export function moveaxis<T extends Tensor>(input: T, source: number, destination: number): Like<T, T['dtype']>;
+export function moveaxis<T extends Tensor>(input: T, source: number, destination: number): Part<T>;
 /** moveaxis.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
-export function moveaxis<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Like<T, T['dtype']>;
+export function moveaxis<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Part<T>;
 export function moveaxis(...args: unknown[]): unknown {
   return call('moveaxis', args);
 }
 /** movedim.int(Tensor self, int source, int destination) -> Tensor */
-export function movedim<T extends Tensor>(input: T, source: number, destination: number): Like<T, T['dtype']>;
+export function movedim<T extends Tensor>(input: T, source: number, destination: number): Part<T>;
 /** movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
-export function movedim<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Like<T, T['dtype']>;
+export function movedim<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Part<T>;
 export function movedim(...args: unknown[]): unknown {
   return call('movedim', args);
 }
 /** msort(Tensor self) -> Tensor */
-export function msort<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function msort<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function msort(...args: unknown[]): unknown {
   return call('msort', args);
 }
 /** mul.Tensor(Tensor self, Tensor other) -> Tensor */
-export function mul<T extends TensorLike, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'mul', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function mul<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'mul', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function mul(...args: unknown[]): unknown {
   return call('mul', args);
 }
 /** multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor */
-export function multinomial<T extends Tensor, E extends DType = 'int64'>(input: T, numSamples: number, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Like<T, NoInfer<E>>;
-export function multinomial<T extends Tensor, E extends DType = 'int64'>(input: T, numSamples: number, replacement: boolean, options?: { generator?: Generator | null; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
+export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, replacement: boolean, options?: { generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
 export function multinomial(...args: unknown[]): unknown {
   return call('multinomial', args);
 }
 /** multiply.Tensor(Tensor self, Tensor other) -> Tensor */
-export function multiply<T extends TensorLike, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'multiply', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function multiply<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'multiply', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** multiply.Scalar(Tensor self, Scalar other) -> Tensor */
-export function multiply<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'multiply', T, U>): Paired<T, U, Promoted<T, U>>;
+export function multiply<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'multiply', T, U>): Paired<T, U, 'promoted'>;
 export function multiply(...args: unknown[]): unknown {
   return call('multiply', args);
 }
@@ -2306,13 +2305,13 @@ export function mv(...args: unknown[]): unknown {
   return call('mv', args);
 }
 /** mvlgamma(Tensor self, int p) -> Tensor */
-export function mvlgamma<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, p: number, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function mvlgamma<T extends Tensor, E extends DType = never>(input: T, p: number, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function mvlgamma(...args: unknown[]): unknown {
   return call('mvlgamma', args);
 }
 /** nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
-export function nanToNum<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function nanToNum<T extends Tensor, E extends DType = T['dtype']>(input: T, nan: number | null, options?: { posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function nanToNum<T extends Tensor, E extends DType = never>(input: T, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function nanToNum<T extends Tensor, E extends DType = never>(input: T, nan: number | null, options?: { posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
 export function nanToNum(...args: unknown[]): unknown {
   return call('nan_to_num', args);
 }
@@ -2323,13 +2322,13 @@ export function nanToNum_(...args: unknown[]): unknown {
   return call('nan_to_num_', args);
 }
 /** nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function nanmean<T extends Tensor, E extends DType = T['dtype'], Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function nanmean<T extends Tensor, E extends DType = T['dtype'], Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function nanmean(...args: unknown[]): unknown {
   return call('nanmean', args);
 }
 /** nanmedian(Tensor self) -> Tensor */
-export function nanmedian<T extends Tensor>(input: T): Like<T, T['dtype'], Reduced<T['shape'], null, false>>;
+export function nanmedian<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
 /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
 export function nanmedian<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function nanmedian<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
@@ -2346,20 +2345,20 @@ export function nanquantile(...args: unknown[]): unknown {
   return call('nanquantile', args);
 }
 /** nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function nansum<T extends Tensor, E extends DType = SumOf<T['dtype']>, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function nansum<T extends Tensor, E extends DType = SumOf<T['dtype']>, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function nansum(...args: unknown[]): unknown {
   return call('nansum', args);
 }
 /** narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor */
-export function narrow<T extends Tensor>(input: T, dim: number, start: Tensor, length: number): Like<T, T['dtype']>;
+export function narrow<T extends Tensor>(input: T, dim: number, start: Tensor, length: number): Part<T>;
 /** narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
-export function narrow<T extends Tensor>(input: T, dim: number, start: number, length: number): Like<T, T['dtype']>;
+export function narrow<T extends Tensor>(input: T, dim: number, start: number, length: number): Part<T>;
 export function narrow(...args: unknown[]): unknown {
   return call('narrow', args);
 }
 /** narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
-export function narrowCopy<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, start: number, length: number, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function narrowCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, start: number, length: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function narrowCopy(...args: unknown[]): unknown {
   return call('narrow_copy', args);
 }
@@ -2369,7 +2368,7 @@ export function nativeBatchNorm(...args: unknown[]): unknown {
   return call('native_batch_norm', args);
 }
 /** native_channel_shuffle(Tensor self, SymInt groups) -> Tensor */
-export function nativeChannelShuffle<T extends Tensor>(input: T, groups: number): Like<T, T['dtype']>;
+export function nativeChannelShuffle<T extends Tensor>(input: T, groups: number): Part<T>;
 export function nativeChannelShuffle(...args: unknown[]): unknown {
   return call('native_channel_shuffle', args);
 }
@@ -2400,12 +2399,12 @@ export function nativeNorm(...args: unknown[]): unknown {
  * ne.Tensor(Tensor self, Tensor other) -> Tensor
  * ne.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function ne<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'ne', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function ne<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'ne', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function ne(...args: unknown[]): unknown {
   return call('ne', args);
 }
 /** neg(Tensor self) -> Tensor */
-export function neg<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function neg<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function neg(...args: unknown[]): unknown {
   return call('neg', args);
 }
@@ -2415,7 +2414,7 @@ export function neg_(...args: unknown[]): unknown {
   return call('neg_', args);
 }
 /** negative(Tensor self) -> Tensor */
-export function negative<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function negative<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function negative(...args: unknown[]): unknown {
   return call('negative', args);
 }
@@ -2430,7 +2429,7 @@ export function nextafter(...args: unknown[]): unknown {
   return call('nextafter', args);
 }
 /** nonzero(Tensor self) -> Tensor */
-export function nonzero<T extends Tensor, E extends DType = 'int64'>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function nonzero<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'int64', E>;
 export function nonzero(...args: unknown[]): unknown {
   return call('nonzero', args);
 }
@@ -2474,7 +2473,7 @@ export function normal(...args: unknown[]): unknown {
  * not_equal.Tensor(Tensor self, Tensor other) -> Tensor
  * not_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function notEqual<T extends Tensor, U extends TensorLike, E extends DType = 'bool'>(input: T, other: Beside<'notEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function notEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'notEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function notEqual(...args: unknown[]): unknown {
   return call('not_equal', args);
 }
@@ -2488,13 +2487,13 @@ export function nuclearNorm(...args: unknown[]): unknown {
   return call('nuclear_norm', args);
 }
 /** ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function ones<E extends DType = 'float32', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
-export function ones(...size: number[]): Tensor<'float32', 'cpu'>;
+export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function ones(...size: number[]): Made<never, never>;
 export function ones(...args: unknown[]): unknown {
   return call('ones', args);
 }
 /** ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function onesLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function onesLike(...args: unknown[]): unknown {
   return call('ones_like', args);
 }
@@ -2527,7 +2526,7 @@ export function pdist(...args: unknown[]): unknown {
   return call('pdist', args);
 }
 /** permute(Tensor self, int[] dims) -> Tensor */
-export function permute<T extends Tensor>(input: T, dims: readonly number[]): Like<T, T['dtype']>;
+export function permute<T extends Tensor>(input: T, dims: readonly number[]): Part<T>;
 export function permute(...args: unknown[]): unknown {
   return call('permute', args);
 }
@@ -2537,18 +2536,18 @@ export function permuteCopy(...args: unknown[]): unknown {
   return call('permute_copy', args);
 }
 /** pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor */
-export function pinverse<T extends Tensor>(input: T, options?: { rcond?: number }): Like<T, T['dtype']>;
-export function pinverse<T extends Tensor>(input: T, rcond: number): Like<T, T['dtype']>;
+export function pinverse<T extends Tensor>(input: T, options?: { rcond?: number }): Part<T>;
+export function pinverse<T extends Tensor>(input: T, rcond: number): Part<T>;
 export function pinverse(...args: unknown[]): unknown {
   return call('pinverse', args);
 }
 /** pixel_shuffle(Tensor self, int upscale_factor) -> Tensor */
-export function pixelShuffle<T extends Tensor>(input: T, upscaleFactor: number): Like<T, T['dtype']>;
+export function pixelShuffle<T extends Tensor>(input: T, upscaleFactor: number): Part<T>;
 export function pixelShuffle(...args: unknown[]): unknown {
   return call('pixel_shuffle', args);
 }
 /** pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor */
-export function pixelUnshuffle<T extends Tensor>(input: T, downscaleFactor: number): Like<T, T['dtype']>;
+export function pixelUnshuffle<T extends Tensor>(input: T, downscaleFactor: number): Part<T>;
 export function pixelUnshuffle(...args: unknown[]): unknown {
   return call('pixel_unshuffle', args);
 }
@@ -2574,7 +2573,7 @@ export function polygamma(...args: unknown[]): unknown {
   return call('polygamma', args);
 }
 /** positive(Tensor self) -> Tensor */
-export function positive<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function positive<T extends Tensor>(input: T): Like<T>;
 export function positive(...args: unknown[]): unknown {
   return call('positive', args);
 }
@@ -2582,22 +2581,22 @@ export function positive(...args: unknown[]): unknown {
  * pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
  * pow.Scalar(Scalar self, Tensor exponent) -> Tensor
  */
-export function pow<T extends TensorLike, U extends Tensor, E extends DType = Promoted<T, U>>(input: T, exponent: Beside<'pow', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function pow<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, exponent: Beside<'pow', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
-export function pow<T extends Tensor, U extends Scalar, E extends DType = Promoted<T, U>>(input: T, exponent: Beside<'pow', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, exponent: Beside<'pow', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function pow(...args: unknown[]): unknown {
   return call('pow', args);
 }
 /** prelu(Tensor self, Tensor weight) -> Tensor */
-export function prelu<T extends Tensor>(input: T, weight: Tensor): Like<T, T['dtype']>;
+export function prelu<T extends Tensor>(input: T, weight: Tensor): Part<T>;
 export function prelu(...args: unknown[]): unknown {
   return call('prelu', args);
 }
 /** prod(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-export function prod<T extends Tensor, E extends DType = SumOf<T['dtype']>>(input: T, options?: { dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
+export function prod<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
 /** prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function prod<T extends Tensor, Dim extends number, E extends DType = SumOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function prod<T extends Tensor, Dim extends number, E extends DType = SumOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function prod(...args: unknown[]): unknown {
   return call('prod', args);
 }
@@ -2715,7 +2714,7 @@ export function quantizedRnnTanhCell(...args: unknown[]): unknown {
   return call('quantized_rnn_tanh_cell', args);
 }
 /** rad2deg(Tensor self) -> Tensor */
-export function rad2deg<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function rad2deg<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function rad2deg(...args: unknown[]): unknown {
   return call('rad2deg', args);
 }
@@ -2725,72 +2724,72 @@ export function rad2deg_(...args: unknown[]): unknown {
   return call('rad2deg_', args);
 }
 /** rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rand<E extends DType = 'float32', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
-export function rand(...size: number[]): Tensor<'float32', 'cpu'>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function rand(...size: number[]): Made<never, never>;
 /** rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rand<E extends DType = 'float32', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
-export function rand(...size: number[]): Tensor<'float32', 'cpu'>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function rand(...size: number[]): Made<never, never>;
 export function rand(...args: unknown[]): unknown {
   return call('rand', args);
 }
 /** rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randLike(...args: unknown[]): unknown {
   return call('rand_like', args);
 }
 /** randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint<E extends DType = 'int64', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint<E extends DType = 'int64', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint<E extends DType = 'int64', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint<E extends DType = 'int64', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint(...args: unknown[]): unknown {
   return call('randint', args);
 }
 /** randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, low: number, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, low: number, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, high: Tensor, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, high: Tensor, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randintLike(...args: unknown[]): unknown {
   return call('randint_like', args);
 }
 /** randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randn<E extends DType = 'float32', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
-export function randn(...size: number[]): Tensor<'float32', 'cpu'>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function randn(...size: number[]): Made<never, never>;
 /** randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randn<E extends DType = 'float32', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
-export function randn(...size: number[]): Tensor<'float32', 'cpu'>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function randn(...size: number[]): Made<never, never>;
 export function randn(...args: unknown[]): unknown {
   return call('randn', args);
 }
 /** randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randnLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randnLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randnLike(...args: unknown[]): unknown {
   return call('randn_like', args);
 }
 /** randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randperm<E extends DType = 'int64', W extends Device = 'cpu'>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function randperm<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
 /** randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randperm<E extends DType = 'int64', W extends Device = 'cpu'>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function randperm<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
 export function randperm(...args: unknown[]): unknown {
   return call('randperm', args);
 }
 /** ravel(Tensor self) -> Tensor */
-export function ravel<T extends Tensor>(input: T): Like<T, T['dtype']>;
+export function ravel<T extends Tensor>(input: T): Part<T>;
 export function ravel(...args: unknown[]): unknown {
   return call('ravel', args);
 }
@@ -2800,7 +2799,7 @@ export function real(...args: unknown[]): unknown {
   return call('real', args);
 }
 /** reciprocal(Tensor self) -> Tensor */
-export function reciprocal<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function reciprocal<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function reciprocal(...args: unknown[]): unknown {
   return call('reciprocal', args);
 }
@@ -2810,7 +2809,7 @@ export function reciprocal_(...args: unknown[]): unknown {
   return call('reciprocal_', args);
 }
 /** relu(Tensor self) -> Tensor */
-export function relu<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function relu<T extends Tensor>(input: T): Like<T>;
 export function relu(...args: unknown[]): unknown {
   return call('relu', args);
 }
@@ -2823,30 +2822,30 @@ export function relu_(...args: unknown[]): unknown {
  * remainder.Tensor(Tensor self, Tensor other) -> Tensor
  * remainder.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function remainder<T extends Tensor, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'remainder', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function remainder<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'remainder', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function remainder<T extends Scalar, U extends Tensor>(input: T, other: Beside<'remainder', T, U>): Paired<T, U, Promoted<T, U>>;
+export function remainder<T extends Scalar, U extends Tensor>(input: T, other: Beside<'remainder', T, U>): Paired<T, U, 'promoted'>;
 export function remainder(...args: unknown[]): unknown {
   return call('remainder', args);
 }
 /** renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
-export function renorm<T extends Tensor, E extends DType = T['dtype']>(input: T, p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function renorm<T extends Tensor, E extends DType = never>(input: T, p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function renorm(...args: unknown[]): unknown {
   return call('renorm', args);
 }
 /** repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Like<T, T['dtype']>;
-export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Like<T, T['dtype']>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Part<T>;
 /** repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */
-export function repeatInterleave<T extends Tensor>(repeats: T, options?: { outputSize?: number | null }): Like<T, T['dtype']>;
+export function repeatInterleave<T extends Tensor>(repeats: T, options?: { outputSize?: number | null }): Part<T>;
 /** repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-export function repeatInterleave<T extends Tensor>(input: T, repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Like<T, T['dtype']>;
-export function repeatInterleave<T extends Tensor>(input: T, repeats: number, dim: number | null, options?: { outputSize?: number | null }): Like<T, T['dtype']>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: number, dim: number | null, options?: { outputSize?: number | null }): Part<T>;
 export function repeatInterleave(...args: unknown[]): unknown {
   return call('repeat_interleave', args);
 }
 /** reshape(Tensor self, SymInt[] shape) -> Tensor */
-export function reshape<T extends Tensor>(input: T, shape: readonly number[]): Like<T, T['dtype']>;
+export function reshape<T extends Tensor>(input: T, shape: readonly number[]): Part<T>;
 export function reshape(...args: unknown[]): unknown {
   return call('reshape', args);
 }
@@ -2861,12 +2860,12 @@ export function resizeAsSparse_(...args: unknown[]): unknown {
   return call('resize_as_sparse_', args);
 }
 /** resolve_conj(Tensor self) -> Tensor */
-export function resolveConj<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function resolveConj<T extends Tensor>(input: T): Like<T>;
 export function resolveConj(...args: unknown[]): unknown {
   return call('resolve_conj', args);
 }
 /** resolve_neg(Tensor self) -> Tensor */
-export function resolveNeg<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function resolveNeg<T extends Tensor>(input: T): Like<T>;
 export function resolveNeg(...args: unknown[]): unknown {
   return call('resolve_neg', args);
 }
@@ -2883,8 +2882,8 @@ export function resultType(...args: unknown[]): unknown {
   return call('result_type', args);
 }
 /** rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor */
-export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; eps?: number | null }): Like<T, T['dtype']>;
-export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { eps?: number | null }): Like<T, T['dtype']>;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; eps?: number | null }): Part<T>;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { eps?: number | null }): Part<T>;
 export function rmsNorm(...args: unknown[]): unknown {
   return call('rms_norm', args);
 }
@@ -2915,21 +2914,21 @@ export function rnnTanhCell(...args: unknown[]): unknown {
   return call('rnn_tanh_cell', args);
 }
 /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
-export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Like<T, T['dtype'], T['shape']>;
-export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], dims: number | readonly number[]): Like<T, T['dtype'], T['shape']>;
+export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Like<T>;
+export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], dims: number | readonly number[]): Like<T>;
 export function roll(...args: unknown[]): unknown {
   return call('roll', args);
 }
 /** rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor */
-export function rot90<T extends Tensor>(input: T, options?: { k?: number; dims?: readonly number[] }): Like<T, T['dtype']>;
-export function rot90<T extends Tensor>(input: T, k: number, options?: { dims?: readonly number[] }): Like<T, T['dtype']>;
+export function rot90<T extends Tensor>(input: T, options?: { k?: number; dims?: readonly number[] }): Part<T>;
+export function rot90<T extends Tensor>(input: T, k: number, options?: { dims?: readonly number[] }): Part<T>;
 export function rot90(...args: unknown[]): unknown {
   return call('rot90', args);
 }
 /** round(Tensor self) -> Tensor */
-export function round<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function round<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 /** round.decimals(Tensor self, *, int decimals) -> Tensor */
-export function round<T extends Tensor, E extends DType = T['dtype']>(input: T, options: { decimals: number; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function round<T extends Tensor, E extends DType = never>(input: T, options: { decimals: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function round(...args: unknown[]): unknown {
   return call('round', args);
 }
@@ -2963,7 +2962,7 @@ export function rrelu_(...args: unknown[]): unknown {
   return call('rrelu_', args);
 }
 /** rsqrt(Tensor self) -> Tensor */
-export function rsqrt<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function rsqrt<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function rsqrt(...args: unknown[]): unknown {
   return call('rsqrt', args);
 }
@@ -2973,10 +2972,10 @@ export function rsqrt_(...args: unknown[]): unknown {
   return call('rsqrt_', args);
 }
 /** rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-export function rsub<T extends Tensor, U extends Tensor>(input: T, other: Beside<'rsub', T, U>, options?: { alpha?: Scalar }): Paired<T, U, Promoted<T, U>>;
+export function rsub<T extends Tensor, U extends Tensor>(input: T, other: Beside<'rsub', T, U>, options?: { alpha?: Scalar }): Paired<T, U, 'promoted'>;
 /** rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-export function rsub<T extends Tensor, U extends Scalar>(input: T, other: Beside<'rsub', T, U>, options?: { alpha?: Scalar }): Paired<T, U, Promoted<T, U>>;
-export function rsub<T extends Tensor, U extends Scalar>(input: T, other: Beside<'rsub', T, U>, alpha: Scalar): Paired<T, U, Promoted<T, U>>;
+export function rsub<T extends Tensor, U extends Scalar>(input: T, other: Beside<'rsub', T, U>, options?: { alpha?: Scalar }): Paired<T, U, 'promoted'>;
+export function rsub<T extends Tensor, U extends Scalar>(input: T, other: Beside<'rsub', T, U>, alpha: Scalar): Paired<T, U, 'promoted'>;
 export function rsub(...args: unknown[]): unknown {
   return call('rsub', args);
 }
@@ -2986,18 +2985,18 @@ export function scalarTensor(...args: unknown[]): unknown {
   return call('scalar_tensor', args);
 }
 /** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-export function scatter<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
-export function scatter<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
-export function scatter<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
-export function scatter<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter(...args: unknown[]): unknown {
   return call('scatter', args);
 }
 /** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-export function scatterAdd<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatterAdd(...args: unknown[]): unknown {
   return call('scatter_add', args);
 }
@@ -3020,7 +3019,7 @@ export function segmentReduce(...args: unknown[]): unknown {
   return call('segment_reduce', args);
 }
 /** select.int(Tensor self, int dim, SymInt index) -> Tensor */
-export function select<T extends Tensor>(input: T, dim: number, index: number): Like<T, T['dtype']>;
+export function select<T extends Tensor>(input: T, dim: number, index: number): Part<T>;
 export function select(...args: unknown[]): unknown {
   return call('select', args);
 }
@@ -3030,12 +3029,12 @@ export function selectCopy(...args: unknown[]): unknown {
   return call('select_copy', args);
 }
 /** select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor */
-export function selectScatter<T extends Tensor>(input: T, src: Tensor, dim: number, index: number): Like<T, T['dtype']>;
+export function selectScatter<T extends Tensor>(input: T, src: Tensor, dim: number, index: number): Part<T>;
 export function selectScatter(...args: unknown[]): unknown {
   return call('select_scatter', args);
 }
 /** selu(Tensor self) -> Tensor */
-export function selu<T extends Tensor>(input: T): Like<T, T['dtype'], T['shape']>;
+export function selu<T extends Tensor>(input: T): Like<T>;
 export function selu(...args: unknown[]): unknown {
   return call('selu', args);
 }
@@ -3045,12 +3044,12 @@ export function selu_(...args: unknown[]): unknown {
   return call('selu_', args);
 }
 /** sgn(Tensor self) -> Tensor */
-export function sgn<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function sgn<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function sgn(...args: unknown[]): unknown {
   return call('sgn', args);
 }
 /** sigmoid(Tensor self) -> Tensor */
-export function sigmoid<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function sigmoid<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sigmoid(...args: unknown[]): unknown {
   return call('sigmoid', args);
 }
@@ -3060,17 +3059,17 @@ export function sigmoid_(...args: unknown[]): unknown {
   return call('sigmoid_', args);
 }
 /** sign(Tensor self) -> Tensor */
-export function sign<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function sign<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function sign(...args: unknown[]): unknown {
   return call('sign', args);
 }
 /** signbit(Tensor self) -> Tensor */
-export function signbit<T extends Tensor, E extends DType = 'bool'>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function signbit<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function signbit(...args: unknown[]): unknown {
   return call('signbit', args);
 }
 /** sin(Tensor self) -> Tensor */
-export function sin<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function sin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sin(...args: unknown[]): unknown {
   return call('sin', args);
 }
@@ -3080,7 +3079,7 @@ export function sin_(...args: unknown[]): unknown {
   return call('sin_', args);
 }
 /** sinc(Tensor self) -> Tensor */
-export function sinc<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function sinc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sinc(...args: unknown[]): unknown {
   return call('sinc', args);
 }
@@ -3090,7 +3089,7 @@ export function sinc_(...args: unknown[]): unknown {
   return call('sinc_', args);
 }
 /** sinh(Tensor self) -> Tensor */
-export function sinh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function sinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sinh(...args: unknown[]): unknown {
   return call('sinh', args);
 }
@@ -3112,8 +3111,8 @@ export function sliceInverse(...args: unknown[]): unknown {
   return call('slice_inverse', args);
 }
 /** slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
-export function sliceScatter<T extends Tensor, E extends DType = T['dtype']>(input: T, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Like<T, NoInfer<E>>;
-export function sliceScatter<T extends Tensor, E extends DType = T['dtype']>(input: T, src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function sliceScatter(...args: unknown[]): unknown {
   return call('slice_scatter', args);
 }
@@ -3128,8 +3127,8 @@ export function smm(...args: unknown[]): unknown {
   return call('smm', args);
 }
 /** softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-export function softmax<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function softmax<T extends Tensor, E extends DType = T['dtype']>(input: T, dim: number, dtype: E | null, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function softmax(...args: unknown[]): unknown {
   return call('softmax', args);
 }
@@ -3187,11 +3186,11 @@ export function sparseCsrTensor(...args: unknown[]): unknown {
   return call('sparse_csr_tensor', args);
 }
 /** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-export function split<T extends Tensor>(input: T, splitSize: number, options?: { dim?: number }): Like<T, T['dtype']>[];
-export function split<T extends Tensor>(input: T, splitSize: number, dim: number): Like<T, T['dtype']>[];
+export function split<T extends Tensor>(input: T, splitSize: number, options?: { dim?: number }): Part<T>[];
+export function split<T extends Tensor>(input: T, splitSize: number, dim: number): Part<T>[];
 /** split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[] */
-export function split<T extends Tensor>(input: T, splitSize: readonly number[], options?: { dim?: number }): Like<T, T['dtype']>[];
-export function split<T extends Tensor>(input: T, splitSize: readonly number[], dim: number): Like<T, T['dtype']>[];
+export function split<T extends Tensor>(input: T, splitSize: readonly number[], options?: { dim?: number }): Part<T>[];
+export function split<T extends Tensor>(input: T, splitSize: readonly number[], dim: number): Part<T>[];
 export function split(...args: unknown[]): unknown {
   return call('split', args);
 }
@@ -3202,8 +3201,8 @@ export function splitCopy(...args: unknown[]): unknown {
   return call('split_copy', args);
 }
 /** split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options?: { dim?: number }): Like<T, T['dtype']>[];
-export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim: number): Like<T, T['dtype']>[];
+export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options?: { dim?: number }): Part<T>[];
+export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim: number): Part<T>[];
 export function splitWithSizes(...args: unknown[]): unknown {
   return call('split_with_sizes', args);
 }
@@ -3214,7 +3213,7 @@ export function splitWithSizesCopy(...args: unknown[]): unknown {
   return call('split_with_sizes_copy', args);
 }
 /** sqrt(Tensor self) -> Tensor */
-export function sqrt<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function sqrt<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sqrt(...args: unknown[]): unknown {
   return call('sqrt', args);
 }
@@ -3234,11 +3233,11 @@ export function square_(...args: unknown[]): unknown {
   return call('square_', args);
 }
 /** squeeze(Tensor self) -> Tensor */
-export function squeeze<T extends Tensor>(input: T): Like<T, T['dtype']>;
+export function squeeze<T extends Tensor>(input: T): Part<T>;
 /** squeeze.dim(Tensor self, int dim) -> Tensor */
-export function squeeze<T extends Tensor>(input: T, dim: number): Like<T, T['dtype']>;
+export function squeeze<T extends Tensor>(input: T, dim: number): Part<T>;
 /** squeeze.dims(Tensor self, int[] dim) -> Tensor */
-export function squeeze<T extends Tensor>(input: T, dim: readonly number[]): Like<T, T['dtype']>;
+export function squeeze<T extends Tensor>(input: T, dim: readonly number[]): Part<T>;
 export function squeeze(...args: unknown[]): unknown {
   return call('squeeze', args);
 }
@@ -3263,14 +3262,14 @@ export function stack(...args: unknown[]): unknown {
   return call('stack', args);
 }
 /** std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = RealOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = RealOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-export function std<T extends Tensor, E extends DType = RealOf<T['dtype']>, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function std<T extends Tensor, E extends DType = RealOf<T['dtype']>, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** std(Tensor self, bool unbiased=True) -> Tensor */
-export function std<T extends Tensor>(input: T, options?: { unbiased?: boolean }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], null, false>>;
-export function std<T extends Tensor>(input: T, unbiased: boolean): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], null, false>>;
+export function std<T extends Tensor>(input: T, options?: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
+export function std<T extends Tensor>(input: T, unbiased: boolean): Reduction<T, 'real', null, false>;
 export function std(...args: unknown[]): unknown {
   return call('std', args);
 }
@@ -3296,23 +3295,23 @@ export function stft(...args: unknown[]): unknown {
   return call('stft', args);
 }
 /** sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-export function sub<T extends TensorLike, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'sub', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function sub<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'sub', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function sub(...args: unknown[]): unknown {
   return call('sub', args);
 }
 /** subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-export function subtract<T extends TensorLike, U extends TensorLike, E extends DType = Promoted<T, U>>(input: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function subtract<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar }): Paired<T, U, Promoted<T, U>>;
-export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'subtract', T, U>, alpha: Scalar): Paired<T, U, Promoted<T, U>>;
+export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar }): Paired<T, U, 'promoted'>;
+export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'subtract', T, U>, alpha: Scalar): Paired<T, U, 'promoted'>;
 export function subtract(...args: unknown[]): unknown {
   return call('subtract', args);
 }
 /** sum(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-export function sum<T extends Tensor, E extends DType = SumOf<T['dtype']>>(input: T, options?: { dtype?: E | null }): Like<T, NoInfer<E>, Reduced<T['shape'], null, false>>;
+export function sum<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
 /** sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = SumOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = SumOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function sum(...args: unknown[]): unknown {
   return call('sum', args);
 }
@@ -3323,12 +3322,12 @@ export function svd(...args: unknown[]): unknown {
   return call('svd', args);
 }
 /** swapaxes(Tensor self, int axis0, int axis1) -> Tensor */
-export function swapaxes<T extends Tensor>(input: T, axis0: number, axis1: number): Like<T, T['dtype']>;
+export function swapaxes<T extends Tensor>(input: T, axis0: number, axis1: number): Part<T>;
 export function swapaxes(...args: unknown[]): unknown {
   return call('swapaxes', args);
 }
 /** swapdims(Tensor self, int dim0, int dim1) -> Tensor */
-export function swapdims<T extends Tensor>(input: T, dim0: number, dim1: number): Like<T, T['dtype']>;
+export function swapdims<T extends Tensor>(input: T, dim0: number, dim1: number): Part<T>;
 export function swapdims(...args: unknown[]): unknown {
   return call('swapdims', args);
 }
@@ -3343,7 +3342,7 @@ export function symConstrainRangeForSize(...args: unknown[]): unknown {
   return call('sym_constrain_range_for_size', args);
 }
 /** t(Tensor self) -> Tensor */
-export function t<T extends Tensor>(input: T): Like<T, T['dtype']>;
+export function t<T extends Tensor>(input: T): Part<T>;
 export function t(...args: unknown[]): unknown {
   return call('t', args);
 }
@@ -3353,18 +3352,18 @@ export function tCopy(...args: unknown[]): unknown {
   return call('t_copy', args);
 }
 /** take(Tensor self, Tensor index) -> Tensor */
-export function take<T extends Tensor, E extends DType = T['dtype']>(input: T, index: Tensor, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function take<T extends Tensor, E extends DType = never>(input: T, index: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function take(...args: unknown[]): unknown {
   return call('take', args);
 }
 /** take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor */
-export function takeAlongDim<T extends Tensor, E extends DType = T['dtype']>(input: T, indices: Tensor, options?: { dim?: number | null; out?: Tensor<E> }): Like<T, NoInfer<E>>;
-export function takeAlongDim<T extends Tensor, E extends DType = T['dtype']>(input: T, indices: Tensor, dim: number | null, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, indices: Tensor, options?: { dim?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, indices: Tensor, dim: number | null, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function takeAlongDim(...args: unknown[]): unknown {
   return call('take_along_dim', args);
 }
 /** tan(Tensor self) -> Tensor */
-export function tan<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function tan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function tan(...args: unknown[]): unknown {
   return call('tan', args);
 }
@@ -3374,7 +3373,7 @@ export function tan_(...args: unknown[]): unknown {
   return call('tan_', args);
 }
 /** tanh(Tensor self) -> Tensor */
-export function tanh<T extends Tensor, E extends DType = FloatOf<T['dtype']>>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function tanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function tanh(...args: unknown[]): unknown {
   return call('tanh', args);
 }
@@ -3384,14 +3383,14 @@ export function tanh_(...args: unknown[]): unknown {
   return call('tanh_', args);
 }
 /** tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[] */
-export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], options?: { dim?: number }): Like<T, T['dtype']>[];
-export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], dim: number): Like<T, T['dtype']>[];
+export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], options?: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], dim: number): Part<T>[];
 /** tensor_split.tensor_indices_or_sections(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[] */
-export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Like<T, T['dtype']>[];
-export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, dim: number): Like<T, T['dtype']>[];
+export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, dim: number): Part<T>[];
 /** tensor_split.sections(Tensor self, SymInt sections, int dim=0) -> Tensor[] */
-export function tensorSplit<T extends Tensor>(input: T, sections: number, options?: { dim?: number }): Like<T, T['dtype']>[];
-export function tensorSplit<T extends Tensor>(input: T, sections: number, dim: number): Like<T, T['dtype']>[];
+export function tensorSplit<T extends Tensor>(input: T, sections: number, options?: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, sections: number, dim: number): Part<T>[];
 export function tensorSplit(...args: unknown[]): unknown {
   return call('tensor_split', args);
 }
@@ -3411,7 +3410,7 @@ export function threshold_(...args: unknown[]): unknown {
   return call('threshold_', args);
 }
 /** tile(Tensor self, SymInt[] dims) -> Tensor */
-export function tile<T extends Tensor>(input: T, dims: readonly number[]): Like<T, T['dtype']>;
+export function tile<T extends Tensor>(input: T, dims: readonly number[]): Part<T>;
 export function tile(...args: unknown[]): unknown {
   return call('tile', args);
 }
@@ -3427,7 +3426,7 @@ export function trace(...args: unknown[]): unknown {
   return call('trace', args);
 }
 /** transpose.int(Tensor self, int dim0, int dim1) -> Tensor */
-export function transpose<T extends Tensor>(input: T, dim0: number, dim1: number): Like<T, T['dtype']>;
+export function transpose<T extends Tensor>(input: T, dim0: number, dim1: number): Part<T>;
 export function transpose(...args: unknown[]): unknown {
   return call('transpose', args);
 }
@@ -3457,14 +3456,14 @@ export function triangularSolve(...args: unknown[]): unknown {
   return call('triangular_solve', args);
 }
 /** tril(Tensor self, SymInt diagonal=0) -> Tensor */
-export function tril<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function tril<T extends Tensor, E extends DType = T['dtype']>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function tril<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
+export function tril<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function tril(...args: unknown[]): unknown {
   return call('tril', args);
 }
 /** tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function trilIndices<E extends DType = 'int64', W extends Device = 'cpu'>(row: number, col: number, options?: FactoryOptions<E, W> & { offset?: number }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
-export function trilIndices<E extends DType = 'int64', W extends Device = 'cpu'>(row: number, col: number, offset: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options?: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
 export function trilIndices(...args: unknown[]): unknown {
   return call('tril_indices', args);
 }
@@ -3475,26 +3474,26 @@ export function tripletMarginLoss(...args: unknown[]): unknown {
   return call('triplet_margin_loss', args);
 }
 /** triu(Tensor self, SymInt diagonal=0) -> Tensor */
-export function triu<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
-export function triu<T extends Tensor, E extends DType = T['dtype']>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function triu<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
+export function triu<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function triu(...args: unknown[]): unknown {
   return call('triu', args);
 }
 /** triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function triuIndices<E extends DType = 'int64', W extends Device = 'cpu'>(row: number, col: number, options?: FactoryOptions<E, W> & { offset?: number }): Tensor<NoInfer<E>, On<NoInfer<W>>>;
-export function triuIndices<E extends DType = 'int64', W extends Device = 'cpu'>(row: number, col: number, offset: number, options?: FactoryOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options?: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
 export function triuIndices(...args: unknown[]): unknown {
   return call('triu_indices', args);
 }
 /** true_divide.Tensor(Tensor self, Tensor other) -> Tensor */
-export function trueDivide<T extends TensorLike, U extends TensorLike, E extends DType = DividedOf<T, U>>(input: T, other: Beside<'trueDivide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function trueDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'trueDivide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** true_divide.Scalar(Tensor self, Scalar other) -> Tensor */
-export function trueDivide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'trueDivide', T, U>): Paired<T, U, DividedOf<T, U>>;
+export function trueDivide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'trueDivide', T, U>): Paired<T, U, 'divided'>;
 export function trueDivide(...args: unknown[]): unknown {
   return call('true_divide', args);
 }
 /** trunc(Tensor self) -> Tensor */
-export function trunc<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>, T['shape']>;
+export function trunc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function trunc(...args: unknown[]): unknown {
   return call('trunc', args);
 }
@@ -3504,8 +3503,8 @@ export function trunc_(...args: unknown[]): unknown {
   return call('trunc_', args);
 }
 /** unbind.int(Tensor self, int dim=0) -> Tensor[] */
-export function unbind<T extends Tensor>(input: T, options?: { dim?: number }): Like<T, T['dtype']>[];
-export function unbind<T extends Tensor>(input: T, dim: number): Like<T, T['dtype']>[];
+export function unbind<T extends Tensor>(input: T, options?: { dim?: number }): Part<T>[];
+export function unbind<T extends Tensor>(input: T, dim: number): Part<T>[];
 export function unbind(...args: unknown[]): unknown {
   return call('unbind', args);
 }
@@ -3516,7 +3515,7 @@ export function unbindCopy(...args: unknown[]): unknown {
   return call('unbind_copy', args);
 }
 /** unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor */
-export function unflatten<T extends Tensor>(input: T, dim: number, sizes: readonly number[]): Like<T, T['dtype']>;
+export function unflatten<T extends Tensor>(input: T, dim: number, sizes: readonly number[]): Part<T>;
 export function unflatten(...args: unknown[]): unknown {
   return call('unflatten', args);
 }
@@ -3532,25 +3531,25 @@ export function uniqueConsecutive(...args: unknown[]): unknown {
   return call('unique_consecutive', args);
 }
 /** unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-export function unsafeChunk<T extends Tensor>(input: T, chunks: number, options?: { dim?: number }): Like<T, T['dtype']>[];
-export function unsafeChunk<T extends Tensor>(input: T, chunks: number, dim: number): Like<T, T['dtype']>[];
+export function unsafeChunk<T extends Tensor>(input: T, chunks: number, options?: { dim?: number }): Part<T>[];
+export function unsafeChunk<T extends Tensor>(input: T, chunks: number, dim: number): Part<T>[];
 export function unsafeChunk(...args: unknown[]): unknown {
   return call('unsafe_chunk', args);
 }
 /** unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, options?: { dim?: number }): Like<T, T['dtype']>[];
-export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, dim: number): Like<T, T['dtype']>[];
+export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, options?: { dim?: number }): Part<T>[];
+export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, dim: number): Part<T>[];
 export function unsafeSplit(...args: unknown[]): unknown {
   return call('unsafe_split', args);
 }
 /** unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options?: { dim?: number }): Like<T, T['dtype']>[];
-export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim: number): Like<T, T['dtype']>[];
+export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options?: { dim?: number }): Part<T>[];
+export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim: number): Part<T>[];
 export function unsafeSplitWithSizes(...args: unknown[]): unknown {
   return call('unsafe_split_with_sizes', args);
 }
 /** unsqueeze(Tensor self, int dim) -> Tensor */
-export function unsqueeze<T extends Tensor>(input: T, dim: number): Like<T, T['dtype']>;
+export function unsqueeze<T extends Tensor>(input: T, dim: number): Part<T>;
 export function unsqueeze(...args: unknown[]): unknown {
   return call('unsqueeze', args);
 }
@@ -3571,14 +3570,14 @@ export function vander(...args: unknown[]): unknown {
   return call('vander', args);
 }
 /** var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = RealOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = RealOf<T['dtype']>, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-function var_<T extends Tensor, E extends DType = RealOf<T['dtype']>, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
-function var_<T extends Tensor, E extends DType = RealOf<T['dtype']>, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Like<T, NoInfer<E>, Reduced<T['shape'], Dim, Keep>>;
+function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** var(Tensor self, bool unbiased=True) -> Tensor */
-function var_<T extends Tensor>(input: T, options?: { unbiased?: boolean }): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], null, false>>;
-function var_<T extends Tensor>(input: T, unbiased: boolean): Like<T, RealOf<T['dtype']>, Reduced<T['shape'], null, false>>;
+function var_<T extends Tensor>(input: T, options?: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
+function var_<T extends Tensor>(input: T, unbiased: boolean): Reduction<T, 'real', null, false>;
 function var_(...args: unknown[]): unknown {
   return call('var', args);
 }
@@ -3627,9 +3626,9 @@ export function viewCopy(...args: unknown[]): unknown {
   return call('view_copy', args);
 }
 /** vsplit.int(Tensor self, int sections) -> Tensor[] */
-export function vsplit<T extends Tensor>(input: T, sections: number): Like<T, T['dtype']>[];
+export function vsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
 /** vsplit.array(Tensor self, int[] indices) -> Tensor[] */
-export function vsplit<T extends Tensor>(input: T, indices: readonly number[]): Like<T, T['dtype']>[];
+export function vsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
 export function vsplit(...args: unknown[]): unknown {
   return call('vsplit', args);
 }
@@ -3656,9 +3655,9 @@ export function where(...args: unknown[]): unknown {
  * xlogy.Tensor(Tensor self, Tensor other) -> Tensor
  * xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor
  */
-export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = DividedOf<T, U>>(input: T, other: Beside<'xlogy', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, other: Beside<'xlogy', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor */
-export function xlogy<T extends Tensor, U extends Scalar, E extends DType = DividedOf<T, U>>(input: T, other: Beside<'xlogy', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, NoInfer<E>>;
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: Beside<'xlogy', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 export function xlogy(...args: unknown[]): unknown {
   return call('xlogy', args);
 }
@@ -3676,13 +3675,13 @@ export function zero_(...args: unknown[]): unknown {
   return call('zero_', args);
 }
 /** zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function zeros<E extends DType = 'float32', W extends Device = 'cpu', R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
-export function zeros(...size: number[]): Tensor<'float32', 'cpu'>;
+export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function zeros(...size: number[]): Made<never, never>;
 export function zeros(...args: unknown[]): unknown {
   return call('zeros', args);
 }
 /** zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function zerosLike<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function zerosLike(...args: unknown[]): unknown {
   return call('zeros_like', args);
 }

@@ -5,7 +5,8 @@ import { caller } from '../tensor/overloads.js';
 import * as table from './table.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Scalar, Tensor } from '../tensor/tensor.js';
-import type { Like, Multiplicable, Multiplied } from '../static/pairs.js';
+import type { Multiplicable, Multiplied } from '../static/pairs.js';
+import type { Part } from '../static/results.js';
 import type { EigenvaluesEigenvectors, InverseInfo, LDPivots, LDPivotsInfo, LInfo, LUPivots, LUPivotsInfo, PLU, QR, ResultInfo, SignLogabsdet, SolutionResidualsRankSingularValues, USVh } from './results.js';
 
 const call = caller('torch.linalg', table.linalg, 'linalg_');
@@ -17,7 +18,7 @@ export function _powsum(...args: unknown[]): unknown {
   return call('linalg__powsum', args);
 }
 /** linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor */
-export function cholesky<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { upper?: boolean; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function cholesky<T extends Tensor, E extends DType = never>(input: T, options?: { upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function cholesky(...args: unknown[]): unknown {
   return call('linalg_cholesky', args);
 }
@@ -40,7 +41,7 @@ export function cross(...args: unknown[]): unknown {
   return call('linalg_cross', args);
 }
 /** linalg_det(Tensor A) -> Tensor */
-export function det<T extends Tensor, E extends DType = T['dtype']>(A: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function det<T extends Tensor, E extends DType = never>(A: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function det(...args: unknown[]): unknown {
   return call('linalg_det', args);
 }
@@ -77,7 +78,7 @@ export function householderProduct(...args: unknown[]): unknown {
   return call('linalg_householder_product', args);
 }
 /** linalg_inv(Tensor A) -> Tensor */
-export function inv<T extends Tensor, E extends DType = T['dtype']>(A: T, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function inv<T extends Tensor, E extends DType = never>(A: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function inv(...args: unknown[]): unknown {
   return call('linalg_inv', args);
 }
@@ -133,7 +134,7 @@ export function matmul(...args: unknown[]): unknown {
   return call('linalg_matmul', args);
 }
 /** linalg_matrix_exp(Tensor self) -> Tensor */
-export function matrixExp<T extends Tensor>(input: T): Like<T, T['dtype']>;
+export function matrixExp<T extends Tensor>(input: T): Part<T>;
 export function matrixExp(...args: unknown[]): unknown {
   return call('linalg_matrix_exp', args);
 }
@@ -147,7 +148,7 @@ export function matrixNorm(...args: unknown[]): unknown {
   return call('linalg_matrix_norm', args);
 }
 /** linalg_matrix_power(Tensor self, int n) -> Tensor */
-export function matrixPower<T extends Tensor, E extends DType = T['dtype']>(input: T, n: number, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function matrixPower<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function matrixPower(...args: unknown[]): unknown {
   return call('linalg_matrix_power', args);
 }
@@ -179,15 +180,15 @@ export function norm(...args: unknown[]): unknown {
   return call('linalg_norm', args);
 }
 /** linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor */
-export function pinv<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor */
-export function pinv<T extends Tensor, E extends DType = T['dtype']>(input: T, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor */
-export function pinv<T extends Tensor, E extends DType = T['dtype']>(input: T, rcond: Tensor, options?: { hermitian?: boolean; out?: Tensor<E> }): Like<T, NoInfer<E>>;
-export function pinv<T extends Tensor, E extends DType = T['dtype']>(input: T, rcond: Tensor, hermitian: boolean, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: Tensor, options?: { hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: Tensor, hermitian: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor */
-export function pinv<T extends Tensor, E extends DType = T['dtype']>(input: T, rcond: number, options?: { hermitian?: boolean; out?: Tensor<E> }): Like<T, NoInfer<E>>;
-export function pinv<T extends Tensor, E extends DType = T['dtype']>(input: T, rcond: number, hermitian: boolean, options?: { out?: Tensor<E> }): Like<T, NoInfer<E>>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: number, options?: { hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: number, hermitian: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function pinv(...args: unknown[]): unknown {
   return call('linalg_pinv', args);
 }

@@ -3,6 +3,9 @@
 // again: a variable that began as one is to take whatever comes next.
 import type { DType } from '../tensor/dtype.js';
 
+/** The dtype that was chosen, or another where none was. NoInfer: what a result is assigned to chooses nothing. */
+export type Or<E extends DType, Otherwise extends DType> = [E] extends [never] ? Otherwise : NoInfer<E>;
+
 /** Both dtypes beside each other, in tensors of one dimension or more: torch.promoteTypes. */
 /* prettier-ignore */
 export interface Promotions {

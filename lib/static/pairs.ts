@@ -2,7 +2,7 @@
 // Mistake takes no argument, and the compiler's message holds its text.
 import type { Device, DType } from '../tensor/dtype.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
-import type { FloatOf, Promotions, WithNumber, WithScalarTensor } from './dtypes.js';
+import type { FloatOf, Or, Promotions, WithNumber, WithScalarTensor } from './dtypes.js';
 import type { Broadcast, Product, Shape, Show } from './shapes.js';
 
 declare const mistake: unique symbol;
@@ -88,18 +88,24 @@ type ShapeOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
     ? U['shape']
     : Shape;
 
-/** The dtype that true division and its kin give: integers become float32. */
-export type DividedOf<T extends TensorLike, U extends TensorLike> = FloatOf<Promoted<T, U>>;
-
-/** A result of two tensors that are broadcast, with elements of E. */
-export type Paired<T extends TensorLike, U extends TensorLike, E extends DType> = Tensor<
-  E,
-  DeviceOf<T, U>,
-  ShapeOf<T, U>
->;
-
-/** A tensor beside T on its device. */
-export type Like<T extends Tensor, E extends DType, S extends Shape = Shape> = Tensor<E, T['device'], S>;
+/**
+ * A result of two tensors that are broadcast. `Rule` says what its dtype is: 'promoted', 'divided' as by true division, 'either'
+ * of these, or 'bool'; E is that of `out`, if there is one.
+ */
+export type Paired<
+  T extends TensorLike,
+  U extends TensorLike,
+  Rule extends PairRule,
+  E extends DType = never,
+> = Tensor<Or<E, DTypeOfPair<T, U, Rule>>, DeviceOf<T, U>, ShapeOf<T, U>>;
+export type PairRule = 'promoted' | 'divided' | 'either' | 'bool';
+type DTypeOfPair<T extends TensorLike, U extends TensorLike, Rule extends PairRule> = Rule extends 'bool'
+  ? 'bool'
+  : Rule extends 'promoted'
+    ? Promoted<T, U>
+    : Rule extends 'divided'
+      ? FloatOf<Promoted<T, U>>
+      : Promoted<T, U> | FloatOf<Promoted<T, U>>;
 
 // ---- matrix products ----
 

@@ -4,8 +4,8 @@ import { inspect, type InspectOptions } from 'node:util';
 import '../generated/methods.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { backwardPass } from './anomaly.js';
-import type { FloatOf, RealOf } from '../static/dtypes.js';
-import type { Beside, Like, Multiplicable, Multiplied, On, Paired, Promoted } from '../static/pairs.js';
+import type { Beside, Multiplicable, Multiplied, On, Paired } from '../static/pairs.js';
+import type { Like, Shaped } from '../static/results.js';
 import type {
   Flattened,
   Inserted,
@@ -463,7 +463,7 @@ export class Tensor<
     this: T,
     other: Beside<'add', T, U>,
     options?: { alpha?: Scalar },
-  ): Paired<T, U, Promoted<T, U>> {
+  ): Paired<T, U, 'promoted'> {
     return this.#call('aten::add.Tensor', other, options?.alpha);
   }
   /** self - alpha * other */
@@ -471,13 +471,10 @@ export class Tensor<
     this: T,
     other: Beside<'sub', T, U>,
     options?: { alpha?: Scalar },
-  ): Paired<T, U, Promoted<T, U>> {
+  ): Paired<T, U, 'promoted'> {
     return this.#call('aten::sub.Tensor', other, options?.alpha);
   }
-  mul<T extends Tensor, U extends TensorLike>(
-    this: T,
-    other: Beside<'mul', T, U>,
-  ): Paired<T, U, Promoted<T, U>> {
+  mul<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'mul', T, U>): Paired<T, U, 'promoted'> {
     return this.#call('aten::mul.Tensor', other);
   }
   add_(other: TensorLike, options?: { alpha?: Scalar }): this {
@@ -495,7 +492,7 @@ export class Tensor<
   pow<T extends Tensor, U extends TensorLike>(
     this: T,
     exponent: Beside<'pow', T, U>,
-  ): Paired<T, U, Promoted<T, U>> {
+  ): Paired<T, U, 'promoted'> {
     return typeof exponent === 'object'
       ? this.#call('aten::pow.Tensor_Tensor', exponent)
       : this.#call('aten::pow.Tensor_Scalar', exponent);
@@ -503,16 +500,16 @@ export class Tensor<
   neg(): Tensor<D, V, S> {
     return this.#call('aten::neg');
   }
-  abs<T extends Tensor>(this: T): Like<T, RealOf<T['dtype']>, T['shape']> {
+  abs<T extends Tensor>(this: T): Like<T, 'real'> {
     return this.#call('aten::abs');
   }
-  exp<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']> {
+  exp<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::exp');
   }
-  log<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']> {
+  log<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::log');
   }
-  sqrt<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']> {
+  sqrt<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::sqrt');
   }
   matmul<T extends Tensor, U extends Tensor>(
@@ -522,7 +519,7 @@ export class Tensor<
     return this.#call('aten::matmul', other);
   }
   /** The transpose of a matrix. */
-  t<T extends Tensor>(this: T): Like<T, T['dtype'], Turned<T['shape']>> {
+  t<T extends Tensor>(this: T): Shaped<T, Turned<T['shape']>> {
     return this.#call('aten::t');
   }
 
@@ -531,10 +528,10 @@ export class Tensor<
   relu(): Tensor<D, V, S> {
     return this.#call('aten::relu');
   }
-  tanh<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']> {
+  tanh<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::tanh');
   }
-  sigmoid<T extends Tensor>(this: T): Like<T, FloatOf<T['dtype']>, T['shape']> {
+  sigmoid<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::sigmoid');
   }
 
@@ -569,7 +566,7 @@ export class Tensor<
   reshape<T extends Tensor, const R extends Shape>(
     this: T,
     ...shape: R
-  ): Like<T, T['dtype'], number extends T['shape']['length'] ? Shape : Reshaped<R>>;
+  ): Shaped<T, number extends T['shape']['length'] ? Shape : Reshaped<R>>;
   reshape<R extends Shape>(shape: R): Tensor<D, V, Reshaped<R>>;
   reshape(...shape: (number | Shape)[]): Tensor<D, V> {
     return this.#call('aten::reshape', shape.flat());
@@ -578,31 +575,25 @@ export class Tensor<
     this: T,
     startDim?: Start,
     endDim?: End,
-  ): Like<T, T['dtype'], Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
+  ): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
   flatten(startDim = 0, endDim = -1): Tensor<D, V> {
     return this.#call('aten::flatten.using_ints', startDim, endDim);
   }
-  unsqueeze<T extends Tensor, Dim extends number>(
-    this: T,
-    dim: Dim,
-  ): Like<T, T['dtype'], Inserted<T['shape'], Dim>> {
+  unsqueeze<T extends Tensor, Dim extends number>(this: T, dim: Dim): Shaped<T, Inserted<T['shape'], Dim>> {
     return this.#call('aten::unsqueeze', dim);
   }
   transpose<T extends Tensor, A extends number, B extends number>(
     this: T,
     dim0: A,
     dim1: B,
-  ): Like<T, T['dtype'], Swapped<T['shape'], A, B>> {
+  ): Shaped<T, Swapped<T['shape'], A, B>> {
     return this.#call('aten::transpose.int', dim0, dim1);
   }
   permute<T extends Tensor, const Dims extends Shape>(
     this: T,
     ...dims: Dims
-  ): Like<T, T['dtype'], Permuted<T['shape'], Dims>>;
-  permute<T extends Tensor, Dims extends Shape>(
-    this: T,
-    dims: Dims,
-  ): Like<T, T['dtype'], Permuted<T['shape'], Dims>>;
+  ): Shaped<T, Permuted<T['shape'], Dims>>;
+  permute<T extends Tensor, Dims extends Shape>(this: T, dims: Dims): Shaped<T, Permuted<T['shape'], Dims>>;
   permute(...dims: (number | Shape)[]): Tensor<D, V> {
     return this.#call('aten::permute', dims.flat());
   }
@@ -611,14 +602,14 @@ export class Tensor<
     this: T,
     dim: Dim,
     index: number,
-  ): Like<T, T['dtype'], Replace<T['shape'], Dim, readonly []>> {
+  ): Shaped<T, Replace<T['shape'], Dim, readonly []>> {
     return this.#call('aten::select.int', dim, index);
   }
   indexSelect<T extends Tensor, Dim extends number>(
     this: T,
     dim: Dim,
     index: Tensor,
-  ): Like<T, T['dtype'], Replace<T['shape'], Dim, readonly [number]>> {
+  ): Shaped<T, Replace<T['shape'], Dim, readonly [number]>> {
     return this.#call('aten::index_select', dim, index);
   }
 

@@ -82,12 +82,8 @@ function imports(text) {
     ...line(['Device', 'DType', 'Layout', 'MemoryFormat'], '../tensor/dtype.js'),
     ...line(['Generator'], '../tensor/random.js'),
     ...line(['Scalar', 'Tensor', 'TensorLike'], '../tensor/tensor.js'),
-    ...line(['FloatOf', 'NumberOf', 'RealOf', 'SumOf', 'TruthOf'], '../static/dtypes.js'),
-    ...line(
-      ['Beside', 'DividedOf', 'Like', 'Multiplicable', 'Multiplied', 'On', 'Paired', 'Promoted'],
-      '../static/pairs.js',
-    ),
-    ...line(['Known', 'Reduced'], '../static/shapes.js'),
+    ...line(['Beside', 'Multiplicable', 'Multiplied', 'Paired'], '../static/pairs.js'),
+    ...line(['Like', 'Made', 'Part', 'Reduction'], '../static/results.js'),
     ...line(['FactoryOptions', ...results.names], './results.js'),
   ];
 }
@@ -103,15 +99,18 @@ function methodsFile() {
     .filter(({ name }) => !byHand.has(camelCase(name)))
     .flatMap((entry) =>
       formsOf(entry, 'method').flatMap((each) => [
-        ...docs(each, '    '),
-        ...signatures(each).map((text) => `    ${camelCase(entry.name)}${text};`),
+        ...docs(each, '  '),
+        ...signatures(each).map((text) => `  ${camelCase(entry.name)}${text};`),
       ]),
     );
+  // Of no type parameters and without the type `this`, so that the compiler makes it once and not for each kind of tensor.
   const text = [
-    "declare module '../tensor/tensor.js' {",
-    '  interface Tensor<D extends DType, V extends Device, S extends readonly number[]> {',
+    'export interface OperatorMethods {',
     ...body,
-    '  }',
+    '}',
+    '',
+    "declare module '../tensor/tensor.js' {",
+    '  interface Tensor<D extends DType, V extends Device, S extends readonly number[]> extends OperatorMethods {}',
     '}',
     '',
   ].join('\n');

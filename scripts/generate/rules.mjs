@@ -11,18 +11,18 @@ const ELEMENTWISE = {
   same: words(`
     bitwise_not ceil clone conj conj_physical contiguous detach fix flip fliplr flipud floor frac hardshrink nan_to_num neg
     negative positive relu resolve_conj resolve_neg roll round sgn sign tril triu trunc dropout alpha_dropout feature_dropout
-    selu celu gelu softplus softshrink logsigmoid pin_memory`),
-  FloatOf: words(`
+    selu celu gelu softplus softshrink logsigmoid pin_memory
+    softmax log_softmax special_softmax special_log_softmax`),
+  float: words(`
     acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh cos cosh deg2rad digamma erf erfc erfinv exp
     exp2 expm1 i0 lgamma log log10 log1p log2 logit mvlgamma rad2deg reciprocal rsqrt sigmoid sin sinc sinh sqrt tan
     tanh special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_digamma special_entr special_erf
     special_erfc special_erfcx special_erfinv special_exp2 special_expit special_expm1 special_gammaln special_i0 special_i0e
     special_i1 special_i1e special_log1p special_log_ndtr special_logit special_ndtr special_ndtri special_psi special_sinc
     special_spherical_bessel_j0`),
-  Chosen: words('softmax log_softmax special_softmax special_log_softmax'),
-  RealOf: words('abs absolute'),
-  SumOf: words('cumsum cumprod'),
-  NumberOf: words('clamp clamp_min clamp_max clip'),
+  real: words('abs absolute'),
+  sum: words('cumsum cumprod'),
+  number: words('clamp clamp_min clamp_max clip'),
   bool: words('isfinitef isnan isneginf isposinf isreal logical_not signbit'),
   int64: words('argsort'),
 };
@@ -46,12 +46,11 @@ const RESHAPING = {
 
 /** Reductions over dimensions, by the dtype that comes out. */
 const REDUCTIONS = {
-  same: words('amax amin max min median nanmedian'),
-  SumOf: words('sum prod nansum'),
-  Chosen: words('mean nanmean'),
-  FloatOf: words('logsumexp special_logsumexp'),
-  RealOf: words('std var'),
-  TruthOf: words('any all'),
+  same: words('amax amin max min median nanmedian mean nanmean'),
+  sum: words('sum prod nansum'),
+  float: words('logsumexp special_logsumexp'),
+  real: words('std var'),
+  truth: words('any all'),
   int64: words('argmax argmin'),
 };
 
@@ -78,150 +77,119 @@ const LIKE = words('zeros_like ones_like empty_like rand_like randn_like randint
 const NEW = words('new_empty new_full new_ones new_zeros');
 
 const find = (lists, base) => Object.entries(lists).find(([, list]) => list.includes(base))?.[0];
-const dtypeOf = (rule, given) =>
-  rule === 'same' || rule === 'Chosen' ? given : /^[A-Z]/.test(rule) ? `${rule}<${given}>` : `'${rule}'`;
-
-const FIRST = { name: 'T', constraint: 'Tensor' };
 const SHAPE = 'readonly number[]';
 
 /** A form (signatures.mjs) with what the rules tell of its result. */
 export function ruled(form, base) {
-  if (form.result === 'this' || form.kind === 'operator') return form;
+  if (form.kind === 'operator') return form;
+  if (form.result === 'this') return { ...withFirst(form), result: 'T' };
   const names = form.parameters.map((p) => p.name);
-  if (['ValuesIndices', 'MinMax'].includes(form.result)) return named(form);
-  if (form.result === 'Tensor[]') return find(RESHAPING, base) === 'same' ? parts(form) : form;
+  if (['ValuesIndices', 'MinMax'].includes(form.result))
+    return { ...withFirst(form), result: `${form.result}<T['dtype'], T['device']>` };
+  if (form.result === 'Tensor[]')
+    return find(RESHAPING, base) === 'same' ? { ...withFirst(form), result: 'Part<T>[]' } : form;
   if (form.result !== 'Tensor') return form;
-  if (form.factory && find(FACTORIES, base) !== undefined)
-    return factory(form, `'${find(FACTORIES, base)}'`, "'cpu'");
-  if (form.factory && LIKE.includes(base))
-    return factory(withFirst(form), "T['dtype']", "T['device']", "T['shape']");
-  if (form.factory && NEW.includes(base)) return factory(form, 'D', 'V');
+  if (form.factory) {
+    const made = find(FACTORIES, base);
+    if (made !== undefined) return factory(form, `'${made}'`);
+    if (LIKE.includes(base)) return factory(withFirst(form), "T['dtype']", "T['device']", "T['shape']");
+    return NEW.includes(base) ? factory(withFirst(form), "T['dtype']", "T['device']") : form;
+  }
   if (PRODUCTS.includes(base)) return product(form, base);
   const paired = find(PAIRS, base);
   if (paired !== undefined && ['other', 'exponent'].some((name) => names.includes(name)))
     return pair(form, base, paired);
-  if (form.factory) return form;
   if (form.kind === 'function' && form.parameters[0]?.type !== 'Tensor') return form;
-  if (find(REDUCTIONS, base) !== undefined) return reduction(form, find(REDUCTIONS, base));
-  if (find(ELEMENTWISE, base) !== undefined)
-    return unary(form, find(ELEMENTWISE, base), "T['shape']", 'V, S');
-  if (find(RESHAPING, base) !== undefined) return unary(form, find(RESHAPING, base), undefined, 'V');
-  return form;
+  const [reducing, like, part] = [REDUCTIONS, ELEMENTWISE, RESHAPING].map((lists) => find(lists, base));
+  if (reducing !== undefined) return reduction(form, reducing);
+  if (like !== undefined) return unary(form, like, 'Like');
+  return part === undefined ? form : unary(form, part, 'Part');
 }
 
 const replaced = (form, name, type) => ({
   ...form,
   parameters: form.parameters.map((p) => (p.name === name ? { ...p, type } : p)),
 });
+const withGeneric = (form, generic) => ({ ...form, generics: [...(form.generics ?? []), generic] });
 
 /** With a name for the type of the first argument, which of a method is the object. */
 function withFirst(form, constraint = 'Tensor') {
-  const generics = [...(form.generics ?? []), { ...FIRST, constraint }];
-  return form.kind === 'method'
-    ? { ...form, generics, self: 'T' }
-    : { ...replaced(form, form.parameters[0].name, 'T'), generics };
+  const given = withGeneric(form, { name: 'T', constraint });
+  return form.kind === 'method' ? { ...given, self: 'T' } : replaced(given, form.parameters[0].name, 'T');
 }
 
-/** With E for the dtype that a dtype or out among the arguments decides on; `fallback` otherwise. */
-function withDtype(form, fallback) {
-  const chosen = form.parameters.find((p) => p.original === 'dtype' && p.type === 'DType | null');
-  const out = form.out === 'Tensor' ? 'Tensor<E>' : form.out;
-  const changed = { ...(chosen ? replaced(form, 'dtype', 'E | null') : form), out };
-  return {
-    ...changed,
-    generics: [...(form.generics ?? []), { name: 'E', constraint: 'DType', fallback }],
-  };
+/** With E for the dtype that a dtype or out among the arguments decides on. */
+function withDtype(form) {
+  const chosen = form.parameters.some((p) => p.original === 'dtype' && p.type === 'DType | null');
+  const given = withGeneric(chosen ? replaced(form, 'dtype', 'E | null') : form, {
+    name: 'E',
+    constraint: 'DType',
+    fallback: 'never',
+  });
+  return { ...given, out: form.out === 'Tensor' ? 'Tensor<E>' : form.out };
 }
 
-function unary(form, rule, shape, places) {
+function unary(form, rule, like) {
   // Bounds that are tensors take part in promotion and are broadcast.
   const others = form.parameters.slice(form.kind === 'method' ? 0 : 1);
-  if (rule === 'NumberOf' && others.some((p) => p.type.includes('Tensor'))) return form;
-  const decided = form.out !== undefined || form.parameters.some((p) => p.original === 'dtype');
-  if (form.kind === 'method' && !decided && !/^[A-Z]/.test(rule))
-    return { ...form, result: `Tensor<${rule === 'same' ? 'D' : `'${rule}'`}, ${places}>` };
-  const given = withDtype(withFirst(form), dtypeOf(rule, "T['dtype']"));
-  return { ...given, result: `Like<T, NoInfer<E>, ${shape ?? SHAPE}>` };
+  if (rule === 'number' && others.some((p) => p.type.includes('Tensor'))) return form;
+  return { ...withDtype(withFirst(form)), result: `${like}<T, '${rule}', E>` };
 }
 
 function reduction(form, rule) {
-  let given = withDtype(withFirst(form), dtypeOf(rule, "T['dtype']"));
+  let given = withDtype(withFirst(form));
   const dim = form.parameters.find((p) => p.name === 'dim');
   const keepdim = form.parameters.some((p) => p.name === 'keepdim');
   if (dim) {
-    given = replaced(given, 'dim', 'Dim');
     // Left out it stands for all dimensions.
     const none = dim.type.includes('null') ? 'null' : 'undefined';
-    const generic = dim.required
-      ? { constraint: dim.type }
-      : { constraint: dim.type.includes('null') ? dim.type : `${dim.type} | undefined`, fallback: none };
-    given.generics.push({ name: 'Dim', ...generic });
+    const constraint = dim.required || none === 'null' ? dim.type : `${dim.type} | undefined`;
+    const generic = { name: 'Dim', constraint, ...(dim.required ? {} : { fallback: none }) };
+    given = withGeneric(replaced(given, 'dim', 'Dim'), generic);
   }
-  if (keepdim) {
-    given = replaced(given, 'keepdim', 'Keep');
-    given.generics.push({ name: 'Keep', constraint: 'boolean', fallback: 'false' });
-  }
-  const shape = `Reduced<T['shape'], ${dim ? 'Dim' : 'null'}, ${keepdim ? 'Keep' : 'false'}>`;
-  return { ...given, result: `Like<T, NoInfer<E>, ${shape}>` };
-}
-
-function parts(form) {
-  return form.kind === 'method'
-    ? { ...form, result: 'Tensor<D, V>[]' }
-    : { ...withFirst(form), result: `Like<T, T['dtype'], ${SHAPE}>[]` };
-}
-
-function named(form) {
-  return form.kind === 'method'
-    ? { ...form, result: `${form.result}<D, V>` }
-    : { ...withFirst(form), result: `${form.result}<T['dtype'], T['device']>` };
+  if (keepdim)
+    given = withGeneric(replaced(given, 'keepdim', 'Keep'), {
+      name: 'Keep',
+      constraint: 'boolean',
+      fallback: 'false',
+    });
+  const over = `${dim ? 'Dim' : 'null'}, ${keepdim ? 'Keep' : 'false'}`;
+  return { ...given, result: `Reduction<T, '${rule}', ${over}, E>` };
 }
 
 function pair(form, base, rule) {
-  const of = {
-    promoted: 'Promoted<T, U>',
-    divided: form.parameters.some((p) => p.name === 'roundingMode')
-      ? 'Promoted<T, U> | DividedOf<T, U>'
-      : 'DividedOf<T, U>',
-    bool: "'bool'",
-  }[rule];
+  const rounding = form.parameters.some((p) => p.name === 'roundingMode');
   const other = form.parameters.find((p) => p.name === 'other' || p.name === 'exponent');
   const first = form.kind === 'method' ? 'Tensor' : form.parameters[0].type;
-  const given = withFirst(form, first);
-  given.generics.push({ name: 'U', constraint: other.type });
-  const decided = withDtype(replaced(given, other.name, `Beside<'${camelCase(base)}', T, U>`), of);
-  return { ...decided, result: `Paired<T, U, NoInfer<E>>` };
+  const given = withGeneric(withFirst(form, first), { name: 'U', constraint: other.type });
+  return {
+    ...withDtype(replaced(given, other.name, `Beside<'${camelCase(base)}', T, U>`)),
+    result: `Paired<T, U, '${rounding ? 'either' : rule}', E>`,
+  };
 }
 
 function product(form, base) {
   const other = form.parameters.at(form.kind === 'method' ? 0 : 1);
   if (form.parameters.some((p) => p.original === 'out_dtype')) return form;
-  const given = withFirst(form);
-  given.generics.push({ name: 'U', constraint: 'Tensor' });
+  const given = withGeneric(withFirst(form), { name: 'U', constraint: 'Tensor' });
   return {
     ...replaced(given, other.name, `Multiplicable<'${camelCase(base.replace(/^linalg_/, ''))}', T, U>`),
     result: 'Multiplied<T, U>',
   };
 }
 
-function factory(form, dtype, device, shape) {
+function factory(form, dtype, device = "'cpu'", shape = undefined) {
   const size = form.parameters.some((p) => p.name === 'size' && p.type === SHAPE);
-  const generics = [
-    ...(form.generics ?? []),
-    { name: 'E', constraint: 'DType', fallback: dtype },
-    { name: 'W', constraint: 'Device', fallback: device },
-    ...(size ? [{ name: 'R', constraint: SHAPE, fallback: SHAPE }] : []),
-  ];
+  let given = withDtype(form);
+  given = withGeneric(given, { name: 'W', constraint: 'Device', fallback: 'never' });
+  if (size)
+    given = withGeneric(replaced(given, 'size', 'R'), { name: 'R', constraint: SHAPE, fallback: SHAPE });
   return {
-    ...(size ? replaced(form, 'size', 'R') : form),
-    generics,
-    out: form.out === 'Tensor' ? 'Tensor<E>' : form.out,
+    ...given,
     factory: 'FactoryOptions<E, W>',
-    result: `Tensor<NoInfer<E>, On<NoInfer<W>>, ${shape ?? (size ? 'Known<R>' : SHAPE)}>`,
+    result: `Made<E, W, ${shape ?? (size ? 'R' : SHAPE)}, ${dtype}, ${device}>`,
   };
 }
 
-/** For the test: which rule an operator of one argument has. */
-export const unaryRules = ELEMENTWISE;
-export const reductionRules = REDUCTIONS;
-export const pairRules = PAIRS;
+/** For the tests: the operators of each rule. */
+export { ELEMENTWISE as elementwise, PAIRS as pairs, REDUCTIONS as reductions, RESHAPING as reshaping };

@@ -184,6 +184,15 @@ export function signatures(form) {
   return out;
 }
 
+// Last arguments of a result's type that say what it is without them: in this order, each uncovers the next.
+const LAST = [
+  [/, never>/, '>'],
+  [/, 'cpu'>/, '>'],
+  [/, 'float32'>/, '>'],
+  [/^(Made.*), readonly number\[\]>/, '$1>'],
+  [/^((?:Like|Part)<T), 'same'>/, '$1>'],
+];
+
 /**
  * A signature whose type parameters are those that its arguments decide; in the result others are what they stand for when
  * nothing decides. A `spread` of dimensions does not tell how many there are.
@@ -195,18 +204,12 @@ function withGenerics({ generics = [], self, result }, list, spread = false) {
   const decided = generics.filter(({ name, fallback }) => {
     if (names(given, name) || fallback === undefined) return true;
     const text = spread && name === 'Dim' ? 'number' : fallback;
-    gives = gives.replace(new RegExp(`NoInfer<${name}>|\\b${name}\\b`, 'g'), () => text);
+    gives = gives.replace(new RegExp(`\\b${name}\\b`, 'g'), () => text);
     return false;
   });
-  // Their text is simplest where no type parameter of the call's own is needed for it.
-  const needed = decided.filter(
-    ({ name }) =>
-      names(`${given} ${gives}`, name) || decided.some((g) => g.fallback && names(g.fallback, name)),
-  );
-  if (self !== undefined && needed.some(({ name }) => name === self))
-    given = [`this: ${self}`, given].filter(Boolean).join(', ');
-  gives = gives.replace(/On<('cpu'|V)>/, '$1').replace(/Known<readonly number\[\]>/, 'readonly number[]');
-  gives = gives.replace(/, readonly number\[\]>/g, '>');
+  for (const [written, short] of LAST) gives = gives.replace(written, short);
+  const needed = decided.filter(({ name }) => names(`${given} ${gives}`, name));
+  if (self !== undefined && names(gives, self)) given = [`this: ${self}`, given].filter(Boolean).join(', ');
   needed.sort((a, b) => Number(a.fallback !== undefined) - Number(b.fallback !== undefined));
   const declared = needed.map(
     ({ name, constraint, fallback }) =>
