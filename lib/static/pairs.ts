@@ -12,7 +12,7 @@ export interface Mistake<Text extends string> {
 }
 
 /** The device of a tensor that was asked for on one: 'cuda' is the current CUDA device. */
-export type On<V extends Device> = V extends 'cuda' ? `cuda:${number}` : V;
+export type On<V extends Device> = string extends V ? Device : V extends 'cuda' ? `cuda:${number}` : V;
 
 /** Whether two types can have no value in common, as far as literals go. */
 type Apart<A, B> = [A] extends [B] ? false : [B] extends [A] ? false : true;
@@ -69,11 +69,11 @@ type DeviceOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
   ? U extends Tensor
     ? Apart<T['device'], U['device']> extends true
       ? Exclude<T['device'] | U['device'], 'cpu'>
-      : // The tensor whose device is not known may be on another one than a CPU tensor of 0 dimensions.
-        'cpu' extends T['device']
-        ? U['device']
-        : 'cpu' extends U['device']
-          ? T['device']
+      : // A tensor of which the type does not tell the device may be on another one than a CPU tensor of 0 dimensions.
+        [U['device']] extends ['cpu']
+        ? T['device']
+        : [T['device']] extends ['cpu']
+          ? U['device']
           : Narrower<T['device'], U['device']>
     : T['device']
   : U extends Tensor
@@ -97,7 +97,7 @@ export type Paired<
   U extends TensorLike,
   Rule extends PairRule,
   E extends DType = never,
-> = Tensor<Or<E, DTypeOfPair<T, U, Rule>>, DeviceOf<T, U>, ShapeOf<T, U>>;
+> = { is: Tensor<Or<E, DTypeOfPair<T, U, Rule>>, DeviceOf<T, U>, ShapeOf<T, U>> }['is'];
 export type PairRule = 'promoted' | 'divided' | 'either' | 'bool';
 type DTypeOfPair<T extends TensorLike, U extends TensorLike, Rule extends PairRule> = Rule extends 'bool'
   ? 'bool'
@@ -119,8 +119,10 @@ export type Multiplicable<Name extends string, T extends Tensor, U extends Tenso
         ? Mistake<`${Name}: the shapes ${Show<T['shape']>} and ${Show<U['shape']>} do not fit`>
         : U;
 
-export type Multiplied<T extends Tensor, U extends Tensor> = Tensor<
-  Narrower<T['dtype'], U['dtype']>,
-  Narrower<T['device'], U['device']>,
-  Product<T['shape'], U['shape']>
->;
+export type Multiplied<T extends Tensor, U extends Tensor> = {
+  is: Tensor<
+    Narrower<T['dtype'], U['dtype']>,
+    Narrower<T['device'], U['device']>,
+    Product<T['shape'], U['shape']>
+  >;
+}['is'];

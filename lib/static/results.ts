@@ -24,28 +24,25 @@ interface Rules<D extends DType> {
 }
 type Rule = keyof Rules<DType>;
 
+// Each of these looks a property up, so that the compiler calls a result what it is, a Tensor<...>, and not by the alias's name.
+
 /** A tensor of T's device and shape. */
-export type Like<T extends Tensor, R extends Rule = 'same', E extends DType = never> = Tensor<
-  Or<E, Rules<T['dtype']>[R]>,
-  T['device'],
-  T['shape']
->;
+export type Like<T extends Tensor, R extends Rule = 'same', E extends DType = never> = {
+  is: Tensor<Or<E, Rules<T['dtype']>[R]>, T['device'], T['shape']>;
+}['is'];
 
 /** A tensor of T's device, and of a shape that is not followed. */
-export type Part<T extends Tensor, R extends Rule = 'same', E extends DType = never> = Tensor<
-  Or<E, Rules<T['dtype']>[R]>,
-  T['device']
->;
+export type Part<T extends Tensor, R extends Rule = 'same', E extends DType = never> = {
+  is: Tensor<Or<E, Rules<T['dtype']>[R]>, T['device']>;
+}['is'];
 
 /** A tensor of T's dtype and device, of shape S. */
-export type Shaped<T extends Tensor, S extends Shape> = Tensor<T['dtype'], T['device'], S>;
+export type Shaped<T extends Tensor, S extends Shape> = { is: Tensor<T['dtype'], T['device'], S> }['is'];
 
 /** What a reduction over dimension `Dim` leaves. */
-export type Reduction<T extends Tensor, R extends Rule, Dim, Keep, E extends DType = never> = Tensor<
-  Or<E, Rules<T['dtype']>[R]>,
-  T['device'],
-  Reduced<T['shape'], Dim, Keep>
->;
+export type Reduction<T extends Tensor, R extends Rule, Dim, Keep, E extends DType = never> = {
+  is: Tensor<Or<E, Rules<T['dtype']>[R]>, T['device'], Reduced<T['shape'], Dim, Keep>>;
+}['is'];
 
 /** A new tensor of dtype E (else D) on device W (else V). */
 export type Made<
@@ -54,4 +51,4 @@ export type Made<
   R extends Shape = Shape,
   D extends DType = 'float32',
   V extends Device = 'cpu',
-> = Tensor<Or<E, D>, [W] extends [never] ? V : On<NoInfer<W>>, Known<R>>;
+> = { is: Tensor<Or<E, D>, [W] extends [never] ? V : On<NoInfer<W>>, Known<R>> }['is'];

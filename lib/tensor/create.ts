@@ -271,8 +271,12 @@ export function full<E extends DType = 'float32', W extends Device = 'cpu', R ex
   return factory('aten::full', [shape, value], options) as Tensor<E, On<W>, Known<R>>;
 }
 
-// Literals tell whether they are whole.
-type RangeOf<N extends number> = WithNumber<'int64', N>;
+// Literals tell whether they are whole; one that is not makes the range float32.
+type RangeOf<N extends number> = number extends N
+  ? 'int64' | 'float32'
+  : 'float32' extends WithNumber<'int64', N>
+    ? 'float32'
+    : 'int64';
 /** start, start + step, ... up to but without end; from 0 where there is no start. dtype int64 when all are whole numbers, else float32. */
 export function arange<N extends number, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   end: N,

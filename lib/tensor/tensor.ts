@@ -335,7 +335,7 @@ export class Tensor<
 
   /** The same values under another dtype or on another device; this tensor itself when nothing changes. */
   to<E extends DType>(dtype: E, options?: CopyOptions): Tensor<E, V, S>;
-  to<W extends Device>(device: W, options?: CopyOptions): Tensor<string extends W ? DType : D, On<W>, S>;
+  to<W extends Device>(device: W, options?: CopyOptions): Tensor<D, On<W>, S>;
   to<E extends DType = D, W extends Device = V>(
     target: { dtype?: E; device?: W },
     options?: CopyOptions,
