@@ -3,6 +3,9 @@
 // again: a variable that began as one is to take whatever comes next.
 import type { DType } from '../tensor/dtype.js';
 
+/** X, of which the compiler need not find out that it is a C: that would take it longer than all else. */
+export type As<X, C> = [X] extends [infer Y extends C] ? Y : never;
+
 /** The dtype that was chosen, or another where none was. NoInfer: what a result is assigned to chooses nothing. */
 export type Or<E extends DType, Otherwise extends DType> = [E] extends [never] ? Otherwise : NoInfer<E>;
 

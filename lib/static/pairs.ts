@@ -2,7 +2,7 @@
 // Mistake takes no argument, and the compiler's message holds its text.
 import type { Device, DType } from '../tensor/dtype.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
-import type { FloatOf, Or, Promotions, WithNumber, WithScalarTensor } from './dtypes.js';
+import type { As, FloatOf, Or, Promotions, WithNumber, WithScalarTensor } from './dtypes.js';
 import type { Broadcast, Product, Shape, Show } from './shapes.js';
 
 declare const mistake: unique symbol;
@@ -97,15 +97,17 @@ export type Paired<
   U extends TensorLike,
   Rule extends PairRule,
   E extends DType = never,
-> = { is: Tensor<Or<E, DTypeOfPair<T, U, Rule>>, DeviceOf<T, U>, ShapeOf<T, U>> }['is'];
+> = {
+  is: Tensor<Or<E, As<DTypeOfPair<T, U, Rule>, DType>>, As<DeviceOf<T, U>, Device>, As<ShapeOf<T, U>, Shape>>;
+}['is'];
 export type PairRule = 'promoted' | 'divided' | 'either' | 'bool';
 type DTypeOfPair<T extends TensorLike, U extends TensorLike, Rule extends PairRule> = Rule extends 'bool'
   ? 'bool'
   : Rule extends 'promoted'
     ? Promoted<T, U>
     : Rule extends 'divided'
-      ? FloatOf<Promoted<T, U>>
-      : Promoted<T, U> | FloatOf<Promoted<T, U>>;
+      ? FloatOf<As<Promoted<T, U>, DType>>
+      : Promoted<T, U> | FloatOf<As<Promoted<T, U>, DType>>;
 
 // ---- matrix products ----
 
@@ -121,8 +123,8 @@ export type Multiplicable<Name extends string, T extends Tensor, U extends Tenso
 
 export type Multiplied<T extends Tensor, U extends Tensor> = {
   is: Tensor<
-    Narrower<T['dtype'], U['dtype']>,
-    Narrower<T['device'], U['device']>,
-    Product<T['shape'], U['shape']>
+    As<Narrower<T['dtype'], U['dtype']>, DType>,
+    As<Narrower<T['device'], U['device']>, Device>,
+    As<Product<T['shape'], U['shape']>, Shape>
   >;
 }['is'];
