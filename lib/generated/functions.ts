@@ -1822,7 +1822,7 @@ export function klDiv(...args: unknown[]): unknown {
   return call('kl_div', args);
 }
 /** kron(Tensor self, Tensor other) -> Tensor */
-export function kron<T extends Tensor, E extends DType = never>(input: T, other: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function kron(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 export function kron(...args: unknown[]): unknown {
   return call('kron', args);
 }

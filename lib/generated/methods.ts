@@ -689,7 +689,7 @@ export interface OperatorMethods {
   istft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
   istft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
   /** kron(Tensor self, Tensor other) -> Tensor */
-  kron<T extends Tensor>(this: T, other: Tensor): Part<T>;
+  kron(other: Tensor): Tensor;
   /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
   kthvalue<T extends Tensor>(this: T, k: number, options?: { dim?: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
   kthvalue<T extends Tensor>(this: T, k: number, dim: number, options?: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;

@@ -439,7 +439,7 @@ export class Tensor<
     if (this.isDevice(device)) return this;
     throw new TorchError(
       'Tensor.expectDevice',
-      `expected a tensor on ${device}, got ${this[describeTensor]()} on ${this.device}: to(${describe(device)}) copies it`,
+      `expected a tensor on ${device}, got one on ${this.device}: to(${describe(device)}) copies it`,
     );
   }
   /** Whether the tensor has this shape; -1 stands for any size. */
@@ -452,7 +452,7 @@ export class Tensor<
     if (this.isShape(...shape)) return this as unknown as Tensor<D, V, Reshaped<R>>;
     throw new TorchError(
       'Tensor.expectShape',
-      `expected a tensor of shape [${shape.join(', ')}], got ${this[describeTensor]()}`,
+      `expected a tensor of shape [${shape.join(', ')}] (-1 stands for any size), got ${this[describeTensor]()}`,
     );
   }
 

@@ -31,7 +31,7 @@ const ELEMENTWISE = {
 const RESHAPING = {
   same: words(`
     adjoint as_strided broadcast_to chunk diag diag_embed diagflat diagonal diagonal_scatter diff dsplit expand expand_as gather
-    hsplit index_select kron masked_select moveaxis movedim msort narrow narrow_copy permute ravel repeat repeat_interleave
+    hsplit index_select masked_select moveaxis movedim msort narrow narrow_copy permute ravel repeat repeat_interleave
     reshape reshape_as rot90 select select_scatter slice_scatter split split_with_sizes squeeze swapaxes swapdims take
     take_along_dim tensor_split tile transpose unbind unflatten unfold unsafe_chunk unsafe_split unsafe_split_with_sizes
     unsqueeze view view_as vsplit flatten index_add index_copy index_fill index_put masked_fill masked_scatter scatter

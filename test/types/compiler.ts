@@ -12,17 +12,22 @@ export interface Finding {
   readonly text: string;
 }
 
-/** The files as one program, compiled as the project's own are, but that the expected errors show. */
-export function compile(files: readonly string[]): ts.Program {
+/**
+ * The files as one program, compiled as the project's own are, but that the expected errors show. `texts` are files that are
+ * not there.
+ */
+export function compile(files: readonly string[], texts: Readonly<Record<string, string>> = {}): ts.Program {
   const { config } = ts.readConfigFile(path.join(ROOT, 'tsconfig.json'), (file) => ts.sys.readFile(file)) as {
     config: unknown;
   };
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
   const host = ts.createCompilerHost(options);
   const read = host.readFile.bind(host);
+  const exists = host.fileExists.bind(host);
+  host.fileExists = (file) => file in texts || exists(file);
   host.readFile = (file) =>
     files.includes(path.resolve(file))
-      ? read(file)?.replaceAll('// @ts-expect-error ', '// expect-error ')
+      ? (texts[file] ?? read(file))?.replaceAll('// @ts-expect-error ', '// expect-error ')
       : read(file);
   return ts.createProgram({ rootNames: files, options: { ...options, types: ['node'] }, host });
 }
