@@ -58,6 +58,7 @@ interface ArrayDTypes {
 type DTypeOfArray<A extends TypedArray> = ArrayDTypes[A[typeof Symbol.toStringTag]];
 type ArrayOptions<E extends DType, W extends Device, R extends Shape> = TensorOptions<E, W> & { shape?: R };
 
+/* eslint-disable @typescript-eslint/unified-signatures -- they differ in the dtype when none is given */
 /**
  * A tensor with a copy of the values: nested arrays, a number, a TypedArray (its dtype; with `shape` in the options its
  * shape) or another tensor.
@@ -77,6 +78,7 @@ export function tensor<E extends DType = 'int64', W extends Device = 'cpu'>(
   data: NestedArray<bigint>,
   options?: TensorOptions<E, W>,
 ): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+/* eslint-enable @typescript-eslint/unified-signatures */
 export function tensor<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(
   data: T,
   options?: TensorOptions<E, W>,

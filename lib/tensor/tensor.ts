@@ -374,7 +374,7 @@ export class Tensor<
     );
   }
   cpu(): Tensor<D, 'cpu', S> {
-    return this.to('cpu') as Tensor<D, 'cpu', S>;
+    return this.to<'cpu'>('cpu');
   }
   cuda(index = 0): Tensor<D, `cuda:${number}`, S> {
     if (!Number.isInteger(index)) {
@@ -382,7 +382,7 @@ export class Tensor<
         code: 'ERR_INVALID_ARG_TYPE',
       });
     }
-    return this.to(`cuda:${index}`) as Tensor<D, `cuda:${number}`, S>;
+    return this.to<`cuda:${number}`>(`cuda:${index}`);
   }
   bool(): Tensor<'bool', V, S> {
     return this.to('bool');
@@ -419,11 +419,12 @@ export class Tensor<
 
   /** Whether the dtype is this one: `if (t.isDtype('float32')) ...` has t be a `Tensor<'float32'>` inside. */
   isDtype<E extends DType>(dtype: E): this is Tensor<E, V, S> {
-    return (this.dtype as DType) === dtype;
+    const own: DType = this.dtype;
+    return own === dtype;
   }
   /** This tensor, as one of that dtype. Throws a TorchError when it has another: `to(dtype)` converts. */
   expectDtype<E extends DType>(dtype: E): Tensor<E, V, S> {
-    if (this.isDtype(dtype)) return this;
+    if (this.isDtype(dtype)) return this as Tensor<E, V, S>;
     throw new TorchError(
       'Tensor.expectDtype',
       `expected a tensor of ${dtype}, got ${this[describeTensor]()}: to(${describe(dtype)}) converts it`,
@@ -436,7 +437,7 @@ export class Tensor<
   }
   /** This tensor, as one on that device. Throws a TorchError when it is on another: `to(device)` copies. */
   expectDevice<W extends Device>(device: W): Tensor<D, On<W>, S> {
-    if (this.isDevice(device)) return this;
+    if (this.isDevice(device)) return this as Tensor<D, On<W>, S>;
     throw new TorchError(
       'Tensor.expectDevice',
       `expected a tensor on ${device}, got one on ${this.device}: to(${describe(device)}) copies it`,

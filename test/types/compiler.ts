@@ -54,14 +54,19 @@ export function errorsOf(program: ts.Program, source: ts.SourceFile): Finding[] 
 /** The types of the expression statements that end on the given lines. */
 export function typesOf(program: ts.Program, source: ts.SourceFile, lines: readonly number[]): Finding[] {
   const checker = program.getTypeChecker();
-  const flags = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.UseSingleQuotesForStringLiteralType;
   const out: Finding[] = [];
   const visit = (node: ts.Node): void => {
     const line = source.getLineAndCharacterOfPosition(node.getEnd()).line + 1;
     if (ts.isExpressionStatement(node) && lines.includes(line))
       out.push({
         line,
-        text: checker.typeToString(checker.getTypeAtLocation(node.expression), undefined, flags),
+        text: checker
+          .typeToString(
+            checker.getTypeAtLocation(node.expression),
+            undefined,
+            ts.TypeFormatFlags.NoTruncation,
+          )
+          .replaceAll('"', "'"),
       });
     ts.forEachChild(node, visit);
   };
