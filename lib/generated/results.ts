@@ -14,6 +14,11 @@ export interface FactoryOptions<D extends DType = DType, V extends Device = Devi
   requiresGrad?: boolean;
 }
 
+/** Of the many operators of torch.ops.aten that write to a tensor and take nothing else by name. */
+export interface Out {
+  out: Tensor;
+}
+
 export type ATau = [a: Tensor, tau: Tensor] & { readonly a: Tensor; readonly tau: Tensor };
 export type EigenvaluesEigenvectors = [eigenvalues: Tensor, eigenvectors: Tensor] & { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor };
 export type HistBinEdges = [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };

@@ -11,7 +11,7 @@ export type Or<E extends DType, Otherwise extends DType> = [E] extends [never] ?
 
 /** Both dtypes beside each other, in tensors of one dimension or more: torch.promoteTypes. */
 /* prettier-ignore */
-export interface Promotions {
+interface Promotions {
   bool:       Row<'bool',       'uint8',      'int8',       'int16',      'int32',      'int64',      'float16',    'bfloat16',   'float32',    'float64',    'complex64'>;
   uint8:      Row<'uint8',      'uint8',      'int16',      'int16',      'int32',      'int64',      'float16',    'bfloat16',   'float32',    'float64',    'complex64'>;
   int8:       Row<'int8',       'int16',      'int8',       'int16',      'int32',      'int64',      'float16',    'bfloat16',   'float32',    'float64',    'complex64'>;
@@ -30,6 +30,9 @@ interface Row<Bool, Uint8, Int8, Int16, Int32, Int64, Float16, Bfloat16, Float32
   bool: Bool; uint8: Uint8; int8: Int8; int16: Int16; int32: Int32; int64: Int64;
   float16: Float16; bfloat16: Bfloat16; float32: Float32; float64: Float64; complex64: Complex64; complex128: 'complex128';
 }
+
+/** The dtype of two dtypes beside each other. */
+export type Promote<D extends DType, E extends DType> = Promotions[D][E];
 
 /** What functions such as exp, sin and true division give: integers become float32. */
 /* prettier-ignore */
@@ -110,5 +113,5 @@ export type WithScalarTensor<D extends DType, E extends DType> = D extends DType
   ? E extends NoWiderKind<D>
     ? D
     : // A complex number takes its precision from a floating point tensor.
-      Promotions[D][[D, E] extends [Float, Complex] ? 'complex64' : E]
+      Promote<D, [D, E] extends [Float, Complex] ? 'complex64' : E>
   : never;

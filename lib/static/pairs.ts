@@ -2,7 +2,7 @@
 // Mistake takes no argument, and the compiler's message holds its text.
 import type { Device, DType } from '../tensor/dtype.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
-import type { As, FloatOf, Or, Promotions, WithNumber, WithScalarTensor } from './dtypes.js';
+import type { As, FloatOf, Or, Promote, WithNumber, WithScalarTensor } from './dtypes.js';
 import type { Broadcast, Product, Shape, Show } from './shapes.js';
 
 declare const mistake: unique symbol;
@@ -55,15 +55,15 @@ export type Promoted<T extends TensorLike, U extends TensorLike> = T extends Ten
 // A shape that is not known is taken for one that has dimensions, unless it stands beside one that has none.
 type OfTensors<D extends DType, S extends Shape, E extends DType, R extends Shape> = R extends readonly []
   ? S extends readonly []
-    ? Promotions[D][E]
+    ? Promote<D, E>
     : number extends S['length']
-      ? Promotions[D][E] | WithScalarTensor<D, E>
+      ? Promote<D, E> | WithScalarTensor<D, E>
       : WithScalarTensor<D, E>
   : S extends readonly []
     ? number extends R['length']
-      ? Promotions[D][E] | WithScalarTensor<E, D>
+      ? Promote<D, E> | WithScalarTensor<E, D>
       : WithScalarTensor<E, D>
-    : Promotions[D][E];
+    : Promote<D, E>;
 
 type DeviceOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
   ? U extends Tensor

@@ -84,7 +84,7 @@ function imports(text) {
     ...line(['Scalar', 'Tensor', 'TensorLike'], '../tensor/tensor.js'),
     ...line(['Beside', 'Multiplicable', 'Multiplied', 'Paired'], '../static/pairs.js'),
     ...line(['Like', 'Made', 'Part', 'Reduction'], '../static/results.js'),
-    ...line(['FactoryOptions', ...results.names], './results.js'),
+    ...line(['FactoryOptions', 'Out', ...results.names], './results.js'),
   ];
 }
 
@@ -211,6 +211,11 @@ function resultsFile() {
     '  pinMemory?: boolean | null;',
     '  /** Whether to record operations on the tensor. Default false. */',
     '  requiresGrad?: boolean;',
+    '}',
+    '',
+    '/** Of the many operators of torch.ops.aten that write to a tensor and take nothing else by name. */',
+    'export interface Out {',
+    '  out: Tensor;',
     '}',
     '',
     ...results.lines,

@@ -224,7 +224,8 @@ function optionsType({ factory, out }, parameters) {
   if (out !== undefined) fields.push(`out?: ${out}`);
   const parts = [factory, fields.length > 0 && `{ ${fields.join('; ')} }`].filter(Boolean);
   if (parts.length === 0) return undefined;
-  return `options${own.some((p) => p.required) ? '' : '?'}: ${parts.join(' & ')}`;
+  const type = parts.join(' & ');
+  return `options${own.some((p) => p.required) ? '' : '?'}: ${type === '{ out: Tensor }' ? 'Out' : type}`;
 }
 
 /** A doc comment with the schemas, which tell the defaults. */
