@@ -97,9 +97,9 @@ export type Paired<
   U extends TensorLike,
   Rule extends PairRule,
   E extends DType = never,
-> = {
-  is: Tensor<Or<E, As<DTypeOfPair<T, U, Rule>, DType>>, As<DeviceOf<T, U>, Device>, As<ShapeOf<T, U>, Shape>>;
-}['is'];
+> = [T, U] extends [unknown, unknown]
+  ? Tensor<Or<E, As<DTypeOfPair<T, U, Rule>, DType>>, As<DeviceOf<T, U>, Device>, As<ShapeOf<T, U>, Shape>>
+  : never;
 export type PairRule = 'promoted' | 'divided' | 'either' | 'bool';
 type DTypeOfPair<T extends TensorLike, U extends TensorLike, Rule extends PairRule> = Rule extends 'bool'
   ? 'bool'
@@ -121,10 +121,10 @@ export type Multiplicable<Name extends string, T extends Tensor, U extends Tenso
         ? Mistake<`${Name}: the shapes ${Show<T['shape']>} and ${Show<U['shape']>} do not fit`>
         : U;
 
-export type Multiplied<T extends Tensor, U extends Tensor> = {
-  is: Tensor<
-    As<Narrower<T['dtype'], U['dtype']>, DType>,
-    As<Narrower<T['device'], U['device']>, Device>,
-    As<Product<T['shape'], U['shape']>, Shape>
-  >;
-}['is'];
+export type Multiplied<T extends Tensor, U extends Tensor> = [T, U] extends [unknown, unknown]
+  ? Tensor<
+      As<Narrower<T['dtype'], U['dtype']>, DType>,
+      As<Narrower<T['device'], U['device']>, Device>,
+      As<Product<T['shape'], U['shape']>, Shape>
+    >
+  : never;

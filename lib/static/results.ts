@@ -24,25 +24,30 @@ interface Rules<D extends DType> {
 }
 type Rule = keyof Rules<DType>;
 
-// Each of these looks a property up, so that the compiler calls a result what it is, a Tensor<...>, and not by the alias's name.
+// Each of these asks a question whose answer is always yes. So the compiler puts off what follows until T is known, not working it
+// out for every signature; and calls a result what it is, a Tensor<...>, and not by the alias's name.
 
 /** A tensor of T's device and shape. */
-export type Like<T extends Tensor, R extends Rule = 'same', E extends DType = never> = {
-  is: Tensor<Or<E, Rules<T['dtype']>[R]>, T['device'], T['shape']>;
-}['is'];
+export type Like<T extends Tensor, R extends Rule = 'same', E extends DType = never> = [T] extends [unknown]
+  ? Tensor<Or<E, Rules<T['dtype']>[R]>, T['device'], T['shape']>
+  : never;
 
 /** A tensor of T's device, and of a shape that is not followed. */
-export type Part<T extends Tensor, R extends Rule = 'same', E extends DType = never> = {
-  is: Tensor<Or<E, Rules<T['dtype']>[R]>, T['device']>;
-}['is'];
+export type Part<T extends Tensor, R extends Rule = 'same', E extends DType = never> = [T] extends [unknown]
+  ? Tensor<Or<E, Rules<T['dtype']>[R]>, T['device']>
+  : never;
 
 /** A tensor of T's dtype and device, of shape S. */
-export type Shaped<T extends Tensor, S extends Shape> = { is: Tensor<T['dtype'], T['device'], S> }['is'];
+export type Shaped<T extends Tensor, S extends Shape> = [T] extends [unknown]
+  ? Tensor<T['dtype'], T['device'], S>
+  : never;
 
 /** What a reduction over dimension `Dim` leaves. */
-export type Reduction<T extends Tensor, R extends Rule, Dim, Keep, E extends DType = never> = {
-  is: Tensor<Or<E, Rules<T['dtype']>[R]>, T['device'], Reduced<T['shape'], Dim, Keep>>;
-}['is'];
+export type Reduction<T extends Tensor, R extends Rule, Dim, Keep, E extends DType = never> = [T] extends [
+  unknown,
+]
+  ? Tensor<Or<E, Rules<T['dtype']>[R]>, T['device'], Reduced<T['shape'], Dim, Keep>>
+  : never;
 
 /** A new tensor of dtype E (else D) on device W (else V). */
 export type Made<
@@ -51,4 +56,4 @@ export type Made<
   R extends Shape = Shape,
   D extends DType = 'float32',
   V extends Device = 'cpu',
-> = { is: Tensor<Or<E, D>, [W] extends [never] ? V : On<NoInfer<W>>, Known<R>> }['is'];
+> = [E] extends [unknown] ? Tensor<Or<E, D>, [W] extends [never] ? V : On<NoInfer<W>>, Known<R>> : never;
