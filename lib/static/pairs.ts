@@ -23,8 +23,8 @@ type Narrower<A, B> = [A] extends [B] ? A : B;
 // ---- elementwise operators ----
 
 /** U when it may stand beside T in an elementwise operator. A CPU tensor of 0 dimensions goes with every device. */
-export type Beside<Name extends string, T extends TensorLike, U extends TensorLike> = T extends Tensor
-  ? U extends Tensor
+export type Beside<Name extends string, T extends TensorLike, U extends TensorLike> = U extends Tensor
+  ? T extends Tensor
     ? Apart<T['device'], U['device']> extends true
       ? [T['device'], T['shape']] extends ['cpu', readonly []]
         ? U

@@ -148,6 +148,9 @@ export function doubled(t: Tensor): Tensor<'float32'> {
 export function generic<D extends DType>(t: Tensor<D>): Tensor<D> {
   return t.relu().reshape([-1]);
 }
+export function scaled<D extends DType>(t: Tensor<D>): Tensor {
+  return t.mul(2);
+}
 export const wide: Tensor = f32;
 export const list: Tensor[] = [f32, f64, i64];
 let running: Tensor = torch.zeros([2]);
