@@ -16,7 +16,7 @@ export * as special from './generated/special.js';
 
 export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
 export { fromBuffer, fromTypedArray, type BufferOptions } from './tensor/buffers.js';
-export { arange, full, tensor, type TensorOptions } from './tensor/create.js';
+export { arange, full, shape, tensor, type TensorOptions } from './tensor/create.js';
 export { cuda, Stream } from './tensor/devices.js';
 export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './tensor/dtype.js';
 export { TorchError } from './tensor/errors.js';
@@ -42,4 +42,6 @@ export { isTensor, Tensor, type NestedArray, type TensorLike } from './tensor/te
 export { liveTensors, traceTensors, type LiveTensor } from './tensor/trace.js';
 export { receive, send, type TensorParcel } from './tensor/transfer.js';
 export { fromDlpack } from './utils/dlpack.js';
+export type { Broadcast, Shape } from './static/shapes.js';
+export type { Mistake, Promoted } from './static/pairs.js';
 export type { TypedArray } from './native/binding.js';

@@ -6,7 +6,7 @@ import type { Stream } from '../tensor/devices.js';
 import type { NativeObject } from '../tensor/nativeObject.js';
 import type { Generator } from '../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../tensor/tensor.js';
-import type { LUPivots } from './results.js';
+import type { Out, LUPivots } from './results.js';
 
 export interface AtenOperators {
   __and__: {
@@ -49,11 +49,11 @@ export interface AtenOperators {
     /** __lshift__.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** __lshift__.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** __lshift__.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** __lshift__.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   __or__: {
     /** __or__.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -65,11 +65,11 @@ export interface AtenOperators {
     /** __rshift__.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** __rshift__.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** __rshift__.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** __rshift__.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   __xor__: {
     /** __xor__.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -81,25 +81,25 @@ export interface AtenOperators {
     /** _adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor */
     (self: Tensor, outputSize: number | readonly number[]): Tensor;
     /** _adaptive_avg_pool2d.out(Tensor self, SymInt[2] output_size, *, Tensor out) -> Tensor */
-    out(self: Tensor, outputSize: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, outputSize: number | readonly number[], options: Out): Tensor;
   };
   _adaptive_avg_pool2d_backward: {
     /** _adaptive_avg_pool2d_backward(Tensor grad_output, Tensor self) -> Tensor */
     (gradOutput: Tensor, self: Tensor): Tensor;
     /** _adaptive_avg_pool2d_backward.out(Tensor grad_output, Tensor self, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, self: Tensor, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, self: Tensor, options: Out): Tensor;
   };
   _adaptive_avg_pool3d: {
     /** _adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor */
     (self: Tensor, outputSize: number | readonly number[]): Tensor;
     /** _adaptive_avg_pool3d.out(Tensor self, SymInt[3] output_size, *, Tensor out) -> Tensor */
-    out(self: Tensor, outputSize: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, outputSize: number | readonly number[], options: Out): Tensor;
   };
   _adaptive_avg_pool3d_backward: {
     /** _adaptive_avg_pool3d_backward(Tensor grad_output, Tensor self) -> Tensor */
     (gradOutput: Tensor, self: Tensor): Tensor;
     /** _adaptive_avg_pool3d_backward.out(Tensor grad_output, Tensor self, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, self: Tensor, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, self: Tensor, options: Out): Tensor;
   };
   _add_batch_dim: {
     /** _add_batch_dim(Tensor self, int batch_dim, int level) -> Tensor */
@@ -154,7 +154,7 @@ export interface AtenOperators {
     /** _amp_update_scale(Tensor self, Tensor growth_tracker, Tensor found_inf, float scale_growth_factor, float scale_backoff_factor, int growth_interval) -> (Tensor, Tensor growth_tracker_out) */
     (self: Tensor, growthTracker: Tensor, foundInf: Tensor, scaleGrowthFactor: number, scaleBackoffFactor: number, growthInterval: number): [Tensor, Tensor];
     /** _amp_update_scale.out(Tensor self, Tensor growth_tracker, Tensor found_inf, float scale_growth_factor, float scale_backoff_factor, int growth_interval, *, Tensor out) -> Tensor */
-    out(self: Tensor, growthTracker: Tensor, foundInf: Tensor, scaleGrowthFactor: number, scaleBackoffFactor: number, growthInterval: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, growthTracker: Tensor, foundInf: Tensor, scaleGrowthFactor: number, scaleBackoffFactor: number, growthInterval: number, options: Out): Tensor;
   };
   _amp_update_scale_: {
     /** _amp_update_scale_(Tensor self, Tensor growth_tracker, Tensor found_inf, float scale_growth_factor, float scale_backoff_factor, int growth_interval) -> Tensor */
@@ -256,19 +256,19 @@ export interface AtenOperators {
     /** _cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor */
     (grad: Tensor, x1: Tensor, x2: Tensor, p: number, cdist: Tensor): Tensor;
     /** _cdist_backward.out(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist, *, Tensor out) -> Tensor */
-    out(grad: Tensor, x1: Tensor, x2: Tensor, p: number, cdist: Tensor, options: { out: Tensor }): Tensor;
+    out(grad: Tensor, x1: Tensor, x2: Tensor, p: number, cdist: Tensor, options: Out): Tensor;
   };
   _cdist_forward: {
     /** _cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor */
     (x1: Tensor, x2: Tensor, p: number, computeMode: number | null): Tensor;
     /** _cdist_forward.out(Tensor x1, Tensor x2, float p, int? compute_mode, *, Tensor out) -> Tensor */
-    out(x1: Tensor, x2: Tensor, p: number, computeMode: number | null, options: { out: Tensor }): Tensor;
+    out(x1: Tensor, x2: Tensor, p: number, computeMode: number | null, options: Out): Tensor;
   };
   _cholesky_solve_helper: {
     /** _cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor */
     (self: Tensor, A: Tensor, upper: boolean): Tensor;
     /** _cholesky_solve_helper.out(Tensor self, Tensor A, bool upper, *, Tensor out) -> Tensor */
-    out(self: Tensor, A: Tensor, upper: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, A: Tensor, upper: boolean, options: Out): Tensor;
   };
   _choose_qparams_per_tensor: {
     /** _choose_qparams_per_tensor(Tensor self, bool reduce_range=False) -> (float, int) */
@@ -279,19 +279,19 @@ export interface AtenOperators {
     /** _chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor */
     (tensors: readonly Tensor[], dim: number, numChunks: number): Tensor;
     /** _chunk_cat.out(Tensor[] tensors, int dim, int num_chunks, *, Tensor out) -> Tensor */
-    out(tensors: readonly Tensor[], dim: number, numChunks: number, options: { out: Tensor }): Tensor;
+    out(tensors: readonly Tensor[], dim: number, numChunks: number, options: Out): Tensor;
   };
   _coalesce: {
     /** _coalesce(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _coalesce.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _coalesced: {
     /** _coalesced(Tensor self, bool coalesced) -> Tensor */
     (self: Tensor, coalesced: boolean): Tensor;
     /** _coalesced.out(Tensor self, bool coalesced, *, Tensor out) -> Tensor */
-    out(self: Tensor, coalesced: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, coalesced: boolean, options: Out): Tensor;
   };
   _coalesced_: {
     /** _coalesced_(Tensor self, bool coalesced) -> Tensor */
@@ -301,7 +301,7 @@ export interface AtenOperators {
     /** _compute_linear_combination(Tensor input, Tensor coefficients) -> Tensor */
     (input: Tensor, coefficients: Tensor): Tensor;
     /** _compute_linear_combination.out(Tensor input, Tensor coefficients, *, Tensor out) -> Tensor */
-    out(input: Tensor, coefficients: Tensor, options: { out: Tensor }): Tensor;
+    out(input: Tensor, coefficients: Tensor, options: Out): Tensor;
   };
   _conj: {
     /** _conj(Tensor self) -> Tensor */
@@ -311,19 +311,19 @@ export interface AtenOperators {
     /** _conj_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _conj_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _conj_physical: {
     /** _conj_physical(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _conj_physical.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _conv_depthwise2d: {
     /** _conv_depthwise2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding, SymInt[2] dilation) -> Tensor */
     (self: Tensor, weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[]): Tensor;
     /** _conv_depthwise2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding, SymInt[2] dilation, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: Out): Tensor;
   };
   _convert_indices_from_coo_to_csr: {
     /** _convert_indices_from_coo_to_csr(Tensor self, int size, *, bool out_int32=False) -> Tensor */
@@ -351,7 +351,7 @@ export interface AtenOperators {
     /** _convolution.deprecated(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, int[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled) -> Tensor */
     deprecated(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, cudnnEnabled: boolean): Tensor;
     /** _convolution.out(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32, *, Tensor out) -> Tensor */
-    out(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, cudnnEnabled: boolean, allowTf32: boolean, options: { out: Tensor }): Tensor;
+    out(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, cudnnEnabled: boolean, allowTf32: boolean, options: Out): Tensor;
   };
   _convolution_double_backward: {
     /** _convolution_double_backward(Tensor? ggI, Tensor? ggW, Tensor? ggb, Tensor gO, Tensor weight, Tensor self, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor) */
@@ -372,7 +372,7 @@ export interface AtenOperators {
     /** _copy_from_and_resize(Tensor self, Tensor dst) -> Tensor */
     (self: Tensor, dst: Tensor): Tensor;
     /** _copy_from_and_resize.out(Tensor self, Tensor dst, *, Tensor out) -> Tensor */
-    out(self: Tensor, dst: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dst: Tensor, options: Out): Tensor;
   };
   _cslt_compress: {
     /** _cslt_compress(Tensor input) -> Tensor */
@@ -431,7 +431,7 @@ export interface AtenOperators {
     /** _cudnn_init_dropout_state(float dropout, bool train, int dropout_seed, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
     (dropout: number, train: boolean, dropoutSeed: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** _cudnn_init_dropout_state.out(float dropout, bool train, int dropout_seed, *, Tensor out) -> Tensor */
-    out(dropout: number, train: boolean, dropoutSeed: number, options: { out: Tensor }): Tensor;
+    out(dropout: number, train: boolean, dropoutSeed: number, options: Out): Tensor;
   };
   _cudnn_rnn: {
     /** _cudnn_rnn(Tensor input, Tensor[] weight, int weight_stride0, Tensor? weight_buf, Tensor hx, Tensor? cx, int mode, SymInt hidden_size, SymInt proj_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, SymInt[] batch_sizes, Tensor? dropout_state) -> (Tensor, Tensor, Tensor, Tensor, Tensor) */
@@ -449,7 +449,7 @@ export interface AtenOperators {
     /** _cudnn_rnn_flatten_weight(Tensor[] weight_arr, int weight_stride0, SymInt input_size, int mode, SymInt hidden_size, SymInt proj_size, int num_layers, bool batch_first, bool bidirectional) -> Tensor */
     (weightArr: readonly Tensor[], weightStride0: number, inputSize: number, mode: number, hiddenSize: number, projSize: number, numLayers: number, batchFirst: boolean, bidirectional: boolean): Tensor;
     /** _cudnn_rnn_flatten_weight.out(Tensor[] weight_arr, int weight_stride0, SymInt input_size, int mode, SymInt hidden_size, SymInt proj_size, int num_layers, bool batch_first, bool bidirectional, *, Tensor out) -> Tensor */
-    out(weightArr: readonly Tensor[], weightStride0: number, inputSize: number, mode: number, hiddenSize: number, projSize: number, numLayers: number, batchFirst: boolean, bidirectional: boolean, options: { out: Tensor }): Tensor;
+    out(weightArr: readonly Tensor[], weightStride0: number, inputSize: number, mode: number, hiddenSize: number, projSize: number, numLayers: number, batchFirst: boolean, bidirectional: boolean, options: Out): Tensor;
   };
   _cufft_clear_plan_cache: {
     /** _cufft_clear_plan_cache(int device_index) -> () */
@@ -495,7 +495,7 @@ export interface AtenOperators {
     /** _dirichlet_grad(Tensor x, Tensor alpha, Tensor total) -> Tensor */
     (x: Tensor, alpha: Tensor, total: Tensor): Tensor;
     /** _dirichlet_grad.out(Tensor x, Tensor alpha, Tensor total, *, Tensor out) -> Tensor */
-    out(x: Tensor, alpha: Tensor, total: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, alpha: Tensor, total: Tensor, options: Out): Tensor;
   };
   _dyn_quant_matmul_4bit: {
     /** _dyn_quant_matmul_4bit(Tensor inp, Tensor packed_weights, int block_size, int in_features, int out_features) -> Tensor */
@@ -518,7 +518,7 @@ export interface AtenOperators {
     /** _efficientzerotensor(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** _efficientzerotensor.out(SymInt[] size, *, Tensor out) -> Tensor */
-    out(size: readonly number[], options: { out: Tensor }): Tensor;
+    out(size: readonly number[], options: Out): Tensor;
   };
   _embedding_bag: {
     /** _embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor) */
@@ -574,7 +574,7 @@ export interface AtenOperators {
     /** _euclidean_dist(Tensor x1, Tensor x2) -> Tensor */
     (x1: Tensor, x2: Tensor): Tensor;
     /** _euclidean_dist.out(Tensor x1, Tensor x2, *, Tensor out) -> Tensor */
-    out(x1: Tensor, x2: Tensor, options: { out: Tensor }): Tensor;
+    out(x1: Tensor, x2: Tensor, options: Out): Tensor;
   };
   _fake_quantize_learnable_per_channel_affine: {
     /** _fake_quantize_learnable_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max, float grad_factor=1.) -> Tensor */
@@ -610,19 +610,19 @@ export interface AtenOperators {
     /** _fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor */
     (self: Tensor, dim: readonly number[], normalization: number, forward: boolean): Tensor;
     /** _fft_c2c.out(Tensor self, SymInt[] dim, int normalization, bool forward, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: readonly number[], normalization: number, forward: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: readonly number[], normalization: number, forward: boolean, options: Out): Tensor;
   };
   _fft_c2r: {
     /** _fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor */
     (self: Tensor, dim: readonly number[], normalization: number, lastDimSize: number): Tensor;
     /** _fft_c2r.out(Tensor self, int[] dim, int normalization, SymInt last_dim_size, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: readonly number[], normalization: number, lastDimSize: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: readonly number[], normalization: number, lastDimSize: number, options: Out): Tensor;
   };
   _fft_r2c: {
     /** _fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor */
     (self: Tensor, dim: readonly number[], normalization: number, onesided: boolean): Tensor;
     /** _fft_r2c.out(Tensor self, int[] dim, int normalization, bool onesided, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: readonly number[], normalization: number, onesided: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: readonly number[], normalization: number, onesided: boolean, options: Out): Tensor;
   };
   _fill_mem_eff_dropout_mask_: {
     /** _fill_mem_eff_dropout_mask_(Tensor self, float dropout_p, int seed, int offset) -> Tensor */
@@ -1409,7 +1409,7 @@ export interface AtenOperators {
     /** _fw_primal_copy(Tensor self, int level) -> Tensor */
     (self: Tensor, level: number): Tensor;
     /** _fw_primal_copy.out(Tensor self, int level, *, Tensor out) -> Tensor */
-    out(self: Tensor, level: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, level: number, options: Out): Tensor;
   };
   _gather_sparse_backward: {
     /** _gather_sparse_backward(Tensor self, int dim, Tensor index, Tensor grad) -> Tensor */
@@ -1419,7 +1419,7 @@ export interface AtenOperators {
     /** _grid_sampler_2d_cpu_fallback(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
     (input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
     /** _grid_sampler_2d_cpu_fallback.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor out) -> Tensor */
-    out(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean, options: { out: Tensor }): Tensor;
+    out(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean, options: Out): Tensor;
   };
   _grid_sampler_2d_cpu_fallback_backward: {
     /** _grid_sampler_2d_cpu_fallback_backward(Tensor grad_output, Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> (Tensor, Tensor) */
@@ -1476,13 +1476,13 @@ export interface AtenOperators {
     /** _indices_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _indices_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _int_mm: {
     /** _int_mm(Tensor self, Tensor mat2) -> Tensor */
     (self: Tensor, mat2: Tensor): Tensor;
     /** _int_mm.out(Tensor self, Tensor mat2, *, Tensor out) -> Tensor */
-    out(self: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, mat2: Tensor, options: Out): Tensor;
   };
   _is_all_true: {
     /** _is_all_true(Tensor self) -> Tensor */
@@ -1553,19 +1553,19 @@ export interface AtenOperators {
     /** _log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor */
     (self: Tensor, dim: number, halfToFloat: boolean): Tensor;
     /** _log_softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, halfToFloat: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, halfToFloat: boolean, options: Out): Tensor;
   };
   _log_softmax_backward_data: {
     /** _log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor */
     (gradOutput: Tensor, output: Tensor, dim: number, inputDtype: DType): Tensor;
     /** _log_softmax_backward_data.out(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, output: Tensor, dim: number, inputDtype: DType, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, output: Tensor, dim: number, inputDtype: DType, options: Out): Tensor;
   };
   _logcumsumexp: {
     /** _logcumsumexp(Tensor self, int dim) -> Tensor */
     (self: Tensor, dim: number): Tensor;
     /** _logcumsumexp.out(Tensor self, int dim, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, options: Out): Tensor;
   };
   _lstm_mps: {
     /** _lstm_mps(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor) */
@@ -1590,25 +1590,25 @@ export interface AtenOperators {
     /** _make_dual_copy(Tensor primal, Tensor tangent, int level) -> Tensor */
     (primal: Tensor, tangent: Tensor, level: number): Tensor;
     /** _make_dual_copy.out(Tensor primal, Tensor tangent, int level, *, Tensor out) -> Tensor */
-    out(primal: Tensor, tangent: Tensor, level: number, options: { out: Tensor }): Tensor;
+    out(primal: Tensor, tangent: Tensor, level: number, options: Out): Tensor;
   };
   _make_per_channel_quantized_tensor: {
     /** _make_per_channel_quantized_tensor(Tensor self, Tensor scale, Tensor zero_point, int axis) -> Tensor */
     (self: Tensor, scale: Tensor, zeroPoint: Tensor, axis: number): Tensor;
     /** _make_per_channel_quantized_tensor.out(Tensor self, Tensor scale, Tensor zero_point, int axis, *, Tensor out) -> Tensor */
-    out(self: Tensor, scale: Tensor, zeroPoint: Tensor, axis: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, scale: Tensor, zeroPoint: Tensor, axis: number, options: Out): Tensor;
   };
   _make_per_tensor_quantized_tensor: {
     /** _make_per_tensor_quantized_tensor(Tensor self, float scale, int zero_point) -> Tensor */
     (self: Tensor, scale: number, zeroPoint: number): Tensor;
     /** _make_per_tensor_quantized_tensor.out(Tensor self, float scale, int zero_point, *, Tensor out) -> Tensor */
-    out(self: Tensor, scale: number, zeroPoint: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, scale: number, zeroPoint: number, options: Out): Tensor;
   };
   _masked_scale: {
     /** _masked_scale(Tensor self, Tensor mask, float scale) -> Tensor */
     (self: Tensor, mask: Tensor, scale: number): Tensor;
     /** _masked_scale.out(Tensor self, Tensor mask, float scale, *, Tensor out) -> Tensor */
-    out(self: Tensor, mask: Tensor, scale: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, mask: Tensor, scale: number, options: Out): Tensor;
   };
   _masked_softmax: {
     /** _masked_softmax(Tensor self, Tensor mask, int? dim=None, int? mask_type=None) -> Tensor */
@@ -1632,13 +1632,13 @@ export interface AtenOperators {
     /** _mkldnn_reshape(Tensor self, int[] shape) -> Tensor */
     (self: Tensor, shape: readonly number[]): Tensor;
     /** _mkldnn_reshape.out(Tensor self, int[] shape, *, Tensor out) -> Tensor */
-    out(self: Tensor, shape: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, shape: readonly number[], options: Out): Tensor;
   };
   _mkldnn_transpose: {
     /** _mkldnn_transpose(Tensor self, int dim0, int dim1) -> Tensor */
     (self: Tensor, dim0: number, dim1: number): Tensor;
     /** _mkldnn_transpose.out(Tensor self, int dim0, int dim1, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim0: number, dim1: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim0: number, dim1: number, options: Out): Tensor;
   };
   _mkldnn_transpose_: {
     /** _mkldnn_transpose_(Tensor self, int dim0, int dim1) -> Tensor */
@@ -1648,13 +1648,13 @@ export interface AtenOperators {
     /** _mps_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor */
     (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number): Tensor;
     /** _mps_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: Out): Tensor;
   };
   _mps_convolution_transpose: {
     /** _mps_convolution_transpose(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor */
     (self: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number): Tensor;
     /** _mps_convolution_transpose.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: Out): Tensor;
   };
   _native_batch_norm_legit: {
     /** _native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor) */
@@ -1691,7 +1691,7 @@ export interface AtenOperators {
     /** _neg_view_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _neg_view_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _nested_compute_contiguous_strides_offsets: {
     /** _nested_compute_contiguous_strides_offsets(Tensor nested_size) -> (Tensor, Tensor) */
@@ -1708,7 +1708,7 @@ export interface AtenOperators {
     /** _nested_from_padded_and_nested_example(Tensor padded, Tensor nt_example) -> Tensor */
     (padded: Tensor, ntExample: Tensor): Tensor;
     /** _nested_from_padded_and_nested_example.out(Tensor padded, Tensor nt_example, *, Tensor out) -> Tensor */
-    out(padded: Tensor, ntExample: Tensor, options: { out: Tensor }): Tensor;
+    out(padded: Tensor, ntExample: Tensor, options: Out): Tensor;
   };
   _nested_from_padded_tensor: {
     /** _nested_from_padded_tensor(Tensor padded, Tensor offsets, Tensor dummy, int ragged_idx=1, Tensor? min_seqlen=None, Tensor? max_seqlen=None, SymInt? sum_S=None) -> Tensor */
@@ -1747,7 +1747,7 @@ export interface AtenOperators {
     /** _nested_get_values_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _nested_get_values_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _nested_select_backward: {
     /** _nested_select_backward(Tensor grad_output, Tensor self, int dim, SymInt index) -> Tensor */
@@ -1780,7 +1780,7 @@ export interface AtenOperators {
     /** _nested_tensor_size(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _nested_tensor_size.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _nested_tensor_softmax_with_shape: {
     /** _nested_tensor_softmax_with_shape(Tensor self, Tensor query) -> Tensor */
@@ -1790,13 +1790,13 @@ export interface AtenOperators {
     /** _nested_tensor_storage_offsets(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _nested_tensor_storage_offsets.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _nested_tensor_strides: {
     /** _nested_tensor_strides(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _nested_tensor_strides.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _nested_view_from_buffer: {
     /** _nested_view_from_buffer(Tensor self, Tensor nested_size, Tensor nested_strides, Tensor offsets) -> Tensor */
@@ -1806,7 +1806,7 @@ export interface AtenOperators {
     /** _nested_view_from_buffer_copy(Tensor self, Tensor nested_size, Tensor nested_strides, Tensor offsets) -> Tensor */
     (self: Tensor, nestedSize: Tensor, nestedStrides: Tensor, offsets: Tensor): Tensor;
     /** _nested_view_from_buffer_copy.out(Tensor self, Tensor nested_size, Tensor nested_strides, Tensor offsets, *, Tensor out) -> Tensor */
-    out(self: Tensor, nestedSize: Tensor, nestedStrides: Tensor, offsets: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, nestedSize: Tensor, nestedStrides: Tensor, offsets: Tensor, options: Out): Tensor;
   };
   _nested_view_from_jagged: {
     /** _nested_view_from_jagged(Tensor self, Tensor offsets, Tensor dummy, Tensor? lengths=None, int ragged_idx=1, Tensor? min_seqlen=None, Tensor? max_seqlen=None) -> Tensor */
@@ -1873,7 +1873,7 @@ export interface AtenOperators {
     /** _pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor */
     (grad: Tensor, self: Tensor, p: number, pdist: Tensor): Tensor;
     /** _pdist_backward.out(Tensor grad, Tensor self, float p, Tensor pdist, *, Tensor out) -> Tensor */
-    out(grad: Tensor, self: Tensor, p: number, pdist: Tensor, options: { out: Tensor }): Tensor;
+    out(grad: Tensor, self: Tensor, p: number, pdist: Tensor, options: Out): Tensor;
   };
   _pdist_forward: {
     /** _pdist_forward(Tensor self, float p=2.) -> Tensor */
@@ -1949,7 +1949,7 @@ export interface AtenOperators {
     /** _reshape_alias_copy(Tensor self, SymInt[] size, SymInt[] stride) -> Tensor */
     (self: Tensor, size: readonly number[], stride: readonly number[]): Tensor;
     /** _reshape_alias_copy.out(Tensor self, SymInt[] size, SymInt[] stride, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], stride: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], stride: readonly number[], options: Out): Tensor;
   };
   _reshape_copy: {
     /** _reshape_copy(Tensor self, SymInt[] size) -> Tensor */
@@ -1963,7 +1963,7 @@ export interface AtenOperators {
     /** _resize_output(Tensor self, SymInt[] size, Device device) -> Tensor */
     (self: Tensor, size: readonly number[], device: Device): Tensor;
     /** _resize_output.out(Tensor self, SymInt[] size, Device device, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], device: Device, options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], device: Device, options: Out): Tensor;
   };
   _resize_output_: {
     /** _resize_output_(Tensor self, SymInt[] size, Device device) -> Tensor */
@@ -2116,7 +2116,7 @@ export interface AtenOperators {
     /** _softmax(Tensor self, int dim, bool half_to_float) -> Tensor */
     (self: Tensor, dim: number, halfToFloat: boolean): Tensor;
     /** _softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, halfToFloat: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, halfToFloat: boolean, options: Out): Tensor;
   };
   _softmax_backward_data: {
     /** _softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor */
@@ -2138,7 +2138,7 @@ export interface AtenOperators {
     /** _sparse_broadcast_to_copy(Tensor self, int[] size) -> Tensor */
     (self: Tensor, size: readonly number[]): Tensor;
     /** _sparse_broadcast_to_copy.out(Tensor self, int[] size, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], options: Out): Tensor;
   };
   _sparse_bsc_tensor_unsafe: {
     /** _sparse_bsc_tensor_unsafe(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
@@ -2164,7 +2164,7 @@ export interface AtenOperators {
     /** _sparse_coo_tensor_with_dims(int sparse_dim, int dense_dim, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
     (sparseDim: number, denseDim: number, size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** _sparse_coo_tensor_with_dims.out(int sparse_dim, int dense_dim, int[] size, *, Tensor out) -> Tensor */
-    out(sparseDim: number, denseDim: number, size: readonly number[], options: { out: Tensor }): Tensor;
+    out(sparseDim: number, denseDim: number, size: readonly number[], options: Out): Tensor;
   };
   _sparse_coo_tensor_with_dims_and_tensors: {
     /** _sparse_coo_tensor_with_dims_and_tensors(int sparse_dim, int dense_dim, SymInt[] size, Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False, bool? is_coalesced=None) -> Tensor */
@@ -2201,13 +2201,13 @@ export interface AtenOperators {
     int(self: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
     int(self: Tensor, dim: number, dtype: DType | null): Tensor;
     /** _sparse_log_softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, halfToFloat: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, halfToFloat: boolean, options: Out): Tensor;
   };
   _sparse_log_softmax_backward_data: {
     /** _sparse_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, Tensor self) -> Tensor */
     (gradOutput: Tensor, output: Tensor, dim: number, self: Tensor): Tensor;
     /** _sparse_log_softmax_backward_data.out(Tensor grad_output, Tensor output, int dim, Tensor self, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, output: Tensor, dim: number, self: Tensor, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, output: Tensor, dim: number, self: Tensor, options: Out): Tensor;
   };
   _sparse_mask_projection: {
     /** _sparse_mask_projection(Tensor self, Tensor mask, bool accumulate_matches=False) -> Tensor */
@@ -2262,19 +2262,19 @@ export interface AtenOperators {
     int(self: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
     int(self: Tensor, dim: number, dtype: DType | null): Tensor;
     /** _sparse_softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, halfToFloat: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, halfToFloat: boolean, options: Out): Tensor;
   };
   _sparse_softmax_backward_data: {
     /** _sparse_softmax_backward_data(Tensor grad_output, Tensor output, int dim, Tensor self) -> Tensor */
     (gradOutput: Tensor, output: Tensor, dim: number, self: Tensor): Tensor;
     /** _sparse_softmax_backward_data.out(Tensor grad_output, Tensor output, int dim, Tensor self, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, output: Tensor, dim: number, self: Tensor, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, output: Tensor, dim: number, self: Tensor, options: Out): Tensor;
   };
   _sparse_sparse_matmul: {
     /** _sparse_sparse_matmul(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** _sparse_sparse_matmul.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   _sparse_sum: {
     /** _sparse_sum(Tensor self) -> Tensor */
@@ -2284,7 +2284,7 @@ export interface AtenOperators {
     /** _sparse_sum.dim_dtype(Tensor self, int[1] dim, *, ScalarType dtype) -> Tensor */
     dim_dtype(self: Tensor, dim: number | readonly number[], options: { dtype: DType }): Tensor;
     /** _sparse_sum.dim_out(Tensor self, int[1] dim, *, Tensor out) -> Tensor */
-    dim_out(self: Tensor, dim: number | readonly number[], options: { out: Tensor }): Tensor;
+    dim_out(self: Tensor, dim: number | readonly number[], options: Out): Tensor;
     /** _sparse_sum.dtype(Tensor self, *, ScalarType dtype) -> Tensor */
     dtype(self: Tensor, options: { dtype: DType }): Tensor;
   };
@@ -2292,7 +2292,7 @@ export interface AtenOperators {
     /** _sparse_sum_backward(Tensor grad, Tensor self, int[] dim) -> Tensor */
     (grad: Tensor, self: Tensor, dim: readonly number[]): Tensor;
     /** _sparse_sum_backward.out(Tensor grad, Tensor self, int[] dim, *, Tensor out) -> Tensor */
-    out(grad: Tensor, self: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor;
+    out(grad: Tensor, self: Tensor, dim: readonly number[], options: Out): Tensor;
   };
   _spdiags: {
     /** _spdiags(Tensor diagonals, Tensor offsets, int[] shape, Layout? layout=None) -> Tensor */
@@ -2323,7 +2323,7 @@ export interface AtenOperators {
     /** _standard_gamma_grad(Tensor self, Tensor output) -> Tensor */
     (self: Tensor, output: Tensor): Tensor;
     /** _standard_gamma_grad.out(Tensor self, Tensor output, *, Tensor out) -> Tensor */
-    out(self: Tensor, output: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, output: Tensor, options: Out): Tensor;
   };
   _test_ambiguous_defaults: {
     /** _test_ambiguous_defaults.a(Tensor dummy, int a=1, int b=1) -> Tensor */
@@ -2337,7 +2337,7 @@ export interface AtenOperators {
     /** _test_autograd_multiple_dispatch.fullcoverage(Tensor self) -> Tensor */
     fullcoverage(self: Tensor): Tensor;
     /** _test_autograd_multiple_dispatch.fullcoverage_out(Tensor self, *, Tensor out) -> Tensor */
-    fullcoverage_out(self: Tensor, options: { out: Tensor }): Tensor;
+    fullcoverage_out(self: Tensor, options: Out): Tensor;
     /** _test_autograd_multiple_dispatch.ntonly(Tensor self, bool b) -> Tensor */
     ntonly(self: Tensor, b: boolean): Tensor;
   };
@@ -2349,7 +2349,7 @@ export interface AtenOperators {
     /** _test_autograd_multiple_dispatch_view_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _test_autograd_multiple_dispatch_view_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _test_check_tensor: {
     /** _test_check_tensor(Tensor self) -> Tensor */
@@ -2359,25 +2359,25 @@ export interface AtenOperators {
     /** _test_functorch_fallback(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** _test_functorch_fallback.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   _test_optional_filled_intlist: {
     /** _test_optional_filled_intlist(Tensor values, int[2]? addends) -> Tensor */
     (values: Tensor, addends: number | readonly number[] | null): Tensor;
     /** _test_optional_filled_intlist.out(Tensor values, int[2]? addends, *, Tensor out) -> Tensor */
-    out(values: Tensor, addends: number | readonly number[] | null, options: { out: Tensor }): Tensor;
+    out(values: Tensor, addends: number | readonly number[] | null, options: Out): Tensor;
   };
   _test_optional_floatlist: {
     /** _test_optional_floatlist(Tensor values, float[]? addends) -> Tensor */
     (values: Tensor, addends: readonly number[] | null): Tensor;
     /** _test_optional_floatlist.out(Tensor values, float[]? addends, *, Tensor out) -> Tensor */
-    out(values: Tensor, addends: readonly number[] | null, options: { out: Tensor }): Tensor;
+    out(values: Tensor, addends: readonly number[] | null, options: Out): Tensor;
   };
   _test_optional_intlist: {
     /** _test_optional_intlist(Tensor values, int[]? addends) -> Tensor */
     (values: Tensor, addends: readonly number[] | null): Tensor;
     /** _test_optional_intlist.out(Tensor values, int[]? addends, *, Tensor out) -> Tensor */
-    out(values: Tensor, addends: readonly number[] | null, options: { out: Tensor }): Tensor;
+    out(values: Tensor, addends: readonly number[] | null, options: Out): Tensor;
   };
   _test_parallel_materialize: {
     /** _test_parallel_materialize(Tensor self, int num_parallel, bool skip_first=False) -> Tensor */
@@ -2398,7 +2398,7 @@ export interface AtenOperators {
     /** _test_warn_in_autograd(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _test_warn_in_autograd.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _thnn_differentiable_gru_cell_backward: {
     /** _thnn_differentiable_gru_cell_backward(Tensor grad_hy, Tensor input_gates, Tensor hidden_gates, Tensor hx, Tensor? input_bias, Tensor? hidden_bias) -> (Tensor, Tensor, Tensor, Tensor, Tensor) */
@@ -2463,7 +2463,7 @@ export interface AtenOperators {
     /** _to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor */
     sparse_dim(self: Tensor, sparseDim: number): Tensor;
     /** _to_sparse.sparse_dim_out(Tensor self, int sparse_dim, *, Tensor out) -> Tensor */
-    sparse_dim_out(self: Tensor, sparseDim: number, options: { out: Tensor }): Tensor;
+    sparse_dim_out(self: Tensor, sparseDim: number, options: Out): Tensor;
   };
   _to_sparse_bsc: {
     /** _to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor */
@@ -2570,7 +2570,7 @@ export interface AtenOperators {
     /** _unsafe_view(Tensor self, SymInt[] size) -> Tensor */
     (self: Tensor, size: readonly number[]): Tensor;
     /** _unsafe_view.out(Tensor self, SymInt[] size, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], options: Out): Tensor;
   };
   _upsample_bicubic2d_aa: {
     /** _upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor */
@@ -2726,7 +2726,7 @@ export interface AtenOperators {
     /** _values_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** _values_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   _version: {
     /** _version(Tensor self) -> int */
@@ -2782,7 +2782,7 @@ export interface AtenOperators {
     /** abs(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** abs.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   abs_: {
     /** abs_(Tensor self) -> Tensor */
@@ -2792,7 +2792,7 @@ export interface AtenOperators {
     /** absolute(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** absolute.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   absolute_: {
     /** absolute_(Tensor self) -> Tensor */
@@ -2802,7 +2802,7 @@ export interface AtenOperators {
     /** acos(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** acos.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   acos_: {
     /** acos_(Tensor self) -> Tensor */
@@ -2812,7 +2812,7 @@ export interface AtenOperators {
     /** acosh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** acosh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   acosh_: {
     /** acosh_(Tensor self) -> Tensor */
@@ -2822,19 +2822,19 @@ export interface AtenOperators {
     /** adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor */
     (self: Tensor, outputSize: number | readonly number[]): Tensor;
     /** adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor out) -> Tensor */
-    out(self: Tensor, outputSize: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, outputSize: number | readonly number[], options: Out): Tensor;
   };
   adaptive_avg_pool2d: {
     /** adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor */
     (self: Tensor, outputSize: number | readonly number[]): Tensor;
     /** adaptive_avg_pool2d.out(Tensor self, SymInt[2] output_size, *, Tensor out) -> Tensor */
-    out(self: Tensor, outputSize: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, outputSize: number | readonly number[], options: Out): Tensor;
   };
   adaptive_avg_pool3d: {
     /** adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor */
     (self: Tensor, outputSize: number | readonly number[]): Tensor;
     /** adaptive_avg_pool3d.out(Tensor self, SymInt[3] output_size, *, Tensor out) -> Tensor */
-    out(self: Tensor, outputSize: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, outputSize: number | readonly number[], options: Out): Tensor;
   };
   adaptive_avg_pool3d_backward: {
     /** adaptive_avg_pool3d_backward.grad_input(Tensor grad_output, Tensor self, *, Tensor grad_input) -> Tensor */
@@ -2958,7 +2958,7 @@ export interface AtenOperators {
     /** affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor */
     (theta: Tensor, size: readonly number[], alignCorners: boolean): Tensor;
     /** affine_grid_generator.out(Tensor theta, SymInt[] size, bool align_corners, *, Tensor out) -> Tensor */
-    out(theta: Tensor, size: readonly number[], alignCorners: boolean, options: { out: Tensor }): Tensor;
+    out(theta: Tensor, size: readonly number[], alignCorners: boolean, options: Out): Tensor;
   };
   affine_grid_generator_backward: {
     /** affine_grid_generator_backward(Tensor grad, SymInt[] size, bool align_corners) -> Tensor */
@@ -2972,13 +2972,13 @@ export interface AtenOperators {
     /** alias_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** alias_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   all: {
     /** all(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** all.all_out(Tensor self, *, Tensor out) -> Tensor */
-    all_out(self: Tensor, options: { out: Tensor }): Tensor;
+    all_out(self: Tensor, options: Out): Tensor;
     /** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
     dim(self: Tensor, dim: number, options?: { keepdim?: boolean }): Tensor;
     dim(self: Tensor, dim: number, keepdim: boolean): Tensor;
@@ -3027,13 +3027,13 @@ export interface AtenOperators {
     /** angle(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** angle.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   any: {
     /** any(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** any.all_out(Tensor self, *, Tensor out) -> Tensor */
-    all_out(self: Tensor, options: { out: Tensor }): Tensor;
+    all_out(self: Tensor, options: Out): Tensor;
     /** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
     dim(self: Tensor, dim: number, options?: { keepdim?: boolean }): Tensor;
     dim(self: Tensor, dim: number, keepdim: boolean): Tensor;
@@ -3049,7 +3049,7 @@ export interface AtenOperators {
     /** arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (end: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** arange.out(Scalar end, *, Tensor out) -> Tensor */
-    out(end: Scalar, options: { out: Tensor }): Tensor;
+    out(end: Scalar, options: Out): Tensor;
     /** arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     start(start: Scalar, end: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** arange.start_out(Scalar start, Scalar end, Scalar step=1, *, Tensor out) -> Tensor */
@@ -3062,7 +3062,7 @@ export interface AtenOperators {
     /** arccos(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** arccos.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   arccos_: {
     /** arccos_(Tensor self) -> Tensor */
@@ -3072,7 +3072,7 @@ export interface AtenOperators {
     /** arccosh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** arccosh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   arccosh_: {
     /** arccosh_(Tensor self) -> Tensor */
@@ -3082,7 +3082,7 @@ export interface AtenOperators {
     /** arcsin(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** arcsin.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   arcsin_: {
     /** arcsin_(Tensor self) -> Tensor */
@@ -3092,7 +3092,7 @@ export interface AtenOperators {
     /** arcsinh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** arcsinh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   arcsinh_: {
     /** arcsinh_(Tensor self) -> Tensor */
@@ -3102,13 +3102,13 @@ export interface AtenOperators {
     /** arctan(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** arctan.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   arctan2: {
     /** arctan2(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** arctan2.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   arctan2_: {
     /** arctan2_(Tensor self, Tensor other) -> Tensor */
@@ -3122,7 +3122,7 @@ export interface AtenOperators {
     /** arctanh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** arctanh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   arctanh_: {
     /** arctanh_(Tensor self) -> Tensor */
@@ -3183,7 +3183,7 @@ export interface AtenOperators {
     /** asin(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** asin.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   asin_: {
     /** asin_(Tensor self) -> Tensor */
@@ -3193,7 +3193,7 @@ export interface AtenOperators {
     /** asinh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** asinh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   asinh_: {
     /** asinh_(Tensor self) -> Tensor */
@@ -3203,13 +3203,13 @@ export interface AtenOperators {
     /** atan(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** atan.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   atan2: {
     /** atan2(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** atan2.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   atan2_: {
     /** atan2_(Tensor self, Tensor other) -> Tensor */
@@ -3223,7 +3223,7 @@ export interface AtenOperators {
     /** atanh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** atanh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   atanh_: {
     /** atanh_(Tensor self) -> Tensor */
@@ -3298,11 +3298,11 @@ export interface AtenOperators {
     /** bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (windowLength: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** bartlett_window.out(int window_length, *, Tensor out) -> Tensor */
-    out(windowLength: number, options: { out: Tensor }): Tensor;
+    out(windowLength: number, options: Out): Tensor;
     /** bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     periodic(windowLength: number, periodic: boolean, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** bartlett_window.periodic_out(int window_length, bool periodic, *, Tensor out) -> Tensor */
-    periodic_out(windowLength: number, periodic: boolean, options: { out: Tensor }): Tensor;
+    periodic_out(windowLength: number, periodic: boolean, options: Out): Tensor;
   };
   batch_norm: {
     /** batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor */
@@ -3316,7 +3316,7 @@ export interface AtenOperators {
     /** batch_norm_backward_elemt(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count) -> Tensor */
     (gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sumDy: Tensor, sumDyXmu: Tensor, count: Tensor): Tensor;
     /** batch_norm_backward_elemt.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count, *, Tensor out) -> Tensor */
-    out(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sumDy: Tensor, sumDyXmu: Tensor, count: Tensor, options: { out: Tensor }): Tensor;
+    out(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sumDy: Tensor, sumDyXmu: Tensor, count: Tensor, options: Out): Tensor;
   };
   batch_norm_backward_reduce: {
     /** batch_norm_backward_reduce(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g) -> (Tensor, Tensor, Tensor, Tensor) */
@@ -3328,7 +3328,7 @@ export interface AtenOperators {
     /** batch_norm_elemt(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps) -> Tensor */
     (input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number): Tensor;
     /** batch_norm_elemt.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps, *, Tensor out) -> Tensor */
-    out(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, options: { out: Tensor }): Tensor;
+    out(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, options: Out): Tensor;
   };
   batch_norm_gather_stats: {
     /** batch_norm_gather_stats(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count) -> (Tensor, Tensor) */
@@ -3421,13 +3421,13 @@ export interface AtenOperators {
     /** bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
     Scalar_Tensor(self: Scalar, other: Tensor): Tensor;
     /** bitwise_and.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    Scalar_Tensor_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    Scalar_Tensor_out(self: Scalar, other: Tensor, options: Out): Tensor;
     /** bitwise_and.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** bitwise_and.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   bitwise_and_: {
     /** bitwise_and_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -3439,15 +3439,15 @@ export interface AtenOperators {
     /** bitwise_left_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
     Scalar_Tensor(self: Scalar, other: Tensor): Tensor;
     /** bitwise_left_shift.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    Scalar_Tensor_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    Scalar_Tensor_out(self: Scalar, other: Tensor, options: Out): Tensor;
     /** bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor */
     Tensor_Scalar(self: Tensor, other: Scalar): Tensor;
     /** bitwise_left_shift.Tensor_Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Tensor_Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Tensor_Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** bitwise_left_shift.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   bitwise_left_shift_: {
     /** bitwise_left_shift_.Tensor(Tensor self, Tensor other) -> Tensor */
@@ -3459,7 +3459,7 @@ export interface AtenOperators {
     /** bitwise_not(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** bitwise_not.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   bitwise_not_: {
     /** bitwise_not_(Tensor self) -> Tensor */
@@ -3471,13 +3471,13 @@ export interface AtenOperators {
     /** bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
     Scalar_Tensor(self: Scalar, other: Tensor): Tensor;
     /** bitwise_or.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    Scalar_Tensor_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    Scalar_Tensor_out(self: Scalar, other: Tensor, options: Out): Tensor;
     /** bitwise_or.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** bitwise_or.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   bitwise_or_: {
     /** bitwise_or_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -3489,15 +3489,15 @@ export interface AtenOperators {
     /** bitwise_right_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
     Scalar_Tensor(self: Scalar, other: Tensor): Tensor;
     /** bitwise_right_shift.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    Scalar_Tensor_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    Scalar_Tensor_out(self: Scalar, other: Tensor, options: Out): Tensor;
     /** bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor */
     Tensor_Scalar(self: Tensor, other: Scalar): Tensor;
     /** bitwise_right_shift.Tensor_Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Tensor_Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Tensor_Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** bitwise_right_shift.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   bitwise_right_shift_: {
     /** bitwise_right_shift_.Tensor(Tensor self, Tensor other) -> Tensor */
@@ -3511,13 +3511,13 @@ export interface AtenOperators {
     /** bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
     Scalar_Tensor(self: Scalar, other: Tensor): Tensor;
     /** bitwise_xor.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    Scalar_Tensor_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    Scalar_Tensor_out(self: Scalar, other: Tensor, options: Out): Tensor;
     /** bitwise_xor.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** bitwise_xor.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   bitwise_xor_: {
     /** bitwise_xor_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -3529,17 +3529,17 @@ export interface AtenOperators {
     /** blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (windowLength: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** blackman_window.out(int window_length, *, Tensor out) -> Tensor */
-    out(windowLength: number, options: { out: Tensor }): Tensor;
+    out(windowLength: number, options: Out): Tensor;
     /** blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     periodic(windowLength: number, periodic: boolean, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** blackman_window.periodic_out(int window_length, bool periodic, *, Tensor out) -> Tensor */
-    periodic_out(windowLength: number, periodic: boolean, options: { out: Tensor }): Tensor;
+    periodic_out(windowLength: number, periodic: boolean, options: Out): Tensor;
   };
   block_diag: {
     /** block_diag(Tensor[] tensors) -> Tensor */
     (tensors: readonly Tensor[]): Tensor;
     /** block_diag.out(Tensor[] tensors, *, Tensor out) -> Tensor */
-    out(tensors: readonly Tensor[], options: { out: Tensor }): Tensor;
+    out(tensors: readonly Tensor[], options: Out): Tensor;
   };
   bmm: {
     /** bmm(Tensor self, Tensor mat2) -> Tensor */
@@ -3547,9 +3547,9 @@ export interface AtenOperators {
     /** bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
     dtype(self: Tensor, mat2: Tensor, outDtype: DType): Tensor;
     /** bmm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor out) -> Tensor */
-    dtype_out(self: Tensor, mat2: Tensor, outDtype: DType, options: { out: Tensor }): Tensor;
+    dtype_out(self: Tensor, mat2: Tensor, outDtype: DType, options: Out): Tensor;
     /** bmm.out(Tensor self, Tensor mat2, *, Tensor out) -> Tensor */
-    out(self: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, mat2: Tensor, options: Out): Tensor;
   };
   broadcast_tensors: {
     /** broadcast_tensors(Tensor[] tensors) -> Tensor[] */
@@ -3604,7 +3604,7 @@ export interface AtenOperators {
     /** ccol_indices_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** ccol_indices_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   cdist: {
     /** cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor */
@@ -3615,7 +3615,7 @@ export interface AtenOperators {
     /** ceil(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** ceil.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   ceil_: {
     /** ceil_(Tensor self) -> Tensor */
@@ -3637,7 +3637,7 @@ export interface AtenOperators {
     /** chain_matmul(Tensor[] matrices) -> Tensor */
     (matrices: readonly Tensor[]): Tensor;
     /** chain_matmul.out(Tensor[] matrices, *, Tensor out) -> Tensor */
-    out(matrices: readonly Tensor[], options: { out: Tensor }): Tensor;
+    out(matrices: readonly Tensor[], options: Out): Tensor;
   };
   chalf: {
     /** chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
@@ -3647,7 +3647,7 @@ export interface AtenOperators {
     /** channel_shuffle(Tensor self, SymInt groups) -> Tensor */
     (self: Tensor, groups: number): Tensor;
     /** channel_shuffle.out(Tensor self, SymInt groups, *, Tensor out) -> Tensor */
-    out(self: Tensor, groups: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, groups: number, options: Out): Tensor;
   };
   cholesky: {
     /** cholesky(Tensor self, bool upper=False) -> Tensor */
@@ -3705,9 +3705,9 @@ export interface AtenOperators {
     /** clamp_max.Tensor(Tensor self, Tensor max) -> Tensor */
     Tensor(self: Tensor, max: Tensor): Tensor;
     /** clamp_max.Tensor_out(Tensor self, Tensor max, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, max: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, max: Tensor, options: Out): Tensor;
     /** clamp_max.out(Tensor self, Scalar max, *, Tensor out) -> Tensor */
-    out(self: Tensor, max: Scalar, options: { out: Tensor }): Tensor;
+    out(self: Tensor, max: Scalar, options: Out): Tensor;
   };
   clamp_max_: {
     /** clamp_max_(Tensor self, Scalar max) -> Tensor */
@@ -3721,9 +3721,9 @@ export interface AtenOperators {
     /** clamp_min.Tensor(Tensor self, Tensor min) -> Tensor */
     Tensor(self: Tensor, min: Tensor): Tensor;
     /** clamp_min.Tensor_out(Tensor self, Tensor min, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, min: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, min: Tensor, options: Out): Tensor;
     /** clamp_min.out(Tensor self, Scalar min, *, Tensor out) -> Tensor */
-    out(self: Tensor, min: Scalar, options: { out: Tensor }): Tensor;
+    out(self: Tensor, min: Scalar, options: Out): Tensor;
   };
   clamp_min_: {
     /** clamp_min_(Tensor self, Scalar min) -> Tensor */
@@ -3765,7 +3765,7 @@ export interface AtenOperators {
     /** col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor */
     (self: Tensor, outputSize: number | readonly number[], kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor;
     /** col2im.out(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor out) -> Tensor */
-    out(self: Tensor, outputSize: number | readonly number[], kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, outputSize: number | readonly number[], kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: Out): Tensor;
   };
   col_indices: {
     /** col_indices(Tensor self) -> Tensor */
@@ -3775,13 +3775,13 @@ export interface AtenOperators {
     /** col_indices_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** col_indices_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   column_stack: {
     /** column_stack(Tensor[] tensors) -> Tensor */
     (tensors: readonly Tensor[]): Tensor;
     /** column_stack.out(Tensor[] tensors, *, Tensor out) -> Tensor */
-    out(tensors: readonly Tensor[], options: { out: Tensor }): Tensor;
+    out(tensors: readonly Tensor[], options: Out): Tensor;
   };
   combinations: {
     /** combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor */
@@ -3792,7 +3792,7 @@ export interface AtenOperators {
     /** complex(Tensor real, Tensor imag) -> Tensor */
     (real: Tensor, imag: Tensor): Tensor;
     /** complex.out(Tensor real, Tensor imag, *, Tensor out) -> Tensor */
-    out(real: Tensor, imag: Tensor, options: { out: Tensor }): Tensor;
+    out(real: Tensor, imag: Tensor, options: Out): Tensor;
   };
   concat: {
     /** concat(Tensor[] tensors, int dim=0) -> Tensor */
@@ -3816,7 +3816,7 @@ export interface AtenOperators {
     /** conj_physical(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** conj_physical.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   conj_physical_: {
     /** conj_physical_(Tensor self) -> Tensor */
@@ -3861,7 +3861,7 @@ export interface AtenOperators {
     /** conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor */
     (self: Tensor, weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[]): Tensor;
     /** conv_depthwise3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: Out): Tensor;
   };
   conv_tbc: {
     /** conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor */
@@ -3893,7 +3893,7 @@ export interface AtenOperators {
     /** convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor */
     (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number): Tensor;
     /** convolution.out(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, *, Tensor out) -> Tensor */
-    out(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number, options: { out: Tensor }): Tensor;
+    out(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number, options: Out): Tensor;
   };
   convolution_backward: {
     /** convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor) */
@@ -3911,7 +3911,7 @@ export interface AtenOperators {
     /** convolution_overrideable(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor */
     (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number): Tensor;
     /** convolution_overrideable.out(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, *, Tensor out) -> Tensor */
-    out(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number, options: { out: Tensor }): Tensor;
+    out(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number, options: Out): Tensor;
   };
   copy: {
     /** copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
@@ -3941,11 +3941,11 @@ export interface AtenOperators {
     /** copysign.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** copysign.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** copysign.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** copysign.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   copysign_: {
     /** copysign_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -3961,7 +3961,7 @@ export interface AtenOperators {
     /** cos(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** cos.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   cos_: {
     /** cos_(Tensor self) -> Tensor */
@@ -3971,7 +3971,7 @@ export interface AtenOperators {
     /** cosh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** cosh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   cosh_: {
     /** cosh_(Tensor self) -> Tensor */
@@ -3994,7 +3994,7 @@ export interface AtenOperators {
     /** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
     dim_IntList(self: Tensor, dim: readonly number[]): Tensor;
     /** count_nonzero.dim_IntList_out(Tensor self, int[] dim, *, Tensor out) -> Tensor */
-    dim_IntList_out(self: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor;
+    dim_IntList_out(self: Tensor, dim: readonly number[], options: Out): Tensor;
     /** count_nonzero.out(Tensor self, int? dim=None, *, Tensor out) -> Tensor */
     out(self: Tensor, options: { dim?: number | null; out: Tensor }): Tensor;
   };
@@ -4022,7 +4022,7 @@ export interface AtenOperators {
     /** crow_indices_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** crow_indices_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   ctc_loss: {
     /** ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor */
@@ -4036,13 +4036,13 @@ export interface AtenOperators {
     /** cudnn_affine_grid_generator(Tensor theta, int N, int C, int H, int W) -> Tensor grid */
     (theta: Tensor, N: number, C: number, H: number, W: number): Tensor;
     /** cudnn_affine_grid_generator.out(Tensor theta, int N, int C, int H, int W, *, Tensor out) -> Tensor */
-    out(theta: Tensor, N: number, C: number, H: number, W: number, options: { out: Tensor }): Tensor;
+    out(theta: Tensor, N: number, C: number, H: number, W: number, options: Out): Tensor;
   };
   cudnn_affine_grid_generator_backward: {
     /** cudnn_affine_grid_generator_backward(Tensor grad, int N, int C, int H, int W) -> Tensor grad_theta */
     (grad: Tensor, N: number, C: number, H: number, W: number): Tensor;
     /** cudnn_affine_grid_generator_backward.out(Tensor grad, int N, int C, int H, int W, *, Tensor out) -> Tensor */
-    out(grad: Tensor, N: number, C: number, H: number, W: number, options: { out: Tensor }): Tensor;
+    out(grad: Tensor, N: number, C: number, H: number, W: number, options: Out): Tensor;
   };
   cudnn_batch_norm: {
     /** cudnn_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor, Tensor) */
@@ -4060,31 +4060,31 @@ export interface AtenOperators {
     /** cudnn_convolution(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor */
     (self: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean): Tensor;
     /** cudnn_convolution.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean, options: Out): Tensor;
   };
   cudnn_convolution_add_relu: {
     /** cudnn_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
     (self: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor;
     /** cudnn_convolution_add_relu.out(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: Out): Tensor;
   };
   cudnn_convolution_relu: {
     /** cudnn_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
     (self: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor;
     /** cudnn_convolution_relu.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: Out): Tensor;
   };
   cudnn_convolution_transpose: {
     /** cudnn_convolution_transpose(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor */
     (self: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean): Tensor;
     /** cudnn_convolution_transpose.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean, options: Out): Tensor;
   };
   cudnn_grid_sampler: {
     /** cudnn_grid_sampler(Tensor self, Tensor grid) -> Tensor output */
     (self: Tensor, grid: Tensor): Tensor;
     /** cudnn_grid_sampler.out(Tensor self, Tensor grid, *, Tensor out) -> Tensor */
-    out(self: Tensor, grid: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, grid: Tensor, options: Out): Tensor;
   };
   cudnn_grid_sampler_backward: {
     /** cudnn_grid_sampler_backward(Tensor self, Tensor grid, Tensor grad_output) -> (Tensor grad_self, Tensor grad_grid) */
@@ -4150,7 +4150,7 @@ export interface AtenOperators {
     /** deg2rad(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** deg2rad.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   deg2rad_: {
     /** deg2rad_(Tensor self) -> Tensor */
@@ -4164,7 +4164,7 @@ export interface AtenOperators {
     /** dequantize.self(Tensor self) -> Tensor */
     self(self: Tensor): Tensor;
     /** dequantize.self_out(Tensor self, *, Tensor out) -> Tensor */
-    self_out(self: Tensor, options: { out: Tensor }): Tensor;
+    self_out(self: Tensor, options: Out): Tensor;
     /** dequantize.tensors(Tensor[] tensors) -> Tensor[] */
     tensors(tensors: readonly Tensor[]): Tensor[];
     /** dequantize.tensors_out(Tensor[] tensors, *, Tensor[] out) -> () */
@@ -4186,7 +4186,7 @@ export interface AtenOperators {
     /** detach_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** detach_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   diag: {
     /** diag(Tensor self, int diagonal=0) -> Tensor */
@@ -4216,7 +4216,7 @@ export interface AtenOperators {
     /** diagonal_backward(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2) -> Tensor */
     (gradOutput: Tensor, inputSizes: readonly number[], offset: number, dim1: number, dim2: number): Tensor;
     /** diagonal_backward.out(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, inputSizes: readonly number[], offset: number, dim1: number, dim2: number, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, inputSizes: readonly number[], offset: number, dim1: number, dim2: number, options: Out): Tensor;
   };
   diagonal_copy: {
     /** diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
@@ -4243,7 +4243,7 @@ export interface AtenOperators {
     /** digamma(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** digamma.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   digamma_: {
     /** digamma_(Tensor self) -> Tensor */
@@ -4316,7 +4316,7 @@ export interface AtenOperators {
     /** dot(Tensor self, Tensor tensor) -> Tensor */
     (self: Tensor, tensor: Tensor): Tensor;
     /** dot.out(Tensor self, Tensor tensor, *, Tensor out) -> Tensor */
-    out(self: Tensor, tensor: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, tensor: Tensor, options: Out): Tensor;
   };
   dropout: {
     /** dropout(Tensor input, float p, bool train) -> Tensor */
@@ -4336,7 +4336,7 @@ export interface AtenOperators {
     /** dstack(Tensor[] tensors) -> Tensor */
     (tensors: readonly Tensor[]): Tensor;
     /** dstack.out(Tensor[] tensors, *, Tensor out) -> Tensor */
-    out(tensors: readonly Tensor[], options: { out: Tensor }): Tensor;
+    out(tensors: readonly Tensor[], options: Out): Tensor;
   };
   einsum: {
     /** einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor */
@@ -4382,13 +4382,13 @@ export interface AtenOperators {
     /** embedding_dense_backward(Tensor grad_output, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq) -> Tensor */
     (gradOutput: Tensor, indices: Tensor, numWeights: number, paddingIdx: number, scaleGradByFreq: boolean): Tensor;
     /** embedding_dense_backward.out(Tensor grad_output, Tensor indices, SymInt num_weights, SymInt padding_idx, bool scale_grad_by_freq, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, indices: Tensor, numWeights: number, paddingIdx: number, scaleGradByFreq: boolean, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, indices: Tensor, numWeights: number, paddingIdx: number, scaleGradByFreq: boolean, options: Out): Tensor;
   };
   embedding_renorm: {
     /** embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor */
     (self: Tensor, indices: Tensor, maxNorm: number, normType: number): Tensor;
     /** embedding_renorm.out(Tensor self, Tensor indices, float max_norm, float norm_type, *, Tensor out) -> Tensor */
-    out(self: Tensor, indices: Tensor, maxNorm: number, normType: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, indices: Tensor, maxNorm: number, normType: number, options: Out): Tensor;
   };
   embedding_renorm_: {
     /** embedding_renorm_(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor */
@@ -4414,7 +4414,7 @@ export interface AtenOperators {
     /** empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (size: readonly number[], physicalLayout: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** empty_permuted.out(SymInt[] size, int[] physical_layout, *, Tensor out) -> Tensor */
-    out(size: readonly number[], physicalLayout: readonly number[], options: { out: Tensor }): Tensor;
+    out(size: readonly number[], physicalLayout: readonly number[], options: Out): Tensor;
   };
   empty_quantized: {
     /** empty_quantized(int[] size, Tensor qtensor, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
@@ -4426,17 +4426,17 @@ export interface AtenOperators {
     /** empty_strided(SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** empty_strided.out(SymInt[] size, SymInt[] stride, *, Tensor out) -> Tensor */
-    out(size: readonly number[], stride: readonly number[], options: { out: Tensor }): Tensor;
+    out(size: readonly number[], stride: readonly number[], options: Out): Tensor;
   };
   eq: {
     /** eq.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** eq.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** eq.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** eq.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   eq_: {
     /** eq_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -4452,7 +4452,7 @@ export interface AtenOperators {
     /** erf(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** erf.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   erf_: {
     /** erf_(Tensor self) -> Tensor */
@@ -4462,7 +4462,7 @@ export interface AtenOperators {
     /** erfc(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** erfc.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   erfc_: {
     /** erfc_(Tensor self) -> Tensor */
@@ -4472,7 +4472,7 @@ export interface AtenOperators {
     /** erfinv(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** erfinv.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   erfinv_: {
     /** erfinv_(Tensor self) -> Tensor */
@@ -4482,13 +4482,13 @@ export interface AtenOperators {
     /** exp(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** exp.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   exp2: {
     /** exp2(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** exp2.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   exp2_: {
     /** exp2_(Tensor self) -> Tensor */
@@ -4516,7 +4516,7 @@ export interface AtenOperators {
     /** expm1(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** expm1.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   expm1_: {
     /** expm1_(Tensor self) -> Tensor */
@@ -4540,9 +4540,9 @@ export interface AtenOperators {
     /** eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     m(n: number, m: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** eye.m_out(SymInt n, SymInt m, *, Tensor out) -> Tensor */
-    m_out(n: number, m: number, options: { out: Tensor }): Tensor;
+    m_out(n: number, m: number, options: Out): Tensor;
     /** eye.out(SymInt n, *, Tensor out) -> Tensor */
-    out(n: number, options: { out: Tensor }): Tensor;
+    out(n: number, options: Out): Tensor;
   };
   fake_quantize_per_channel_affine: {
     /** fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> Tensor */
@@ -4778,11 +4778,11 @@ export interface AtenOperators {
     /** fill.Scalar(Tensor self, Scalar value) -> Tensor */
     Scalar(self: Tensor, value: Scalar): Tensor;
     /** fill.Scalar_out(Tensor self, Scalar value, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, value: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, value: Scalar, options: Out): Tensor;
     /** fill.Tensor(Tensor self, Tensor value) -> Tensor */
     Tensor(self: Tensor, value: Tensor): Tensor;
     /** fill.Tensor_out(Tensor self, Tensor value, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, value: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, value: Tensor, options: Out): Tensor;
   };
   fill_: {
     /** fill_.Scalar(Tensor self, Scalar value) -> Tensor */
@@ -4799,7 +4799,7 @@ export interface AtenOperators {
     /** fix(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** fix.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   fix_: {
     /** fix_(Tensor self) -> Tensor */
@@ -4818,7 +4818,7 @@ export interface AtenOperators {
     /** flip(Tensor self, int[] dims) -> Tensor */
     (self: Tensor, dims: readonly number[]): Tensor;
     /** flip.out(Tensor self, int[] dims, *, Tensor out) -> Tensor */
-    out(self: Tensor, dims: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, dims: readonly number[], options: Out): Tensor;
   };
   fliplr: {
     /** fliplr(Tensor self) -> Tensor */
@@ -4832,15 +4832,15 @@ export interface AtenOperators {
     /** float_power.Scalar(Scalar self, Tensor exponent) -> Tensor */
     Scalar(self: Scalar, exponent: Tensor): Tensor;
     /** float_power.Scalar_out(Scalar self, Tensor exponent, *, Tensor out) -> Tensor */
-    Scalar_out(self: Scalar, exponent: Tensor, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Scalar, exponent: Tensor, options: Out): Tensor;
     /** float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
     Tensor_Scalar(self: Tensor, exponent: Scalar): Tensor;
     /** float_power.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor out) -> Tensor */
-    Tensor_Scalar_out(self: Tensor, exponent: Scalar, options: { out: Tensor }): Tensor;
+    Tensor_Scalar_out(self: Tensor, exponent: Scalar, options: Out): Tensor;
     /** float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor */
     Tensor_Tensor(self: Tensor, exponent: Tensor): Tensor;
     /** float_power.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor out) -> Tensor */
-    Tensor_Tensor_out(self: Tensor, exponent: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_Tensor_out(self: Tensor, exponent: Tensor, options: Out): Tensor;
   };
   float_power_: {
     /** float_power_.Scalar(Tensor self, Scalar exponent) -> Tensor */
@@ -4852,7 +4852,7 @@ export interface AtenOperators {
     /** floor(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** floor.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   floor_: {
     /** floor_(Tensor self) -> Tensor */
@@ -4878,23 +4878,23 @@ export interface AtenOperators {
     /** fmax(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** fmax.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   fmin: {
     /** fmin(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** fmin.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   fmod: {
     /** fmod.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** fmod.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** fmod.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** fmod.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   fmod_: {
     /** fmod_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -4906,7 +4906,7 @@ export interface AtenOperators {
     /** frac(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** frac.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   frac_: {
     /** frac_(Tensor self) -> Tensor */
@@ -4960,7 +4960,7 @@ export interface AtenOperators {
     /** full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (size: readonly number[], fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** full.out(SymInt[] size, Scalar fill_value, *, Tensor out) -> Tensor */
-    out(size: readonly number[], fillValue: Scalar, options: { out: Tensor }): Tensor;
+    out(size: readonly number[], fillValue: Scalar, options: Out): Tensor;
   };
   full_like: {
     /** full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
@@ -4987,7 +4987,7 @@ export interface AtenOperators {
     /** gcd(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** gcd.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   gcd_: {
     /** gcd_(Tensor self, Tensor other) -> Tensor */
@@ -4997,11 +4997,11 @@ export interface AtenOperators {
     /** ge.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** ge.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** ge.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** ge.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   ge_: {
     /** ge_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -5045,7 +5045,7 @@ export interface AtenOperators {
     /** ger(Tensor self, Tensor vec2) -> Tensor */
     (self: Tensor, vec2: Tensor): Tensor;
     /** ger.out(Tensor self, Tensor vec2, *, Tensor out) -> Tensor */
-    out(self: Tensor, vec2: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, vec2: Tensor, options: Out): Tensor;
   };
   get_device: {
     /** get_device(Tensor self) -> int */
@@ -5072,13 +5072,13 @@ export interface AtenOperators {
     /** glu_backward_jvp(Tensor grad_x, Tensor grad_glu, Tensor x, Tensor dgrad_glu, Tensor dx, int dim) -> Tensor */
     (gradX: Tensor, gradGlu: Tensor, x: Tensor, dgradGlu: Tensor, dx: Tensor, dim: number): Tensor;
     /** glu_backward_jvp.out(Tensor grad_x, Tensor grad_glu, Tensor x, Tensor dgrad_glu, Tensor dx, int dim, *, Tensor out) -> Tensor */
-    out(gradX: Tensor, gradGlu: Tensor, x: Tensor, dgradGlu: Tensor, dx: Tensor, dim: number, options: { out: Tensor }): Tensor;
+    out(gradX: Tensor, gradGlu: Tensor, x: Tensor, dgradGlu: Tensor, dx: Tensor, dim: number, options: Out): Tensor;
   };
   glu_jvp: {
     /** glu_jvp(Tensor glu, Tensor x, Tensor dx, int dim) -> Tensor */
     (glu: Tensor, x: Tensor, dx: Tensor, dim: number): Tensor;
     /** glu_jvp.out(Tensor glu, Tensor x, Tensor dx, int dim, *, Tensor out) -> Tensor */
-    out(glu: Tensor, x: Tensor, dx: Tensor, dim: number, options: { out: Tensor }): Tensor;
+    out(glu: Tensor, x: Tensor, dx: Tensor, dim: number, options: Out): Tensor;
   };
   gradient: {
     /** gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[] */
@@ -5100,11 +5100,11 @@ export interface AtenOperators {
     /** greater.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** greater.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** greater.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** greater.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   greater_: {
     /** greater_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -5116,11 +5116,11 @@ export interface AtenOperators {
     /** greater_equal.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** greater_equal.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** greater_equal.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** greater_equal.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   greater_equal_: {
     /** greater_equal_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -5136,7 +5136,7 @@ export interface AtenOperators {
     /** grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
     (input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
     /** grid_sampler_2d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor out) -> Tensor */
-    out(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean, options: { out: Tensor }): Tensor;
+    out(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean, options: Out): Tensor;
   };
   grid_sampler_2d_backward: {
     /** grid_sampler_2d_backward(Tensor grad_output, Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, bool[2] output_mask) -> (Tensor, Tensor) */
@@ -5148,7 +5148,7 @@ export interface AtenOperators {
     /** grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
     (input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
     /** grid_sampler_3d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor out) -> Tensor */
-    out(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean, options: { out: Tensor }): Tensor;
+    out(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean, options: Out): Tensor;
   };
   grid_sampler_3d_backward: {
     /** grid_sampler_3d_backward(Tensor grad_output, Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, bool[2] output_mask) -> (Tensor, Tensor) */
@@ -5176,11 +5176,11 @@ export interface AtenOperators {
     /** gt.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** gt.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** gt.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** gt.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   gt_: {
     /** gt_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -5192,7 +5192,7 @@ export interface AtenOperators {
     /** hamming_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (windowLength: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** hamming_window.out(int window_length, *, Tensor out) -> Tensor */
-    out(windowLength: number, options: { out: Tensor }): Tensor;
+    out(windowLength: number, options: Out): Tensor;
     /** hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     periodic(windowLength: number, periodic: boolean, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
@@ -5200,21 +5200,21 @@ export interface AtenOperators {
     /** hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     periodic_alpha_beta(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** hamming_window.periodic_alpha_beta_out(int window_length, bool periodic, float alpha, float beta, *, Tensor out) -> Tensor */
-    periodic_alpha_beta_out(windowLength: number, periodic: boolean, alpha: number, beta: number, options: { out: Tensor }): Tensor;
+    periodic_alpha_beta_out(windowLength: number, periodic: boolean, alpha: number, beta: number, options: Out): Tensor;
     /** hamming_window.periodic_alpha_out(int window_length, bool periodic, float alpha, *, Tensor out) -> Tensor */
-    periodic_alpha_out(windowLength: number, periodic: boolean, alpha: number, options: { out: Tensor }): Tensor;
+    periodic_alpha_out(windowLength: number, periodic: boolean, alpha: number, options: Out): Tensor;
     /** hamming_window.periodic_out(int window_length, bool periodic, *, Tensor out) -> Tensor */
-    periodic_out(windowLength: number, periodic: boolean, options: { out: Tensor }): Tensor;
+    periodic_out(windowLength: number, periodic: boolean, options: Out): Tensor;
   };
   hann_window: {
     /** hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (windowLength: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** hann_window.out(int window_length, *, Tensor out) -> Tensor */
-    out(windowLength: number, options: { out: Tensor }): Tensor;
+    out(windowLength: number, options: Out): Tensor;
     /** hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     periodic(windowLength: number, periodic: boolean, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** hann_window.periodic_out(int window_length, bool periodic, *, Tensor out) -> Tensor */
-    periodic_out(windowLength: number, periodic: boolean, options: { out: Tensor }): Tensor;
+    periodic_out(windowLength: number, periodic: boolean, options: Out): Tensor;
   };
   hardshrink: {
     /** hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
@@ -5233,7 +5233,7 @@ export interface AtenOperators {
     /** hardsigmoid(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** hardsigmoid.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   hardsigmoid_: {
     /** hardsigmoid_(Tensor self) -> Tensor */
@@ -5249,7 +5249,7 @@ export interface AtenOperators {
     /** hardswish(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** hardswish.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   hardswish_: {
     /** hardswish_(Tensor self) -> Tensor */
@@ -5259,7 +5259,7 @@ export interface AtenOperators {
     /** hardswish_backward(Tensor grad_output, Tensor self) -> Tensor */
     (gradOutput: Tensor, self: Tensor): Tensor;
     /** hardswish_backward.out(Tensor grad_output, Tensor self, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, self: Tensor, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, self: Tensor, options: Out): Tensor;
   };
   hardtanh: {
     /** hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor */
@@ -5290,7 +5290,7 @@ export interface AtenOperators {
     /** heaviside(Tensor self, Tensor values) -> Tensor */
     (self: Tensor, values: Tensor): Tensor;
     /** heaviside.out(Tensor self, Tensor values, *, Tensor out) -> Tensor */
-    out(self: Tensor, values: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, values: Tensor, options: Out): Tensor;
   };
   heaviside_: {
     /** heaviside_(Tensor self, Tensor values) -> Tensor */
@@ -5340,13 +5340,13 @@ export interface AtenOperators {
     /** hspmm(Tensor mat1, Tensor mat2) -> Tensor */
     (mat1: Tensor, mat2: Tensor): Tensor;
     /** hspmm.out(Tensor mat1, Tensor mat2, *, Tensor out) -> Tensor */
-    out(mat1: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor;
+    out(mat1: Tensor, mat2: Tensor, options: Out): Tensor;
   };
   hstack: {
     /** hstack(Tensor[] tensors) -> Tensor */
     (tensors: readonly Tensor[]): Tensor;
     /** hstack.out(Tensor[] tensors, *, Tensor out) -> Tensor */
-    out(tensors: readonly Tensor[], options: { out: Tensor }): Tensor;
+    out(tensors: readonly Tensor[], options: Out): Tensor;
   };
   huber_loss: {
     /** huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor */
@@ -5365,7 +5365,7 @@ export interface AtenOperators {
     /** hypot(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** hypot.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   hypot_: {
     /** hypot_(Tensor self, Tensor other) -> Tensor */
@@ -5375,7 +5375,7 @@ export interface AtenOperators {
     /** i0(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** i0.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   i0_: {
     /** i0_(Tensor self) -> Tensor */
@@ -5385,7 +5385,7 @@ export interface AtenOperators {
     /** igamma(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** igamma.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   igamma_: {
     /** igamma_(Tensor self, Tensor other) -> Tensor */
@@ -5395,7 +5395,7 @@ export interface AtenOperators {
     /** igammac(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** igammac.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   igammac_: {
     /** igammac_(Tensor self, Tensor other) -> Tensor */
@@ -5405,7 +5405,7 @@ export interface AtenOperators {
     /** im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor */
     (self: Tensor, kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor;
     /** im2col.out(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor out) -> Tensor */
-    out(self: Tensor, kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: Out): Tensor;
   };
   imag: {
     /** imag(Tensor self) -> Tensor */
@@ -5415,7 +5415,7 @@ export interface AtenOperators {
     /** index.Tensor(Tensor self, Tensor?[] indices) -> Tensor */
     Tensor(self: Tensor, indices: readonly (Tensor | null)[]): Tensor;
     /** index.Tensor_out(Tensor self, Tensor?[] indices, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, indices: readonly (Tensor | null)[], options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, indices: readonly (Tensor | null)[], options: Out): Tensor;
   };
   index_add: {
     /** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
@@ -5431,7 +5431,7 @@ export interface AtenOperators {
     /** index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
     (self: Tensor, dim: number, index: Tensor, source: Tensor): Tensor;
     /** index_copy.out(Tensor self, int dim, Tensor index, Tensor source, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, index: Tensor, source: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, index: Tensor, source: Tensor, options: Out): Tensor;
   };
   index_copy_: {
     /** index_copy_(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
@@ -5441,11 +5441,11 @@ export interface AtenOperators {
     /** index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
     int_Scalar(self: Tensor, dim: number, index: Tensor, value: Scalar): Tensor;
     /** index_fill.int_Scalar_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor out) -> Tensor */
-    int_Scalar_out(self: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor;
+    int_Scalar_out(self: Tensor, dim: number, index: Tensor, value: Scalar, options: Out): Tensor;
     /** index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor */
     int_Tensor(self: Tensor, dim: number, index: Tensor, value: Tensor): Tensor;
     /** index_fill.int_Tensor_out(Tensor self, int dim, Tensor index, Tensor value, *, Tensor out) -> Tensor */
-    int_Tensor_out(self: Tensor, dim: number, index: Tensor, value: Tensor, options: { out: Tensor }): Tensor;
+    int_Tensor_out(self: Tensor, dim: number, index: Tensor, value: Tensor, options: Out): Tensor;
   };
   index_fill_: {
     /** index_fill_.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
@@ -5479,7 +5479,7 @@ export interface AtenOperators {
     /** index_select(Tensor self, int dim, Tensor index) -> Tensor */
     (self: Tensor, dim: number, index: Tensor): Tensor;
     /** index_select.out(Tensor self, int dim, Tensor index, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, index: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, index: Tensor, options: Out): Tensor;
   };
   index_select_backward: {
     /** index_select_backward(Tensor grad, SymInt[] self_sizes, int dim, Tensor index) -> Tensor */
@@ -5493,7 +5493,7 @@ export interface AtenOperators {
     /** indices_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** indices_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   infinitely_differentiable_gelu_backward: {
     /** infinitely_differentiable_gelu_backward(Tensor grad, Tensor self) -> Tensor */
@@ -5503,7 +5503,7 @@ export interface AtenOperators {
     /** inner(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** inner.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   instance_norm: {
     /** instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor */
@@ -5513,13 +5513,13 @@ export interface AtenOperators {
     /** int_repr(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** int_repr.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   inverse: {
     /** inverse(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** inverse.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   is_coalesced: {
     /** is_coalesced(Tensor self) -> bool */
@@ -5611,25 +5611,25 @@ export interface AtenOperators {
     /** isinf(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** isinf.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   isnan: {
     /** isnan(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** isnan.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   isneginf: {
     /** isneginf(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** isneginf.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   isposinf: {
     /** isposinf(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** isposinf.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   isreal: {
     /** isreal(Tensor self) -> Tensor */
@@ -5650,13 +5650,13 @@ export interface AtenOperators {
     /** kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     beta(windowLength: number, periodic: boolean, beta: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** kaiser_window.beta_out(int window_length, bool periodic, float beta, *, Tensor out) -> Tensor */
-    beta_out(windowLength: number, periodic: boolean, beta: number, options: { out: Tensor }): Tensor;
+    beta_out(windowLength: number, periodic: boolean, beta: number, options: Out): Tensor;
     /** kaiser_window.out(int window_length, *, Tensor out) -> Tensor */
-    out(windowLength: number, options: { out: Tensor }): Tensor;
+    out(windowLength: number, options: Out): Tensor;
     /** kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     periodic(windowLength: number, periodic: boolean, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** kaiser_window.periodic_out(int window_length, bool periodic, *, Tensor out) -> Tensor */
-    periodic_out(windowLength: number, periodic: boolean, options: { out: Tensor }): Tensor;
+    periodic_out(windowLength: number, periodic: boolean, options: Out): Tensor;
   };
   kl_div: {
     /** kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor */
@@ -5667,7 +5667,7 @@ export interface AtenOperators {
     /** kron(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** kron.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   kthvalue: {
     /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
@@ -5690,7 +5690,7 @@ export interface AtenOperators {
     /** lcm(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** lcm.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   lcm_: {
     /** lcm_(Tensor self, Tensor other) -> Tensor */
@@ -5700,7 +5700,7 @@ export interface AtenOperators {
     /** ldexp.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** ldexp.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   ldexp_: {
     /** ldexp_(Tensor self, Tensor other) -> Tensor */
@@ -5710,11 +5710,11 @@ export interface AtenOperators {
     /** le.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** le.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** le.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** le.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   le_: {
     /** le_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -5744,11 +5744,11 @@ export interface AtenOperators {
     /** lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor */
     Scalar(self: Tensor, end: Tensor, weight: Scalar): Tensor;
     /** lerp.Scalar_out(Tensor self, Tensor end, Scalar weight, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, end: Tensor, weight: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, end: Tensor, weight: Scalar, options: Out): Tensor;
     /** lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor */
     Tensor(self: Tensor, end: Tensor, weight: Tensor): Tensor;
     /** lerp.Tensor_out(Tensor self, Tensor end, Tensor weight, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, end: Tensor, weight: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, end: Tensor, weight: Tensor, options: Out): Tensor;
   };
   lerp_: {
     /** lerp_.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor */
@@ -5760,11 +5760,11 @@ export interface AtenOperators {
     /** less.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** less.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** less.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** less.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   less_: {
     /** less_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -5776,11 +5776,11 @@ export interface AtenOperators {
     /** less_equal.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** less_equal.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** less_equal.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** less_equal.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   less_equal_: {
     /** less_equal_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -5792,7 +5792,7 @@ export interface AtenOperators {
     /** lgamma(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** lgamma.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   lgamma_: {
     /** lgamma_(Tensor self) -> Tensor */
@@ -5802,7 +5802,7 @@ export interface AtenOperators {
     /** lift(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** lift.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   lift_fresh: {
     /** lift_fresh(Tensor self) -> Tensor */
@@ -5812,7 +5812,7 @@ export interface AtenOperators {
     /** lift_fresh_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** lift_fresh_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   linalg__powsum: {
     /** linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
@@ -5840,7 +5840,7 @@ export interface AtenOperators {
     /** linalg_cond.p_str(Tensor self, str p) -> Tensor */
     p_str(self: Tensor, p: string): Tensor;
     /** linalg_cond.p_str_out(Tensor self, str p, *, Tensor out) -> Tensor */
-    p_str_out(self: Tensor, p: string, options: { out: Tensor }): Tensor;
+    p_str_out(self: Tensor, p: string, options: Out): Tensor;
   };
   linalg_cross: {
     /** linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor */
@@ -5852,7 +5852,7 @@ export interface AtenOperators {
     /** linalg_det(Tensor A) -> Tensor */
     (A: Tensor): Tensor;
     /** linalg_det.out(Tensor A, *, Tensor out) -> Tensor */
-    out(A: Tensor, options: { out: Tensor }): Tensor;
+    out(A: Tensor, options: Out): Tensor;
   };
   linalg_diagonal: {
     /** linalg_diagonal(Tensor A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
@@ -5875,7 +5875,7 @@ export interface AtenOperators {
     /** linalg_eigvals(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** linalg_eigvals.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   linalg_eigvalsh: {
     /** linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor */
@@ -5888,13 +5888,13 @@ export interface AtenOperators {
     /** linalg_householder_product(Tensor input, Tensor tau) -> Tensor */
     (input: Tensor, tau: Tensor): Tensor;
     /** linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor out) -> Tensor */
-    out(input: Tensor, tau: Tensor, options: { out: Tensor }): Tensor;
+    out(input: Tensor, tau: Tensor, options: Out): Tensor;
   };
   linalg_inv: {
     /** linalg_inv(Tensor A) -> Tensor */
     (A: Tensor): Tensor;
     /** linalg_inv.out(Tensor A, *, Tensor out) -> Tensor */
-    out(A: Tensor, options: { out: Tensor }): Tensor;
+    out(A: Tensor, options: Out): Tensor;
   };
   linalg_inv_ex: {
     /** linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info) */
@@ -5955,13 +5955,13 @@ export interface AtenOperators {
     /** linalg_matmul(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** linalg_matmul.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   linalg_matrix_exp: {
     /** linalg_matrix_exp(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** linalg_matrix_exp.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   linalg_matrix_norm: {
     /** linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
@@ -5979,7 +5979,7 @@ export interface AtenOperators {
     /** linalg_matrix_power(Tensor self, int n) -> Tensor */
     (self: Tensor, n: number): Tensor;
     /** linalg_matrix_power.out(Tensor self, int n, *, Tensor out) -> Tensor */
-    out(self: Tensor, n: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, n: number, options: Out): Tensor;
   };
   linalg_matrix_rank: {
     /** linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor */
@@ -6005,7 +6005,7 @@ export interface AtenOperators {
     /** linalg_multi_dot(Tensor[] tensors) -> Tensor */
     (tensors: readonly Tensor[]): Tensor;
     /** linalg_multi_dot.out(Tensor[] tensors, *, Tensor out) -> Tensor */
-    out(tensors: readonly Tensor[], options: { out: Tensor }): Tensor;
+    out(tensors: readonly Tensor[], options: Out): Tensor;
   };
   linalg_norm: {
     /** linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
@@ -6133,29 +6133,29 @@ export interface AtenOperators {
     /** linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     Scalar_Tensor(start: Scalar, end: Tensor, steps: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** linspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, *, Tensor out) -> Tensor */
-    Scalar_Tensor_out(start: Scalar, end: Tensor, steps: number, options: { out: Tensor }): Tensor;
+    Scalar_Tensor_out(start: Scalar, end: Tensor, steps: number, options: Out): Tensor;
     /** linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     Tensor_Scalar(start: Tensor, end: Scalar, steps: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** linspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, *, Tensor out) -> Tensor */
-    Tensor_Scalar_out(start: Tensor, end: Scalar, steps: number, options: { out: Tensor }): Tensor;
+    Tensor_Scalar_out(start: Tensor, end: Scalar, steps: number, options: Out): Tensor;
     /** linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     Tensor_Tensor(start: Tensor, end: Tensor, steps: number, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** linspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, *, Tensor out) -> Tensor */
-    Tensor_Tensor_out(start: Tensor, end: Tensor, steps: number, options: { out: Tensor }): Tensor;
+    Tensor_Tensor_out(start: Tensor, end: Tensor, steps: number, options: Out): Tensor;
     /** linspace.out(Scalar start, Scalar end, int steps, *, Tensor out) -> Tensor */
-    out(start: Scalar, end: Scalar, steps: number, options: { out: Tensor }): Tensor;
+    out(start: Scalar, end: Scalar, steps: number, options: Out): Tensor;
   };
   log: {
     /** log(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** log.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   log10: {
     /** log10(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** log10.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   log10_: {
     /** log10_(Tensor self) -> Tensor */
@@ -6165,7 +6165,7 @@ export interface AtenOperators {
     /** log1p(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** log1p.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   log1p_: {
     /** log1p_(Tensor self) -> Tensor */
@@ -6175,7 +6175,7 @@ export interface AtenOperators {
     /** log2(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** log2.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   log2_: {
     /** log2_(Tensor self) -> Tensor */
@@ -6201,7 +6201,7 @@ export interface AtenOperators {
     /** log_sigmoid(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** log_sigmoid.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   log_sigmoid_backward: {
     /** log_sigmoid_backward(Tensor grad_output, Tensor self, Tensor buffer) -> Tensor */
@@ -6226,19 +6226,19 @@ export interface AtenOperators {
     /** logaddexp(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** logaddexp.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   logaddexp2: {
     /** logaddexp2(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** logaddexp2.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   logcumsumexp: {
     /** logcumsumexp(Tensor self, int dim) -> Tensor */
     (self: Tensor, dim: number): Tensor;
     /** logcumsumexp.out(Tensor self, int dim, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, options: Out): Tensor;
   };
   logdet: {
     /** logdet(Tensor self) -> Tensor */
@@ -6248,7 +6248,7 @@ export interface AtenOperators {
     /** logical_and(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** logical_and.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   logical_and_: {
     /** logical_and_(Tensor self, Tensor other) -> Tensor */
@@ -6258,7 +6258,7 @@ export interface AtenOperators {
     /** logical_not(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** logical_not.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   logical_not_: {
     /** logical_not_(Tensor self) -> Tensor */
@@ -6268,7 +6268,7 @@ export interface AtenOperators {
     /** logical_or(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** logical_or.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   logical_or_: {
     /** logical_or_(Tensor self, Tensor other) -> Tensor */
@@ -6278,7 +6278,7 @@ export interface AtenOperators {
     /** logical_xor(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** logical_xor.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   logical_xor_: {
     /** logical_xor_(Tensor self, Tensor other) -> Tensor */
@@ -6353,11 +6353,11 @@ export interface AtenOperators {
     /** lt.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** lt.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** lt.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** lt.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   lt_: {
     /** lt_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -6369,7 +6369,7 @@ export interface AtenOperators {
     /** lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor */
     (self: Tensor, LUData: Tensor, LUPivots: Tensor): Tensor;
     /** lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor out) -> Tensor */
-    out(self: Tensor, LUData: Tensor, LUPivots: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, LUData: Tensor, LUPivots: Tensor, options: Out): Tensor;
   };
   lu_unpack: {
     /** lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U) */
@@ -6395,11 +6395,11 @@ export interface AtenOperators {
     /** masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor */
     Scalar(self: Tensor, mask: Tensor, value: Scalar): Tensor;
     /** masked_fill.Scalar_out(Tensor self, Tensor mask, Scalar value, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, mask: Tensor, value: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, mask: Tensor, value: Scalar, options: Out): Tensor;
     /** masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor */
     Tensor(self: Tensor, mask: Tensor, value: Tensor): Tensor;
     /** masked_fill.Tensor_out(Tensor self, Tensor mask, Tensor value, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, mask: Tensor, value: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, mask: Tensor, value: Tensor, options: Out): Tensor;
   };
   masked_fill_: {
     /** masked_fill_.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor */
@@ -6411,7 +6411,7 @@ export interface AtenOperators {
     /** masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor */
     (self: Tensor, mask: Tensor, source: Tensor): Tensor;
     /** masked_scatter.out(Tensor self, Tensor mask, Tensor source, *, Tensor out) -> Tensor */
-    out(self: Tensor, mask: Tensor, source: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, mask: Tensor, source: Tensor, options: Out): Tensor;
   };
   masked_scatter_: {
     /** masked_scatter_(Tensor self, Tensor mask, Tensor source) -> Tensor */
@@ -6425,7 +6425,7 @@ export interface AtenOperators {
     /** masked_select(Tensor self, Tensor mask) -> Tensor */
     (self: Tensor, mask: Tensor): Tensor;
     /** masked_select.out(Tensor self, Tensor mask, *, Tensor out) -> Tensor */
-    out(self: Tensor, mask: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, mask: Tensor, options: Out): Tensor;
   };
   masked_select_backward: {
     /** masked_select_backward(Tensor grad, Tensor input, Tensor mask) -> Tensor */
@@ -6435,7 +6435,7 @@ export interface AtenOperators {
     /** matmul(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** matmul.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   matmul_backward: {
     /** matmul_backward(Tensor grad, Tensor self, Tensor other, bool[2] mask) -> (Tensor, Tensor) */
@@ -6459,7 +6459,7 @@ export interface AtenOperators {
     /** matrix_power(Tensor self, int n) -> Tensor */
     (self: Tensor, n: number): Tensor;
     /** matrix_power.out(Tensor self, int n, *, Tensor out) -> Tensor */
-    out(self: Tensor, n: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, n: number, options: Out): Tensor;
   };
   max: {
     /** max(Tensor self) -> Tensor */
@@ -6472,9 +6472,9 @@ export interface AtenOperators {
     /** max.other(Tensor self, Tensor other) -> Tensor */
     other(self: Tensor, other: Tensor): Tensor;
     /** max.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
     /** max.unary_out(Tensor self, *, Tensor out) -> Tensor */
-    unary_out(self: Tensor, options: { out: Tensor }): Tensor;
+    unary_out(self: Tensor, options: Out): Tensor;
   };
   max_pool1d: {
     /** max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor */
@@ -6533,19 +6533,19 @@ export interface AtenOperators {
     /** max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor */
     (self: Tensor, indices: Tensor, outputSize: number | readonly number[]): Tensor;
     /** max_unpool2d.out(Tensor self, Tensor indices, SymInt[2] output_size, *, Tensor out) -> Tensor */
-    out(self: Tensor, indices: Tensor, outputSize: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, indices: Tensor, outputSize: number | readonly number[], options: Out): Tensor;
   };
   max_unpool3d: {
     /** max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor */
     (self: Tensor, indices: Tensor, outputSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[]): Tensor;
     /** max_unpool3d.out(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding, *, Tensor out) -> Tensor */
-    out(self: Tensor, indices: Tensor, outputSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, indices: Tensor, outputSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: Out): Tensor;
   };
   maximum: {
     /** maximum(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** maximum.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   mean: {
     /** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
@@ -6567,7 +6567,7 @@ export interface AtenOperators {
     /** median.dim_values(Tensor self, int dim, bool keepdim=False, *, Tensor values, Tensor indices) -> (Tensor values, Tensor indices) */
     dim_values(self: Tensor, dim: number, options: { keepdim?: boolean; values: Tensor; indices: Tensor }): [Tensor, Tensor];
     /** median.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   meshgrid: {
     /** meshgrid(Tensor[] tensors) -> Tensor[] */
@@ -6586,15 +6586,15 @@ export interface AtenOperators {
     /** min.other(Tensor self, Tensor other) -> Tensor */
     other(self: Tensor, other: Tensor): Tensor;
     /** min.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
     /** min.unary_out(Tensor self, *, Tensor out) -> Tensor */
-    unary_out(self: Tensor, options: { out: Tensor }): Tensor;
+    unary_out(self: Tensor, options: Out): Tensor;
   };
   minimum: {
     /** minimum(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** minimum.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   miopen_batch_norm: {
     /** miopen_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor) */
@@ -6612,7 +6612,7 @@ export interface AtenOperators {
     /** miopen_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor */
     (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
     /** miopen_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: Out): Tensor;
   };
   miopen_convolution_add_relu: {
     /** miopen_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
@@ -6626,7 +6626,7 @@ export interface AtenOperators {
     /** miopen_convolution_transpose(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor */
     (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
     /** miopen_convolution_transpose.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: Out): Tensor;
   };
   miopen_ctc_loss: {
     /** miopen_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor) */
@@ -6640,7 +6640,7 @@ export interface AtenOperators {
     /** miopen_depthwise_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor */
     (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
     /** miopen_depthwise_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: Out): Tensor;
   };
   miopen_rnn: {
     /** miopen_rnn(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state) -> (Tensor, Tensor, Tensor, Tensor, Tensor) */
@@ -6658,7 +6658,7 @@ export interface AtenOperators {
     /** mish(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** mish.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   mish_: {
     /** mish_(Tensor self) -> Tensor */
@@ -6672,19 +6672,19 @@ export interface AtenOperators {
     /** mkldnn_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor */
     (self: Tensor, outputSize: number | readonly number[]): Tensor;
     /** mkldnn_adaptive_avg_pool2d.out(Tensor self, int[2] output_size, *, Tensor out) -> Tensor */
-    out(self: Tensor, outputSize: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, outputSize: number | readonly number[], options: Out): Tensor;
   };
   mkldnn_adaptive_avg_pool2d_backward: {
     /** mkldnn_adaptive_avg_pool2d_backward(Tensor grad_output, Tensor self) -> Tensor */
     (gradOutput: Tensor, self: Tensor): Tensor;
     /** mkldnn_adaptive_avg_pool2d_backward.out(Tensor grad_output, Tensor self, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, self: Tensor, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, self: Tensor, options: Out): Tensor;
   };
   mkldnn_convolution: {
     /** mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor */
     (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number): Tensor;
     /** mkldnn_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, *, Tensor out) -> Tensor */
-    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: Out): Tensor;
   };
   mkldnn_linear: {
     /** mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor */
@@ -6703,7 +6703,7 @@ export interface AtenOperators {
     /** mkldnn_linear_backward_input(int[] input_size, Tensor grad_output, Tensor weight) -> Tensor */
     (inputSize: readonly number[], gradOutput: Tensor, weight: Tensor): Tensor;
     /** mkldnn_linear_backward_input.out(int[] input_size, Tensor grad_output, Tensor weight, *, Tensor out) -> Tensor */
-    out(inputSize: readonly number[], gradOutput: Tensor, weight: Tensor, options: { out: Tensor }): Tensor;
+    out(inputSize: readonly number[], gradOutput: Tensor, weight: Tensor, options: Out): Tensor;
   };
   mkldnn_linear_backward_weights: {
     /** mkldnn_linear_backward_weights(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined) -> (Tensor, Tensor) */
@@ -6771,9 +6771,9 @@ export interface AtenOperators {
     /** mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
     dtype(self: Tensor, mat2: Tensor, outDtype: DType): Tensor;
     /** mm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor out) -> Tensor */
-    dtype_out(self: Tensor, mat2: Tensor, outDtype: DType, options: { out: Tensor }): Tensor;
+    dtype_out(self: Tensor, mat2: Tensor, outDtype: DType, options: Out): Tensor;
     /** mm.out(Tensor self, Tensor mat2, *, Tensor out) -> Tensor */
-    out(self: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, mat2: Tensor, options: Out): Tensor;
   };
   mode: {
     /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
@@ -6823,7 +6823,7 @@ export interface AtenOperators {
     /** msort(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** msort.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   mul: {
     /** mul.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -6899,13 +6899,13 @@ export interface AtenOperators {
     /** mv(Tensor self, Tensor vec) -> Tensor */
     (self: Tensor, vec: Tensor): Tensor;
     /** mv.out(Tensor self, Tensor vec, *, Tensor out) -> Tensor */
-    out(self: Tensor, vec: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, vec: Tensor, options: Out): Tensor;
   };
   mvlgamma: {
     /** mvlgamma(Tensor self, int p) -> Tensor */
     (self: Tensor, p: number): Tensor;
     /** mvlgamma.out(Tensor self, int p, *, Tensor out) -> Tensor */
-    out(self: Tensor, p: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, p: number, options: Out): Tensor;
   };
   mvlgamma_: {
     /** mvlgamma_(Tensor self, int p) -> Tensor */
@@ -6939,7 +6939,7 @@ export interface AtenOperators {
     /** nanmedian.dim_values(Tensor self, int dim, bool keepdim=False, *, Tensor values, Tensor indices) -> (Tensor values, Tensor indices) */
     dim_values(self: Tensor, dim: number, options: { keepdim?: boolean; values: Tensor; indices: Tensor }): [Tensor, Tensor];
     /** nanmedian.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   nanquantile: {
     /** nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
@@ -6970,7 +6970,7 @@ export interface AtenOperators {
     /** narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
     (self: Tensor, dim: number, start: number, length: number): Tensor;
     /** narrow_copy.out(Tensor self, int dim, SymInt start, SymInt length, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, start: number, length: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, start: number, length: number, options: Out): Tensor;
   };
   native_batch_norm: {
     /** native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor) */
@@ -6998,7 +6998,7 @@ export interface AtenOperators {
     /** native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor */
     (gradOutput: Tensor, mask: Tensor, scale: number): Tensor;
     /** native_dropout_backward.out(Tensor grad_output, Tensor mask, float scale, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, mask: Tensor, scale: number, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, mask: Tensor, scale: number, options: Out): Tensor;
   };
   native_group_norm: {
     /** native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor) */
@@ -7031,7 +7031,7 @@ export interface AtenOperators {
     /** native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor */
     ScalarOpt_dim_dtype(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null): Tensor;
     /** native_norm.ScalarOpt_dim_dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype, *, Tensor out) -> Tensor */
-    ScalarOpt_dim_dtype_out(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null, options: { out: Tensor }): Tensor;
+    ScalarOpt_dim_dtype_out(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null, options: Out): Tensor;
     /** native_norm.out(Tensor self, Scalar p=2, *, Tensor out) -> Tensor */
     out(self: Tensor, options: { p?: Scalar; out: Tensor }): Tensor;
   };
@@ -7039,11 +7039,11 @@ export interface AtenOperators {
     /** ne.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** ne.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** ne.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** ne.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   ne_: {
     /** ne_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -7055,7 +7055,7 @@ export interface AtenOperators {
     /** neg(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** neg.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   neg_: {
     /** neg_(Tensor self) -> Tensor */
@@ -7065,7 +7065,7 @@ export interface AtenOperators {
     /** negative(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** negative.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   negative_: {
     /** negative_(Tensor self) -> Tensor */
@@ -7080,37 +7080,37 @@ export interface AtenOperators {
     /** new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (self: Tensor, size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** new_empty.out(Tensor self, SymInt[] size, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], options: Out): Tensor;
   };
   new_empty_strided: {
     /** new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (self: Tensor, size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** new_empty_strided.out(Tensor self, SymInt[] size, SymInt[] stride, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], stride: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], stride: readonly number[], options: Out): Tensor;
   };
   new_full: {
     /** new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (self: Tensor, size: readonly number[], fillValue: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** new_full.out(Tensor self, SymInt[] size, Scalar fill_value, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], fillValue: Scalar, options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], fillValue: Scalar, options: Out): Tensor;
   };
   new_ones: {
     /** new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (self: Tensor, size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** new_ones.out(Tensor self, SymInt[] size, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], options: Out): Tensor;
   };
   new_zeros: {
     /** new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (self: Tensor, size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** new_zeros.out(Tensor self, SymInt[] size, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], options: Out): Tensor;
   };
   nextafter: {
     /** nextafter(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** nextafter.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   nextafter_: {
     /** nextafter_(Tensor self, Tensor other) -> Tensor */
@@ -7163,7 +7163,7 @@ export interface AtenOperators {
     /** nonzero(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** nonzero.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   nonzero_numpy: {
     /** nonzero_numpy(Tensor self) -> Tensor[] */
@@ -7235,11 +7235,11 @@ export interface AtenOperators {
     /** not_equal.Scalar(Tensor self, Scalar other) -> Tensor */
     Scalar(self: Tensor, other: Scalar): Tensor;
     /** not_equal.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** not_equal.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** not_equal.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   not_equal_: {
     /** not_equal_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -7276,7 +7276,7 @@ export interface AtenOperators {
     /** ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** ones.out(SymInt[] size, *, Tensor out) -> Tensor */
-    out(size: readonly number[], options: { out: Tensor }): Tensor;
+    out(size: readonly number[], options: Out): Tensor;
   };
   ones_like: {
     /** ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
@@ -7288,7 +7288,7 @@ export interface AtenOperators {
     /** orgqr(Tensor self, Tensor input2) -> Tensor */
     (self: Tensor, input2: Tensor): Tensor;
     /** orgqr.out(Tensor self, Tensor input2, *, Tensor out) -> Tensor */
-    out(self: Tensor, input2: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, input2: Tensor, options: Out): Tensor;
   };
   ormqr: {
     /** ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor */
@@ -7301,7 +7301,7 @@ export interface AtenOperators {
     /** outer(Tensor self, Tensor vec2) -> Tensor */
     (self: Tensor, vec2: Tensor): Tensor;
     /** outer.out(Tensor self, Tensor vec2, *, Tensor out) -> Tensor */
-    out(self: Tensor, vec2: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, vec2: Tensor, options: Out): Tensor;
   };
   output_nr: {
     /** output_nr(Tensor self) -> int */
@@ -7335,7 +7335,7 @@ export interface AtenOperators {
     /** permute_copy(Tensor self, int[] dims) -> Tensor */
     (self: Tensor, dims: readonly number[]): Tensor;
     /** permute_copy.out(Tensor self, int[] dims, *, Tensor out) -> Tensor */
-    out(self: Tensor, dims: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, dims: readonly number[], options: Out): Tensor;
   };
   pin_memory: {
     /** pin_memory(Tensor self, Device? device=None) -> Tensor */
@@ -7351,13 +7351,13 @@ export interface AtenOperators {
     /** pixel_shuffle(Tensor self, int upscale_factor) -> Tensor */
     (self: Tensor, upscaleFactor: number): Tensor;
     /** pixel_shuffle.out(Tensor self, int upscale_factor, *, Tensor out) -> Tensor */
-    out(self: Tensor, upscaleFactor: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, upscaleFactor: number, options: Out): Tensor;
   };
   pixel_unshuffle: {
     /** pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor */
     (self: Tensor, downscaleFactor: number): Tensor;
     /** pixel_unshuffle.out(Tensor self, int downscale_factor, *, Tensor out) -> Tensor */
-    out(self: Tensor, downscaleFactor: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, downscaleFactor: number, options: Out): Tensor;
   };
   poisson: {
     /** poisson(Tensor self, Generator? generator=None) -> Tensor */
@@ -7374,13 +7374,13 @@ export interface AtenOperators {
     /** polar(Tensor abs, Tensor angle) -> Tensor */
     (abs: Tensor, angle: Tensor): Tensor;
     /** polar.out(Tensor abs, Tensor angle, *, Tensor out) -> Tensor */
-    out(abs: Tensor, angle: Tensor, options: { out: Tensor }): Tensor;
+    out(abs: Tensor, angle: Tensor, options: Out): Tensor;
   };
   polygamma: {
     /** polygamma(int n, Tensor self) -> Tensor */
     (n: number, self: Tensor): Tensor;
     /** polygamma.out(int n, Tensor self, *, Tensor out) -> Tensor */
-    out(n: number, self: Tensor, options: { out: Tensor }): Tensor;
+    out(n: number, self: Tensor, options: Out): Tensor;
   };
   polygamma_: {
     /** polygamma_(Tensor self, int n) -> Tensor */
@@ -7394,15 +7394,15 @@ export interface AtenOperators {
     /** pow.Scalar(Scalar self, Tensor exponent) -> Tensor */
     Scalar(self: Scalar, exponent: Tensor): Tensor;
     /** pow.Scalar_out(Scalar self, Tensor exponent, *, Tensor out) -> Tensor */
-    Scalar_out(self: Scalar, exponent: Tensor, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Scalar, exponent: Tensor, options: Out): Tensor;
     /** pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
     Tensor_Scalar(self: Tensor, exponent: Scalar): Tensor;
     /** pow.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor out) -> Tensor */
-    Tensor_Scalar_out(self: Tensor, exponent: Scalar, options: { out: Tensor }): Tensor;
+    Tensor_Scalar_out(self: Tensor, exponent: Scalar, options: Out): Tensor;
     /** pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor */
     Tensor_Tensor(self: Tensor, exponent: Tensor): Tensor;
     /** pow.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor out) -> Tensor */
-    Tensor_Tensor_out(self: Tensor, exponent: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_Tensor_out(self: Tensor, exponent: Tensor, options: Out): Tensor;
   };
   pow_: {
     /** pow_.Scalar(Tensor self, Scalar exponent) -> Tensor */
@@ -7449,13 +7449,13 @@ export interface AtenOperators {
     /** q_per_channel_scales(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** q_per_channel_scales.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   q_per_channel_zero_points: {
     /** q_per_channel_zero_points(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** q_per_channel_zero_points.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   q_scale: {
     /** q_scale(Tensor self) -> float */
@@ -7492,17 +7492,17 @@ export interface AtenOperators {
     /** quantize_per_channel(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype) -> Tensor */
     (self: Tensor, scales: Tensor, zeroPoints: Tensor, axis: number, dtype: DType): Tensor;
     /** quantize_per_channel.out(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype, *, Tensor out) -> Tensor */
-    out(self: Tensor, scales: Tensor, zeroPoints: Tensor, axis: number, dtype: DType, options: { out: Tensor }): Tensor;
+    out(self: Tensor, scales: Tensor, zeroPoints: Tensor, axis: number, dtype: DType, options: Out): Tensor;
   };
   quantize_per_tensor: {
     /** quantize_per_tensor(Tensor self, float scale, int zero_point, ScalarType dtype) -> Tensor */
     (self: Tensor, scale: number, zeroPoint: number, dtype: DType): Tensor;
     /** quantize_per_tensor.out(Tensor self, float scale, int zero_point, ScalarType dtype, *, Tensor out) -> Tensor */
-    out(self: Tensor, scale: number, zeroPoint: number, dtype: DType, options: { out: Tensor }): Tensor;
+    out(self: Tensor, scale: number, zeroPoint: number, dtype: DType, options: Out): Tensor;
     /** quantize_per_tensor.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, ScalarType dtype) -> Tensor */
     tensor_qparams(self: Tensor, scale: Tensor, zeroPoint: Tensor, dtype: DType): Tensor;
     /** quantize_per_tensor.tensor_qparams_out(Tensor self, Tensor scale, Tensor zero_point, ScalarType dtype, *, Tensor out) -> Tensor */
-    tensor_qparams_out(self: Tensor, scale: Tensor, zeroPoint: Tensor, dtype: DType, options: { out: Tensor }): Tensor;
+    tensor_qparams_out(self: Tensor, scale: Tensor, zeroPoint: Tensor, dtype: DType, options: Out): Tensor;
     /** quantize_per_tensor.tensors(Tensor[] tensors, Tensor scales, Tensor zero_points, ScalarType dtype) -> Tensor[] */
     tensors(tensors: readonly Tensor[], scales: Tensor, zeroPoints: Tensor, dtype: DType): Tensor[];
     /** quantize_per_tensor.tensors_out(Tensor[] tensors, Tensor scales, Tensor zero_points, ScalarType dtype, *, Tensor[] out) -> () */
@@ -7512,13 +7512,13 @@ export interface AtenOperators {
     /** quantize_per_tensor_dynamic(Tensor self, ScalarType dtype, bool reduce_range) -> Tensor */
     (self: Tensor, dtype: DType, reduceRange: boolean): Tensor;
     /** quantize_per_tensor_dynamic.out(Tensor self, ScalarType dtype, bool reduce_range, *, Tensor out) -> Tensor */
-    out(self: Tensor, dtype: DType, reduceRange: boolean, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dtype: DType, reduceRange: boolean, options: Out): Tensor;
   };
   quantized_batch_norm: {
     /** quantized_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor */
     (input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, outputScale: number, outputZeroPoint: number): Tensor;
     /** quantized_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point, *, Tensor out) -> Tensor */
-    out(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, outputScale: number, outputZeroPoint: number, options: { out: Tensor }): Tensor;
+    out(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, outputScale: number, outputZeroPoint: number, options: Out): Tensor;
   };
   quantized_gru: {
     /** quantized_gru.data(Tensor data, Tensor batch_sizes, Tensor hx, __torch__.torch.classes.rnn.CellParamsBase[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor) */
@@ -7581,7 +7581,7 @@ export interface AtenOperators {
     /** rad2deg(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** rad2deg.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   rad2deg_: {
     /** rad2deg_(Tensor self) -> Tensor */
@@ -7595,7 +7595,7 @@ export interface AtenOperators {
     /** rand.generator_out(SymInt[] size, *, Generator? generator, Tensor out) -> Tensor */
     generator_out(size: readonly number[], options: { generator: Generator | null; out: Tensor }): Tensor;
     /** rand.out(SymInt[] size, *, Tensor out) -> Tensor */
-    out(size: readonly number[], options: { out: Tensor }): Tensor;
+    out(size: readonly number[], options: Out): Tensor;
   };
   rand_like: {
     /** rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
@@ -7621,9 +7621,9 @@ export interface AtenOperators {
     /** randint.low_generator_out(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, Tensor out) -> Tensor */
     low_generator_out(low: number, high: number, size: readonly number[], options: { generator: Generator | null; out: Tensor }): Tensor;
     /** randint.low_out(SymInt low, SymInt high, SymInt[] size, *, Tensor out) -> Tensor */
-    low_out(low: number, high: number, size: readonly number[], options: { out: Tensor }): Tensor;
+    low_out(low: number, high: number, size: readonly number[], options: Out): Tensor;
     /** randint.out(SymInt high, SymInt[] size, *, Tensor out) -> Tensor */
-    out(high: number, size: readonly number[], options: { out: Tensor }): Tensor;
+    out(high: number, size: readonly number[], options: Out): Tensor;
   };
   randint_like: {
     /** randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
@@ -7659,7 +7659,7 @@ export interface AtenOperators {
     /** randn.generator_out(SymInt[] size, *, Generator? generator, Tensor out) -> Tensor */
     generator_out(size: readonly number[], options: { generator: Generator | null; out: Tensor }): Tensor;
     /** randn.out(SymInt[] size, *, Tensor out) -> Tensor */
-    out(size: readonly number[], options: { out: Tensor }): Tensor;
+    out(size: readonly number[], options: Out): Tensor;
   };
   randn_like: {
     /** randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
@@ -7701,7 +7701,7 @@ export interface AtenOperators {
     /** randperm.generator_out(SymInt n, *, Generator? generator, Tensor out) -> Tensor */
     generator_out(n: number, options: { generator: Generator | null; out: Tensor }): Tensor;
     /** randperm.out(SymInt n, *, Tensor out) -> Tensor */
-    out(n: number, options: { out: Tensor }): Tensor;
+    out(n: number, options: Out): Tensor;
   };
   range: {
     /** range(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
@@ -7709,7 +7709,7 @@ export interface AtenOperators {
     /** range.out(Scalar start, Scalar end, Scalar step=1, *, Tensor out) -> Tensor */
     out(start: Scalar, end: Scalar, options: { step?: Scalar; out: Tensor }): Tensor;
     /** range.out_(Scalar start, Scalar end, *, Tensor out) -> Tensor */
-    out_(start: Scalar, end: Scalar, options: { out: Tensor }): Tensor;
+    out_(start: Scalar, end: Scalar, options: Out): Tensor;
     /** range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     step(start: Scalar, end: Scalar, options?: { step?: Scalar; dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     step(start: Scalar, end: Scalar, step: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
@@ -7726,7 +7726,7 @@ export interface AtenOperators {
     /** reciprocal(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** reciprocal.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   reciprocal_: {
     /** reciprocal_(Tensor self) -> Tensor */
@@ -7740,7 +7740,7 @@ export interface AtenOperators {
     /** reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor */
     (self: Tensor, padding: number | readonly number[]): Tensor;
     /** reflection_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor out) -> Tensor */
-    out(self: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, padding: number | readonly number[], options: Out): Tensor;
   };
   reflection_pad1d_backward: {
     /** reflection_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor */
@@ -7752,7 +7752,7 @@ export interface AtenOperators {
     /** reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor */
     (self: Tensor, padding: number | readonly number[]): Tensor;
     /** reflection_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor out) -> Tensor */
-    out(self: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, padding: number | readonly number[], options: Out): Tensor;
   };
   reflection_pad2d_backward: {
     /** reflection_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor */
@@ -7764,7 +7764,7 @@ export interface AtenOperators {
     /** reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor */
     (self: Tensor, padding: number | readonly number[]): Tensor;
     /** reflection_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor out) -> Tensor */
-    out(self: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, padding: number | readonly number[], options: Out): Tensor;
   };
   reflection_pad3d_backward: {
     /** reflection_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor */
@@ -7776,7 +7776,7 @@ export interface AtenOperators {
     /** relu(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** relu.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   relu6: {
     /** relu6(Tensor self) -> Tensor */
@@ -7796,13 +7796,13 @@ export interface AtenOperators {
     /** remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
     Scalar_Tensor(self: Scalar, other: Tensor): Tensor;
     /** remainder.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    Scalar_Tensor_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    Scalar_Tensor_out(self: Scalar, other: Tensor, options: Out): Tensor;
     /** remainder.Scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    Scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    Scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** remainder.Tensor(Tensor self, Tensor other) -> Tensor */
     Tensor(self: Tensor, other: Tensor): Tensor;
     /** remainder.Tensor_out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    Tensor_out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    Tensor_out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   remainder_: {
     /** remainder_.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -7814,7 +7814,7 @@ export interface AtenOperators {
     /** renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
     (self: Tensor, p: Scalar, dim: number, maxnorm: Scalar): Tensor;
     /** renorm.out(Tensor self, Scalar p, int dim, Scalar maxnorm, *, Tensor out) -> Tensor */
-    out(self: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options: { out: Tensor }): Tensor;
+    out(self: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options: Out): Tensor;
   };
   renorm_: {
     /** renorm_(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
@@ -7824,7 +7824,7 @@ export interface AtenOperators {
     /** repeat(Tensor self, SymInt[] repeats) -> Tensor */
     (self: Tensor, repeats: readonly number[]): Tensor;
     /** repeat.out(Tensor self, SymInt[] repeats, *, Tensor out) -> Tensor */
-    out(self: Tensor, repeats: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, repeats: readonly number[], options: Out): Tensor;
   };
   repeat_interleave: {
     /** repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */
@@ -7842,7 +7842,7 @@ export interface AtenOperators {
     /** replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor */
     (self: Tensor, padding: number | readonly number[]): Tensor;
     /** replication_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor out) -> Tensor */
-    out(self: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, padding: number | readonly number[], options: Out): Tensor;
   };
   replication_pad1d_backward: {
     /** replication_pad1d_backward(Tensor grad_output, Tensor self, SymInt[2] padding) -> Tensor */
@@ -7854,7 +7854,7 @@ export interface AtenOperators {
     /** replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor */
     (self: Tensor, padding: number | readonly number[]): Tensor;
     /** replication_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor out) -> Tensor */
-    out(self: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, padding: number | readonly number[], options: Out): Tensor;
   };
   replication_pad2d_backward: {
     /** replication_pad2d_backward(Tensor grad_output, Tensor self, SymInt[4] padding) -> Tensor */
@@ -7866,7 +7866,7 @@ export interface AtenOperators {
     /** replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor */
     (self: Tensor, padding: number | readonly number[]): Tensor;
     /** replication_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor out) -> Tensor */
-    out(self: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, padding: number | readonly number[], options: Out): Tensor;
   };
   replication_pad3d_backward: {
     /** replication_pad3d_backward(Tensor grad_output, Tensor self, SymInt[6] padding) -> Tensor */
@@ -7911,7 +7911,7 @@ export interface AtenOperators {
     /** resize_as_sparse(Tensor self, Tensor the_template) -> Tensor */
     (self: Tensor, theTemplate: Tensor): Tensor;
     /** resize_as_sparse.out(Tensor self, Tensor the_template, *, Tensor out) -> Tensor */
-    out(self: Tensor, theTemplate: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, theTemplate: Tensor, options: Out): Tensor;
   };
   resize_as_sparse_: {
     /** resize_as_sparse_(Tensor self, Tensor the_template) -> Tensor */
@@ -7992,7 +7992,7 @@ export interface AtenOperators {
     /** round.decimals_out(Tensor self, *, int decimals, Tensor out) -> Tensor */
     decimals_out(self: Tensor, options: { decimals: number; out: Tensor }): Tensor;
     /** round.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   round_: {
     /** round_(Tensor self) -> Tensor */
@@ -8008,13 +8008,13 @@ export interface AtenOperators {
     /** row_indices_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** row_indices_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   row_stack: {
     /** row_stack(Tensor[] tensors) -> Tensor */
     (tensors: readonly Tensor[]): Tensor;
     /** row_stack.out(Tensor[] tensors, *, Tensor out) -> Tensor */
-    out(tensors: readonly Tensor[], options: { out: Tensor }): Tensor;
+    out(tensors: readonly Tensor[], options: Out): Tensor;
   };
   rrelu: {
     /** rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor */
@@ -8042,7 +8042,7 @@ export interface AtenOperators {
     /** rrelu_with_noise_backward(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, bool self_is_result) -> Tensor */
     (gradOutput: Tensor, self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, selfIsResult: boolean): Tensor;
     /** rrelu_with_noise_backward.out(Tensor grad_output, Tensor self, Tensor noise, Scalar lower, Scalar upper, bool training, bool self_is_result, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, selfIsResult: boolean, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, self: Tensor, noise: Tensor, lower: Scalar, upper: Scalar, training: boolean, selfIsResult: boolean, options: Out): Tensor;
   };
   rrelu_with_noise_functional: {
     /** rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out) */
@@ -8053,7 +8053,7 @@ export interface AtenOperators {
     /** rsqrt(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** rsqrt.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   rsqrt_: {
     /** rsqrt_(Tensor self) -> Tensor */
@@ -8074,7 +8074,7 @@ export interface AtenOperators {
     /** scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (s: Scalar, options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** scalar_tensor.out(Scalar s, *, Tensor out) -> Tensor */
-    out(s: Scalar, options: { out: Tensor }): Tensor;
+    out(s: Scalar, options: Out): Tensor;
   };
   scaled_dot_product_attention: {
     /** scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor */
@@ -8089,11 +8089,11 @@ export interface AtenOperators {
     /** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
     src(self: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
     /** scatter.src_out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor out) -> Tensor */
-    src_out(self: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor;
+    src_out(self: Tensor, dim: number, index: Tensor, src: Tensor, options: Out): Tensor;
     /** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
     value(self: Tensor, dim: number, index: Tensor, value: Scalar): Tensor;
     /** scatter.value_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor out) -> Tensor */
-    value_out(self: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor;
+    value_out(self: Tensor, dim: number, index: Tensor, value: Scalar, options: Out): Tensor;
     /** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
     value_reduce(self: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor;
     /** scatter.value_reduce_out(Tensor self, int dim, Tensor index, Scalar value, *, str reduce, Tensor out) -> Tensor */
@@ -8113,7 +8113,7 @@ export interface AtenOperators {
     /** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
     (self: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
     /** scatter_add.out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, index: Tensor, src: Tensor, options: Out): Tensor;
   };
   scatter_add_: {
     /** scatter_add_(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
@@ -8153,19 +8153,19 @@ export interface AtenOperators {
     /** select_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt index) -> Tensor */
     (gradOutput: Tensor, inputSizes: readonly number[], dim: number, index: number): Tensor;
     /** select_backward.out(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt index, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, inputSizes: readonly number[], dim: number, index: number, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, inputSizes: readonly number[], dim: number, index: number, options: Out): Tensor;
   };
   select_copy: {
     /** select_copy.int(Tensor self, int dim, SymInt index) -> Tensor */
     int(self: Tensor, dim: number, index: number): Tensor;
     /** select_copy.int_out(Tensor self, int dim, SymInt index, *, Tensor out) -> Tensor */
-    int_out(self: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor;
+    int_out(self: Tensor, dim: number, index: number, options: Out): Tensor;
   };
   select_scatter: {
     /** select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor */
     (self: Tensor, src: Tensor, dim: number, index: number): Tensor;
     /** select_scatter.out(Tensor self, Tensor src, int dim, SymInt index, *, Tensor out) -> Tensor */
-    out(self: Tensor, src: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, src: Tensor, dim: number, index: number, options: Out): Tensor;
   };
   selu: {
     /** selu(Tensor self) -> Tensor */
@@ -8179,11 +8179,11 @@ export interface AtenOperators {
     /** set(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** set.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
     /** set.source_Storage(Tensor self, Storage source) -> Tensor */
     source_Storage(self: Tensor, source: NativeObject): Tensor;
     /** set.source_Storage_out(Tensor self, Storage source, *, Tensor out) -> Tensor */
-    source_Storage_out(self: Tensor, source: NativeObject, options: { out: Tensor }): Tensor;
+    source_Storage_out(self: Tensor, source: NativeObject, options: Out): Tensor;
     /** set.source_Storage_storage_offset(Tensor self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */
     source_Storage_storage_offset(self: Tensor, source: NativeObject, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): Tensor;
     source_Storage_storage_offset(self: Tensor, source: NativeObject, storageOffset: number, size: readonly number[], stride: readonly number[]): Tensor;
@@ -8192,7 +8192,7 @@ export interface AtenOperators {
     /** set.source_Tensor(Tensor self, Tensor source) -> Tensor */
     source_Tensor(self: Tensor, source: Tensor): Tensor;
     /** set.source_Tensor_out(Tensor self, Tensor source, *, Tensor out) -> Tensor */
-    source_Tensor_out(self: Tensor, source: Tensor, options: { out: Tensor }): Tensor;
+    source_Tensor_out(self: Tensor, source: Tensor, options: Out): Tensor;
   };
   set_: {
     /** set_(Tensor self) -> Tensor */
@@ -8216,7 +8216,7 @@ export interface AtenOperators {
     /** sgn(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** sgn.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   sgn_: {
     /** sgn_(Tensor self) -> Tensor */
@@ -8226,7 +8226,7 @@ export interface AtenOperators {
     /** sigmoid(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** sigmoid.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   sigmoid_: {
     /** sigmoid_(Tensor self) -> Tensor */
@@ -8242,7 +8242,7 @@ export interface AtenOperators {
     /** sign(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** sign.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   sign_: {
     /** sign_(Tensor self) -> Tensor */
@@ -8252,13 +8252,13 @@ export interface AtenOperators {
     /** signbit(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** signbit.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   silu: {
     /** silu(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** silu.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   silu_: {
     /** silu_(Tensor self) -> Tensor */
@@ -8274,7 +8274,7 @@ export interface AtenOperators {
     /** sin(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** sin.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   sin_: {
     /** sin_(Tensor self) -> Tensor */
@@ -8284,7 +8284,7 @@ export interface AtenOperators {
     /** sinc(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** sinc.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   sinc_: {
     /** sinc_(Tensor self) -> Tensor */
@@ -8294,7 +8294,7 @@ export interface AtenOperators {
     /** sinh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** sinh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   sinh_: {
     /** sinh_(Tensor self) -> Tensor */
@@ -8313,7 +8313,7 @@ export interface AtenOperators {
     /** slice_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step) -> Tensor */
     (gradOutput: Tensor, inputSizes: readonly number[], dim: number, start: number, end: number, step: number): Tensor;
     /** slice_backward.out(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step, *, Tensor out) -> Tensor */
-    out(gradOutput: Tensor, inputSizes: readonly number[], dim: number, start: number, end: number, step: number, options: { out: Tensor }): Tensor;
+    out(gradOutput: Tensor, inputSizes: readonly number[], dim: number, start: number, end: number, step: number, options: Out): Tensor;
   };
   slice_copy: {
     /** slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
@@ -8481,7 +8481,7 @@ export interface AtenOperators {
     /** sparse_coo_tensor.size(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
     size(size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** sparse_coo_tensor.size_out(int[] size, *, Tensor out) -> Tensor */
-    size_out(size: readonly number[], options: { out: Tensor }): Tensor;
+    size_out(size: readonly number[], options: Out): Tensor;
   };
   sparse_csc_tensor: {
     /** sparse_csc_tensor.ccol_row_value(Tensor ccol_indices, Tensor row_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
@@ -8503,13 +8503,13 @@ export interface AtenOperators {
     /** sparse_mask(Tensor self, Tensor mask) -> Tensor */
     (self: Tensor, mask: Tensor): Tensor;
     /** sparse_mask.out(Tensor self, Tensor mask, *, Tensor out) -> Tensor */
-    out(self: Tensor, mask: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, mask: Tensor, options: Out): Tensor;
   };
   sparse_resize: {
     /** sparse_resize(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
     (self: Tensor, size: readonly number[], sparseDim: number, denseDim: number): Tensor;
     /** sparse_resize.out(Tensor self, int[] size, int sparse_dim, int dense_dim, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], sparseDim: number, denseDim: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], sparseDim: number, denseDim: number, options: Out): Tensor;
   };
   sparse_resize_: {
     /** sparse_resize_(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
@@ -8519,7 +8519,7 @@ export interface AtenOperators {
     /** sparse_resize_and_clear(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
     (self: Tensor, size: readonly number[], sparseDim: number, denseDim: number): Tensor;
     /** sparse_resize_and_clear.out(Tensor self, int[] size, int sparse_dim, int dense_dim, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], sparseDim: number, denseDim: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], sparseDim: number, denseDim: number, options: Out): Tensor;
   };
   sparse_resize_and_clear_: {
     /** sparse_resize_and_clear_(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
@@ -8535,31 +8535,31 @@ export interface AtenOperators {
     /** special_airy_ai(Tensor x) -> Tensor */
     (x: Tensor): Tensor;
     /** special_airy_ai.out(Tensor x, *, Tensor out) -> Tensor */
-    out(x: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, options: Out): Tensor;
   };
   special_bessel_j0: {
     /** special_bessel_j0(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_bessel_j0.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_bessel_j1: {
     /** special_bessel_j1(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_bessel_j1.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_bessel_y0: {
     /** special_bessel_y0(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_bessel_y0.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_bessel_y1: {
     /** special_bessel_y1(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_bessel_y1.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_chebyshev_polynomial_t: {
     /** special_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor */
@@ -8567,13 +8567,13 @@ export interface AtenOperators {
     /** special_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_chebyshev_polynomial_u: {
     /** special_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor */
@@ -8581,13 +8581,13 @@ export interface AtenOperators {
     /** special_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_chebyshev_polynomial_v: {
     /** special_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor */
@@ -8595,13 +8595,13 @@ export interface AtenOperators {
     /** special_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_chebyshev_polynomial_w: {
     /** special_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor */
@@ -8609,85 +8609,85 @@ export interface AtenOperators {
     /** special_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_digamma: {
     /** special_digamma(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_digamma.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_entr: {
     /** special_entr(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_entr.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_erf: {
     /** special_erf(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_erf.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_erfc: {
     /** special_erfc(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_erfc.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_erfcx: {
     /** special_erfcx(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_erfcx.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_erfinv: {
     /** special_erfinv(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_erfinv.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_exp2: {
     /** special_exp2(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_exp2.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_expit: {
     /** special_expit(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_expit.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_expm1: {
     /** special_expm1(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_expm1.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_gammainc: {
     /** special_gammainc(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** special_gammainc.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   special_gammaincc: {
     /** special_gammaincc(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** special_gammaincc.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   special_gammaln: {
     /** special_gammaln(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_gammaln.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_hermite_polynomial_h: {
     /** special_hermite_polynomial_h(Tensor x, Tensor n) -> Tensor */
@@ -8695,13 +8695,13 @@ export interface AtenOperators {
     /** special_hermite_polynomial_h.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_hermite_polynomial_h.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_hermite_polynomial_h.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_hermite_polynomial_h.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_hermite_polynomial_h.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_hermite_polynomial_he: {
     /** special_hermite_polynomial_he(Tensor x, Tensor n) -> Tensor */
@@ -8709,37 +8709,37 @@ export interface AtenOperators {
     /** special_hermite_polynomial_he.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_hermite_polynomial_he.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_hermite_polynomial_he.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_hermite_polynomial_he.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_hermite_polynomial_he.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_i0: {
     /** special_i0(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_i0.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_i0e: {
     /** special_i0e(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_i0e.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_i1: {
     /** special_i1(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_i1.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_i1e: {
     /** special_i1e(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_i1e.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_laguerre_polynomial_l: {
     /** special_laguerre_polynomial_l(Tensor x, Tensor n) -> Tensor */
@@ -8747,13 +8747,13 @@ export interface AtenOperators {
     /** special_laguerre_polynomial_l.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_laguerre_polynomial_l.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_laguerre_polynomial_l.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_laguerre_polynomial_l.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_laguerre_polynomial_l.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_legendre_polynomial_p: {
     /** special_legendre_polynomial_p(Tensor x, Tensor n) -> Tensor */
@@ -8761,25 +8761,25 @@ export interface AtenOperators {
     /** special_legendre_polynomial_p.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_legendre_polynomial_p.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_legendre_polynomial_p.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_legendre_polynomial_p.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_legendre_polynomial_p.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_log1p: {
     /** special_log1p(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_log1p.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_log_ndtr: {
     /** special_log_ndtr(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_log_ndtr.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_log_softmax: {
     /** special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
@@ -8803,55 +8803,55 @@ export interface AtenOperators {
     /** special_modified_bessel_i0(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_modified_bessel_i0.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_modified_bessel_i1: {
     /** special_modified_bessel_i1(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_modified_bessel_i1.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_modified_bessel_k0: {
     /** special_modified_bessel_k0(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_modified_bessel_k0.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_modified_bessel_k1: {
     /** special_modified_bessel_k1(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_modified_bessel_k1.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_multigammaln: {
     /** special_multigammaln(Tensor self, int p) -> Tensor */
     (self: Tensor, p: number): Tensor;
     /** special_multigammaln.out(Tensor self, int p, *, Tensor out) -> Tensor */
-    out(self: Tensor, p: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, p: number, options: Out): Tensor;
   };
   special_ndtr: {
     /** special_ndtr(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_ndtr.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_ndtri: {
     /** special_ndtri(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_ndtri.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_polygamma: {
     /** special_polygamma(int n, Tensor self) -> Tensor */
     (n: number, self: Tensor): Tensor;
     /** special_polygamma.out(int n, Tensor self, *, Tensor out) -> Tensor */
-    out(n: number, self: Tensor, options: { out: Tensor }): Tensor;
+    out(n: number, self: Tensor, options: Out): Tensor;
   };
   special_psi: {
     /** special_psi(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_psi.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_round: {
     /** special_round(Tensor self, *, int decimals=0) -> Tensor */
@@ -8863,13 +8863,13 @@ export interface AtenOperators {
     /** special_scaled_modified_bessel_k0(Tensor x) -> Tensor */
     (x: Tensor): Tensor;
     /** special_scaled_modified_bessel_k0.out(Tensor x, *, Tensor out) -> Tensor */
-    out(x: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, options: Out): Tensor;
   };
   special_scaled_modified_bessel_k1: {
     /** special_scaled_modified_bessel_k1(Tensor x) -> Tensor */
     (x: Tensor): Tensor;
     /** special_scaled_modified_bessel_k1.out(Tensor x, *, Tensor out) -> Tensor */
-    out(x: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, options: Out): Tensor;
   };
   special_shifted_chebyshev_polynomial_t: {
     /** special_shifted_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor */
@@ -8877,13 +8877,13 @@ export interface AtenOperators {
     /** special_shifted_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_shifted_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_shifted_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_shifted_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_shifted_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_shifted_chebyshev_polynomial_u: {
     /** special_shifted_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor */
@@ -8891,13 +8891,13 @@ export interface AtenOperators {
     /** special_shifted_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_shifted_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_shifted_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_shifted_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_shifted_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_shifted_chebyshev_polynomial_v: {
     /** special_shifted_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor */
@@ -8905,13 +8905,13 @@ export interface AtenOperators {
     /** special_shifted_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_shifted_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_shifted_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_shifted_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_shifted_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_shifted_chebyshev_polynomial_w: {
     /** special_shifted_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor */
@@ -8919,19 +8919,19 @@ export interface AtenOperators {
     /** special_shifted_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor */
     n_scalar(x: Tensor, n: Scalar): Tensor;
     /** special_shifted_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor out) -> Tensor */
-    n_scalar_out(x: Tensor, n: Scalar, options: { out: Tensor }): Tensor;
+    n_scalar_out(x: Tensor, n: Scalar, options: Out): Tensor;
     /** special_shifted_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor out) -> Tensor */
-    out(x: Tensor, n: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, n: Tensor, options: Out): Tensor;
     /** special_shifted_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor */
     x_scalar(x: Scalar, n: Tensor): Tensor;
     /** special_shifted_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor out) -> Tensor */
-    x_scalar_out(x: Scalar, n: Tensor, options: { out: Tensor }): Tensor;
+    x_scalar_out(x: Scalar, n: Tensor, options: Out): Tensor;
   };
   special_sinc: {
     /** special_sinc(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** special_sinc.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   special_softmax: {
     /** special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
@@ -8942,7 +8942,7 @@ export interface AtenOperators {
     /** special_spherical_bessel_j0(Tensor x) -> Tensor */
     (x: Tensor): Tensor;
     /** special_spherical_bessel_j0.out(Tensor x, *, Tensor out) -> Tensor */
-    out(x: Tensor, options: { out: Tensor }): Tensor;
+    out(x: Tensor, options: Out): Tensor;
   };
   special_xlog1py: {
     /** special_xlog1py(Tensor self, Tensor other) -> Tensor */
@@ -8950,13 +8950,13 @@ export interface AtenOperators {
     /** special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor */
     other_scalar(self: Tensor, other: Scalar): Tensor;
     /** special_xlog1py.other_scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    other_scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    other_scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** special_xlog1py.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
     /** special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor */
     self_scalar(self: Scalar, other: Tensor): Tensor;
     /** special_xlog1py.self_scalar_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    self_scalar_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    self_scalar_out(self: Scalar, other: Tensor, options: Out): Tensor;
   };
   special_xlogy: {
     /** special_xlogy(Tensor self, Tensor other) -> Tensor */
@@ -8964,13 +8964,13 @@ export interface AtenOperators {
     /** special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor */
     other_scalar(self: Tensor, other: Scalar): Tensor;
     /** special_xlogy.other_scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    other_scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    other_scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** special_xlogy.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
     /** special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor */
     self_scalar(self: Scalar, other: Tensor): Tensor;
     /** special_xlogy.self_scalar_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    self_scalar_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    self_scalar_out(self: Scalar, other: Tensor, options: Out): Tensor;
   };
   special_zeta: {
     /** special_zeta(Tensor self, Tensor other) -> Tensor */
@@ -8978,13 +8978,13 @@ export interface AtenOperators {
     /** special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor */
     other_scalar(self: Tensor, other: Scalar): Tensor;
     /** special_zeta.other_scalar_out(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    other_scalar_out(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    other_scalar_out(self: Tensor, other: Scalar, options: Out): Tensor;
     /** special_zeta.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
     /** special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor */
     self_scalar(self: Scalar, other: Tensor): Tensor;
     /** special_zeta.self_scalar_out(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    self_scalar_out(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    self_scalar_out(self: Scalar, other: Tensor, options: Out): Tensor;
   };
   split: {
     /** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
@@ -9017,7 +9017,7 @@ export interface AtenOperators {
     /** sqrt(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** sqrt.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   sqrt_: {
     /** sqrt_(Tensor self) -> Tensor */
@@ -9027,7 +9027,7 @@ export interface AtenOperators {
     /** square(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** square.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   square_: {
     /** square_(Tensor self) -> Tensor */
@@ -9055,13 +9055,13 @@ export interface AtenOperators {
     /** squeeze_copy.dim(Tensor self, int dim) -> Tensor */
     dim(self: Tensor, dim: number): Tensor;
     /** squeeze_copy.dim_out(Tensor self, int dim, *, Tensor out) -> Tensor */
-    dim_out(self: Tensor, dim: number, options: { out: Tensor }): Tensor;
+    dim_out(self: Tensor, dim: number, options: Out): Tensor;
     /** squeeze_copy.dims(Tensor self, int[] dim) -> Tensor */
     dims(self: Tensor, dim: readonly number[]): Tensor;
     /** squeeze_copy.dims_out(Tensor self, int[] dim, *, Tensor out) -> Tensor */
-    dims_out(self: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor;
+    dims_out(self: Tensor, dim: readonly number[], options: Out): Tensor;
     /** squeeze_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   sspaddmm: {
     /** sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
@@ -9233,13 +9233,13 @@ export interface AtenOperators {
     /** t_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** t_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   take: {
     /** take(Tensor self, Tensor index) -> Tensor */
     (self: Tensor, index: Tensor): Tensor;
     /** take.out(Tensor self, Tensor index, *, Tensor out) -> Tensor */
-    out(self: Tensor, index: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, index: Tensor, options: Out): Tensor;
   };
   take_along_dim: {
     /** take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor */
@@ -9252,7 +9252,7 @@ export interface AtenOperators {
     /** tan(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** tan.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   tan_: {
     /** tan_(Tensor self) -> Tensor */
@@ -9262,7 +9262,7 @@ export interface AtenOperators {
     /** tanh(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** tanh.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   tanh_: {
     /** tanh_(Tensor self) -> Tensor */
@@ -9289,7 +9289,7 @@ export interface AtenOperators {
     /** tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor */
     (self: Tensor, other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[]): Tensor;
     /** tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[], options: Out): Tensor;
   };
   thnn_conv2d: {
     /** thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor */
@@ -9302,7 +9302,7 @@ export interface AtenOperators {
     /** threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor */
     (self: Tensor, threshold: Scalar, value: Scalar): Tensor;
     /** threshold.out(Tensor self, Scalar threshold, Scalar value, *, Tensor out) -> Tensor */
-    out(self: Tensor, threshold: Scalar, value: Scalar, options: { out: Tensor }): Tensor;
+    out(self: Tensor, threshold: Scalar, value: Scalar, options: Out): Tensor;
   };
   threshold_: {
     /** threshold_(Tensor self, Scalar threshold, Scalar value) -> Tensor */
@@ -9396,7 +9396,7 @@ export interface AtenOperators {
     /** trace(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** trace.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   trace_backward: {
     /** trace_backward(Tensor grad, SymInt[] sizes) -> Tensor */
@@ -9414,7 +9414,7 @@ export interface AtenOperators {
     /** transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor */
     int(self: Tensor, dim0: number, dim1: number): Tensor;
     /** transpose_copy.int_out(Tensor self, int dim0, int dim1, *, Tensor out) -> Tensor */
-    int_out(self: Tensor, dim0: number, dim1: number, options: { out: Tensor }): Tensor;
+    int_out(self: Tensor, dim0: number, dim1: number, options: Out): Tensor;
   };
   trapezoid: {
     /** trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor */
@@ -9496,7 +9496,7 @@ export interface AtenOperators {
     /** trunc(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** trunc.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   trunc_: {
     /** trunc_(Tensor self) -> Tensor */
@@ -9534,13 +9534,13 @@ export interface AtenOperators {
     /** unfold_backward(Tensor grad_in, SymInt[] input_sizes, int dim, int size, int step) -> Tensor */
     (gradIn: Tensor, inputSizes: readonly number[], dim: number, size: number, step: number): Tensor;
     /** unfold_backward.out(Tensor grad_in, SymInt[] input_sizes, int dim, int size, int step, *, Tensor out) -> Tensor */
-    out(gradIn: Tensor, inputSizes: readonly number[], dim: number, size: number, step: number, options: { out: Tensor }): Tensor;
+    out(gradIn: Tensor, inputSizes: readonly number[], dim: number, size: number, step: number, options: Out): Tensor;
   };
   unfold_copy: {
     /** unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor */
     (self: Tensor, dimension: number, size: number, step: number): Tensor;
     /** unfold_copy.out(Tensor self, int dimension, int size, int step, *, Tensor out) -> Tensor */
-    out(self: Tensor, dimension: number, size: number, step: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dimension: number, size: number, step: number, options: Out): Tensor;
   };
   uniform: {
     /** uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor */
@@ -9606,7 +9606,7 @@ export interface AtenOperators {
     /** unsqueeze_copy(Tensor self, int dim) -> Tensor */
     (self: Tensor, dim: number): Tensor;
     /** unsqueeze_copy.out(Tensor self, int dim, *, Tensor out) -> Tensor */
-    out(self: Tensor, dim: number, options: { out: Tensor }): Tensor;
+    out(self: Tensor, dim: number, options: Out): Tensor;
   };
   upsample_bicubic2d: {
     /** upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor */
@@ -9633,7 +9633,7 @@ export interface AtenOperators {
     /** upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor */
     vec(input: Tensor, outputSize: readonly number[] | null, alignCorners: boolean, scaleFactors: readonly number[] | null): Tensor;
     /** upsample_bilinear2d.vec_out(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors, *, Tensor out) -> Tensor */
-    vec_out(input: Tensor, outputSize: readonly number[] | null, alignCorners: boolean, scaleFactors: readonly number[] | null, options: { out: Tensor }): Tensor;
+    vec_out(input: Tensor, outputSize: readonly number[] | null, alignCorners: boolean, scaleFactors: readonly number[] | null, options: Out): Tensor;
   };
   upsample_bilinear2d_backward: {
     /** upsample_bilinear2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor */
@@ -9683,7 +9683,7 @@ export interface AtenOperators {
     /** upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor */
     vec(input: Tensor, outputSize: readonly number[] | null, scaleFactors: readonly number[] | null): Tensor;
     /** upsample_nearest2d.vec_out(Tensor input, SymInt[]? output_size, float[]? scale_factors, *, Tensor out) -> Tensor */
-    vec_out(input: Tensor, outputSize: readonly number[] | null, scaleFactors: readonly number[] | null, options: { out: Tensor }): Tensor;
+    vec_out(input: Tensor, outputSize: readonly number[] | null, scaleFactors: readonly number[] | null, options: Out): Tensor;
   };
   upsample_nearest2d_backward: {
     /** upsample_nearest2d_backward(Tensor grad_output, SymInt[2] output_size, SymInt[4] input_size, float? scales_h=None, float? scales_w=None) -> Tensor */
@@ -9736,7 +9736,7 @@ export interface AtenOperators {
     /** values_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** values_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   vander: {
     /** vander(Tensor x, int? N=None, bool increasing=False) -> Tensor */
@@ -9775,7 +9775,7 @@ export interface AtenOperators {
     /** vdot(Tensor self, Tensor other) -> Tensor */
     (self: Tensor, other: Tensor): Tensor;
     /** vdot.out(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    out(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, other: Tensor, options: Out): Tensor;
   };
   view: {
     /** view(Tensor self, SymInt[] size) -> Tensor */
@@ -9795,7 +9795,7 @@ export interface AtenOperators {
     /** view_as_complex_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** view_as_complex_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   view_as_real: {
     /** view_as_real(Tensor self) -> Tensor */
@@ -9805,7 +9805,7 @@ export interface AtenOperators {
     /** view_as_real_copy(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** view_as_real_copy.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   view_copy: {
     /** view_copy(Tensor self, SymInt[] size) -> Tensor */
@@ -9813,9 +9813,9 @@ export interface AtenOperators {
     /** view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor */
     dtype(self: Tensor, dtype: DType): Tensor;
     /** view_copy.dtype_out(Tensor self, ScalarType dtype, *, Tensor out) -> Tensor */
-    dtype_out(self: Tensor, dtype: DType, options: { out: Tensor }): Tensor;
+    dtype_out(self: Tensor, dtype: DType, options: Out): Tensor;
     /** view_copy.out(Tensor self, SymInt[] size, *, Tensor out) -> Tensor */
-    out(self: Tensor, size: readonly number[], options: { out: Tensor }): Tensor;
+    out(self: Tensor, size: readonly number[], options: Out): Tensor;
   };
   vsplit: {
     /** vsplit.array(Tensor self, int[] indices) -> Tensor[] */
@@ -9827,7 +9827,7 @@ export interface AtenOperators {
     /** vstack(Tensor[] tensors) -> Tensor */
     (tensors: readonly Tensor[]): Tensor;
     /** vstack.out(Tensor[] tensors, *, Tensor out) -> Tensor */
-    out(tensors: readonly Tensor[], options: { out: Tensor }): Tensor;
+    out(tensors: readonly Tensor[], options: Out): Tensor;
   };
   where: {
     /** where(Tensor condition) -> Tensor[] */
@@ -9841,15 +9841,15 @@ export interface AtenOperators {
     /** where.self(Tensor condition, Tensor self, Tensor other) -> Tensor */
     self(condition: Tensor, self: Tensor, other: Tensor): Tensor;
     /** where.self_out(Tensor condition, Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    self_out(condition: Tensor, self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    self_out(condition: Tensor, self: Tensor, other: Tensor, options: Out): Tensor;
   };
   xlogy: {
     /** xlogy.OutScalar_Other(Tensor self, Scalar other, *, Tensor out) -> Tensor */
-    OutScalar_Other(self: Tensor, other: Scalar, options: { out: Tensor }): Tensor;
+    OutScalar_Other(self: Tensor, other: Scalar, options: Out): Tensor;
     /** xlogy.OutScalar_Self(Scalar self, Tensor other, *, Tensor out) -> Tensor */
-    OutScalar_Self(self: Scalar, other: Tensor, options: { out: Tensor }): Tensor;
+    OutScalar_Self(self: Scalar, other: Tensor, options: Out): Tensor;
     /** xlogy.OutTensor(Tensor self, Tensor other, *, Tensor out) -> Tensor */
-    OutTensor(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor;
+    OutTensor(self: Tensor, other: Tensor, options: Out): Tensor;
     /** xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor */
     Scalar_Other(self: Tensor, other: Scalar): Tensor;
     /** xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor */
@@ -9867,7 +9867,7 @@ export interface AtenOperators {
     /** zero(Tensor self) -> Tensor */
     (self: Tensor): Tensor;
     /** zero.out(Tensor self, *, Tensor out) -> Tensor */
-    out(self: Tensor, options: { out: Tensor }): Tensor;
+    out(self: Tensor, options: Out): Tensor;
   };
   zero_: {
     /** zero_(Tensor self) -> Tensor */
@@ -9877,7 +9877,7 @@ export interface AtenOperators {
     /** zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
     (size: readonly number[], options?: { dtype?: DType | null; layout?: Layout | null; device?: Device | null; pinMemory?: boolean | null }): Tensor;
     /** zeros.out(SymInt[] size, *, Tensor out) -> Tensor */
-    out(size: readonly number[], options: { out: Tensor }): Tensor;
+    out(size: readonly number[], options: Out): Tensor;
   };
   zeros_like: {
     /** zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */

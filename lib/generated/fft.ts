@@ -3,8 +3,9 @@
 
 import { caller } from '../tensor/overloads.js';
 import * as table from './table.js';
-import type { Device, Layout } from '../tensor/dtype.js';
+import type { Device, DType, Layout } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
+import type { Made } from '../static/results.js';
 import type { FactoryOptions } from './results.js';
 
 const call = caller('torch.fft', table.fft, 'fft_');
@@ -22,8 +23,8 @@ export function fft2(...args: unknown[]): unknown {
   return call('fft_fft2', args);
 }
 /** fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function fftfreq(n: number, options?: FactoryOptions & { d?: number; out?: Tensor }): Tensor;
-export function fftfreq(n: number, d: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function fftfreq<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W>;
+export function fftfreq<E extends DType = never, W extends Device = never>(n: number, d: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 export function fftfreq(...args: unknown[]): unknown {
   return call('fft_fftfreq', args);
 }
@@ -130,8 +131,8 @@ export function rfft2(...args: unknown[]): unknown {
   return call('fft_rfft2', args);
 }
 /** fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rfftfreq(n: number, options?: FactoryOptions & { d?: number; out?: Tensor }): Tensor;
-export function rfftfreq(n: number, d: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W>;
+export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, d: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 export function rfftfreq(...args: unknown[]): unknown {
   return call('fft_rfftfreq', args);
 }

@@ -3,41 +3,43 @@
 
 import { caller } from '../tensor/overloads.js';
 import * as table from './table.js';
+import type { DType } from '../tensor/dtype.js';
 import type { Generator } from '../tensor/random.js';
 import type { Scalar, Tensor } from '../tensor/tensor.js';
+import type { Like, Part } from '../static/results.js';
 
 const call = caller('torch.nn.functional', table.functional, '');
 
 /** adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor */
-export function adaptiveAvgPool1d(input: Tensor, outputSize: number | readonly number[]): Tensor;
+export function adaptiveAvgPool1d<T extends Tensor>(input: T, outputSize: number | readonly number[]): Part<T>;
 export function adaptiveAvgPool1d(...args: unknown[]): unknown {
   return call('adaptive_avg_pool1d', args);
 }
 /** adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor */
-export function adaptiveAvgPool2d(input: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
+export function adaptiveAvgPool2d<T extends Tensor, E extends DType = never>(input: T, outputSize: number | readonly number[], options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function adaptiveAvgPool2d(...args: unknown[]): unknown {
   return call('adaptive_avg_pool2d', args);
 }
 /** adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor */
-export function adaptiveAvgPool3d(input: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
+export function adaptiveAvgPool3d<T extends Tensor, E extends DType = never>(input: T, outputSize: number | readonly number[], options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function adaptiveAvgPool3d(...args: unknown[]): unknown {
   return call('adaptive_avg_pool3d', args);
 }
 /** avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor */
-export function avgPool1d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
-export function avgPool1d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
 export function avgPool1d(...args: unknown[]): unknown {
   return call('avg_pool1d', args);
 }
 /** avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor */
-export function avgPool2d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor }): Tensor;
-export function avgPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor }): Tensor;
+export function avgPool2d<T extends Tensor, E extends DType = never>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function avgPool2d<T extends Tensor, E extends DType = never>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
 export function avgPool2d(...args: unknown[]): unknown {
   return call('avg_pool2d', args);
 }
 /** avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor */
-export function avgPool3d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor }): Tensor;
-export function avgPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor }): Tensor;
+export function avgPool3d<T extends Tensor, E extends DType = never>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function avgPool3d<T extends Tensor, E extends DType = never>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
 export function avgPool3d(...args: unknown[]): unknown {
   return call('avg_pool3d', args);
 }
@@ -54,34 +56,34 @@ export function celu_(...args: unknown[]): unknown {
   return call('celu_', args);
 }
 /** channel_shuffle(Tensor self, SymInt groups) -> Tensor */
-export function channelShuffle(input: Tensor, groups: number): Tensor;
+export function channelShuffle<T extends Tensor>(input: T, groups: number): Part<T>;
 export function channelShuffle(...args: unknown[]): unknown {
   return call('channel_shuffle', args);
 }
 /** conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
-export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
-export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv1d(...args: unknown[]): unknown {
   return call('conv1d', args);
 }
 /** conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
-export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
-export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv2d(...args: unknown[]): unknown {
   return call('conv2d', args);
 }
 /** conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
-export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
-export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv3d(...args: unknown[]): unknown {
   return call('conv3d', args);
 }
@@ -92,20 +94,20 @@ export function convTbc(...args: unknown[]): unknown {
   return call('conv_tbc', args);
 }
 /** conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor */
-export function convTranspose1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
-export function convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose1d(...args: unknown[]): unknown {
   return call('conv_transpose1d', args);
 }
 /** conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor */
-export function convTranspose2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
-export function convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose2d(...args: unknown[]): unknown {
   return call('conv_transpose2d', args);
 }
 /** conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor */
-export function convTranspose3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
-export function convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose3d(...args: unknown[]): unknown {
   return call('conv_transpose3d', args);
 }
@@ -122,19 +124,19 @@ export function elu_(...args: unknown[]): unknown {
   return call('elu_', args);
 }
 /** gelu(Tensor self, *, str approximate="none") -> Tensor */
-export function gelu(input: Tensor, options?: { approximate?: string; out?: Tensor }): Tensor;
+export function gelu<T extends Tensor, E extends DType = never>(input: T, options?: { approximate?: string; out?: Tensor<E> }): Like<T, 'same', E>;
 export function gelu(...args: unknown[]): unknown {
   return call('gelu', args);
 }
 /** glu(Tensor self, int dim=-1) -> Tensor */
-export function glu(input: Tensor, options?: { dim?: number; out?: Tensor }): Tensor;
-export function glu(input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
+export function glu<T extends Tensor, E extends DType = never>(input: T, options?: { dim?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function glu<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function glu(...args: unknown[]): unknown {
   return call('glu', args);
 }
 /** hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
-export function hardshrink(input: Tensor, options?: { lambd?: Scalar; out?: Tensor }): Tensor;
-export function hardshrink(input: Tensor, lambd: Scalar, options?: { out?: Tensor }): Tensor;
+export function hardshrink<T extends Tensor, E extends DType = never>(input: T, options?: { lambd?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
+export function hardshrink<T extends Tensor, E extends DType = never>(input: T, lambd: Scalar, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function hardshrink(...args: unknown[]): unknown {
   return call('hardshrink', args);
 }
@@ -151,8 +153,8 @@ export function leakyRelu_(...args: unknown[]): unknown {
   return call('leaky_relu_', args);
 }
 /** linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor */
-export function linear(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; out?: Tensor }): Tensor;
-export function linear(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { out?: Tensor }): Tensor;
+export function linear<T extends Tensor, E extends DType = never>(input: T, weight: Tensor, options?: { bias?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function linear<T extends Tensor, E extends DType = never>(input: T, weight: Tensor, bias: Tensor | null, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function linear(...args: unknown[]): unknown {
   return call('linear', args);
 }
@@ -162,13 +164,13 @@ export function logsigmoid(...args: unknown[]): unknown {
   return call('logsigmoid', args);
 }
 /** native_channel_shuffle(Tensor self, SymInt groups) -> Tensor */
-export function nativeChannelShuffle(input: Tensor, groups: number): Tensor;
+export function nativeChannelShuffle<T extends Tensor>(input: T, groups: number): Part<T>;
 export function nativeChannelShuffle(...args: unknown[]): unknown {
   return call('native_channel_shuffle', args);
 }
 /** one_hot(Tensor self, int num_classes=-1) -> Tensor */
-export function oneHot(input: Tensor, options?: { numClasses?: number }): Tensor;
-export function oneHot(input: Tensor, numClasses: number): Tensor;
+export function oneHot<T extends Tensor>(input: T, options?: { numClasses?: number }): Part<T, 'int64'>;
+export function oneHot<T extends Tensor>(input: T, numClasses: number): Part<T, 'int64'>;
 export function oneHot(...args: unknown[]): unknown {
   return call('one_hot', args);
 }
@@ -185,17 +187,17 @@ export function pdist(...args: unknown[]): unknown {
   return call('pdist', args);
 }
 /** pixel_shuffle(Tensor self, int upscale_factor) -> Tensor */
-export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor;
+export function pixelShuffle<T extends Tensor>(input: T, upscaleFactor: number): Part<T>;
 export function pixelShuffle(...args: unknown[]): unknown {
   return call('pixel_shuffle', args);
 }
 /** pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor */
-export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor;
+export function pixelUnshuffle<T extends Tensor>(input: T, downscaleFactor: number): Part<T>;
 export function pixelUnshuffle(...args: unknown[]): unknown {
   return call('pixel_unshuffle', args);
 }
 /** prelu(Tensor self, Tensor weight) -> Tensor */
-export function prelu(input: Tensor, weight: Tensor): Tensor;
+export function prelu<T extends Tensor>(input: T, weight: Tensor): Part<T>;
 export function prelu(...args: unknown[]): unknown {
   return call('prelu', args);
 }
@@ -205,8 +207,8 @@ export function relu_(...args: unknown[]): unknown {
   return call('relu_', args);
 }
 /** rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor */
-export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options?: { weight?: Tensor | null; eps?: number | null }): Tensor;
-export function rmsNorm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, options?: { eps?: number | null }): Tensor;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; eps?: number | null }): Part<T>;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { eps?: number | null }): Part<T>;
 export function rmsNorm(...args: unknown[]): unknown {
   return call('rms_norm', args);
 }
@@ -217,8 +219,8 @@ export function rrelu_(...args: unknown[]): unknown {
   return call('rrelu_', args);
 }
 /** scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor */
-export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, options?: { attnMask?: Tensor | null; dropoutP?: number; isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Tensor;
-export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, attnMask: Tensor | null, options?: { dropoutP?: number; isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Tensor;
+export function scaledDotProductAttention<T extends Tensor>(query: T, key: Tensor, value: Tensor, options?: { attnMask?: Tensor | null; dropoutP?: number; isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Part<T>;
+export function scaledDotProductAttention<T extends Tensor>(query: T, key: Tensor, value: Tensor, attnMask: Tensor | null, options?: { dropoutP?: number; isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Part<T>;
 export function scaledDotProductAttention(...args: unknown[]): unknown {
   return call('scaled_dot_product_attention', args);
 }
@@ -228,24 +230,24 @@ export function selu_(...args: unknown[]): unknown {
   return call('selu_', args);
 }
 /** sigmoid(Tensor self) -> Tensor */
-export function sigmoid(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sigmoid<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sigmoid(...args: unknown[]): unknown {
   return call('sigmoid', args);
 }
 /** softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor */
-export function softplus(input: Tensor, options?: { beta?: Scalar; threshold?: Scalar; out?: Tensor }): Tensor;
-export function softplus(input: Tensor, beta: Scalar, options?: { threshold?: Scalar; out?: Tensor }): Tensor;
+export function softplus<T extends Tensor, E extends DType = never>(input: T, options?: { beta?: Scalar; threshold?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
+export function softplus<T extends Tensor, E extends DType = never>(input: T, beta: Scalar, options?: { threshold?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
 export function softplus(...args: unknown[]): unknown {
   return call('softplus', args);
 }
 /** softshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
-export function softshrink(input: Tensor, options?: { lambd?: Scalar; out?: Tensor }): Tensor;
-export function softshrink(input: Tensor, lambd: Scalar, options?: { out?: Tensor }): Tensor;
+export function softshrink<T extends Tensor, E extends DType = never>(input: T, options?: { lambd?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
+export function softshrink<T extends Tensor, E extends DType = never>(input: T, lambd: Scalar, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function softshrink(...args: unknown[]): unknown {
   return call('softshrink', args);
 }
 /** tanh(Tensor self) -> Tensor */
-export function tanh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function tanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function tanh(...args: unknown[]): unknown {
   return call('tanh', args);
 }

@@ -7,12 +7,14 @@ import * as table from './table.js';
 import type { Device, DType, Layout, MemoryFormat } from '../tensor/dtype.js';
 import type { Generator } from '../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../tensor/tensor.js';
+import type { Beside, Multiplicable, Multiplied, Paired } from '../static/pairs.js';
+import type { Like, Made, Part, Reduction } from '../static/results.js';
 import type { FactoryOptions, ATau, HistBinEdges, HistBinEdges2, LUPivots, MantissaExponent, MinMax, PLU, QR, SignLogabsdet, SolutionClonedCoefficient, USV, ValuesIndices } from './results.js';
 
 const call = caller('torch', table.functions, '');
 
 /** abs(Tensor self) -> Tensor */
-export function abs(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function abs<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'real', E>;
 export function abs(...args: unknown[]): unknown {
   return call('abs', args);
 }
@@ -22,12 +24,12 @@ export function abs_(...args: unknown[]): unknown {
   return call('abs_', args);
 }
 /** absolute(Tensor self) -> Tensor */
-export function absolute(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function absolute<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'real', E>;
 export function absolute(...args: unknown[]): unknown {
   return call('absolute', args);
 }
 /** acos(Tensor self) -> Tensor */
-export function acos(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function acos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function acos(...args: unknown[]): unknown {
   return call('acos', args);
 }
@@ -37,7 +39,7 @@ export function acos_(...args: unknown[]): unknown {
   return call('acos_', args);
 }
 /** acosh(Tensor self) -> Tensor */
-export function acosh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function acosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function acosh(...args: unknown[]): unknown {
   return call('acosh', args);
 }
@@ -47,7 +49,7 @@ export function acosh_(...args: unknown[]): unknown {
   return call('acosh_', args);
 }
 /** adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor */
-export function adaptiveAvgPool1d(input: Tensor, outputSize: number | readonly number[]): Tensor;
+export function adaptiveAvgPool1d<T extends Tensor>(input: T, outputSize: number | readonly number[]): Part<T>;
 export function adaptiveAvgPool1d(...args: unknown[]): unknown {
   return call('adaptive_avg_pool1d', args);
 }
@@ -57,7 +59,7 @@ export function adaptiveMaxPool1d(...args: unknown[]): unknown {
   return call('adaptive_max_pool1d', args);
 }
 /** add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-export function add(input: TensorLike, other: TensorLike, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
+export function add<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'add', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function add(...args: unknown[]): unknown {
   return call('add', args);
 }
@@ -99,7 +101,7 @@ export function addr(...args: unknown[]): unknown {
   return call('addr', args);
 }
 /** adjoint(Tensor self) -> Tensor */
-export function adjoint(input: Tensor): Tensor;
+export function adjoint<T extends Tensor>(input: T): Part<T>;
 export function adjoint(...args: unknown[]): unknown {
   return call('adjoint', args);
 }
@@ -114,13 +116,13 @@ export function aliasCopy(...args: unknown[]): unknown {
   return call('alias_copy', args);
 }
 /** all(Tensor self) -> Tensor */
-export function all(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function all<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
 /** all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-export function all(input: Tensor, options?: { dim?: readonly number[] | null; keepdim?: boolean; out?: Tensor }): Tensor;
-export function all(input: Tensor, dim: readonly number[] | null, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 /** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-export function all(input: Tensor, dim: number, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
-export function all(input: Tensor, dim: number, keepdim: boolean, options?: { out?: Tensor }): Tensor;
+export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function all(...args: unknown[]): unknown {
   return call('all', args);
 }
@@ -131,7 +133,7 @@ export function allclose(...args: unknown[]): unknown {
   return call('allclose', args);
 }
 /** alpha_dropout(Tensor input, float p, bool train) -> Tensor */
-export function alphaDropout(input: Tensor, p: number, train: boolean): Tensor;
+export function alphaDropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
 export function alphaDropout(...args: unknown[]): unknown {
   return call('alpha_dropout', args);
 }
@@ -141,19 +143,19 @@ export function alphaDropout_(...args: unknown[]): unknown {
   return call('alpha_dropout_', args);
 }
 /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-export function amax(input: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
-export function amax(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amax(...args: unknown[]): unknown {
   return call('amax', args);
 }
 /** amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-export function amin(input: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
-export function amin(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amin(...args: unknown[]): unknown {
   return call('amin', args);
 }
 /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
-export function aminmax(input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax;
+export function aminmax<T extends Tensor>(input: T, options?: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T['dtype'], T['device']>;
 export function aminmax(...args: unknown[]): unknown {
   return call('aminmax', args);
 }
@@ -163,18 +165,18 @@ export function angle(...args: unknown[]): unknown {
   return call('angle', args);
 }
 /** any(Tensor self) -> Tensor */
-export function any(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function any<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
 /** any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-export function any(input: Tensor, options?: { dim?: readonly number[] | null; keepdim?: boolean; out?: Tensor }): Tensor;
-export function any(input: Tensor, dim: readonly number[] | null, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 /** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-export function any(input: Tensor, dim: number, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
-export function any(input: Tensor, dim: number, keepdim: boolean, options?: { out?: Tensor }): Tensor;
+export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function any(...args: unknown[]): unknown {
   return call('any', args);
 }
 /** arccos(Tensor self) -> Tensor */
-export function arccos(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function arccos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arccos(...args: unknown[]): unknown {
   return call('arccos', args);
 }
@@ -184,7 +186,7 @@ export function arccos_(...args: unknown[]): unknown {
   return call('arccos_', args);
 }
 /** arccosh(Tensor self) -> Tensor */
-export function arccosh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function arccosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arccosh(...args: unknown[]): unknown {
   return call('arccosh', args);
 }
@@ -194,7 +196,7 @@ export function arccosh_(...args: unknown[]): unknown {
   return call('arccosh_', args);
 }
 /** arcsin(Tensor self) -> Tensor */
-export function arcsin(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function arcsin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arcsin(...args: unknown[]): unknown {
   return call('arcsin', args);
 }
@@ -204,7 +206,7 @@ export function arcsin_(...args: unknown[]): unknown {
   return call('arcsin_', args);
 }
 /** arcsinh(Tensor self) -> Tensor */
-export function arcsinh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function arcsinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arcsinh(...args: unknown[]): unknown {
   return call('arcsinh', args);
 }
@@ -214,12 +216,12 @@ export function arcsinh_(...args: unknown[]): unknown {
   return call('arcsinh_', args);
 }
 /** arctan(Tensor self) -> Tensor */
-export function arctan(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function arctan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arctan(...args: unknown[]): unknown {
   return call('arctan', args);
 }
 /** arctan2(Tensor self, Tensor other) -> Tensor */
-export function arctan2(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function arctan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'arctan2', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 export function arctan2(...args: unknown[]): unknown {
   return call('arctan2', args);
 }
@@ -229,7 +231,7 @@ export function arctan_(...args: unknown[]): unknown {
   return call('arctan_', args);
 }
 /** arctanh(Tensor self) -> Tensor */
-export function arctanh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function arctanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function arctanh(...args: unknown[]): unknown {
   return call('arctanh', args);
 }
@@ -239,33 +241,33 @@ export function arctanh_(...args: unknown[]): unknown {
   return call('arctanh_', args);
 }
 /** argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-export function argmax(input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor }): Tensor;
-export function argmax(input: Tensor, dim: number | null, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmax(...args: unknown[]): unknown {
   return call('argmax', args);
 }
 /** argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-export function argmin(input: Tensor, options?: { dim?: number | null; keepdim?: boolean; out?: Tensor }): Tensor;
-export function argmin(input: Tensor, dim: number | null, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmin(...args: unknown[]): unknown {
   return call('argmin', args);
 }
 /** argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor */
-export function argsort(input: Tensor, options: { stable: boolean; dim?: number; descending?: boolean; out?: Tensor }): Tensor;
+export function argsort<T extends Tensor, E extends DType = never>(input: T, options: { stable: boolean; dim?: number; descending?: boolean; out?: Tensor<E> }): Like<T, 'int64', E>;
 /** argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
-export function argsort(input: Tensor, options?: { dim?: number; descending?: boolean }): Tensor;
-export function argsort(input: Tensor, dim: number, options?: { descending?: boolean }): Tensor;
+export function argsort<T extends Tensor>(input: T, options?: { dim?: number; descending?: boolean }): Like<T, 'int64'>;
+export function argsort<T extends Tensor>(input: T, dim: number, options?: { descending?: boolean }): Like<T, 'int64'>;
 export function argsort(...args: unknown[]): unknown {
   return call('argsort', args);
 }
 /** argwhere(Tensor self) -> Tensor */
-export function argwhere(input: Tensor): Tensor;
+export function argwhere<T extends Tensor>(input: T): Part<T, 'int64'>;
 export function argwhere(...args: unknown[]): unknown {
   return call('argwhere', args);
 }
 /** as_strided(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-export function asStrided(input: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
-export function asStrided(input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
+export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Part<T>;
+export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], storageOffset: number | null): Part<T>;
 export function asStrided(...args: unknown[]): unknown {
   return call('as_strided', args);
 }
@@ -288,7 +290,7 @@ export function asStridedScatter(...args: unknown[]): unknown {
   return call('as_strided_scatter', args);
 }
 /** asin(Tensor self) -> Tensor */
-export function asin(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function asin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function asin(...args: unknown[]): unknown {
   return call('asin', args);
 }
@@ -298,7 +300,7 @@ export function asin_(...args: unknown[]): unknown {
   return call('asin_', args);
 }
 /** asinh(Tensor self) -> Tensor */
-export function asinh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function asinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function asinh(...args: unknown[]): unknown {
   return call('asinh', args);
 }
@@ -308,12 +310,12 @@ export function asinh_(...args: unknown[]): unknown {
   return call('asinh_', args);
 }
 /** atan(Tensor self) -> Tensor */
-export function atan(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function atan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function atan(...args: unknown[]): unknown {
   return call('atan', args);
 }
 /** atan2(Tensor self, Tensor other) -> Tensor */
-export function atan2(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function atan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'atan2', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 export function atan2(...args: unknown[]): unknown {
   return call('atan2', args);
 }
@@ -323,7 +325,7 @@ export function atan_(...args: unknown[]): unknown {
   return call('atan_', args);
 }
 /** atanh(Tensor self) -> Tensor */
-export function atanh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function atanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function atanh(...args: unknown[]): unknown {
   return call('atanh', args);
 }
@@ -354,8 +356,8 @@ export function atleast3d(...args: unknown[]): unknown {
   return call('atleast_3d', args);
 }
 /** avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor */
-export function avgPool1d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
-export function avgPool1d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
 export function avgPool1d(...args: unknown[]): unknown {
   return call('avg_pool1d', args);
 }
@@ -367,14 +369,14 @@ export function baddbmm(...args: unknown[]): unknown {
   return call('baddbmm', args);
 }
 /** bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function bartlettWindow(windowLength: number, options?: FactoryOptions): Tensor;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function bartlettWindow(windowLength: number, periodic: boolean, options?: FactoryOptions): Tensor;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 export function bartlettWindow(...args: unknown[]): unknown {
   return call('bartlett_window', args);
 }
 /** batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor */
-export function batchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Tensor;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Part<T>;
 export function batchNorm(...args: unknown[]): unknown {
   return call('batch_norm', args);
 }
@@ -448,9 +450,9 @@ export function binomial(...args: unknown[]): unknown {
  * bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function bitwiseAnd(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function bitwiseAnd<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'bitwiseAnd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseAnd(input: Scalar, other: Tensor): Tensor;
+export function bitwiseAnd<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseAnd', T, U>): Paired<T, U, 'promoted'>;
 export function bitwiseAnd(...args: unknown[]): unknown {
   return call('bitwise_and', args);
 }
@@ -465,7 +467,7 @@ export function bitwiseLeftShift(...args: unknown[]): unknown {
   return call('bitwise_left_shift', args);
 }
 /** bitwise_not(Tensor self) -> Tensor */
-export function bitwiseNot(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function bitwiseNot<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function bitwiseNot(...args: unknown[]): unknown {
   return call('bitwise_not', args);
 }
@@ -473,9 +475,9 @@ export function bitwiseNot(...args: unknown[]): unknown {
  * bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function bitwiseOr(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function bitwiseOr<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'bitwiseOr', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseOr(input: Scalar, other: Tensor): Tensor;
+export function bitwiseOr<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseOr', T, U>): Paired<T, U, 'promoted'>;
 export function bitwiseOr(...args: unknown[]): unknown {
   return call('bitwise_or', args);
 }
@@ -493,16 +495,16 @@ export function bitwiseRightShift(...args: unknown[]): unknown {
  * bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function bitwiseXor(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function bitwiseXor<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'bitwiseXor', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseXor(input: Scalar, other: Tensor): Tensor;
+export function bitwiseXor<T extends Scalar, U extends Tensor>(input: T, other: Beside<'bitwiseXor', T, U>): Paired<T, U, 'promoted'>;
 export function bitwiseXor(...args: unknown[]): unknown {
   return call('bitwise_xor', args);
 }
 /** blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function blackmanWindow(windowLength: number, options?: FactoryOptions): Tensor;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function blackmanWindow(windowLength: number, periodic: boolean, options?: FactoryOptions): Tensor;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 export function blackmanWindow(...args: unknown[]): unknown {
   return call('blackman_window', args);
 }
@@ -512,7 +514,7 @@ export function blockDiag(...args: unknown[]): unknown {
   return call('block_diag', args);
 }
 /** bmm(Tensor self, Tensor mat2) -> Tensor */
-export function bmm(input: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
+export function bmm<T extends Tensor, U extends Tensor>(input: T, mat2: Multiplicable<'bmm', T, U>, options?: { out?: Tensor }): Multiplied<T, U>;
 /** bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
 export function bmm(input: Tensor, mat2: Tensor, outDtype: DType, options?: { out?: Tensor }): Tensor;
 export function bmm(...args: unknown[]): unknown {
@@ -524,7 +526,7 @@ export function broadcastTensors(...args: unknown[]): unknown {
   return call('broadcast_tensors', args);
 }
 /** broadcast_to(Tensor self, SymInt[] size) -> Tensor */
-export function broadcastTo(input: Tensor, size: readonly number[]): Tensor;
+export function broadcastTo<T extends Tensor>(input: T, size: readonly number[]): Part<T>;
 export function broadcastTo(...args: unknown[]): unknown {
   return call('broadcast_to', args);
 }
@@ -563,7 +565,7 @@ export function cdist(...args: unknown[]): unknown {
   return call('cdist', args);
 }
 /** ceil(Tensor self) -> Tensor */
-export function ceil(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function ceil<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function ceil(...args: unknown[]): unknown {
   return call('ceil', args);
 }
@@ -573,8 +575,8 @@ export function ceil_(...args: unknown[]): unknown {
   return call('ceil_', args);
 }
 /** celu(Tensor self, Scalar alpha=1.) -> Tensor */
-export function celu(input: Tensor, options?: { alpha?: Scalar }): Tensor;
-export function celu(input: Tensor, alpha: Scalar): Tensor;
+export function celu<T extends Tensor>(input: T, options?: { alpha?: Scalar }): Like<T>;
+export function celu<T extends Tensor>(input: T, alpha: Scalar): Like<T>;
 export function celu(...args: unknown[]): unknown {
   return call('celu', args);
 }
@@ -590,13 +592,13 @@ export function chainMatmul(...args: unknown[]): unknown {
   return call('chain_matmul', args);
 }
 /** channel_shuffle(Tensor self, SymInt groups) -> Tensor */
-export function channelShuffle(input: Tensor, groups: number): Tensor;
+export function channelShuffle<T extends Tensor>(input: T, groups: number): Part<T>;
 export function channelShuffle(...args: unknown[]): unknown {
   return call('channel_shuffle', args);
 }
 /** cholesky(Tensor self, bool upper=False) -> Tensor */
-export function cholesky(input: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
-export function cholesky(input: Tensor, upper: boolean, options?: { out?: Tensor }): Tensor;
+export function cholesky<T extends Tensor, E extends DType = never>(input: T, options?: { upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function cholesky<T extends Tensor, E extends DType = never>(input: T, upper: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function cholesky(...args: unknown[]): unknown {
   return call('cholesky', args);
 }
@@ -618,8 +620,8 @@ export function chooseQparamsOptimized(...args: unknown[]): unknown {
   return call('choose_qparams_optimized', args);
 }
 /** chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-export function chunk(input: Tensor, chunks: number, options?: { dim?: number }): Tensor[];
-export function chunk(input: Tensor, chunks: number, dim: number): Tensor[];
+export function chunk<T extends Tensor>(input: T, chunks: number, options?: { dim?: number }): Part<T>[];
+export function chunk<T extends Tensor>(input: T, chunks: number, dim: number): Part<T>[];
 export function chunk(...args: unknown[]): unknown {
   return call('chunk', args);
 }
@@ -627,8 +629,8 @@ export function chunk(...args: unknown[]): unknown {
 export function clamp(input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
 export function clamp(input: Tensor, min: Tensor | null, options?: { max?: Tensor | null; out?: Tensor }): Tensor;
 /** clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-export function clamp(input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor }): Tensor;
-export function clamp(input: Tensor, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor }): Tensor;
+export function clamp<T extends Tensor, E extends DType = never>(input: T, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clamp<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
 export function clamp(...args: unknown[]): unknown {
   return call('clamp', args);
 }
@@ -677,8 +679,8 @@ export function clampMin_(...args: unknown[]): unknown {
 export function clip(input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
 export function clip(input: Tensor, min: Tensor | null, options?: { max?: Tensor | null; out?: Tensor }): Tensor;
 /** clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-export function clip(input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor }): Tensor;
-export function clip(input: Tensor, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor }): Tensor;
+export function clip<T extends Tensor, E extends DType = never>(input: T, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clip<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
 export function clip(...args: unknown[]): unknown {
   return call('clip', args);
 }
@@ -692,7 +694,7 @@ export function clip_(...args: unknown[]): unknown {
   return call('clip_', args);
 }
 /** clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
-export function clone(input: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+export function clone<T extends Tensor>(input: T, options?: { memoryFormat?: MemoryFormat | null }): Like<T>;
 export function clone(...args: unknown[]): unknown {
   return call('clone', args);
 }
@@ -730,12 +732,12 @@ export function concatenate(...args: unknown[]): unknown {
   return call('concatenate', args);
 }
 /** conj(Tensor self) -> Tensor */
-export function conj(input: Tensor): Tensor;
+export function conj<T extends Tensor>(input: T): Like<T>;
 export function conj(...args: unknown[]): unknown {
   return call('conj', args);
 }
 /** conj_physical(Tensor self) -> Tensor */
-export function conjPhysical(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function conjPhysical<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function conjPhysical(...args: unknown[]): unknown {
   return call('conj_physical', args);
 }
@@ -745,35 +747,35 @@ export function conjPhysical_(...args: unknown[]): unknown {
   return call('conj_physical_', args);
 }
 /** constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor */
-export function constantPadNd(input: Tensor, pad: readonly number[], options?: { value?: Scalar }): Tensor;
-export function constantPadNd(input: Tensor, pad: readonly number[], value: Scalar): Tensor;
+export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], options?: { value?: Scalar }): Part<T>;
+export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], value: Scalar): Part<T>;
 export function constantPadNd(...args: unknown[]): unknown {
   return call('constant_pad_nd', args);
 }
 /** conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
-export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
-export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv1d(...args: unknown[]): unknown {
   return call('conv1d', args);
 }
 /** conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
-export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
-export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv2d(...args: unknown[]): unknown {
   return call('conv2d', args);
 }
 /** conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
-export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
-export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
-export function conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Tensor;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv3d(...args: unknown[]): unknown {
   return call('conv3d', args);
 }
@@ -784,20 +786,20 @@ export function convTbc(...args: unknown[]): unknown {
   return call('conv_tbc', args);
 }
 /** conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor */
-export function convTranspose1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
-export function convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose1d(...args: unknown[]): unknown {
   return call('conv_transpose1d', args);
 }
 /** conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor */
-export function convTranspose2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
-export function convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose2d(...args: unknown[]): unknown {
   return call('conv_transpose2d', args);
 }
 /** conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor */
-export function convTranspose3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
-export function convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Tensor;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose3d(...args: unknown[]): unknown {
   return call('conv_transpose3d', args);
 }
@@ -820,7 +822,7 @@ export function corrcoef(...args: unknown[]): unknown {
   return call('corrcoef', args);
 }
 /** cos(Tensor self) -> Tensor */
-export function cos(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function cos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function cos(...args: unknown[]): unknown {
   return call('cos', args);
 }
@@ -830,7 +832,7 @@ export function cos_(...args: unknown[]): unknown {
   return call('cos_', args);
 }
 /** cosh(Tensor self) -> Tensor */
-export function cosh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function cosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function cosh(...args: unknown[]): unknown {
   return call('cosh', args);
 }
@@ -852,10 +854,10 @@ export function cosineSimilarity(...args: unknown[]): unknown {
   return call('cosine_similarity', args);
 }
 /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
-export function countNonzero(input: Tensor, options?: { dim?: number | null }): Tensor;
-export function countNonzero(input: Tensor, dim: number | null): Tensor;
+export function countNonzero<T extends Tensor>(input: T, options?: { dim?: number | null }): Part<T, 'int64'>;
+export function countNonzero<T extends Tensor>(input: T, dim: number | null): Part<T, 'int64'>;
 /** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
-export function countNonzero(input: Tensor, dim: readonly number[]): Tensor;
+export function countNonzero<T extends Tensor>(input: T, dim: readonly number[]): Part<T, 'int64'>;
 export function countNonzero(...args: unknown[]): unknown {
   return call('count_nonzero', args);
 }
@@ -925,22 +927,22 @@ export function cudnnIsAcceptable(...args: unknown[]): unknown {
   return call('cudnn_is_acceptable', args);
 }
 /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-export function cummax(input: Tensor, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function cummax<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function cummax(...args: unknown[]): unknown {
   return call('cummax', args);
 }
 /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-export function cummin(input: Tensor, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function cummin<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function cummin(...args: unknown[]): unknown {
   return call('cummin', args);
 }
 /** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-export function cumprod(input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function cumprod<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumprod(...args: unknown[]): unknown {
   return call('cumprod', args);
 }
 /** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-export function cumsum(input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function cumsum<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumsum(...args: unknown[]): unknown {
   return call('cumsum', args);
 }
@@ -952,7 +954,7 @@ export function cumulativeTrapezoid(...args: unknown[]): unknown {
   return call('cumulative_trapezoid', args);
 }
 /** deg2rad(Tensor self) -> Tensor */
-export function deg2rad(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function deg2rad<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function deg2rad(...args: unknown[]): unknown {
   return call('deg2rad', args);
 }
@@ -969,12 +971,12 @@ export function dequantize(...args: unknown[]): unknown {
   return call('dequantize', args);
 }
 /** det(Tensor self) -> Tensor */
-export function det(input: Tensor): Tensor;
+export function det<T extends Tensor>(input: T): Part<T>;
 export function det(...args: unknown[]): unknown {
   return call('det', args);
 }
 /** detach(Tensor self) -> Tensor */
-export function detach(input: Tensor): Tensor;
+export function detach<T extends Tensor>(input: T): Like<T>;
 export function detach(...args: unknown[]): unknown {
   return call('detach', args);
 }
@@ -989,26 +991,26 @@ export function detachCopy(...args: unknown[]): unknown {
   return call('detach_copy', args);
 }
 /** diag(Tensor self, int diagonal=0) -> Tensor */
-export function diag(input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
-export function diag(input: Tensor, diagonal: number, options?: { out?: Tensor }): Tensor;
+export function diag<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diag<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function diag(...args: unknown[]): unknown {
   return call('diag', args);
 }
 /** diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
-export function diagEmbed(input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-export function diagEmbed(input: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
+export function diagEmbed<T extends Tensor>(input: T, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagEmbed<T extends Tensor>(input: T, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
 export function diagEmbed(...args: unknown[]): unknown {
   return call('diag_embed', args);
 }
 /** diagflat(Tensor self, int offset=0) -> Tensor */
-export function diagflat(input: Tensor, options?: { offset?: number }): Tensor;
-export function diagflat(input: Tensor, offset: number): Tensor;
+export function diagflat<T extends Tensor>(input: T, options?: { offset?: number }): Part<T>;
+export function diagflat<T extends Tensor>(input: T, offset: number): Part<T>;
 export function diagflat(...args: unknown[]): unknown {
   return call('diagflat', args);
 }
 /** diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-export function diagonal(input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-export function diagonal(input: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
+export function diagonal<T extends Tensor>(input: T, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagonal<T extends Tensor>(input: T, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
 export function diagonal(...args: unknown[]): unknown {
   return call('diagonal', args);
 }
@@ -1019,19 +1021,19 @@ export function diagonalCopy(...args: unknown[]): unknown {
   return call('diagonal_copy', args);
 }
 /** diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-export function diagonalScatter(input: Tensor, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-export function diagonalScatter(input: Tensor, src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
+export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
 export function diagonalScatter(...args: unknown[]): unknown {
   return call('diagonal_scatter', args);
 }
 /** diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor */
-export function diff(input: Tensor, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor }): Tensor;
-export function diff(input: Tensor, n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor }): Tensor;
+export function diff<T extends Tensor, E extends DType = never>(input: T, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diff<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
 export function diff(...args: unknown[]): unknown {
   return call('diff', args);
 }
 /** digamma(Tensor self) -> Tensor */
-export function digamma(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function digamma<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function digamma(...args: unknown[]): unknown {
   return call('digamma', args);
 }
@@ -1042,32 +1044,32 @@ export function dist(...args: unknown[]): unknown {
   return call('dist', args);
 }
 /** div.Tensor(Tensor self, Tensor other) -> Tensor */
-export function div(input: TensorLike, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'div', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-export function div(input: TensorLike, other: TensorLike, options: { roundingMode: string | null; out?: Tensor }): Tensor;
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'div', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): Paired<T, U, 'either', E>;
 /** div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-export function div(input: TensorLike, other: Scalar, options: { roundingMode: string | null }): Tensor;
+export function div<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'div', T, U>, options: { roundingMode: string | null }): Paired<T, U, 'either'>;
 export function div(...args: unknown[]): unknown {
   return call('div', args);
 }
 /** divide.Tensor(Tensor self, Tensor other) -> Tensor */
-export function divide(input: TensorLike, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'divide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-export function divide(input: TensorLike, other: TensorLike, options: { roundingMode: string | null; out?: Tensor }): Tensor;
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): Paired<T, U, 'either', E>;
 /** divide.Scalar(Tensor self, Scalar other) -> Tensor */
-export function divide(input: TensorLike, other: Scalar): Tensor;
+export function divide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'divide', T, U>): Paired<T, U, 'divided'>;
 /** divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-export function divide(input: TensorLike, other: Scalar, options: { roundingMode: string | null }): Tensor;
+export function divide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null }): Paired<T, U, 'either'>;
 export function divide(...args: unknown[]): unknown {
   return call('divide', args);
 }
 /** dot(Tensor self, Tensor tensor) -> Tensor */
-export function dot(input: Tensor, tensor: Tensor, options?: { out?: Tensor }): Tensor;
+export function dot<T extends Tensor, U extends Tensor>(input: T, tensor: Multiplicable<'dot', T, U>, options?: { out?: Tensor }): Multiplied<T, U>;
 export function dot(...args: unknown[]): unknown {
   return call('dot', args);
 }
 /** dropout(Tensor input, float p, bool train) -> Tensor */
-export function dropout(input: Tensor, p: number, train: boolean): Tensor;
+export function dropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
 export function dropout(...args: unknown[]): unknown {
   return call('dropout', args);
 }
@@ -1077,9 +1079,9 @@ export function dropout_(...args: unknown[]): unknown {
   return call('dropout_', args);
 }
 /** dsplit.int(Tensor self, int sections) -> Tensor[] */
-export function dsplit(input: Tensor, sections: number): Tensor[];
+export function dsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
 /** dsplit.array(Tensor self, int[] indices) -> Tensor[] */
-export function dsplit(input: Tensor, indices: readonly number[]): Tensor[];
+export function dsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
 export function dsplit(...args: unknown[]): unknown {
   return call('dsplit', args);
 }
@@ -1094,8 +1096,8 @@ export function einsum(...args: unknown[]): unknown {
   return call('einsum', args);
 }
 /** embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor */
-export function embedding(weight: Tensor, indices: Tensor, options?: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Tensor;
-export function embedding(weight: Tensor, indices: Tensor, paddingIdx: number, options?: { scaleGradByFreq?: boolean; sparse?: boolean }): Tensor;
+export function embedding<T extends Tensor>(weight: T, indices: Tensor, options?: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
+export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx: number, options?: { scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
 export function embedding(...args: unknown[]): unknown {
   return call('embedding', args);
 }
@@ -1113,13 +1115,13 @@ export function embeddingRenorm_(...args: unknown[]): unknown {
   return call('embedding_renorm_', args);
 }
 /** empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function empty(size: readonly number[], options?: FactoryOptions & { memoryFormat?: MemoryFormat | null; out?: Tensor }): Tensor;
-export function empty(...size: number[]): Tensor;
+export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
+export function empty(...size: number[]): Made<never, never>;
 export function empty(...args: unknown[]): unknown {
   return call('empty', args);
 }
 /** empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function emptyLike(input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function emptyLike(...args: unknown[]): unknown {
   return call('empty_like', args);
 }
@@ -1142,7 +1144,7 @@ export function emptyStrided(...args: unknown[]): unknown {
  * eq.Tensor(Tensor self, Tensor other) -> Tensor
  * eq.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function eq(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function eq<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'eq', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function eq(...args: unknown[]): unknown {
   return call('eq', args);
 }
@@ -1152,7 +1154,7 @@ export function equal(...args: unknown[]): unknown {
   return call('equal', args);
 }
 /** erf(Tensor self) -> Tensor */
-export function erf(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function erf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erf(...args: unknown[]): unknown {
   return call('erf', args);
 }
@@ -1162,7 +1164,7 @@ export function erf_(...args: unknown[]): unknown {
   return call('erf_', args);
 }
 /** erfc(Tensor self) -> Tensor */
-export function erfc(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function erfc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfc(...args: unknown[]): unknown {
   return call('erfc', args);
 }
@@ -1172,17 +1174,17 @@ export function erfc_(...args: unknown[]): unknown {
   return call('erfc_', args);
 }
 /** erfinv(Tensor self) -> Tensor */
-export function erfinv(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function erfinv<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfinv(...args: unknown[]): unknown {
   return call('erfinv', args);
 }
 /** exp(Tensor self) -> Tensor */
-export function exp(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function exp<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp(...args: unknown[]): unknown {
   return call('exp', args);
 }
 /** exp2(Tensor self) -> Tensor */
-export function exp2(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function exp2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp2(...args: unknown[]): unknown {
   return call('exp2', args);
 }
@@ -1202,7 +1204,7 @@ export function expandCopy(...args: unknown[]): unknown {
   return call('expand_copy', args);
 }
 /** expm1(Tensor self) -> Tensor */
-export function expm1(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function expm1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function expm1(...args: unknown[]): unknown {
   return call('expm1', args);
 }
@@ -1212,9 +1214,9 @@ export function expm1_(...args: unknown[]): unknown {
   return call('expm1_', args);
 }
 /** eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function eye(n: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function eye<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 /** eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function eye(n: number, m: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function eye<E extends DType = never, W extends Device = never>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 export function eye(...args: unknown[]): unknown {
   return call('eye', args);
 }
@@ -1282,7 +1284,7 @@ export function featureAlphaDropout_(...args: unknown[]): unknown {
   return call('feature_alpha_dropout_', args);
 }
 /** feature_dropout(Tensor input, float p, bool train) -> Tensor */
-export function featureDropout(input: Tensor, p: number, train: boolean): Tensor;
+export function featureDropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
 export function featureDropout(...args: unknown[]): unknown {
   return call('feature_dropout', args);
 }
@@ -1308,7 +1310,7 @@ export function fill_(...args: unknown[]): unknown {
   return call('fill_', args);
 }
 /** fix(Tensor self) -> Tensor */
-export function fix(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function fix<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function fix(...args: unknown[]): unknown {
   return call('fix', args);
 }
@@ -1318,23 +1320,23 @@ export function fix_(...args: unknown[]): unknown {
   return call('fix_', args);
 }
 /** flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor */
-export function flatten(input: Tensor, options?: { startDim?: number; endDim?: number }): Tensor;
-export function flatten(input: Tensor, startDim: number, options?: { endDim?: number }): Tensor;
+export function flatten<T extends Tensor>(input: T, options?: { startDim?: number; endDim?: number }): Part<T>;
+export function flatten<T extends Tensor>(input: T, startDim: number, options?: { endDim?: number }): Part<T>;
 export function flatten(...args: unknown[]): unknown {
   return call('flatten', args);
 }
 /** flip(Tensor self, int[] dims) -> Tensor */
-export function flip(input: Tensor, dims: readonly number[]): Tensor;
+export function flip<T extends Tensor>(input: T, dims: readonly number[]): Like<T>;
 export function flip(...args: unknown[]): unknown {
   return call('flip', args);
 }
 /** fliplr(Tensor self) -> Tensor */
-export function fliplr(input: Tensor): Tensor;
+export function fliplr<T extends Tensor>(input: T): Like<T>;
 export function fliplr(...args: unknown[]): unknown {
   return call('fliplr', args);
 }
 /** flipud(Tensor self) -> Tensor */
-export function flipud(input: Tensor): Tensor;
+export function flipud<T extends Tensor>(input: T): Like<T>;
 export function flipud(...args: unknown[]): unknown {
   return call('flipud', args);
 }
@@ -1349,7 +1351,7 @@ export function floatPower(...args: unknown[]): unknown {
   return call('float_power', args);
 }
 /** floor(Tensor self) -> Tensor */
-export function floor(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function floor<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function floor(...args: unknown[]): unknown {
   return call('floor', args);
 }
@@ -1359,19 +1361,19 @@ export function floor_(...args: unknown[]): unknown {
   return call('floor_', args);
 }
 /** floor_divide(Tensor self, Tensor other) -> Tensor */
-export function floorDivide(input: TensorLike, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function floorDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'floorDivide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** floor_divide.Scalar(Tensor self, Scalar other) -> Tensor */
-export function floorDivide(input: TensorLike, other: Scalar): Tensor;
+export function floorDivide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'floorDivide', T, U>): Paired<T, U, 'promoted'>;
 export function floorDivide(...args: unknown[]): unknown {
   return call('floor_divide', args);
 }
 /** fmax(Tensor self, Tensor other) -> Tensor */
-export function fmax(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function fmax<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'fmax', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function fmax(...args: unknown[]): unknown {
   return call('fmax', args);
 }
 /** fmin(Tensor self, Tensor other) -> Tensor */
-export function fmin(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function fmin<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'fmin', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function fmin(...args: unknown[]): unknown {
   return call('fmin', args);
 }
@@ -1379,12 +1381,12 @@ export function fmin(...args: unknown[]): unknown {
  * fmod.Tensor(Tensor self, Tensor other) -> Tensor
  * fmod.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function fmod(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function fmod<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'fmod', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function fmod(...args: unknown[]): unknown {
   return call('fmod', args);
 }
 /** frac(Tensor self) -> Tensor */
-export function frac(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function frac<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function frac(...args: unknown[]): unknown {
   return call('frac', args);
 }
@@ -1411,7 +1413,7 @@ export function fromFile(...args: unknown[]): unknown {
   return call('from_file', args);
 }
 /** full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function fullLike(input: Tensor, fillValue: Scalar, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, fillValue: Scalar, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function fullLike(...args: unknown[]): unknown {
   return call('full_like', args);
 }
@@ -1422,12 +1424,12 @@ export function fusedMovingAvgObsFakeQuant(...args: unknown[]): unknown {
   return call('fused_moving_avg_obs_fake_quant', args);
 }
 /** gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
-export function gather(input: Tensor, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor }): Tensor;
+export function gather<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function gather(...args: unknown[]): unknown {
   return call('gather', args);
 }
 /** gcd(Tensor self, Tensor other) -> Tensor */
-export function gcd(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function gcd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'gcd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function gcd(...args: unknown[]): unknown {
   return call('gcd', args);
 }
@@ -1440,7 +1442,7 @@ export function gcd_(...args: unknown[]): unknown {
  * ge.Tensor(Tensor self, Tensor other) -> Tensor
  * ge.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function ge(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function ge<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'ge', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function ge(...args: unknown[]): unknown {
   return call('ge', args);
 }
@@ -1475,7 +1477,7 @@ export function gradient(...args: unknown[]): unknown {
  * greater.Tensor(Tensor self, Tensor other) -> Tensor
  * greater.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function greater(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function greater<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'greater', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function greater(...args: unknown[]): unknown {
   return call('greater', args);
 }
@@ -1483,7 +1485,7 @@ export function greater(...args: unknown[]): unknown {
  * greater_equal.Tensor(Tensor self, Tensor other) -> Tensor
  * greater_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function greaterEqual(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function greaterEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'greaterEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function greaterEqual(...args: unknown[]): unknown {
   return call('greater_equal', args);
 }
@@ -1503,8 +1505,8 @@ export function gridSampler3d(...args: unknown[]): unknown {
   return call('grid_sampler_3d', args);
 }
 /** group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor */
-export function groupNorm(input: Tensor, numGroups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Tensor;
-export function groupNorm(input: Tensor, numGroups: number, weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Tensor;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
 export function groupNorm(...args: unknown[]): unknown {
   return call('group_norm', args);
 }
@@ -1525,31 +1527,31 @@ export function gruCell(...args: unknown[]): unknown {
  * gt.Tensor(Tensor self, Tensor other) -> Tensor
  * gt.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function gt(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function gt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'gt', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function gt(...args: unknown[]): unknown {
   return call('gt', args);
 }
 /** hamming_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow(windowLength: number, options?: FactoryOptions): Tensor;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow(windowLength: number, periodic: boolean, options?: FactoryOptions): Tensor;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 /** hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions): Tensor;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions): Tensor;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions<E, W>): Made<E, W>;
 export function hammingWindow(...args: unknown[]): unknown {
   return call('hamming_window', args);
 }
 /** hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hannWindow(windowLength: number, options?: FactoryOptions): Tensor;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hannWindow(windowLength: number, periodic: boolean, options?: FactoryOptions): Tensor;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 export function hannWindow(...args: unknown[]): unknown {
   return call('hann_window', args);
 }
 /** hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
-export function hardshrink(input: Tensor, options?: { lambd?: Scalar; out?: Tensor }): Tensor;
-export function hardshrink(input: Tensor, lambd: Scalar, options?: { out?: Tensor }): Tensor;
+export function hardshrink<T extends Tensor, E extends DType = never>(input: T, options?: { lambd?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
+export function hardshrink<T extends Tensor, E extends DType = never>(input: T, lambd: Scalar, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function hardshrink(...args: unknown[]): unknown {
   return call('hardshrink', args);
 }
@@ -1597,9 +1599,9 @@ export function histogramdd(...args: unknown[]): unknown {
   return call('histogramdd', args);
 }
 /** hsplit.int(Tensor self, int sections) -> Tensor[] */
-export function hsplit(input: Tensor, sections: number): Tensor[];
+export function hsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
 /** hsplit.array(Tensor self, int[] indices) -> Tensor[] */
-export function hsplit(input: Tensor, indices: readonly number[]): Tensor[];
+export function hsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
 export function hsplit(...args: unknown[]): unknown {
   return call('hsplit', args);
 }
@@ -1619,7 +1621,7 @@ export function hypot(...args: unknown[]): unknown {
   return call('hypot', args);
 }
 /** i0(Tensor self) -> Tensor */
-export function i0(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function i0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function i0(...args: unknown[]): unknown {
   return call('i0', args);
 }
@@ -1644,12 +1646,12 @@ export function imag(...args: unknown[]): unknown {
   return call('imag', args);
 }
 /** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
-export function indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
+export function indexAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexAdd(...args: unknown[]): unknown {
   return call('index_add', args);
 }
 /** index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
-export function indexCopy(input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor }): Tensor;
+export function indexCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexCopy(...args: unknown[]): unknown {
   return call('index_copy', args);
 }
@@ -1657,13 +1659,13 @@ export function indexCopy(...args: unknown[]): unknown {
  * index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
  * index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
  */
-export function indexFill(input: Tensor, dim: number, index: Tensor, value: TensorLike): Tensor;
+export function indexFill<T extends Tensor>(input: T, dim: number, index: Tensor, value: TensorLike): Part<T>;
 export function indexFill(...args: unknown[]): unknown {
   return call('index_fill', args);
 }
 /** index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
-export function indexPut(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Tensor;
-export function indexPut(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor;
+export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Part<T>;
+export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Part<T>;
 export function indexPut(...args: unknown[]): unknown {
   return call('index_put', args);
 }
@@ -1679,7 +1681,7 @@ export function indexReduce(...args: unknown[]): unknown {
   return call('index_reduce', args);
 }
 /** index_select(Tensor self, int dim, Tensor index) -> Tensor */
-export function indexSelect(input: Tensor, dim: number, index: Tensor, options?: { out?: Tensor }): Tensor;
+export function indexSelect<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexSelect(...args: unknown[]): unknown {
   return call('index_select', args);
 }
@@ -1694,7 +1696,7 @@ export function inner(...args: unknown[]): unknown {
   return call('inner', args);
 }
 /** instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor */
-export function instanceNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Tensor;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Part<T>;
 export function instanceNorm(...args: unknown[]): unknown {
   return call('instance_norm', args);
 }
@@ -1704,7 +1706,7 @@ export function intRepr(...args: unknown[]): unknown {
   return call('int_repr', args);
 }
 /** inverse(Tensor self) -> Tensor */
-export function inverse(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function inverse<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function inverse(...args: unknown[]): unknown {
   return call('inverse', args);
 }
@@ -1779,22 +1781,22 @@ export function isinf(...args: unknown[]): unknown {
   return call('isinf', args);
 }
 /** isnan(Tensor self) -> Tensor */
-export function isnan(input: Tensor): Tensor;
+export function isnan<T extends Tensor>(input: T): Like<T, 'bool'>;
 export function isnan(...args: unknown[]): unknown {
   return call('isnan', args);
 }
 /** isneginf(Tensor self) -> Tensor */
-export function isneginf(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function isneginf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function isneginf(...args: unknown[]): unknown {
   return call('isneginf', args);
 }
 /** isposinf(Tensor self) -> Tensor */
-export function isposinf(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function isposinf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function isposinf(...args: unknown[]): unknown {
   return call('isposinf', args);
 }
 /** isreal(Tensor self) -> Tensor */
-export function isreal(input: Tensor): Tensor;
+export function isreal<T extends Tensor>(input: T): Like<T, 'bool'>;
 export function isreal(...args: unknown[]): unknown {
   return call('isreal', args);
 }
@@ -1805,11 +1807,11 @@ export function istft(...args: unknown[]): unknown {
   return call('istft', args);
 }
 /** kaiser_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow(windowLength: number, options?: FactoryOptions): Tensor;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
 /** kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow(windowLength: number, periodic: boolean, options?: FactoryOptions): Tensor;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
 /** kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions): Tensor;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions<E, W>): Made<E, W>;
 export function kaiserWindow(...args: unknown[]): unknown {
   return call('kaiser_window', args);
 }
@@ -1825,19 +1827,19 @@ export function kron(...args: unknown[]): unknown {
   return call('kron', args);
 }
 /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function kthvalue(input: Tensor, k: number, options?: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
-export function kthvalue(input: Tensor, k: number, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function kthvalue<T extends Tensor>(input: T, k: number, options?: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function kthvalue<T extends Tensor>(input: T, k: number, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function kthvalue(...args: unknown[]): unknown {
   return call('kthvalue', args);
 }
 /** layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor */
-export function layerNorm(input: Tensor, normalizedShape: readonly number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Tensor;
-export function layerNorm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Tensor;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
 export function layerNorm(...args: unknown[]): unknown {
   return call('layer_norm', args);
 }
 /** lcm(Tensor self, Tensor other) -> Tensor */
-export function lcm(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function lcm<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'lcm', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function lcm(...args: unknown[]): unknown {
   return call('lcm', args);
 }
@@ -1860,7 +1862,7 @@ export function ldexp_(...args: unknown[]): unknown {
  * le.Tensor(Tensor self, Tensor other) -> Tensor
  * le.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function le(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function le<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'le', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function le(...args: unknown[]): unknown {
   return call('le', args);
 }
@@ -1876,7 +1878,7 @@ export function lerp(...args: unknown[]): unknown {
  * less.Tensor(Tensor self, Tensor other) -> Tensor
  * less.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function less(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function less<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'less', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function less(...args: unknown[]): unknown {
   return call('less', args);
 }
@@ -1884,12 +1886,12 @@ export function less(...args: unknown[]): unknown {
  * less_equal.Tensor(Tensor self, Tensor other) -> Tensor
  * less_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function lessEqual(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function lessEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'lessEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function lessEqual(...args: unknown[]): unknown {
   return call('less_equal', args);
 }
 /** lgamma(Tensor self) -> Tensor */
-export function lgamma(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function lgamma<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function lgamma(...args: unknown[]): unknown {
   return call('lgamma', args);
 }
@@ -1897,22 +1899,22 @@ export function lgamma(...args: unknown[]): unknown {
  * linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function linspace(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 /**
  * linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function linspace(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 export function linspace(...args: unknown[]): unknown {
   return call('linspace', args);
 }
 /** log(Tensor self) -> Tensor */
-export function log(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function log<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log(...args: unknown[]): unknown {
   return call('log', args);
 }
 /** log10(Tensor self) -> Tensor */
-export function log10(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function log10<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log10(...args: unknown[]): unknown {
   return call('log10', args);
 }
@@ -1922,7 +1924,7 @@ export function log10_(...args: unknown[]): unknown {
   return call('log10_', args);
 }
 /** log1p(Tensor self) -> Tensor */
-export function log1p(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function log1p<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log1p(...args: unknown[]): unknown {
   return call('log1p', args);
 }
@@ -1932,7 +1934,7 @@ export function log1p_(...args: unknown[]): unknown {
   return call('log1p_', args);
 }
 /** log2(Tensor self) -> Tensor */
-export function log2(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function log2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log2(...args: unknown[]): unknown {
   return call('log2', args);
 }
@@ -1947,8 +1949,8 @@ export function log_(...args: unknown[]): unknown {
   return call('log_', args);
 }
 /** log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
-export function logSoftmax(input: Tensor, dim: number, dtype: DType | null, options?: { out?: Tensor }): Tensor;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function logSoftmax(...args: unknown[]): unknown {
   return call('log_softmax', args);
 }
@@ -1973,28 +1975,28 @@ export function logdet(...args: unknown[]): unknown {
   return call('logdet', args);
 }
 /** logical_and(Tensor self, Tensor other) -> Tensor */
-export function logicalAnd(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'logicalAnd', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function logicalAnd(...args: unknown[]): unknown {
   return call('logical_and', args);
 }
 /** logical_not(Tensor self) -> Tensor */
-export function logicalNot(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function logicalNot<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function logicalNot(...args: unknown[]): unknown {
   return call('logical_not', args);
 }
 /** logical_or(Tensor self, Tensor other) -> Tensor */
-export function logicalOr(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'logicalOr', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function logicalOr(...args: unknown[]): unknown {
   return call('logical_or', args);
 }
 /** logical_xor(Tensor self, Tensor other) -> Tensor */
-export function logicalXor(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function logicalXor<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'logicalXor', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function logicalXor(...args: unknown[]): unknown {
   return call('logical_xor', args);
 }
 /** logit(Tensor self, float? eps=None) -> Tensor */
-export function logit(input: Tensor, options?: { eps?: number | null; out?: Tensor }): Tensor;
-export function logit(input: Tensor, eps: number | null, options?: { out?: Tensor }): Tensor;
+export function logit<T extends Tensor, E extends DType = never>(input: T, options?: { eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(input: T, eps: number | null, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function logit(...args: unknown[]): unknown {
   return call('logit', args);
 }
@@ -2008,20 +2010,20 @@ export function logit_(...args: unknown[]): unknown {
  * logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions & { base?: number; out?: Tensor }): Tensor;
-export function logspace(start: TensorLike, end: Tensor, steps: number, base: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, base: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 /**
  * logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions & { base?: number; out?: Tensor }): Tensor;
-export function logspace(start: TensorLike, end: Scalar, steps: number, base: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, base: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
 export function logspace(...args: unknown[]): unknown {
   return call('logspace', args);
 }
 /** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
-export function logsumexp(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
-export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
 export function logsumexp(...args: unknown[]): unknown {
   return call('logsumexp', args);
 }
@@ -2042,7 +2044,7 @@ export function lstmCell(...args: unknown[]): unknown {
  * lt.Tensor(Tensor self, Tensor other) -> Tensor
  * lt.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function lt(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function lt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'lt', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function lt(...args: unknown[]): unknown {
   return call('lt', args);
 }
@@ -2067,48 +2069,48 @@ export function marginRankingLoss(...args: unknown[]): unknown {
  * masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
  * masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
  */
-export function maskedFill(input: Tensor, mask: Tensor, value: TensorLike): Tensor;
+export function maskedFill<T extends Tensor>(input: T, mask: Tensor, value: TensorLike): Part<T>;
 export function maskedFill(...args: unknown[]): unknown {
   return call('masked_fill', args);
 }
 /** masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor */
-export function maskedScatter(input: Tensor, mask: Tensor, source: Tensor): Tensor;
+export function maskedScatter<T extends Tensor>(input: T, mask: Tensor, source: Tensor): Part<T>;
 export function maskedScatter(...args: unknown[]): unknown {
   return call('masked_scatter', args);
 }
 /** masked_select(Tensor self, Tensor mask) -> Tensor */
-export function maskedSelect(input: Tensor, mask: Tensor, options?: { out?: Tensor }): Tensor;
+export function maskedSelect<T extends Tensor, E extends DType = never>(input: T, mask: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function maskedSelect(...args: unknown[]): unknown {
   return call('masked_select', args);
 }
 /** matmul(Tensor self, Tensor other) -> Tensor */
-export function matmul(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function matmul<T extends Tensor, U extends Tensor>(input: T, other: Multiplicable<'matmul', T, U>, options?: { out?: Tensor }): Multiplied<T, U>;
 export function matmul(...args: unknown[]): unknown {
   return call('matmul', args);
 }
 /** matrix_exp(Tensor self) -> Tensor */
-export function matrixExp(input: Tensor): Tensor;
+export function matrixExp<T extends Tensor>(input: T): Part<T>;
 export function matrixExp(...args: unknown[]): unknown {
   return call('matrix_exp', args);
 }
 /** matrix_power(Tensor self, int n) -> Tensor */
-export function matrixPower(input: Tensor, n: number, options?: { out?: Tensor }): Tensor;
+export function matrixPower<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function matrixPower(...args: unknown[]): unknown {
   return call('matrix_power', args);
 }
 /** max(Tensor self) -> Tensor */
-export function max(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function max<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** max.other(Tensor self, Tensor other) -> Tensor */
-export function max(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function max<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'max', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function max(input: Tensor, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
-export function max(input: Tensor, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function max<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function max<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function max(...args: unknown[]): unknown {
   return call('max', args);
 }
 /** max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor */
-export function maxPool1d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
-export function maxPool1d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool1d(...args: unknown[]): unknown {
   return call('max_pool1d', args);
 }
@@ -2119,35 +2121,35 @@ export function maxPool1dWithIndices(...args: unknown[]): unknown {
   return call('max_pool1d_with_indices', args);
 }
 /** max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
-export function maxPool2d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
-export function maxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool2d(...args: unknown[]): unknown {
   return call('max_pool2d', args);
 }
 /** max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor */
-export function maxPool3d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
-export function maxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool3d(...args: unknown[]): unknown {
   return call('max_pool3d', args);
 }
 /** maximum(Tensor self, Tensor other) -> Tensor */
-export function maximum(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function maximum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'maximum', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function maximum(...args: unknown[]): unknown {
   return call('maximum', args);
 }
 /** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-export function mean(input: Tensor, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function mean<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function mean(input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function mean(input: Tensor, dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function mean(...args: unknown[]): unknown {
   return call('mean', args);
 }
 /** median(Tensor self) -> Tensor */
-export function median(input: Tensor): Tensor;
+export function median<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
 /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function median(input: Tensor, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
-export function median(input: Tensor, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function median<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function median<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function median(...args: unknown[]): unknown {
   return call('median', args);
 }
@@ -2159,17 +2161,17 @@ export function meshgrid(...args: unknown[]): unknown {
   return call('meshgrid', args);
 }
 /** min(Tensor self) -> Tensor */
-export function min(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function min<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** min.other(Tensor self, Tensor other) -> Tensor */
-export function min(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function min<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'min', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function min(input: Tensor, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
-export function min(input: Tensor, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function min<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function min<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function min(...args: unknown[]): unknown {
   return call('min', args);
 }
 /** minimum(Tensor self, Tensor other) -> Tensor */
-export function minimum(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function minimum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: Beside<'minimum', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function minimum(...args: unknown[]): unknown {
   return call('minimum', args);
 }
@@ -2248,68 +2250,68 @@ export function mkldnnRnnLayer(...args: unknown[]): unknown {
   return call('mkldnn_rnn_layer', args);
 }
 /** mm(Tensor self, Tensor mat2) -> Tensor */
-export function mm(input: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
+export function mm<T extends Tensor, U extends Tensor>(input: T, mat2: Multiplicable<'mm', T, U>, options?: { out?: Tensor }): Multiplied<T, U>;
 /** mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
 export function mm(input: Tensor, mat2: Tensor, outDtype: DType, options?: { out?: Tensor }): Tensor;
 export function mm(...args: unknown[]): unknown {
   return call('mm', args);
 }
 /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function mode(input: Tensor, options?: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
-export function mode(input: Tensor, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function mode<T extends Tensor>(input: T, options?: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function mode<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function mode(...args: unknown[]): unknown {
   return call('mode', args);
 }
 /** moveaxis.int(Tensor self, int source, int destination) -> Tensor */
-export function moveaxis(input: Tensor, source: number, destination: number): Tensor;
+export function moveaxis<T extends Tensor>(input: T, source: number, destination: number): Part<T>;
 /** moveaxis.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
-export function moveaxis(input: Tensor, source: readonly number[], destination: readonly number[]): Tensor;
+export function moveaxis<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Part<T>;
 export function moveaxis(...args: unknown[]): unknown {
   return call('moveaxis', args);
 }
 /** movedim.int(Tensor self, int source, int destination) -> Tensor */
-export function movedim(input: Tensor, source: number, destination: number): Tensor;
+export function movedim<T extends Tensor>(input: T, source: number, destination: number): Part<T>;
 /** movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
-export function movedim(input: Tensor, source: readonly number[], destination: readonly number[]): Tensor;
+export function movedim<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Part<T>;
 export function movedim(...args: unknown[]): unknown {
   return call('movedim', args);
 }
 /** msort(Tensor self) -> Tensor */
-export function msort(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function msort<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function msort(...args: unknown[]): unknown {
   return call('msort', args);
 }
 /** mul.Tensor(Tensor self, Tensor other) -> Tensor */
-export function mul(input: TensorLike, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function mul<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'mul', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function mul(...args: unknown[]): unknown {
   return call('mul', args);
 }
 /** multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor */
-export function multinomial(input: Tensor, numSamples: number, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor }): Tensor;
-export function multinomial(input: Tensor, numSamples: number, replacement: boolean, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
+export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, replacement: boolean, options?: { generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
 export function multinomial(...args: unknown[]): unknown {
   return call('multinomial', args);
 }
 /** multiply.Tensor(Tensor self, Tensor other) -> Tensor */
-export function multiply(input: TensorLike, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function multiply<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'multiply', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** multiply.Scalar(Tensor self, Scalar other) -> Tensor */
-export function multiply(input: TensorLike, other: Scalar): Tensor;
+export function multiply<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'multiply', T, U>): Paired<T, U, 'promoted'>;
 export function multiply(...args: unknown[]): unknown {
   return call('multiply', args);
 }
 /** mv(Tensor self, Tensor vec) -> Tensor */
-export function mv(input: Tensor, vec: Tensor, options?: { out?: Tensor }): Tensor;
+export function mv<T extends Tensor, U extends Tensor>(input: T, vec: Multiplicable<'mv', T, U>, options?: { out?: Tensor }): Multiplied<T, U>;
 export function mv(...args: unknown[]): unknown {
   return call('mv', args);
 }
 /** mvlgamma(Tensor self, int p) -> Tensor */
-export function mvlgamma(input: Tensor, p: number, options?: { out?: Tensor }): Tensor;
+export function mvlgamma<T extends Tensor, E extends DType = never>(input: T, p: number, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function mvlgamma(...args: unknown[]): unknown {
   return call('mvlgamma', args);
 }
 /** nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
-export function nanToNum(input: Tensor, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor }): Tensor;
-export function nanToNum(input: Tensor, nan: number | null, options?: { posinf?: number | null; neginf?: number | null; out?: Tensor }): Tensor;
+export function nanToNum<T extends Tensor, E extends DType = never>(input: T, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function nanToNum<T extends Tensor, E extends DType = never>(input: T, nan: number | null, options?: { posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
 export function nanToNum(...args: unknown[]): unknown {
   return call('nan_to_num', args);
 }
@@ -2320,16 +2322,16 @@ export function nanToNum_(...args: unknown[]): unknown {
   return call('nan_to_num_', args);
 }
 /** nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function nanmean(input: Tensor, options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function nanmean(input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function nanmean(...args: unknown[]): unknown {
   return call('nanmean', args);
 }
 /** nanmedian(Tensor self) -> Tensor */
-export function nanmedian(input: Tensor): Tensor;
+export function nanmedian<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
 /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function nanmedian(input: Tensor, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
-export function nanmedian(input: Tensor, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function nanmedian<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function nanmedian<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function nanmedian(...args: unknown[]): unknown {
   return call('nanmedian', args);
 }
@@ -2343,20 +2345,20 @@ export function nanquantile(...args: unknown[]): unknown {
   return call('nanquantile', args);
 }
 /** nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function nansum(input: Tensor, options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function nansum(input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function nansum(...args: unknown[]): unknown {
   return call('nansum', args);
 }
 /** narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor */
-export function narrow(input: Tensor, dim: number, start: Tensor, length: number): Tensor;
+export function narrow<T extends Tensor>(input: T, dim: number, start: Tensor, length: number): Part<T>;
 /** narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
-export function narrow(input: Tensor, dim: number, start: number, length: number): Tensor;
+export function narrow<T extends Tensor>(input: T, dim: number, start: number, length: number): Part<T>;
 export function narrow(...args: unknown[]): unknown {
   return call('narrow', args);
 }
 /** narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
-export function narrowCopy(input: Tensor, dim: number, start: number, length: number, options?: { out?: Tensor }): Tensor;
+export function narrowCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, start: number, length: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function narrowCopy(...args: unknown[]): unknown {
   return call('narrow_copy', args);
 }
@@ -2366,7 +2368,7 @@ export function nativeBatchNorm(...args: unknown[]): unknown {
   return call('native_batch_norm', args);
 }
 /** native_channel_shuffle(Tensor self, SymInt groups) -> Tensor */
-export function nativeChannelShuffle(input: Tensor, groups: number): Tensor;
+export function nativeChannelShuffle<T extends Tensor>(input: T, groups: number): Part<T>;
 export function nativeChannelShuffle(...args: unknown[]): unknown {
   return call('native_channel_shuffle', args);
 }
@@ -2397,12 +2399,12 @@ export function nativeNorm(...args: unknown[]): unknown {
  * ne.Tensor(Tensor self, Tensor other) -> Tensor
  * ne.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function ne(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function ne<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'ne', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function ne(...args: unknown[]): unknown {
   return call('ne', args);
 }
 /** neg(Tensor self) -> Tensor */
-export function neg(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function neg<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function neg(...args: unknown[]): unknown {
   return call('neg', args);
 }
@@ -2412,7 +2414,7 @@ export function neg_(...args: unknown[]): unknown {
   return call('neg_', args);
 }
 /** negative(Tensor self) -> Tensor */
-export function negative(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function negative<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function negative(...args: unknown[]): unknown {
   return call('negative', args);
 }
@@ -2427,7 +2429,7 @@ export function nextafter(...args: unknown[]): unknown {
   return call('nextafter', args);
 }
 /** nonzero(Tensor self) -> Tensor */
-export function nonzero(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function nonzero<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'int64', E>;
 export function nonzero(...args: unknown[]): unknown {
   return call('nonzero', args);
 }
@@ -2471,7 +2473,7 @@ export function normal(...args: unknown[]): unknown {
  * not_equal.Tensor(Tensor self, Tensor other) -> Tensor
  * not_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function notEqual(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function notEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'notEqual', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'bool', E>;
 export function notEqual(...args: unknown[]): unknown {
   return call('not_equal', args);
 }
@@ -2485,13 +2487,13 @@ export function nuclearNorm(...args: unknown[]): unknown {
   return call('nuclear_norm', args);
 }
 /** ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function ones(size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
-export function ones(...size: number[]): Tensor;
+export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function ones(...size: number[]): Made<never, never>;
 export function ones(...args: unknown[]): unknown {
   return call('ones', args);
 }
 /** ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function onesLike(input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function onesLike(...args: unknown[]): unknown {
   return call('ones_like', args);
 }
@@ -2524,7 +2526,7 @@ export function pdist(...args: unknown[]): unknown {
   return call('pdist', args);
 }
 /** permute(Tensor self, int[] dims) -> Tensor */
-export function permute(input: Tensor, dims: readonly number[]): Tensor;
+export function permute<T extends Tensor>(input: T, dims: readonly number[]): Part<T>;
 export function permute(...args: unknown[]): unknown {
   return call('permute', args);
 }
@@ -2534,18 +2536,18 @@ export function permuteCopy(...args: unknown[]): unknown {
   return call('permute_copy', args);
 }
 /** pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor */
-export function pinverse(input: Tensor, options?: { rcond?: number }): Tensor;
-export function pinverse(input: Tensor, rcond: number): Tensor;
+export function pinverse<T extends Tensor>(input: T, options?: { rcond?: number }): Part<T>;
+export function pinverse<T extends Tensor>(input: T, rcond: number): Part<T>;
 export function pinverse(...args: unknown[]): unknown {
   return call('pinverse', args);
 }
 /** pixel_shuffle(Tensor self, int upscale_factor) -> Tensor */
-export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor;
+export function pixelShuffle<T extends Tensor>(input: T, upscaleFactor: number): Part<T>;
 export function pixelShuffle(...args: unknown[]): unknown {
   return call('pixel_shuffle', args);
 }
 /** pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor */
-export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor;
+export function pixelUnshuffle<T extends Tensor>(input: T, downscaleFactor: number): Part<T>;
 export function pixelUnshuffle(...args: unknown[]): unknown {
   return call('pixel_unshuffle', args);
 }
@@ -2571,7 +2573,7 @@ export function polygamma(...args: unknown[]): unknown {
   return call('polygamma', args);
 }
 /** positive(Tensor self) -> Tensor */
-export function positive(input: Tensor): Tensor;
+export function positive<T extends Tensor>(input: T): Like<T>;
 export function positive(...args: unknown[]): unknown {
   return call('positive', args);
 }
@@ -2579,22 +2581,22 @@ export function positive(...args: unknown[]): unknown {
  * pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
  * pow.Scalar(Scalar self, Tensor exponent) -> Tensor
  */
-export function pow(input: TensorLike, exponent: Tensor, options?: { out?: Tensor }): Tensor;
+export function pow<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, exponent: Beside<'pow', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
-export function pow(input: Tensor, exponent: Scalar, options?: { out?: Tensor }): Tensor;
+export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, exponent: Beside<'pow', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function pow(...args: unknown[]): unknown {
   return call('pow', args);
 }
 /** prelu(Tensor self, Tensor weight) -> Tensor */
-export function prelu(input: Tensor, weight: Tensor): Tensor;
+export function prelu<T extends Tensor>(input: T, weight: Tensor): Part<T>;
 export function prelu(...args: unknown[]): unknown {
   return call('prelu', args);
 }
 /** prod(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-export function prod(input: Tensor, options?: { dtype?: DType | null }): Tensor;
+export function prod<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
 /** prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function prod(input: Tensor, dim: number, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function prod(input: Tensor, dim: number, keepdim: boolean, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function prod(...args: unknown[]): unknown {
   return call('prod', args);
 }
@@ -2712,7 +2714,7 @@ export function quantizedRnnTanhCell(...args: unknown[]): unknown {
   return call('quantized_rnn_tanh_cell', args);
 }
 /** rad2deg(Tensor self) -> Tensor */
-export function rad2deg(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function rad2deg<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function rad2deg(...args: unknown[]): unknown {
   return call('rad2deg', args);
 }
@@ -2722,72 +2724,72 @@ export function rad2deg_(...args: unknown[]): unknown {
   return call('rad2deg_', args);
 }
 /** rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rand(size: readonly number[], options: FactoryOptions & { generator: Generator | null; out?: Tensor }): Tensor;
-export function rand(...size: number[]): Tensor;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function rand(...size: number[]): Made<never, never>;
 /** rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rand(size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
-export function rand(...size: number[]): Tensor;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function rand(...size: number[]): Made<never, never>;
 export function rand(...args: unknown[]): unknown {
   return call('rand', args);
 }
 /** rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randLike(input: Tensor, options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randLike(input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randLike(...args: unknown[]): unknown {
   return call('rand_like', args);
 }
 /** randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint(high: number, size: readonly number[], options: FactoryOptions & { generator: Generator | null; out?: Tensor }): Tensor;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint(high: number, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint(low: number, high: number, size: readonly number[], options: FactoryOptions & { generator: Generator | null; out?: Tensor }): Tensor;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint(low: number, high: number, size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint(...args: unknown[]): unknown {
   return call('randint', args);
 }
 /** randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike(input: Tensor, low: number, high: number, options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike(input: Tensor, low: number, high: number, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike(input: Tensor, high: Tensor, options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike(input: Tensor, high: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike(input: Tensor, high: number, options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike(input: Tensor, high: number, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randintLike(...args: unknown[]): unknown {
   return call('randint_like', args);
 }
 /** randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randn(size: readonly number[], options: FactoryOptions & { generator: Generator | null; out?: Tensor }): Tensor;
-export function randn(...size: number[]): Tensor;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function randn(...size: number[]): Made<never, never>;
 /** randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randn(size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
-export function randn(...size: number[]): Tensor;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function randn(...size: number[]): Made<never, never>;
 export function randn(...args: unknown[]): unknown {
   return call('randn', args);
 }
 /** randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randnLike(input: Tensor, options: FactoryOptions & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Tensor;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randnLike(input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randnLike(...args: unknown[]): unknown {
   return call('randn_like', args);
 }
 /** randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randperm(n: number, options: FactoryOptions & { generator: Generator | null; out?: Tensor }): Tensor;
+export function randperm<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
 /** randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randperm(n: number, options?: FactoryOptions & { out?: Tensor }): Tensor;
+export function randperm<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
 export function randperm(...args: unknown[]): unknown {
   return call('randperm', args);
 }
 /** ravel(Tensor self) -> Tensor */
-export function ravel(input: Tensor): Tensor;
+export function ravel<T extends Tensor>(input: T): Part<T>;
 export function ravel(...args: unknown[]): unknown {
   return call('ravel', args);
 }
@@ -2797,7 +2799,7 @@ export function real(...args: unknown[]): unknown {
   return call('real', args);
 }
 /** reciprocal(Tensor self) -> Tensor */
-export function reciprocal(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function reciprocal<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function reciprocal(...args: unknown[]): unknown {
   return call('reciprocal', args);
 }
@@ -2807,7 +2809,7 @@ export function reciprocal_(...args: unknown[]): unknown {
   return call('reciprocal_', args);
 }
 /** relu(Tensor self) -> Tensor */
-export function relu(input: Tensor): Tensor;
+export function relu<T extends Tensor>(input: T): Like<T>;
 export function relu(...args: unknown[]): unknown {
   return call('relu', args);
 }
@@ -2820,30 +2822,30 @@ export function relu_(...args: unknown[]): unknown {
  * remainder.Tensor(Tensor self, Tensor other) -> Tensor
  * remainder.Scalar(Tensor self, Scalar other) -> Tensor
  */
-export function remainder(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function remainder<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'remainder', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function remainder(input: Scalar, other: Tensor): Tensor;
+export function remainder<T extends Scalar, U extends Tensor>(input: T, other: Beside<'remainder', T, U>): Paired<T, U, 'promoted'>;
 export function remainder(...args: unknown[]): unknown {
   return call('remainder', args);
 }
 /** renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
-export function renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor }): Tensor;
+export function renorm<T extends Tensor, E extends DType = never>(input: T, p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function renorm(...args: unknown[]): unknown {
   return call('renorm', args);
 }
 /** repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-export function repeatInterleave(input: Tensor, repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
-export function repeatInterleave(input: Tensor, repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Tensor;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Part<T>;
 /** repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */
-export function repeatInterleave(repeats: Tensor, options?: { outputSize?: number | null }): Tensor;
+export function repeatInterleave<T extends Tensor>(repeats: T, options?: { outputSize?: number | null }): Part<T>;
 /** repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-export function repeatInterleave(input: Tensor, repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
-export function repeatInterleave(input: Tensor, repeats: number, dim: number | null, options?: { outputSize?: number | null }): Tensor;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: number, dim: number | null, options?: { outputSize?: number | null }): Part<T>;
 export function repeatInterleave(...args: unknown[]): unknown {
   return call('repeat_interleave', args);
 }
 /** reshape(Tensor self, SymInt[] shape) -> Tensor */
-export function reshape(input: Tensor, shape: readonly number[]): Tensor;
+export function reshape<T extends Tensor>(input: T, shape: readonly number[]): Part<T>;
 export function reshape(...args: unknown[]): unknown {
   return call('reshape', args);
 }
@@ -2858,12 +2860,12 @@ export function resizeAsSparse_(...args: unknown[]): unknown {
   return call('resize_as_sparse_', args);
 }
 /** resolve_conj(Tensor self) -> Tensor */
-export function resolveConj(input: Tensor): Tensor;
+export function resolveConj<T extends Tensor>(input: T): Like<T>;
 export function resolveConj(...args: unknown[]): unknown {
   return call('resolve_conj', args);
 }
 /** resolve_neg(Tensor self) -> Tensor */
-export function resolveNeg(input: Tensor): Tensor;
+export function resolveNeg<T extends Tensor>(input: T): Like<T>;
 export function resolveNeg(...args: unknown[]): unknown {
   return call('resolve_neg', args);
 }
@@ -2880,8 +2882,8 @@ export function resultType(...args: unknown[]): unknown {
   return call('result_type', args);
 }
 /** rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor */
-export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options?: { weight?: Tensor | null; eps?: number | null }): Tensor;
-export function rmsNorm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, options?: { eps?: number | null }): Tensor;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; eps?: number | null }): Part<T>;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { eps?: number | null }): Part<T>;
 export function rmsNorm(...args: unknown[]): unknown {
   return call('rms_norm', args);
 }
@@ -2912,21 +2914,21 @@ export function rnnTanhCell(...args: unknown[]): unknown {
   return call('rnn_tanh_cell', args);
 }
 /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
-export function roll(input: Tensor, shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor;
-export function roll(input: Tensor, shifts: number | readonly number[], dims: number | readonly number[]): Tensor;
+export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Like<T>;
+export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], dims: number | readonly number[]): Like<T>;
 export function roll(...args: unknown[]): unknown {
   return call('roll', args);
 }
 /** rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor */
-export function rot90(input: Tensor, options?: { k?: number; dims?: readonly number[] }): Tensor;
-export function rot90(input: Tensor, k: number, options?: { dims?: readonly number[] }): Tensor;
+export function rot90<T extends Tensor>(input: T, options?: { k?: number; dims?: readonly number[] }): Part<T>;
+export function rot90<T extends Tensor>(input: T, k: number, options?: { dims?: readonly number[] }): Part<T>;
 export function rot90(...args: unknown[]): unknown {
   return call('rot90', args);
 }
 /** round(Tensor self) -> Tensor */
-export function round(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function round<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 /** round.decimals(Tensor self, *, int decimals) -> Tensor */
-export function round(input: Tensor, options: { decimals: number; out?: Tensor }): Tensor;
+export function round<T extends Tensor, E extends DType = never>(input: T, options: { decimals: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function round(...args: unknown[]): unknown {
   return call('round', args);
 }
@@ -2960,7 +2962,7 @@ export function rrelu_(...args: unknown[]): unknown {
   return call('rrelu_', args);
 }
 /** rsqrt(Tensor self) -> Tensor */
-export function rsqrt(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function rsqrt<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function rsqrt(...args: unknown[]): unknown {
   return call('rsqrt', args);
 }
@@ -2970,10 +2972,10 @@ export function rsqrt_(...args: unknown[]): unknown {
   return call('rsqrt_', args);
 }
 /** rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-export function rsub(input: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
+export function rsub<T extends Tensor, U extends Tensor>(input: T, other: Beside<'rsub', T, U>, options?: { alpha?: Scalar }): Paired<T, U, 'promoted'>;
 /** rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-export function rsub(input: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
-export function rsub(input: Tensor, other: Scalar, alpha: Scalar): Tensor;
+export function rsub<T extends Tensor, U extends Scalar>(input: T, other: Beside<'rsub', T, U>, options?: { alpha?: Scalar }): Paired<T, U, 'promoted'>;
+export function rsub<T extends Tensor, U extends Scalar>(input: T, other: Beside<'rsub', T, U>, alpha: Scalar): Paired<T, U, 'promoted'>;
 export function rsub(...args: unknown[]): unknown {
   return call('rsub', args);
 }
@@ -2983,18 +2985,18 @@ export function scalarTensor(...args: unknown[]): unknown {
   return call('scalar_tensor', args);
 }
 /** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-export function scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor }): Tensor;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
-export function scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out?: Tensor }): Tensor;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
-export function scatter(input: Tensor, dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor }): Tensor;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
-export function scatter(input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out?: Tensor }): Tensor;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter(...args: unknown[]): unknown {
   return call('scatter', args);
 }
 /** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor }): Tensor;
+export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatterAdd(...args: unknown[]): unknown {
   return call('scatter_add', args);
 }
@@ -3017,7 +3019,7 @@ export function segmentReduce(...args: unknown[]): unknown {
   return call('segment_reduce', args);
 }
 /** select.int(Tensor self, int dim, SymInt index) -> Tensor */
-export function select(input: Tensor, dim: number, index: number): Tensor;
+export function select<T extends Tensor>(input: T, dim: number, index: number): Part<T>;
 export function select(...args: unknown[]): unknown {
   return call('select', args);
 }
@@ -3027,12 +3029,12 @@ export function selectCopy(...args: unknown[]): unknown {
   return call('select_copy', args);
 }
 /** select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor */
-export function selectScatter(input: Tensor, src: Tensor, dim: number, index: number): Tensor;
+export function selectScatter<T extends Tensor>(input: T, src: Tensor, dim: number, index: number): Part<T>;
 export function selectScatter(...args: unknown[]): unknown {
   return call('select_scatter', args);
 }
 /** selu(Tensor self) -> Tensor */
-export function selu(input: Tensor): Tensor;
+export function selu<T extends Tensor>(input: T): Like<T>;
 export function selu(...args: unknown[]): unknown {
   return call('selu', args);
 }
@@ -3042,12 +3044,12 @@ export function selu_(...args: unknown[]): unknown {
   return call('selu_', args);
 }
 /** sgn(Tensor self) -> Tensor */
-export function sgn(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sgn<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function sgn(...args: unknown[]): unknown {
   return call('sgn', args);
 }
 /** sigmoid(Tensor self) -> Tensor */
-export function sigmoid(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sigmoid<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sigmoid(...args: unknown[]): unknown {
   return call('sigmoid', args);
 }
@@ -3057,17 +3059,17 @@ export function sigmoid_(...args: unknown[]): unknown {
   return call('sigmoid_', args);
 }
 /** sign(Tensor self) -> Tensor */
-export function sign(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sign<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function sign(...args: unknown[]): unknown {
   return call('sign', args);
 }
 /** signbit(Tensor self) -> Tensor */
-export function signbit(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function signbit<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function signbit(...args: unknown[]): unknown {
   return call('signbit', args);
 }
 /** sin(Tensor self) -> Tensor */
-export function sin(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sin(...args: unknown[]): unknown {
   return call('sin', args);
 }
@@ -3077,7 +3079,7 @@ export function sin_(...args: unknown[]): unknown {
   return call('sin_', args);
 }
 /** sinc(Tensor self) -> Tensor */
-export function sinc(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sinc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sinc(...args: unknown[]): unknown {
   return call('sinc', args);
 }
@@ -3087,7 +3089,7 @@ export function sinc_(...args: unknown[]): unknown {
   return call('sinc_', args);
 }
 /** sinh(Tensor self) -> Tensor */
-export function sinh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sinh(...args: unknown[]): unknown {
   return call('sinh', args);
 }
@@ -3109,8 +3111,8 @@ export function sliceInverse(...args: unknown[]): unknown {
   return call('slice_inverse', args);
 }
 /** slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
-export function sliceScatter(input: Tensor, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor }): Tensor;
-export function sliceScatter(input: Tensor, src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number; out?: Tensor }): Tensor;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function sliceScatter(...args: unknown[]): unknown {
   return call('slice_scatter', args);
 }
@@ -3125,16 +3127,16 @@ export function smm(...args: unknown[]): unknown {
   return call('smm', args);
 }
 /** softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-export function softmax(input: Tensor, dim: number, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
-export function softmax(input: Tensor, dim: number, dtype: DType | null, options?: { out?: Tensor }): Tensor;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function softmax(...args: unknown[]): unknown {
   return call('softmax', args);
 }
 /** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-export function sort(input: Tensor, options: { stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function sort<T extends Tensor>(input: T, options: { stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 /** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-export function sort(input: Tensor, options?: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
-export function sort(input: Tensor, dim: number, options?: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function sort<T extends Tensor>(input: T, options?: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function sort<T extends Tensor>(input: T, dim: number, options?: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function sort(...args: unknown[]): unknown {
   return call('sort', args);
 }
@@ -3184,11 +3186,11 @@ export function sparseCsrTensor(...args: unknown[]): unknown {
   return call('sparse_csr_tensor', args);
 }
 /** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-export function split(input: Tensor, splitSize: number, options?: { dim?: number }): Tensor[];
-export function split(input: Tensor, splitSize: number, dim: number): Tensor[];
+export function split<T extends Tensor>(input: T, splitSize: number, options?: { dim?: number }): Part<T>[];
+export function split<T extends Tensor>(input: T, splitSize: number, dim: number): Part<T>[];
 /** split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[] */
-export function split(input: Tensor, splitSize: readonly number[], options?: { dim?: number }): Tensor[];
-export function split(input: Tensor, splitSize: readonly number[], dim: number): Tensor[];
+export function split<T extends Tensor>(input: T, splitSize: readonly number[], options?: { dim?: number }): Part<T>[];
+export function split<T extends Tensor>(input: T, splitSize: readonly number[], dim: number): Part<T>[];
 export function split(...args: unknown[]): unknown {
   return call('split', args);
 }
@@ -3199,8 +3201,8 @@ export function splitCopy(...args: unknown[]): unknown {
   return call('split_copy', args);
 }
 /** split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-export function splitWithSizes(input: Tensor, splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
-export function splitWithSizes(input: Tensor, splitSizes: readonly number[], dim: number): Tensor[];
+export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options?: { dim?: number }): Part<T>[];
+export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim: number): Part<T>[];
 export function splitWithSizes(...args: unknown[]): unknown {
   return call('split_with_sizes', args);
 }
@@ -3211,7 +3213,7 @@ export function splitWithSizesCopy(...args: unknown[]): unknown {
   return call('split_with_sizes_copy', args);
 }
 /** sqrt(Tensor self) -> Tensor */
-export function sqrt(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sqrt<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sqrt(...args: unknown[]): unknown {
   return call('sqrt', args);
 }
@@ -3231,11 +3233,11 @@ export function square_(...args: unknown[]): unknown {
   return call('square_', args);
 }
 /** squeeze(Tensor self) -> Tensor */
-export function squeeze(input: Tensor): Tensor;
+export function squeeze<T extends Tensor>(input: T): Part<T>;
 /** squeeze.dim(Tensor self, int dim) -> Tensor */
-export function squeeze(input: Tensor, dim: number): Tensor;
+export function squeeze<T extends Tensor>(input: T, dim: number): Part<T>;
 /** squeeze.dims(Tensor self, int[] dim) -> Tensor */
-export function squeeze(input: Tensor, dim: readonly number[]): Tensor;
+export function squeeze<T extends Tensor>(input: T, dim: readonly number[]): Part<T>;
 export function squeeze(...args: unknown[]): unknown {
   return call('squeeze', args);
 }
@@ -3260,14 +3262,14 @@ export function stack(...args: unknown[]): unknown {
   return call('stack', args);
 }
 /** std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-export function std(input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor }): Tensor;
-export function std(input: Tensor, dim: number | readonly number[] | null, unbiased: boolean, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-export function std(input: Tensor, options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean; out?: Tensor }): Tensor;
-export function std(input: Tensor, dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean; out?: Tensor }): Tensor;
+export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** std(Tensor self, bool unbiased=True) -> Tensor */
-export function std(input: Tensor, options?: { unbiased?: boolean }): Tensor;
-export function std(input: Tensor, unbiased: boolean): Tensor;
+export function std<T extends Tensor>(input: T, options?: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
+export function std<T extends Tensor>(input: T, unbiased: boolean): Reduction<T, 'real', null, false>;
 export function std(...args: unknown[]): unknown {
   return call('std', args);
 }
@@ -3293,23 +3295,23 @@ export function stft(...args: unknown[]): unknown {
   return call('stft', args);
 }
 /** sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-export function sub(input: TensorLike, other: TensorLike, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
+export function sub<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'sub', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 export function sub(...args: unknown[]): unknown {
   return call('sub', args);
 }
 /** subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-export function subtract(input: TensorLike, other: TensorLike, options?: { alpha?: Scalar; out?: Tensor }): Tensor;
+export function subtract<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): Paired<T, U, 'promoted', E>;
 /** subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-export function subtract(input: TensorLike, other: Scalar, options?: { alpha?: Scalar }): Tensor;
-export function subtract(input: TensorLike, other: Scalar, alpha: Scalar): Tensor;
+export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar }): Paired<T, U, 'promoted'>;
+export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'subtract', T, U>, alpha: Scalar): Paired<T, U, 'promoted'>;
 export function subtract(...args: unknown[]): unknown {
   return call('subtract', args);
 }
 /** sum(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-export function sum(input: Tensor, options?: { dtype?: DType | null }): Tensor;
+export function sum<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
 /** sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function sum(input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function sum(input: Tensor, dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function sum(...args: unknown[]): unknown {
   return call('sum', args);
 }
@@ -3320,12 +3322,12 @@ export function svd(...args: unknown[]): unknown {
   return call('svd', args);
 }
 /** swapaxes(Tensor self, int axis0, int axis1) -> Tensor */
-export function swapaxes(input: Tensor, axis0: number, axis1: number): Tensor;
+export function swapaxes<T extends Tensor>(input: T, axis0: number, axis1: number): Part<T>;
 export function swapaxes(...args: unknown[]): unknown {
   return call('swapaxes', args);
 }
 /** swapdims(Tensor self, int dim0, int dim1) -> Tensor */
-export function swapdims(input: Tensor, dim0: number, dim1: number): Tensor;
+export function swapdims<T extends Tensor>(input: T, dim0: number, dim1: number): Part<T>;
 export function swapdims(...args: unknown[]): unknown {
   return call('swapdims', args);
 }
@@ -3340,7 +3342,7 @@ export function symConstrainRangeForSize(...args: unknown[]): unknown {
   return call('sym_constrain_range_for_size', args);
 }
 /** t(Tensor self) -> Tensor */
-export function t(input: Tensor): Tensor;
+export function t<T extends Tensor>(input: T): Part<T>;
 export function t(...args: unknown[]): unknown {
   return call('t', args);
 }
@@ -3350,18 +3352,18 @@ export function tCopy(...args: unknown[]): unknown {
   return call('t_copy', args);
 }
 /** take(Tensor self, Tensor index) -> Tensor */
-export function take(input: Tensor, index: Tensor, options?: { out?: Tensor }): Tensor;
+export function take<T extends Tensor, E extends DType = never>(input: T, index: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function take(...args: unknown[]): unknown {
   return call('take', args);
 }
 /** take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor */
-export function takeAlongDim(input: Tensor, indices: Tensor, options?: { dim?: number | null; out?: Tensor }): Tensor;
-export function takeAlongDim(input: Tensor, indices: Tensor, dim: number | null, options?: { out?: Tensor }): Tensor;
+export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, indices: Tensor, options?: { dim?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, indices: Tensor, dim: number | null, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function takeAlongDim(...args: unknown[]): unknown {
   return call('take_along_dim', args);
 }
 /** tan(Tensor self) -> Tensor */
-export function tan(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function tan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function tan(...args: unknown[]): unknown {
   return call('tan', args);
 }
@@ -3371,7 +3373,7 @@ export function tan_(...args: unknown[]): unknown {
   return call('tan_', args);
 }
 /** tanh(Tensor self) -> Tensor */
-export function tanh(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function tanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function tanh(...args: unknown[]): unknown {
   return call('tanh', args);
 }
@@ -3381,14 +3383,14 @@ export function tanh_(...args: unknown[]): unknown {
   return call('tanh_', args);
 }
 /** tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[] */
-export function tensorSplit(input: Tensor, indices: readonly number[], options?: { dim?: number }): Tensor[];
-export function tensorSplit(input: Tensor, indices: readonly number[], dim: number): Tensor[];
+export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], options?: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], dim: number): Part<T>[];
 /** tensor_split.tensor_indices_or_sections(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[] */
-export function tensorSplit(input: Tensor, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor[];
-export function tensorSplit(input: Tensor, tensorIndicesOrSections: Tensor, dim: number): Tensor[];
+export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, dim: number): Part<T>[];
 /** tensor_split.sections(Tensor self, SymInt sections, int dim=0) -> Tensor[] */
-export function tensorSplit(input: Tensor, sections: number, options?: { dim?: number }): Tensor[];
-export function tensorSplit(input: Tensor, sections: number, dim: number): Tensor[];
+export function tensorSplit<T extends Tensor>(input: T, sections: number, options?: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, sections: number, dim: number): Part<T>[];
 export function tensorSplit(...args: unknown[]): unknown {
   return call('tensor_split', args);
 }
@@ -3408,13 +3410,13 @@ export function threshold_(...args: unknown[]): unknown {
   return call('threshold_', args);
 }
 /** tile(Tensor self, SymInt[] dims) -> Tensor */
-export function tile(input: Tensor, dims: readonly number[]): Tensor;
+export function tile<T extends Tensor>(input: T, dims: readonly number[]): Part<T>;
 export function tile(...args: unknown[]): unknown {
   return call('tile', args);
 }
 /** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
-export function topk(input: Tensor, k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
-export function topk(input: Tensor, k: number, dim: number, options?: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices;
+export function topk<T extends Tensor>(input: T, k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function topk<T extends Tensor>(input: T, k: number, dim: number, options?: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function topk(...args: unknown[]): unknown {
   return call('topk', args);
 }
@@ -3424,7 +3426,7 @@ export function trace(...args: unknown[]): unknown {
   return call('trace', args);
 }
 /** transpose.int(Tensor self, int dim0, int dim1) -> Tensor */
-export function transpose(input: Tensor, dim0: number, dim1: number): Tensor;
+export function transpose<T extends Tensor>(input: T, dim0: number, dim1: number): Part<T>;
 export function transpose(...args: unknown[]): unknown {
   return call('transpose', args);
 }
@@ -3454,14 +3456,14 @@ export function triangularSolve(...args: unknown[]): unknown {
   return call('triangular_solve', args);
 }
 /** tril(Tensor self, SymInt diagonal=0) -> Tensor */
-export function tril(input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
-export function tril(input: Tensor, diagonal: number, options?: { out?: Tensor }): Tensor;
+export function tril<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
+export function tril<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function tril(...args: unknown[]): unknown {
   return call('tril', args);
 }
 /** tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function trilIndices(row: number, col: number, options?: FactoryOptions & { offset?: number }): Tensor;
-export function trilIndices(row: number, col: number, offset: number, options?: FactoryOptions): Tensor;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options?: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
 export function trilIndices(...args: unknown[]): unknown {
   return call('tril_indices', args);
 }
@@ -3472,26 +3474,26 @@ export function tripletMarginLoss(...args: unknown[]): unknown {
   return call('triplet_margin_loss', args);
 }
 /** triu(Tensor self, SymInt diagonal=0) -> Tensor */
-export function triu(input: Tensor, options?: { diagonal?: number; out?: Tensor }): Tensor;
-export function triu(input: Tensor, diagonal: number, options?: { out?: Tensor }): Tensor;
+export function triu<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
+export function triu<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function triu(...args: unknown[]): unknown {
   return call('triu', args);
 }
 /** triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function triuIndices(row: number, col: number, options?: FactoryOptions & { offset?: number }): Tensor;
-export function triuIndices(row: number, col: number, offset: number, options?: FactoryOptions): Tensor;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options?: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
 export function triuIndices(...args: unknown[]): unknown {
   return call('triu_indices', args);
 }
 /** true_divide.Tensor(Tensor self, Tensor other) -> Tensor */
-export function trueDivide(input: TensorLike, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function trueDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: Beside<'trueDivide', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** true_divide.Scalar(Tensor self, Scalar other) -> Tensor */
-export function trueDivide(input: TensorLike, other: Scalar): Tensor;
+export function trueDivide<T extends TensorLike, U extends Scalar>(input: T, other: Beside<'trueDivide', T, U>): Paired<T, U, 'divided'>;
 export function trueDivide(...args: unknown[]): unknown {
   return call('true_divide', args);
 }
 /** trunc(Tensor self) -> Tensor */
-export function trunc(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function trunc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function trunc(...args: unknown[]): unknown {
   return call('trunc', args);
 }
@@ -3501,8 +3503,8 @@ export function trunc_(...args: unknown[]): unknown {
   return call('trunc_', args);
 }
 /** unbind.int(Tensor self, int dim=0) -> Tensor[] */
-export function unbind(input: Tensor, options?: { dim?: number }): Tensor[];
-export function unbind(input: Tensor, dim: number): Tensor[];
+export function unbind<T extends Tensor>(input: T, options?: { dim?: number }): Part<T>[];
+export function unbind<T extends Tensor>(input: T, dim: number): Part<T>[];
 export function unbind(...args: unknown[]): unknown {
   return call('unbind', args);
 }
@@ -3513,7 +3515,7 @@ export function unbindCopy(...args: unknown[]): unknown {
   return call('unbind_copy', args);
 }
 /** unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor */
-export function unflatten(input: Tensor, dim: number, sizes: readonly number[]): Tensor;
+export function unflatten<T extends Tensor>(input: T, dim: number, sizes: readonly number[]): Part<T>;
 export function unflatten(...args: unknown[]): unknown {
   return call('unflatten', args);
 }
@@ -3529,25 +3531,25 @@ export function uniqueConsecutive(...args: unknown[]): unknown {
   return call('unique_consecutive', args);
 }
 /** unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-export function unsafeChunk(input: Tensor, chunks: number, options?: { dim?: number }): Tensor[];
-export function unsafeChunk(input: Tensor, chunks: number, dim: number): Tensor[];
+export function unsafeChunk<T extends Tensor>(input: T, chunks: number, options?: { dim?: number }): Part<T>[];
+export function unsafeChunk<T extends Tensor>(input: T, chunks: number, dim: number): Part<T>[];
 export function unsafeChunk(...args: unknown[]): unknown {
   return call('unsafe_chunk', args);
 }
 /** unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-export function unsafeSplit(input: Tensor, splitSize: number, options?: { dim?: number }): Tensor[];
-export function unsafeSplit(input: Tensor, splitSize: number, dim: number): Tensor[];
+export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, options?: { dim?: number }): Part<T>[];
+export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, dim: number): Part<T>[];
 export function unsafeSplit(...args: unknown[]): unknown {
   return call('unsafe_split', args);
 }
 /** unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-export function unsafeSplitWithSizes(input: Tensor, splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
-export function unsafeSplitWithSizes(input: Tensor, splitSizes: readonly number[], dim: number): Tensor[];
+export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options?: { dim?: number }): Part<T>[];
+export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim: number): Part<T>[];
 export function unsafeSplitWithSizes(...args: unknown[]): unknown {
   return call('unsafe_split_with_sizes', args);
 }
 /** unsqueeze(Tensor self, int dim) -> Tensor */
-export function unsqueeze(input: Tensor, dim: number): Tensor;
+export function unsqueeze<T extends Tensor>(input: T, dim: number): Part<T>;
 export function unsqueeze(...args: unknown[]): unknown {
   return call('unsqueeze', args);
 }
@@ -3568,14 +3570,14 @@ export function vander(...args: unknown[]): unknown {
   return call('vander', args);
 }
 /** var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-function var_(input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean; out?: Tensor }): Tensor;
-function var_(input: Tensor, dim: number | readonly number[] | null, unbiased: boolean, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-function var_(input: Tensor, options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean; out?: Tensor }): Tensor;
-function var_(input: Tensor, dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean; out?: Tensor }): Tensor;
+function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** var(Tensor self, bool unbiased=True) -> Tensor */
-function var_(input: Tensor, options?: { unbiased?: boolean }): Tensor;
-function var_(input: Tensor, unbiased: boolean): Tensor;
+function var_<T extends Tensor>(input: T, options?: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
+function var_<T extends Tensor>(input: T, unbiased: boolean): Reduction<T, 'real', null, false>;
 function var_(...args: unknown[]): unknown {
   return call('var', args);
 }
@@ -3624,9 +3626,9 @@ export function viewCopy(...args: unknown[]): unknown {
   return call('view_copy', args);
 }
 /** vsplit.int(Tensor self, int sections) -> Tensor[] */
-export function vsplit(input: Tensor, sections: number): Tensor[];
+export function vsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
 /** vsplit.array(Tensor self, int[] indices) -> Tensor[] */
-export function vsplit(input: Tensor, indices: readonly number[]): Tensor[];
+export function vsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
 export function vsplit(...args: unknown[]): unknown {
   return call('vsplit', args);
 }
@@ -3653,9 +3655,9 @@ export function where(...args: unknown[]): unknown {
  * xlogy.Tensor(Tensor self, Tensor other) -> Tensor
  * xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor
  */
-export function xlogy(input: TensorLike, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, other: Beside<'xlogy', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor */
-export function xlogy(input: Tensor, other: Scalar, options?: { out?: Tensor }): Tensor;
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: Beside<'xlogy', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 export function xlogy(...args: unknown[]): unknown {
   return call('xlogy', args);
 }
@@ -3673,13 +3675,13 @@ export function zero_(...args: unknown[]): unknown {
   return call('zero_', args);
 }
 /** zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function zeros(size: readonly number[], options?: FactoryOptions & { out?: Tensor }): Tensor;
-export function zeros(...size: number[]): Tensor;
+export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function zeros(...size: number[]): Made<never, never>;
 export function zeros(...args: unknown[]): unknown {
   return call('zeros', args);
 }
 /** zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function zerosLike(input: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function zerosLike(...args: unknown[]): unknown {
   return call('zeros_like', args);
 }

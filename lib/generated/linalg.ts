@@ -5,6 +5,8 @@ import { caller } from '../tensor/overloads.js';
 import * as table from './table.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Scalar, Tensor } from '../tensor/tensor.js';
+import type { Multiplicable, Multiplied } from '../static/pairs.js';
+import type { Part } from '../static/results.js';
 import type { EigenvaluesEigenvectors, InverseInfo, LDPivots, LDPivotsInfo, LInfo, LUPivots, LUPivotsInfo, PLU, QR, ResultInfo, SignLogabsdet, SolutionResidualsRankSingularValues, USVh } from './results.js';
 
 const call = caller('torch.linalg', table.linalg, 'linalg_');
@@ -16,7 +18,7 @@ export function _powsum(...args: unknown[]): unknown {
   return call('linalg__powsum', args);
 }
 /** linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor */
-export function cholesky(input: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
+export function cholesky<T extends Tensor, E extends DType = never>(input: T, options?: { upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function cholesky(...args: unknown[]): unknown {
   return call('linalg_cholesky', args);
 }
@@ -39,7 +41,7 @@ export function cross(...args: unknown[]): unknown {
   return call('linalg_cross', args);
 }
 /** linalg_det(Tensor A) -> Tensor */
-export function det(A: Tensor, options?: { out?: Tensor }): Tensor;
+export function det<T extends Tensor, E extends DType = never>(A: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function det(...args: unknown[]): unknown {
   return call('linalg_det', args);
 }
@@ -76,7 +78,7 @@ export function householderProduct(...args: unknown[]): unknown {
   return call('linalg_householder_product', args);
 }
 /** linalg_inv(Tensor A) -> Tensor */
-export function inv(A: Tensor, options?: { out?: Tensor }): Tensor;
+export function inv<T extends Tensor, E extends DType = never>(A: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function inv(...args: unknown[]): unknown {
   return call('linalg_inv', args);
 }
@@ -127,12 +129,12 @@ export function luSolve(...args: unknown[]): unknown {
   return call('linalg_lu_solve', args);
 }
 /** linalg_matmul(Tensor self, Tensor other) -> Tensor */
-export function matmul(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function matmul<T extends Tensor, U extends Tensor>(input: T, other: Multiplicable<'matmul', T, U>, options?: { out?: Tensor }): Multiplied<T, U>;
 export function matmul(...args: unknown[]): unknown {
   return call('linalg_matmul', args);
 }
 /** linalg_matrix_exp(Tensor self) -> Tensor */
-export function matrixExp(input: Tensor): Tensor;
+export function matrixExp<T extends Tensor>(input: T): Part<T>;
 export function matrixExp(...args: unknown[]): unknown {
   return call('linalg_matrix_exp', args);
 }
@@ -146,7 +148,7 @@ export function matrixNorm(...args: unknown[]): unknown {
   return call('linalg_matrix_norm', args);
 }
 /** linalg_matrix_power(Tensor self, int n) -> Tensor */
-export function matrixPower(input: Tensor, n: number, options?: { out?: Tensor }): Tensor;
+export function matrixPower<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function matrixPower(...args: unknown[]): unknown {
   return call('linalg_matrix_power', args);
 }
@@ -178,15 +180,15 @@ export function norm(...args: unknown[]): unknown {
   return call('linalg_norm', args);
 }
 /** linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor */
-export function pinv(input: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor }): Tensor;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor */
-export function pinv(input: Tensor, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor }): Tensor;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor */
-export function pinv(input: Tensor, rcond: Tensor, options?: { hermitian?: boolean; out?: Tensor }): Tensor;
-export function pinv(input: Tensor, rcond: Tensor, hermitian: boolean, options?: { out?: Tensor }): Tensor;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: Tensor, options?: { hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: Tensor, hermitian: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor */
-export function pinv(input: Tensor, rcond: number, options?: { hermitian?: boolean; out?: Tensor }): Tensor;
-export function pinv(input: Tensor, rcond: number, hermitian: boolean, options?: { out?: Tensor }): Tensor;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: number, options?: { hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: number, hermitian: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function pinv(...args: unknown[]): unknown {
   return call('linalg_pinv', args);
 }

@@ -7,1421 +7,1425 @@ import type { Stream } from '../tensor/devices.js';
 import type { NativeObject } from '../tensor/nativeObject.js';
 import type { Generator } from '../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../tensor/tensor.js';
+import type { Beside, Multiplicable, Multiplied, Paired } from '../static/pairs.js';
+import type { Like, Made, Part, Reduction } from '../static/results.js';
 import type { FactoryOptions, ATau, HistBinEdges, LUPivots, MantissaExponent, MinMax, QR, SignLogabsdet, SolutionClonedCoefficient, USV, ValuesIndices } from './results.js';
 
+export interface OperatorMethods {
+  /** abs_(Tensor self) -> Tensor */
+  abs_<T extends Tensor>(this: T): T;
+  /** absolute(Tensor self) -> Tensor */
+  absolute<T extends Tensor>(this: T): Like<T, 'real'>;
+  /** absolute_(Tensor self) -> Tensor */
+  absolute_<T extends Tensor>(this: T): T;
+  /** acos(Tensor self) -> Tensor */
+  acos<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** acos_(Tensor self) -> Tensor */
+  acos_<T extends Tensor>(this: T): T;
+  /** acosh(Tensor self) -> Tensor */
+  acosh<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** acosh_(Tensor self) -> Tensor */
+  acosh_<T extends Tensor>(this: T): T;
+  /** addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  addbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+  /** addbmm_(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  addbmm_<T extends Tensor>(this: T, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): T;
+  /** addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
+  addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
+  /** addcdiv_(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
+  addcdiv_<T extends Tensor>(this: T, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): T;
+  /** addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
+  addcmul(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
+  /** addcmul_(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
+  addcmul_<T extends Tensor>(this: T, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): T;
+  /** addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+  /** addmm_(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  addmm_<T extends Tensor>(this: T, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): T;
+  /** addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+  /** addmv_(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  addmv_<T extends Tensor>(this: T, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): T;
+  /** addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+  /** addr_(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  addr_<T extends Tensor>(this: T, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): T;
+  /** adjoint(Tensor self) -> Tensor */
+  adjoint<T extends Tensor>(this: T): Part<T>;
+  /** all(Tensor self) -> Tensor */
+  all<T extends Tensor>(this: T): Reduction<T, 'truth', null, false>;
+  /** all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
+  all<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
+  all<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
+  /** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
+  all<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
+  all<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep): Reduction<T, 'truth', Dim, Keep>;
+  /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
+  amax<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
+  amax<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
+  /** amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
+  amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
+  amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
+  /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
+  aminmax<T extends Tensor>(this: T, options?: { dim?: number | null; keepdim?: boolean }): MinMax<T['dtype'], T['device']>;
+  /** angle(Tensor self) -> Tensor */
+  angle(): Tensor;
+  /** any(Tensor self) -> Tensor */
+  any<T extends Tensor>(this: T): Reduction<T, 'truth', null, false>;
+  /** any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
+  any<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
+  any<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
+  /** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
+  any<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
+  any<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep): Reduction<T, 'truth', Dim, Keep>;
+  /** arccos(Tensor self) -> Tensor */
+  arccos<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** arccos_(Tensor self) -> Tensor */
+  arccos_<T extends Tensor>(this: T): T;
+  /** arccosh(Tensor self) -> Tensor */
+  arccosh<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** arccosh_(Tensor self) -> Tensor */
+  arccosh_<T extends Tensor>(this: T): T;
+  /** arcsin(Tensor self) -> Tensor */
+  arcsin<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** arcsin_(Tensor self) -> Tensor */
+  arcsin_<T extends Tensor>(this: T): T;
+  /** arcsinh(Tensor self) -> Tensor */
+  arcsinh<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** arcsinh_(Tensor self) -> Tensor */
+  arcsinh_<T extends Tensor>(this: T): T;
+  /** arctan(Tensor self) -> Tensor */
+  arctan<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** arctan2(Tensor self, Tensor other) -> Tensor */
+  arctan2<T extends Tensor, U extends Tensor>(this: T, other: Beside<'arctan2', T, U>): Paired<T, U, 'divided'>;
+  /** arctan2_(Tensor self, Tensor other) -> Tensor */
+  arctan2_<T extends Tensor>(this: T, other: Tensor): T;
+  /** arctan_(Tensor self) -> Tensor */
+  arctan_<T extends Tensor>(this: T): T;
+  /** arctanh(Tensor self) -> Tensor */
+  arctanh<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** arctanh_(Tensor self) -> Tensor */
+  arctanh_<T extends Tensor>(this: T): T;
+  /** argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
+  argmax<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'int64', Dim, Keep>;
+  argmax<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'int64', Dim, Keep>;
+  /** argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
+  argmin<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'int64', Dim, Keep>;
+  argmin<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'int64', Dim, Keep>;
+  /** argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor */
+  argsort<T extends Tensor>(this: T, options: { stable: boolean; dim?: number; descending?: boolean }): Like<T, 'int64'>;
+  /** argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
+  argsort<T extends Tensor>(this: T, options?: { dim?: number; descending?: boolean }): Like<T, 'int64'>;
+  argsort<T extends Tensor>(this: T, dim: number, options?: { descending?: boolean }): Like<T, 'int64'>;
+  /** argwhere(Tensor self) -> Tensor */
+  argwhere<T extends Tensor>(this: T): Part<T, 'int64'>;
+  /** as_strided(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
+  asStrided<T extends Tensor>(this: T, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Part<T>;
+  asStrided<T extends Tensor>(this: T, size: readonly number[], stride: readonly number[], storageOffset: number | null): Part<T>;
+  /** as_strided_(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
+  asStrided_<T extends Tensor>(this: T, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): T;
+  asStrided_<T extends Tensor>(this: T, size: readonly number[], stride: readonly number[], storageOffset: number | null): T;
+  /** as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
+  asStridedScatter(src: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
+  asStridedScatter(src: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
+  /** asin(Tensor self) -> Tensor */
+  asin<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** asin_(Tensor self) -> Tensor */
+  asin_<T extends Tensor>(this: T): T;
+  /** asinh(Tensor self) -> Tensor */
+  asinh<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** asinh_(Tensor self) -> Tensor */
+  asinh_<T extends Tensor>(this: T): T;
+  /** atan(Tensor self) -> Tensor */
+  atan<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** atan2(Tensor self, Tensor other) -> Tensor */
+  atan2<T extends Tensor, U extends Tensor>(this: T, other: Beside<'atan2', T, U>): Paired<T, U, 'divided'>;
+  /** atan2_(Tensor self, Tensor other) -> Tensor */
+  atan2_<T extends Tensor>(this: T, other: Tensor): T;
+  /** atan_(Tensor self) -> Tensor */
+  atan_<T extends Tensor>(this: T): T;
+  /** atanh(Tensor self) -> Tensor */
+  atanh<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** atanh_(Tensor self) -> Tensor */
+  atanh_<T extends Tensor>(this: T): T;
+  /** baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+  /** baddbmm_(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  baddbmm_<T extends Tensor>(this: T, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): T;
+  /** bernoulli(Tensor self, *, Generator? generator=None) -> Tensor */
+  bernoulli(options?: { generator?: Generator | null }): Tensor;
+  /** bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor */
+  bernoulli(p: number, options?: { generator?: Generator | null }): Tensor;
+  /** bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor */
+  bernoulli_<T extends Tensor>(this: T, p: Tensor, options?: { generator?: Generator | null }): T;
+  /** bernoulli_.float(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor */
+  bernoulli_<T extends Tensor>(this: T, options?: { p?: number; generator?: Generator | null }): T;
+  bernoulli_<T extends Tensor>(this: T, p: number, options?: { generator?: Generator | null }): T;
+  /** bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor */
+  bincount(options?: { weights?: Tensor | null; minlength?: number }): Tensor;
+  bincount(weights: Tensor | null, options?: { minlength?: number }): Tensor;
+  /**
+   * bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseAnd<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'bitwiseAnd', T, U>): Paired<T, U, 'promoted'>;
+  /**
+   * bitwise_and_.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_and_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseAnd_<T extends Tensor>(this: T, other: TensorLike): T;
+  /**
+   * bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseLeftShift(other: TensorLike): Tensor;
+  /**
+   * bitwise_left_shift_.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_left_shift_.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseLeftShift_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** bitwise_not(Tensor self) -> Tensor */
+  bitwiseNot<T extends Tensor>(this: T): Like<T>;
+  /** bitwise_not_(Tensor self) -> Tensor */
+  bitwiseNot_<T extends Tensor>(this: T): T;
+  /**
+   * bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseOr<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'bitwiseOr', T, U>): Paired<T, U, 'promoted'>;
+  /**
+   * bitwise_or_.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_or_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseOr_<T extends Tensor>(this: T, other: TensorLike): T;
+  /**
+   * bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseRightShift(other: TensorLike): Tensor;
+  /**
+   * bitwise_right_shift_.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_right_shift_.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseRightShift_<T extends Tensor>(this: T, other: TensorLike): T;
+  /**
+   * bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseXor<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'bitwiseXor', T, U>): Paired<T, U, 'promoted'>;
+  /**
+   * bitwise_xor_.Tensor(Tensor self, Tensor other) -> Tensor
+   * bitwise_xor_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  bitwiseXor_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** bmm(Tensor self, Tensor mat2) -> Tensor */
+  bmm<T extends Tensor, U extends Tensor>(this: T, mat2: Multiplicable<'bmm', T, U>): Multiplied<T, U>;
+  /** broadcast_to(Tensor self, SymInt[] size) -> Tensor */
+  broadcastTo<T extends Tensor>(this: T, size: readonly number[]): Part<T>;
+  broadcastTo<T extends Tensor>(this: T, ...size: number[]): Part<T>;
+  /** cauchy_(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor */
+  cauchy_<T extends Tensor>(this: T, options?: { median?: number; sigma?: number; generator?: Generator | null }): T;
+  cauchy_<T extends Tensor>(this: T, median: number, options?: { sigma?: number; generator?: Generator | null }): T;
+  /** ccol_indices(Tensor self) -> Tensor */
+  ccolIndices(): Tensor;
+  /** ceil(Tensor self) -> Tensor */
+  ceil<T extends Tensor>(this: T): Like<T>;
+  /** ceil_(Tensor self) -> Tensor */
+  ceil_<T extends Tensor>(this: T): T;
+  /** chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
+  chalf(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+  /** cholesky(Tensor self, bool upper=False) -> Tensor */
+  cholesky<T extends Tensor>(this: T, options?: { upper?: boolean }): Part<T>;
+  cholesky<T extends Tensor>(this: T, upper: boolean): Part<T>;
+  /** cholesky_inverse(Tensor self, bool upper=False) -> Tensor */
+  choleskyInverse(options?: { upper?: boolean }): Tensor;
+  choleskyInverse(upper: boolean): Tensor;
+  /** cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor */
+  choleskySolve(input2: Tensor, options?: { upper?: boolean }): Tensor;
+  choleskySolve(input2: Tensor, upper: boolean): Tensor;
+  /** chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
+  chunk<T extends Tensor>(this: T, chunks: number, options?: { dim?: number }): Part<T>[];
+  chunk<T extends Tensor>(this: T, chunks: number, dim: number): Part<T>[];
+  /** clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
+  clamp(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  clamp(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
+  clamp<T extends Tensor>(this: T, options?: { min?: Scalar | null; max?: Scalar | null }): Like<T, 'number'>;
+  clamp<T extends Tensor>(this: T, min: Scalar | null, options?: { max?: Scalar | null }): Like<T, 'number'>;
+  /** clamp_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
+  clamp_<T extends Tensor>(this: T, options?: { min?: Tensor | null; max?: Tensor | null }): T;
+  clamp_<T extends Tensor>(this: T, min: Tensor | null, options?: { max?: Tensor | null }): T;
+  /** clamp_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
+  clamp_<T extends Tensor>(this: T, options?: { min?: Scalar | null; max?: Scalar | null }): T;
+  clamp_<T extends Tensor>(this: T, min: Scalar | null, options?: { max?: Scalar | null }): T;
+  /**
+   * clamp_max.Tensor(Tensor self, Tensor max) -> Tensor
+   * clamp_max(Tensor self, Scalar max) -> Tensor
+   */
+  clampMax(max: TensorLike): Tensor;
+  /**
+   * clamp_max_.Tensor(Tensor self, Tensor max) -> Tensor
+   * clamp_max_(Tensor self, Scalar max) -> Tensor
+   */
+  clampMax_<T extends Tensor>(this: T, max: TensorLike): T;
+  /**
+   * clamp_min.Tensor(Tensor self, Tensor min) -> Tensor
+   * clamp_min(Tensor self, Scalar min) -> Tensor
+   */
+  clampMin(min: TensorLike): Tensor;
+  /**
+   * clamp_min_.Tensor(Tensor self, Tensor min) -> Tensor
+   * clamp_min_(Tensor self, Scalar min) -> Tensor
+   */
+  clampMin_<T extends Tensor>(this: T, min: TensorLike): T;
+  /** clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
+  clip(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  clip(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+  /** clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
+  clip<T extends Tensor>(this: T, options?: { min?: Scalar | null; max?: Scalar | null }): Like<T, 'number'>;
+  clip<T extends Tensor>(this: T, min: Scalar | null, options?: { max?: Scalar | null }): Like<T, 'number'>;
+  /** clip_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
+  clip_<T extends Tensor>(this: T, options?: { min?: Tensor | null; max?: Tensor | null }): T;
+  clip_<T extends Tensor>(this: T, min: Tensor | null, options?: { max?: Tensor | null }): T;
+  /** clip_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
+  clip_<T extends Tensor>(this: T, options?: { min?: Scalar | null; max?: Scalar | null }): T;
+  clip_<T extends Tensor>(this: T, min: Scalar | null, options?: { max?: Scalar | null }): T;
+  /** clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
+  clone<T extends Tensor>(this: T, options?: { memoryFormat?: MemoryFormat | null }): Like<T>;
+  /** coalesce(Tensor self) -> Tensor */
+  coalesce(): Tensor;
+  /** col_indices(Tensor self) -> Tensor */
+  colIndices(): Tensor;
+  /** conj(Tensor self) -> Tensor */
+  conj<T extends Tensor>(this: T): Like<T>;
+  /** conj_physical(Tensor self) -> Tensor */
+  conjPhysical<T extends Tensor>(this: T): Like<T>;
+  /** conj_physical_(Tensor self) -> Tensor */
+  conjPhysical_<T extends Tensor>(this: T): T;
+  /** contiguous(Tensor self, *, MemoryFormat memory_format=0) -> Tensor */
+  contiguous<T extends Tensor>(this: T, options?: { memoryFormat?: MemoryFormat }): Like<T>;
+  /** copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
+  copy_<T extends Tensor>(this: T, src: TensorLike, options?: { nonBlocking?: boolean }): T;
+  copy_<T extends Tensor>(this: T, src: TensorLike, nonBlocking: boolean): T;
+  /**
+   * copysign.Tensor(Tensor self, Tensor other) -> Tensor
+   * copysign.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  copysign(other: TensorLike): Tensor;
+  /**
+   * copysign_.Tensor(Tensor self, Tensor other) -> Tensor
+   * copysign_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  copysign_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** corrcoef(Tensor self) -> Tensor */
+  corrcoef(): Tensor;
+  /** cos(Tensor self) -> Tensor */
+  cos<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** cos_(Tensor self) -> Tensor */
+  cos_<T extends Tensor>(this: T): T;
+  /** cosh(Tensor self) -> Tensor */
+  cosh<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** cosh_(Tensor self) -> Tensor */
+  cosh_<T extends Tensor>(this: T): T;
+  /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
+  countNonzero<T extends Tensor>(this: T, options?: { dim?: number | null }): Part<T, 'int64'>;
+  countNonzero<T extends Tensor>(this: T, dim: number | null): Part<T, 'int64'>;
+  /** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
+  countNonzero<T extends Tensor>(this: T, dim: readonly number[]): Part<T, 'int64'>;
+  countNonzero<T extends Tensor>(this: T, ...dim: number[]): Part<T, 'int64'>;
+  /** cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor */
+  cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
+  /** cross(Tensor self, Tensor other, int? dim=None) -> Tensor */
+  cross(other: Tensor, options?: { dim?: number | null }): Tensor;
+  cross(other: Tensor, dim: number | null): Tensor;
+  /** crow_indices(Tensor self) -> Tensor */
+  crowIndices(): Tensor;
+  /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
+  cummax<T extends Tensor>(this: T, dim: number): ValuesIndices<T['dtype'], T['device']>;
+  /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
+  cummin<T extends Tensor>(this: T, dim: number): ValuesIndices<T['dtype'], T['device']>;
+  /** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+  cumprod<T extends Tensor, E extends DType = never>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, 'sum', E>;
+  /** cumprod_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+  cumprod_<T extends Tensor>(this: T, dim: number, options?: { dtype?: DType | null }): T;
+  /** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+  cumsum<T extends Tensor, E extends DType = never>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, 'sum', E>;
+  /** cumsum_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+  cumsum_<T extends Tensor>(this: T, dim: number, options?: { dtype?: DType | null }): T;
+  /** deg2rad(Tensor self) -> Tensor */
+  deg2rad<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** deg2rad_(Tensor self) -> Tensor */
+  deg2rad_<T extends Tensor>(this: T): T;
+  /** dense_dim(Tensor self) -> int */
+  denseDim(): number;
+  /** dequantize.self(Tensor self) -> Tensor */
+  dequantize(): Tensor;
+  /** det(Tensor self) -> Tensor */
+  det<T extends Tensor>(this: T): Part<T>;
+  /** detach_(Tensor self) -> Tensor */
+  detach_<T extends Tensor>(this: T): T;
+  /** diag(Tensor self, int diagonal=0) -> Tensor */
+  diag<T extends Tensor>(this: T, options?: { diagonal?: number }): Part<T>;
+  diag<T extends Tensor>(this: T, diagonal: number): Part<T>;
+  /** diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
+  diagEmbed<T extends Tensor>(this: T, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+  diagEmbed<T extends Tensor>(this: T, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
+  /** diagflat(Tensor self, int offset=0) -> Tensor */
+  diagflat<T extends Tensor>(this: T, options?: { offset?: number }): Part<T>;
+  diagflat<T extends Tensor>(this: T, offset: number): Part<T>;
+  /** diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
+  diagonal<T extends Tensor>(this: T, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+  diagonal<T extends Tensor>(this: T, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
+  /** diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor */
+  diagonalScatter<T extends Tensor>(this: T, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+  diagonalScatter<T extends Tensor>(this: T, src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
+  /** diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor */
+  diff<T extends Tensor>(this: T, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Part<T>;
+  diff<T extends Tensor>(this: T, n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Part<T>;
+  /** digamma(Tensor self) -> Tensor */
+  digamma<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** digamma_(Tensor self) -> Tensor */
+  digamma_<T extends Tensor>(this: T): T;
+  /** dim(Tensor self) -> int */
+  dim(): number;
+  /** dist(Tensor self, Tensor other, Scalar p=2) -> Tensor */
+  dist(other: Tensor, options?: { p?: Scalar }): Tensor;
+  dist(other: Tensor, p: Scalar): Tensor;
+  /** div.Tensor(Tensor self, Tensor other) -> Tensor */
+  div<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'div', T, U>): Paired<T, U, 'divided'>;
+  /** div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+  div<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'div', T, U>, options: { roundingMode: string | null }): Paired<T, U, 'either'>;
+  /** div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
+  div<T extends Tensor, U extends Scalar>(this: T, other: Beside<'div', T, U>, options: { roundingMode: string | null }): Paired<T, U, 'either'>;
+  /** div_.Tensor(Tensor self, Tensor other) -> Tensor */
+  div_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** div_.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+  div_<T extends Tensor>(this: T, other: TensorLike, options: { roundingMode: string | null }): T;
+  /** div_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
+  div_<T extends Tensor>(this: T, other: Scalar, options: { roundingMode: string | null }): T;
+  /** divide.Tensor(Tensor self, Tensor other) -> Tensor */
+  divide<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'divide', T, U>): Paired<T, U, 'divided'>;
+  /** divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+  divide<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null }): Paired<T, U, 'either'>;
+  /** divide.Scalar(Tensor self, Scalar other) -> Tensor */
+  divide<T extends Tensor, U extends Scalar>(this: T, other: Beside<'divide', T, U>): Paired<T, U, 'divided'>;
+  /** divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
+  divide<T extends Tensor, U extends Scalar>(this: T, other: Beside<'divide', T, U>, options: { roundingMode: string | null }): Paired<T, U, 'either'>;
+  /** divide_.Tensor(Tensor self, Tensor other) -> Tensor */
+  divide_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** divide_.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+  divide_<T extends Tensor>(this: T, other: TensorLike, options: { roundingMode: string | null }): T;
+  /** divide_.Scalar(Tensor self, Scalar other) -> Tensor */
+  divide_<T extends Tensor>(this: T, other: Scalar): T;
+  /** divide_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
+  divide_<T extends Tensor>(this: T, other: Scalar, options: { roundingMode: string | null }): T;
+  /** dot(Tensor self, Tensor tensor) -> Tensor */
+  dot<T extends Tensor, U extends Tensor>(this: T, tensor: Multiplicable<'dot', T, U>): Multiplied<T, U>;
+  /** dsplit.int(Tensor self, int sections) -> Tensor[] */
+  dsplit<T extends Tensor>(this: T, sections: number): Part<T>[];
+  /** dsplit.array(Tensor self, int[] indices) -> Tensor[] */
+  dsplit<T extends Tensor>(this: T, indices: readonly number[]): Part<T>[];
+  dsplit<T extends Tensor>(this: T, ...indices: number[]): Part<T>[];
+  /**
+   * eq_.Tensor(Tensor self, Tensor other) -> Tensor
+   * eq_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  eq_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** erf(Tensor self) -> Tensor */
+  erf<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** erf_(Tensor self) -> Tensor */
+  erf_<T extends Tensor>(this: T): T;
+  /** erfc(Tensor self) -> Tensor */
+  erfc<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** erfc_(Tensor self) -> Tensor */
+  erfc_<T extends Tensor>(this: T): T;
+  /** erfinv(Tensor self) -> Tensor */
+  erfinv<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** erfinv_(Tensor self) -> Tensor */
+  erfinv_<T extends Tensor>(this: T): T;
+  /** exp2(Tensor self) -> Tensor */
+  exp2<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** exp2_(Tensor self) -> Tensor */
+  exp2_<T extends Tensor>(this: T): T;
+  /** exp_(Tensor self) -> Tensor */
+  exp_<T extends Tensor>(this: T): T;
+  /** expand(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor */
+  expand<T extends Tensor>(this: T, size: readonly number[], options?: { implicit?: boolean }): Part<T>;
+  expand<T extends Tensor>(this: T, ...size: number[]): Part<T>;
+  /** expand_as(Tensor self, Tensor other) -> Tensor */
+  expandAs<T extends Tensor>(this: T, other: Tensor): Part<T>;
+  /** expm1(Tensor self) -> Tensor */
+  expm1<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** expm1_(Tensor self) -> Tensor */
+  expm1_<T extends Tensor>(this: T): T;
+  /** exponential_(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor */
+  exponential_<T extends Tensor>(this: T, options?: { lambd?: number; generator?: Generator | null }): T;
+  exponential_<T extends Tensor>(this: T, lambd: number, options?: { generator?: Generator | null }): T;
+  /**
+   * fill_.Tensor(Tensor self, Tensor value) -> Tensor
+   * fill_.Scalar(Tensor self, Scalar value) -> Tensor
+   */
+  fill_<T extends Tensor>(this: T, value: TensorLike): T;
+  /** fill_diagonal_(Tensor self, Scalar fill_value, bool wrap=False) -> Tensor */
+  fillDiagonal_<T extends Tensor>(this: T, fillValue: Scalar, options?: { wrap?: boolean }): T;
+  fillDiagonal_<T extends Tensor>(this: T, fillValue: Scalar, wrap: boolean): T;
+  /** fix(Tensor self) -> Tensor */
+  fix<T extends Tensor>(this: T): Like<T>;
+  /** fix_(Tensor self) -> Tensor */
+  fix_<T extends Tensor>(this: T): T;
+  /** flip(Tensor self, int[] dims) -> Tensor */
+  flip<T extends Tensor>(this: T, dims: readonly number[]): Like<T>;
+  flip<T extends Tensor>(this: T, ...dims: number[]): Like<T>;
+  /** fliplr(Tensor self) -> Tensor */
+  fliplr<T extends Tensor>(this: T): Like<T>;
+  /** flipud(Tensor self) -> Tensor */
+  flipud<T extends Tensor>(this: T): Like<T>;
+  /**
+   * float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
+   * float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor
+   */
+  floatPower(exponent: TensorLike): Tensor;
+  /**
+   * float_power_.Tensor(Tensor self, Tensor exponent) -> Tensor
+   * float_power_.Scalar(Tensor self, Scalar exponent) -> Tensor
+   */
+  floatPower_<T extends Tensor>(this: T, exponent: TensorLike): T;
+  /** floor(Tensor self) -> Tensor */
+  floor<T extends Tensor>(this: T): Like<T>;
+  /** floor_(Tensor self) -> Tensor */
+  floor_<T extends Tensor>(this: T): T;
+  /** floor_divide(Tensor self, Tensor other) -> Tensor */
+  floorDivide<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'floorDivide', T, U>): Paired<T, U, 'promoted'>;
+  /** floor_divide.Scalar(Tensor self, Scalar other) -> Tensor */
+  floorDivide<T extends Tensor, U extends Scalar>(this: T, other: Beside<'floorDivide', T, U>): Paired<T, U, 'promoted'>;
+  /** floor_divide_.Tensor(Tensor self, Tensor other) -> Tensor */
+  floorDivide_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** floor_divide_.Scalar(Tensor self, Scalar other) -> Tensor */
+  floorDivide_<T extends Tensor>(this: T, other: Scalar): T;
+  /** fmax(Tensor self, Tensor other) -> Tensor */
+  fmax<T extends Tensor, U extends Tensor>(this: T, other: Beside<'fmax', T, U>): Paired<T, U, 'promoted'>;
+  /** fmin(Tensor self, Tensor other) -> Tensor */
+  fmin<T extends Tensor, U extends Tensor>(this: T, other: Beside<'fmin', T, U>): Paired<T, U, 'promoted'>;
+  /**
+   * fmod.Tensor(Tensor self, Tensor other) -> Tensor
+   * fmod.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  fmod<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'fmod', T, U>): Paired<T, U, 'promoted'>;
+  /**
+   * fmod_.Tensor(Tensor self, Tensor other) -> Tensor
+   * fmod_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  fmod_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** frac(Tensor self) -> Tensor */
+  frac<T extends Tensor>(this: T): Like<T>;
+  /** frac_(Tensor self) -> Tensor */
+  frac_<T extends Tensor>(this: T): T;
+  /** frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent) */
+  frexp(): MantissaExponent;
+  /** gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
+  gather<T extends Tensor>(this: T, dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Part<T>;
+  /** gcd(Tensor self, Tensor other) -> Tensor */
+  gcd<T extends Tensor, U extends Tensor>(this: T, other: Beside<'gcd', T, U>): Paired<T, U, 'promoted'>;
+  /** gcd_(Tensor self, Tensor other) -> Tensor */
+  gcd_<T extends Tensor>(this: T, other: Tensor): T;
+  /**
+   * ge.Tensor(Tensor self, Tensor other) -> Tensor
+   * ge.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  ge<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'ge', T, U>): Paired<T, U, 'bool'>;
+  /**
+   * ge_.Tensor(Tensor self, Tensor other) -> Tensor
+   * ge_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  ge_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor */
+  geometric_<T extends Tensor>(this: T, p: number, options?: { generator?: Generator | null }): T;
+  /** geqrf(Tensor self) -> (Tensor a, Tensor tau) */
+  geqrf(): ATau;
+  /** ger(Tensor self, Tensor vec2) -> Tensor */
+  ger(vec2: Tensor): Tensor;
+  /** get_device(Tensor self) -> int */
+  getDevice(): number;
+  /**
+   * greater.Tensor(Tensor self, Tensor other) -> Tensor
+   * greater.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  greater<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'greater', T, U>): Paired<T, U, 'bool'>;
+  /**
+   * greater_.Tensor(Tensor self, Tensor other) -> Tensor
+   * greater_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  greater_<T extends Tensor>(this: T, other: TensorLike): T;
+  /**
+   * greater_equal.Tensor(Tensor self, Tensor other) -> Tensor
+   * greater_equal.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  greaterEqual<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'greaterEqual', T, U>): Paired<T, U, 'bool'>;
+  /**
+   * greater_equal_.Tensor(Tensor self, Tensor other) -> Tensor
+   * greater_equal_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  greaterEqual_<T extends Tensor>(this: T, other: TensorLike): T;
+  /**
+   * gt_.Tensor(Tensor self, Tensor other) -> Tensor
+   * gt_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  gt_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
+  hardshrink<T extends Tensor>(this: T, options?: { lambd?: Scalar }): Like<T>;
+  hardshrink<T extends Tensor>(this: T, lambd: Scalar): Like<T>;
+  /** hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor */
+  hashTensor(options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number }): Tensor;
+  hashTensor(dim: number | readonly number[], options?: { keepdim?: boolean; mode?: number }): Tensor;
+  hashTensor(...dim: number[]): Tensor;
+  /** heaviside(Tensor self, Tensor values) -> Tensor */
+  heaviside(values: Tensor): Tensor;
+  /** heaviside_(Tensor self, Tensor values) -> Tensor */
+  heaviside_<T extends Tensor>(this: T, values: Tensor): T;
+  /** histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor */
+  histc(options?: { bins?: number; min?: Scalar; max?: Scalar }): Tensor;
+  histc(bins: number, options?: { min?: Scalar; max?: Scalar }): Tensor;
+  /** histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges) */
+  histogram(bins: Tensor, options?: { weight?: Tensor | null; density?: boolean }): HistBinEdges;
+  /** histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges) */
+  histogram(options?: { bins?: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges;
+  histogram(bins: number, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges;
+  /** hsplit.int(Tensor self, int sections) -> Tensor[] */
+  hsplit<T extends Tensor>(this: T, sections: number): Part<T>[];
+  /** hsplit.array(Tensor self, int[] indices) -> Tensor[] */
+  hsplit<T extends Tensor>(this: T, indices: readonly number[]): Part<T>[];
+  hsplit<T extends Tensor>(this: T, ...indices: number[]): Part<T>[];
+  /** hypot(Tensor self, Tensor other) -> Tensor */
+  hypot(other: Tensor): Tensor;
+  /** hypot_(Tensor self, Tensor other) -> Tensor */
+  hypot_<T extends Tensor>(this: T, other: Tensor): T;
+  /** i0(Tensor self) -> Tensor */
+  i0<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** i0_(Tensor self) -> Tensor */
+  i0_<T extends Tensor>(this: T): T;
+  /** igamma(Tensor self, Tensor other) -> Tensor */
+  igamma(other: Tensor): Tensor;
+  /** igamma_(Tensor self, Tensor other) -> Tensor */
+  igamma_<T extends Tensor>(this: T, other: Tensor): T;
+  /** igammac(Tensor self, Tensor other) -> Tensor */
+  igammac(other: Tensor): Tensor;
+  /** igammac_(Tensor self, Tensor other) -> Tensor */
+  igammac_<T extends Tensor>(this: T, other: Tensor): T;
+  /** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
+  indexAdd<T extends Tensor>(this: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Part<T>;
+  /** index_add_(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
+  indexAdd_<T extends Tensor>(this: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): T;
+  /** index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
+  indexCopy<T extends Tensor>(this: T, dim: number, index: Tensor, source: Tensor): Part<T>;
+  /** index_copy_(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
+  indexCopy_<T extends Tensor>(this: T, dim: number, index: Tensor, source: Tensor): T;
+  /**
+   * index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
+   * index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
+   */
+  indexFill<T extends Tensor>(this: T, dim: number, index: Tensor, value: TensorLike): Part<T>;
+  /**
+   * index_fill_.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
+   * index_fill_.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
+   */
+  indexFill_<T extends Tensor>(this: T, dim: number, index: Tensor, value: TensorLike): T;
+  /** index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
+  indexPut<T extends Tensor>(this: T, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Part<T>;
+  indexPut<T extends Tensor>(this: T, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Part<T>;
+  /** index_put_(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
+  indexPut_<T extends Tensor>(this: T, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): T;
+  indexPut_<T extends Tensor>(this: T, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): T;
+  /** index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor */
+  indexReduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
+  /** index_reduce_(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor */
+  indexReduce_<T extends Tensor>(this: T, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): T;
+  /** indices(Tensor self) -> Tensor */
+  indices(): Tensor;
+  /** inner(Tensor self, Tensor other) -> Tensor */
+  inner(other: Tensor): Tensor;
+  /** int_repr(Tensor self) -> Tensor */
+  intRepr(): Tensor;
+  /** inverse(Tensor self) -> Tensor */
+  inverse<T extends Tensor>(this: T): Part<T>;
+  /** is_coalesced(Tensor self) -> bool */
+  isCoalesced(): boolean;
+  /** is_complex(Tensor self) -> bool */
+  isComplex(): boolean;
+  /** is_conj(Tensor self) -> bool */
+  isConj(): boolean;
+  /** is_distributed(Tensor self) -> bool */
+  isDistributed(): boolean;
+  /** is_floating_point(Tensor self) -> bool */
+  isFloatingPoint(): boolean;
+  /** is_inference(Tensor self) -> bool */
+  isInference(): boolean;
+  /** is_neg(Tensor self) -> bool */
+  isNeg(): boolean;
+  /** is_nonzero(Tensor self) -> bool */
+  isNonzero(): boolean;
+  /** is_pinned(Tensor self, Device? device=None) -> bool */
+  isPinned(options?: { device?: Device | null }): boolean;
+  isPinned(device: Device | null): boolean;
+  /** is_same_size(Tensor self, Tensor other) -> bool */
+  isSameSize(other: Tensor): boolean;
+  /** is_set_to(Tensor self, Tensor tensor) -> bool */
+  isSetTo(tensor: Tensor): boolean;
+  /** is_signed(Tensor self) -> bool */
+  isSigned(): boolean;
+  /** isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor */
+  isclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+  isclose(other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): Tensor;
+  /** isfinite(Tensor self) -> Tensor */
+  isfinite(): Tensor;
+  /** isinf(Tensor self) -> Tensor */
+  isinf(): Tensor;
+  /** isnan(Tensor self) -> Tensor */
+  isnan<T extends Tensor>(this: T): Like<T, 'bool'>;
+  /** isneginf(Tensor self) -> Tensor */
+  isneginf<T extends Tensor>(this: T): Like<T, 'bool'>;
+  /** isposinf(Tensor self) -> Tensor */
+  isposinf<T extends Tensor>(this: T): Like<T, 'bool'>;
+  /** isreal(Tensor self) -> Tensor */
+  isreal<T extends Tensor>(this: T): Like<T, 'bool'>;
+  /** istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor */
+  istft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+  istft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+  /** kron(Tensor self, Tensor other) -> Tensor */
+  kron(other: Tensor): Tensor;
+  /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  kthvalue<T extends Tensor>(this: T, k: number, options?: { dim?: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  kthvalue<T extends Tensor>(this: T, k: number, dim: number, options?: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  /** lcm(Tensor self, Tensor other) -> Tensor */
+  lcm<T extends Tensor, U extends Tensor>(this: T, other: Beside<'lcm', T, U>): Paired<T, U, 'promoted'>;
+  /** lcm_(Tensor self, Tensor other) -> Tensor */
+  lcm_<T extends Tensor>(this: T, other: Tensor): T;
+  /** ldexp.Tensor(Tensor self, Tensor other) -> Tensor */
+  ldexp(other: Tensor): Tensor;
+  /** ldexp_(Tensor self, Tensor other) -> Tensor */
+  ldexp_<T extends Tensor>(this: T, other: Tensor): T;
+  /**
+   * le.Tensor(Tensor self, Tensor other) -> Tensor
+   * le.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  le<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'le', T, U>): Paired<T, U, 'bool'>;
+  /**
+   * le_.Tensor(Tensor self, Tensor other) -> Tensor
+   * le_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  le_<T extends Tensor>(this: T, other: TensorLike): T;
+  /**
+   * lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
+   * lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
+   */
+  lerp(end: Tensor, weight: TensorLike): Tensor;
+  /**
+   * lerp_.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
+   * lerp_.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
+   */
+  lerp_<T extends Tensor>(this: T, end: Tensor, weight: TensorLike): T;
+  /**
+   * less.Tensor(Tensor self, Tensor other) -> Tensor
+   * less.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  less<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'less', T, U>): Paired<T, U, 'bool'>;
+  /**
+   * less_.Tensor(Tensor self, Tensor other) -> Tensor
+   * less_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  less_<T extends Tensor>(this: T, other: TensorLike): T;
+  /**
+   * less_equal.Tensor(Tensor self, Tensor other) -> Tensor
+   * less_equal.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  lessEqual<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'lessEqual', T, U>): Paired<T, U, 'bool'>;
+  /**
+   * less_equal_.Tensor(Tensor self, Tensor other) -> Tensor
+   * less_equal_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  lessEqual_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** lgamma(Tensor self) -> Tensor */
+  lgamma<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** lgamma_(Tensor self) -> Tensor */
+  lgamma_<T extends Tensor>(this: T): T;
+  /** log10(Tensor self) -> Tensor */
+  log10<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** log10_(Tensor self) -> Tensor */
+  log10_<T extends Tensor>(this: T): T;
+  /** log1p(Tensor self) -> Tensor */
+  log1p<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** log1p_(Tensor self) -> Tensor */
+  log1p_<T extends Tensor>(this: T): T;
+  /** log2(Tensor self) -> Tensor */
+  log2<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** log2_(Tensor self) -> Tensor */
+  log2_<T extends Tensor>(this: T): T;
+  /** log_(Tensor self) -> Tensor */
+  log_<T extends Tensor>(this: T): T;
+  /** log_normal_(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor */
+  logNormal_<T extends Tensor>(this: T, options?: { mean?: number; std?: number; generator?: Generator | null }): T;
+  logNormal_<T extends Tensor>(this: T, mean: number, options?: { std?: number; generator?: Generator | null }): T;
+  /** log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
+  logSoftmax<T extends Tensor, E extends DType = never>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, 'same', E>;
+  logSoftmax<T extends Tensor, E extends DType = never>(this: T, dim: number, dtype: E | null): Like<T, 'same', E>;
+  /** logaddexp(Tensor self, Tensor other) -> Tensor */
+  logaddexp(other: Tensor): Tensor;
+  /** logaddexp2(Tensor self, Tensor other) -> Tensor */
+  logaddexp2(other: Tensor): Tensor;
+  /** logcumsumexp(Tensor self, int dim) -> Tensor */
+  logcumsumexp(dim: number): Tensor;
+  /** logdet(Tensor self) -> Tensor */
+  logdet(): Tensor;
+  /** logical_and(Tensor self, Tensor other) -> Tensor */
+  logicalAnd<T extends Tensor, U extends Tensor>(this: T, other: Beside<'logicalAnd', T, U>): Paired<T, U, 'bool'>;
+  /** logical_and_(Tensor self, Tensor other) -> Tensor */
+  logicalAnd_<T extends Tensor>(this: T, other: Tensor): T;
+  /** logical_not(Tensor self) -> Tensor */
+  logicalNot<T extends Tensor>(this: T): Like<T, 'bool'>;
+  /** logical_not_(Tensor self) -> Tensor */
+  logicalNot_<T extends Tensor>(this: T): T;
+  /** logical_or(Tensor self, Tensor other) -> Tensor */
+  logicalOr<T extends Tensor, U extends Tensor>(this: T, other: Beside<'logicalOr', T, U>): Paired<T, U, 'bool'>;
+  /** logical_or_(Tensor self, Tensor other) -> Tensor */
+  logicalOr_<T extends Tensor>(this: T, other: Tensor): T;
+  /** logical_xor(Tensor self, Tensor other) -> Tensor */
+  logicalXor<T extends Tensor, U extends Tensor>(this: T, other: Beside<'logicalXor', T, U>): Paired<T, U, 'bool'>;
+  /** logical_xor_(Tensor self, Tensor other) -> Tensor */
+  logicalXor_<T extends Tensor>(this: T, other: Tensor): T;
+  /** logit(Tensor self, float? eps=None) -> Tensor */
+  logit<T extends Tensor>(this: T, options?: { eps?: number | null }): Like<T, 'float'>;
+  logit<T extends Tensor>(this: T, eps: number | null): Like<T, 'float'>;
+  /** logit_(Tensor self, float? eps=None) -> Tensor */
+  logit_<T extends Tensor>(this: T, options?: { eps?: number | null }): T;
+  logit_<T extends Tensor>(this: T, eps: number | null): T;
+  /** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
+  logsumexp<T extends Tensor, Dim extends number | readonly number[], Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep }): Reduction<T, 'float', Dim, Keep>;
+  logsumexp<T extends Tensor, Dim extends number | readonly number[], Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep): Reduction<T, 'float', Dim, Keep>;
+  /**
+   * lt_.Tensor(Tensor self, Tensor other) -> Tensor
+   * lt_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  lt_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor */
+  luSolve(LUData: Tensor, LUPivots: Tensor): Tensor;
+  /**
+   * masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
+   * masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
+   */
+  maskedFill<T extends Tensor>(this: T, mask: Tensor, value: TensorLike): Part<T>;
+  /**
+   * masked_fill_.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
+   * masked_fill_.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
+   */
+  maskedFill_<T extends Tensor>(this: T, mask: Tensor, value: TensorLike): T;
+  /** masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor */
+  maskedScatter<T extends Tensor>(this: T, mask: Tensor, source: Tensor): Part<T>;
+  /** masked_scatter_(Tensor self, Tensor mask, Tensor source) -> Tensor */
+  maskedScatter_<T extends Tensor>(this: T, mask: Tensor, source: Tensor): T;
+  /** masked_select(Tensor self, Tensor mask) -> Tensor */
+  maskedSelect<T extends Tensor>(this: T, mask: Tensor): Part<T>;
+  /** matrix_exp(Tensor self) -> Tensor */
+  matrixExp<T extends Tensor>(this: T): Part<T>;
+  /** matrix_power(Tensor self, int n) -> Tensor */
+  matrixPower<T extends Tensor>(this: T, n: number): Part<T>;
+  /** max(Tensor self) -> Tensor */
+  max<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
+  /** max.other(Tensor self, Tensor other) -> Tensor */
+  max<T extends Tensor, U extends Tensor>(this: T, other: Beside<'max', T, U>): Paired<T, U, 'promoted'>;
+  /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  max<T extends Tensor>(this: T, dim: number, options?: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  max<T extends Tensor>(this: T, dim: number, keepdim: boolean): ValuesIndices<T['dtype'], T['device']>;
+  /** maximum(Tensor self, Tensor other) -> Tensor */
+  maximum<T extends Tensor, U extends Tensor>(this: T, other: Beside<'maximum', T, U>): Paired<T, U, 'promoted'>;
+  /** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+  mean<T extends Tensor, E extends DType = never>(this: T, options?: { dtype?: E | null }): Reduction<T, 'same', null, false, E>;
+  /** mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+  mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'same', Dim, Keep, E>;
+  mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null }): Reduction<T, 'same', Dim, Keep, E>;
+  /** median(Tensor self) -> Tensor */
+  median<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
+  /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  median<T extends Tensor>(this: T, dim: number, options?: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  median<T extends Tensor>(this: T, dim: number, keepdim: boolean): ValuesIndices<T['dtype'], T['device']>;
+  /** min(Tensor self) -> Tensor */
+  min<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
+  /** min.other(Tensor self, Tensor other) -> Tensor */
+  min<T extends Tensor, U extends Tensor>(this: T, other: Beside<'min', T, U>): Paired<T, U, 'promoted'>;
+  /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  min<T extends Tensor>(this: T, dim: number, options?: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  min<T extends Tensor>(this: T, dim: number, keepdim: boolean): ValuesIndices<T['dtype'], T['device']>;
+  /** minimum(Tensor self, Tensor other) -> Tensor */
+  minimum<T extends Tensor, U extends Tensor>(this: T, other: Beside<'minimum', T, U>): Paired<T, U, 'promoted'>;
+  /** mm(Tensor self, Tensor mat2) -> Tensor */
+  mm<T extends Tensor, U extends Tensor>(this: T, mat2: Multiplicable<'mm', T, U>): Multiplied<T, U>;
+  /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  mode<T extends Tensor>(this: T, options?: { dim?: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  mode<T extends Tensor>(this: T, dim: number, options?: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  /** moveaxis.int(Tensor self, int source, int destination) -> Tensor */
+  moveaxis<T extends Tensor>(this: T, source: number, destination: number): Part<T>;
+  /** moveaxis.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
+  moveaxis<T extends Tensor>(this: T, source: readonly number[], destination: readonly number[]): Part<T>;
+  /** movedim.int(Tensor self, int source, int destination) -> Tensor */
+  movedim<T extends Tensor>(this: T, source: number, destination: number): Part<T>;
+  /** movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
+  movedim<T extends Tensor>(this: T, source: readonly number[], destination: readonly number[]): Part<T>;
+  /** msort(Tensor self) -> Tensor */
+  msort<T extends Tensor>(this: T): Part<T>;
+  /** multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor */
+  multinomial<T extends Tensor>(this: T, numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Part<T, 'int64'>;
+  multinomial<T extends Tensor>(this: T, numSamples: number, replacement: boolean, options?: { generator?: Generator | null }): Part<T, 'int64'>;
+  /** multiply.Tensor(Tensor self, Tensor other) -> Tensor */
+  multiply<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'multiply', T, U>): Paired<T, U, 'promoted'>;
+  /** multiply.Scalar(Tensor self, Scalar other) -> Tensor */
+  multiply<T extends Tensor, U extends Scalar>(this: T, other: Beside<'multiply', T, U>): Paired<T, U, 'promoted'>;
+  /** multiply_.Tensor(Tensor self, Tensor other) -> Tensor */
+  multiply_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** multiply_.Scalar(Tensor self, Scalar other) -> Tensor */
+  multiply_<T extends Tensor>(this: T, other: Scalar): T;
+  /** mv(Tensor self, Tensor vec) -> Tensor */
+  mv<T extends Tensor, U extends Tensor>(this: T, vec: Multiplicable<'mv', T, U>): Multiplied<T, U>;
+  /** mvlgamma(Tensor self, int p) -> Tensor */
+  mvlgamma<T extends Tensor>(this: T, p: number): Like<T, 'float'>;
+  /** mvlgamma_(Tensor self, int p) -> Tensor */
+  mvlgamma_<T extends Tensor>(this: T, p: number): T;
+  /** nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
+  nanToNum<T extends Tensor>(this: T, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Like<T>;
+  nanToNum<T extends Tensor>(this: T, nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Like<T>;
+  /** nan_to_num_(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
+  nanToNum_<T extends Tensor>(this: T, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): T;
+  nanToNum_<T extends Tensor>(this: T, nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): T;
+  /** nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+  nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null }): Reduction<T, 'same', Dim, Keep, E>;
+  nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'same', Dim, Keep, E>;
+  /** nanmedian(Tensor self) -> Tensor */
+  nanmedian<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
+  /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  nanmedian<T extends Tensor>(this: T, dim: number, options?: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  nanmedian<T extends Tensor>(this: T, dim: number, keepdim: boolean): ValuesIndices<T['dtype'], T['device']>;
+  /** nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+  nanquantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  nanquantile(q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+  nanquantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  nanquantile(q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+  nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
+  nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
+  /** narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor */
+  narrow<T extends Tensor>(this: T, dim: number, start: Tensor, length: number): Part<T>;
+  /** narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
+  narrow<T extends Tensor>(this: T, dim: number, start: number, length: number): Part<T>;
+  /** narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
+  narrowCopy<T extends Tensor>(this: T, dim: number, start: number, length: number): Part<T>;
+  /**
+   * ne.Tensor(Tensor self, Tensor other) -> Tensor
+   * ne.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  ne<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'ne', T, U>): Paired<T, U, 'bool'>;
+  /**
+   * ne_.Tensor(Tensor self, Tensor other) -> Tensor
+   * ne_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  ne_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** neg_(Tensor self) -> Tensor */
+  neg_<T extends Tensor>(this: T): T;
+  /** negative(Tensor self) -> Tensor */
+  negative<T extends Tensor>(this: T): Like<T>;
+  /** negative_(Tensor self) -> Tensor */
+  negative_<T extends Tensor>(this: T): T;
+  /** new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T['dtype'], T['device']>;
+  newEmpty<T extends Tensor>(this: T, ...size: number[]): Made<never, never, readonly number[], T['dtype'], T['device']>;
+  /** new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+  newEmptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
+  /** new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, fillValue: Scalar, options?: FactoryOptions<E, W>): Made<E, W, R, T['dtype'], T['device']>;
+  /** new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T['dtype'], T['device']>;
+  newOnes<T extends Tensor>(this: T, ...size: number[]): Made<never, never, readonly number[], T['dtype'], T['device']>;
+  /** new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T['dtype'], T['device']>;
+  newZeros<T extends Tensor>(this: T, ...size: number[]): Made<never, never, readonly number[], T['dtype'], T['device']>;
+  /** nextafter(Tensor self, Tensor other) -> Tensor */
+  nextafter(other: Tensor): Tensor;
+  /** nextafter_(Tensor self, Tensor other) -> Tensor */
+  nextafter_<T extends Tensor>(this: T, other: Tensor): T;
+  /** nonzero(Tensor self) -> Tensor */
+  nonzero<T extends Tensor>(this: T): Part<T, 'int64'>;
+  /** nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor */
+  nonzeroStatic(options: { size: number; fillValue?: number }): Tensor;
+  /** norm.Scalar(Tensor self, Scalar p=2) -> Tensor */
+  norm(options?: { p?: Scalar }): Tensor;
+  norm(p: Scalar): Tensor;
+  /** norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor */
+  norm(p: Scalar | null, options: { dtype: DType }): Tensor;
+  /** norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor */
+  norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType }): Tensor;
+  /** norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor */
+  norm(p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
+  norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean): Tensor;
+  /** normal_(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor */
+  normal_<T extends Tensor>(this: T, options?: { mean?: number; std?: number; generator?: Generator | null }): T;
+  normal_<T extends Tensor>(this: T, mean: number, options?: { std?: number; generator?: Generator | null }): T;
+  /**
+   * not_equal.Tensor(Tensor self, Tensor other) -> Tensor
+   * not_equal.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  notEqual<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'notEqual', T, U>): Paired<T, U, 'bool'>;
+  /**
+   * not_equal_.Tensor(Tensor self, Tensor other) -> Tensor
+   * not_equal_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  notEqual_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** orgqr(Tensor self, Tensor input2) -> Tensor */
+  orgqr(input2: Tensor): Tensor;
+  /** ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor */
+  ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
+  ormqr(input2: Tensor, input3: Tensor, left: boolean, options?: { transpose?: boolean }): Tensor;
+  /** outer(Tensor self, Tensor vec2) -> Tensor */
+  outer(vec2: Tensor): Tensor;
+  /** pin_memory(Tensor self, Device? device=None) -> Tensor */
+  pinMemory<T extends Tensor>(this: T, options?: { device?: Device | null }): Like<T>;
+  pinMemory<T extends Tensor>(this: T, device: Device | null): Like<T>;
+  /** pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor */
+  pinverse<T extends Tensor>(this: T, options?: { rcond?: number }): Part<T>;
+  pinverse<T extends Tensor>(this: T, rcond: number): Part<T>;
+  /** polygamma(int n, Tensor self) -> Tensor */
+  polygamma(self: Tensor): Tensor;
+  /** polygamma_(Tensor self, int n) -> Tensor */
+  polygamma_<T extends Tensor>(this: T, n: number): T;
+  /** positive(Tensor self) -> Tensor */
+  positive<T extends Tensor>(this: T): Like<T>;
+  /**
+   * pow_.Tensor(Tensor self, Tensor exponent) -> Tensor
+   * pow_.Scalar(Tensor self, Scalar exponent) -> Tensor
+   */
+  pow_<T extends Tensor>(this: T, exponent: TensorLike): T;
+  /** prelu(Tensor self, Tensor weight) -> Tensor */
+  prelu<T extends Tensor>(this: T, weight: Tensor): Part<T>;
+  /** prod(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+  prod<T extends Tensor, E extends DType = never>(this: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
+  /** prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+  prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
+  prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
+  /** put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor */
+  put(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
+  put(index: Tensor, source: Tensor, accumulate: boolean): Tensor;
+  /** put_(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor */
+  put_<T extends Tensor>(this: T, index: Tensor, source: Tensor, options?: { accumulate?: boolean }): T;
+  put_<T extends Tensor>(this: T, index: Tensor, source: Tensor, accumulate: boolean): T;
+  /** q_per_channel_axis(Tensor self) -> int */
+  qPerChannelAxis(): number;
+  /** q_per_channel_scales(Tensor self) -> Tensor */
+  qPerChannelScales(): Tensor;
+  /** q_per_channel_zero_points(Tensor self) -> Tensor */
+  qPerChannelZeroPoints(): Tensor;
+  /** q_scale(Tensor self) -> float */
+  qScale(): number;
+  /** q_zero_point(Tensor self) -> int */
+  qZeroPoint(): number;
+  /** qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R) */
+  qr(options?: { some?: boolean }): QR;
+  qr(some: boolean): QR;
+  /** qscheme(Tensor self) -> QScheme */
+  qscheme(): string;
+  /** quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+  quantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  quantile(q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+  quantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  quantile(q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
+  /** rad2deg(Tensor self) -> Tensor */
+  rad2deg<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** rad2deg_(Tensor self) -> Tensor */
+  rad2deg_<T extends Tensor>(this: T): T;
+  /** random_(Tensor self, *, Generator? generator=None) -> Tensor */
+  random_<T extends Tensor>(this: T, options?: { generator?: Generator | null }): T;
+  /** random_.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor */
+  random_<T extends Tensor>(this: T, from: number, to: number | null, options?: { generator?: Generator | null }): T;
+  /** random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor */
+  random_<T extends Tensor>(this: T, to: number, options?: { generator?: Generator | null }): T;
+  /** ravel(Tensor self) -> Tensor */
+  ravel<T extends Tensor>(this: T): Part<T>;
+  /** reciprocal(Tensor self) -> Tensor */
+  reciprocal<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** reciprocal_(Tensor self) -> Tensor */
+  reciprocal_<T extends Tensor>(this: T): T;
+  /** record_stream(Tensor self, Stream s) -> () */
+  recordStream(s: Stream): void;
+  /** relu_(Tensor self) -> Tensor */
+  relu_<T extends Tensor>(this: T): T;
+  /**
+   * remainder.Tensor(Tensor self, Tensor other) -> Tensor
+   * remainder.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  remainder<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'remainder', T, U>): Paired<T, U, 'promoted'>;
+  /**
+   * remainder_.Tensor(Tensor self, Tensor other) -> Tensor
+   * remainder_.Scalar(Tensor self, Scalar other) -> Tensor
+   */
+  remainder_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
+  renorm<T extends Tensor>(this: T, p: Scalar, dim: number, maxnorm: Scalar): Part<T>;
+  /** renorm_(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
+  renorm_<T extends Tensor>(this: T, p: Scalar, dim: number, maxnorm: Scalar): T;
+  /** repeat(Tensor self, SymInt[] repeats) -> Tensor */
+  repeat<T extends Tensor>(this: T, repeats: readonly number[]): Part<T>;
+  repeat<T extends Tensor>(this: T, ...repeats: number[]): Part<T>;
+  /** repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
+  repeatInterleave<T extends Tensor>(this: T, repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Part<T>;
+  repeatInterleave<T extends Tensor>(this: T, repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Part<T>;
+  /** repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
+  repeatInterleave<T extends Tensor>(this: T, repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Part<T>;
+  repeatInterleave<T extends Tensor>(this: T, repeats: number, dim: number | null, options?: { outputSize?: number | null }): Part<T>;
+  /** reshape_as(Tensor self, Tensor other) -> Tensor */
+  reshapeAs<T extends Tensor>(this: T, other: Tensor): Part<T>;
+  /** resize_(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor */
+  resize_<T extends Tensor>(this: T, size: readonly number[], options?: { memoryFormat?: MemoryFormat | null }): T;
+  resize_<T extends Tensor>(this: T, ...size: number[]): T;
+  /** resize_as_(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor */
+  resizeAs_<T extends Tensor>(this: T, theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): T;
+  /** resize_as_sparse_(Tensor self, Tensor the_template) -> Tensor */
+  resizeAsSparse_<T extends Tensor>(this: T, theTemplate: Tensor): T;
+  /** resolve_conj(Tensor self) -> Tensor */
+  resolveConj<T extends Tensor>(this: T): Like<T>;
+  /** resolve_neg(Tensor self) -> Tensor */
+  resolveNeg<T extends Tensor>(this: T): Like<T>;
+  /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
+  roll<T extends Tensor>(this: T, shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Like<T>;
+  roll<T extends Tensor>(this: T, shifts: number | readonly number[], dims: number | readonly number[]): Like<T>;
+  /** rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor */
+  rot90<T extends Tensor>(this: T, options?: { k?: number; dims?: readonly number[] }): Part<T>;
+  rot90<T extends Tensor>(this: T, k: number, options?: { dims?: readonly number[] }): Part<T>;
+  /** round(Tensor self) -> Tensor */
+  round<T extends Tensor>(this: T): Like<T>;
+  /** round.decimals(Tensor self, *, int decimals) -> Tensor */
+  round<T extends Tensor>(this: T, options: { decimals: number }): Like<T>;
+  /** round_(Tensor self) -> Tensor */
+  round_<T extends Tensor>(this: T): T;
+  /** round_.decimals(Tensor self, *, int decimals) -> Tensor */
+  round_<T extends Tensor>(this: T, options: { decimals: number }): T;
+  /** row_indices(Tensor self) -> Tensor */
+  rowIndices(): Tensor;
+  /** rsqrt(Tensor self) -> Tensor */
+  rsqrt<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** rsqrt_(Tensor self) -> Tensor */
+  rsqrt_<T extends Tensor>(this: T): T;
+  /** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+  scatter<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor): Part<T>;
+  /** scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
+  scatter<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Part<T>;
+  /** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
+  scatter<T extends Tensor>(this: T, dim: number, index: Tensor, value: Scalar): Part<T>;
+  /** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
+  scatter<T extends Tensor>(this: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Part<T>;
+  /** scatter_.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+  scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor): T;
+  /** scatter_.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
+  scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): T;
+  /** scatter_.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
+  scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, value: Scalar): T;
+  /** scatter_.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
+  scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): T;
+  /** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+  scatterAdd<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor): Part<T>;
+  /** scatter_add_(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+  scatterAdd_<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor): T;
+  /** scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
+  scatterReduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
+  /** scatter_reduce_.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
+  scatterReduce_<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): T;
+  /** select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor */
+  selectScatter<T extends Tensor>(this: T, src: Tensor, dim: number, index: number): Part<T>;
+  /** set_(Tensor self) -> Tensor */
+  set_<T extends Tensor>(this: T): T;
+  /** set_.source_Storage(Tensor self, Storage source) -> Tensor */
+  set_<T extends Tensor>(this: T, source: NativeObject): T;
+  /** set_.source_Storage_storage_offset(Tensor self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */
+  set_<T extends Tensor>(this: T, source: NativeObject, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): T;
+  set_<T extends Tensor>(this: T, source: NativeObject, storageOffset: number, size: readonly number[], stride: readonly number[]): T;
+  /** set_.source_Tensor(Tensor self, Tensor source) -> Tensor */
+  set_<T extends Tensor>(this: T, source: Tensor): T;
+  /** set_.source_Tensor_storage_offset(Tensor self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */
+  set_<T extends Tensor>(this: T, source: Tensor, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): T;
+  set_<T extends Tensor>(this: T, source: Tensor, storageOffset: number, size: readonly number[], stride: readonly number[]): T;
+  /** sgn(Tensor self) -> Tensor */
+  sgn<T extends Tensor>(this: T): Like<T>;
+  /** sgn_(Tensor self) -> Tensor */
+  sgn_<T extends Tensor>(this: T): T;
+  /** sigmoid_(Tensor self) -> Tensor */
+  sigmoid_<T extends Tensor>(this: T): T;
+  /** sign(Tensor self) -> Tensor */
+  sign<T extends Tensor>(this: T): Like<T>;
+  /** sign_(Tensor self) -> Tensor */
+  sign_<T extends Tensor>(this: T): T;
+  /** signbit(Tensor self) -> Tensor */
+  signbit<T extends Tensor>(this: T): Like<T, 'bool'>;
+  /** sin(Tensor self) -> Tensor */
+  sin<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** sin_(Tensor self) -> Tensor */
+  sin_<T extends Tensor>(this: T): T;
+  /** sinc(Tensor self) -> Tensor */
+  sinc<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** sinc_(Tensor self) -> Tensor */
+  sinc_<T extends Tensor>(this: T): T;
+  /** sinh(Tensor self) -> Tensor */
+  sinh<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** sinh_(Tensor self) -> Tensor */
+  sinh_<T extends Tensor>(this: T): T;
+  /** slice_inverse(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
+  sliceInverse(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+  sliceInverse(src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
+  /** slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
+  sliceScatter<T extends Tensor>(this: T, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Part<T>;
+  sliceScatter<T extends Tensor>(this: T, src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Part<T>;
+  /** slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet) */
+  slogdet(): SignLogabsdet;
+  /** smm(Tensor self, Tensor mat2) -> Tensor */
+  smm(mat2: Tensor): Tensor;
+  /** softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
+  softmax<T extends Tensor, E extends DType = never>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, 'same', E>;
+  softmax<T extends Tensor, E extends DType = never>(this: T, dim: number, dtype: E | null): Like<T, 'same', E>;
+  /** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
+  sort<T extends Tensor>(this: T, options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  /** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
+  sort<T extends Tensor>(this: T, options?: { dim?: number; descending?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  sort<T extends Tensor>(this: T, dim: number, options?: { descending?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  /** sparse_dim(Tensor self) -> int */
+  sparseDim(): number;
+  /** sparse_mask(Tensor self, Tensor mask) -> Tensor */
+  sparseMask(mask: Tensor): Tensor;
+  /** sparse_resize_(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
+  sparseResize_<T extends Tensor>(this: T, size: readonly number[], sparseDim: number, denseDim: number): T;
+  /** sparse_resize_and_clear_(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
+  sparseResizeAndClear_<T extends Tensor>(this: T, size: readonly number[], sparseDim: number, denseDim: number): T;
+  /** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
+  split<T extends Tensor>(this: T, splitSize: number, options?: { dim?: number }): Part<T>[];
+  split<T extends Tensor>(this: T, splitSize: number, dim: number): Part<T>[];
+  /** split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[] */
+  split<T extends Tensor>(this: T, splitSize: readonly number[], options?: { dim?: number }): Part<T>[];
+  split<T extends Tensor>(this: T, splitSize: readonly number[], dim: number): Part<T>[];
+  /** split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
+  splitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], options?: { dim?: number }): Part<T>[];
+  splitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], dim: number): Part<T>[];
+  /** sqrt_(Tensor self) -> Tensor */
+  sqrt_<T extends Tensor>(this: T): T;
+  /** square(Tensor self) -> Tensor */
+  square(): Tensor;
+  /** square_(Tensor self) -> Tensor */
+  square_<T extends Tensor>(this: T): T;
+  /** squeeze(Tensor self) -> Tensor */
+  squeeze<T extends Tensor>(this: T): Part<T>;
+  /** squeeze.dim(Tensor self, int dim) -> Tensor */
+  squeeze<T extends Tensor>(this: T, dim: number): Part<T>;
+  /** squeeze.dims(Tensor self, int[] dim) -> Tensor */
+  squeeze<T extends Tensor>(this: T, dim: readonly number[]): Part<T>;
+  squeeze<T extends Tensor>(this: T, ...dim: number[]): Part<T>;
+  /** squeeze_(Tensor self) -> Tensor */
+  squeeze_<T extends Tensor>(this: T): T;
+  /** squeeze_.dim(Tensor self, int dim) -> Tensor */
+  squeeze_<T extends Tensor>(this: T, dim: number): T;
+  /** squeeze_.dims(Tensor self, int[] dim) -> Tensor */
+  squeeze_<T extends Tensor>(this: T, dim: readonly number[]): T;
+  squeeze_<T extends Tensor>(this: T, ...dim: number[]): T;
+  /** sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+  /** std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
+  std<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
+  std<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
+  /** std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
+  std<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
+  std<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
+  std<T extends Tensor>(this: T, ...dim: number[]): Reduction<T, 'real', number, false>;
+  /** std(Tensor self, bool unbiased=True) -> Tensor */
+  std<T extends Tensor>(this: T, options?: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
+  std<T extends Tensor>(this: T, unbiased: boolean): Reduction<T, 'real', null, false>;
+  /** stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor */
+  stft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  stft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor */
+  stft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  stft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+  /** storage_offset(Tensor self) -> int */
+  storageOffset(): number;
+  /** subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+  subtract<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar }): Paired<T, U, 'promoted'>;
+  /** subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
+  subtract<T extends Tensor, U extends Scalar>(this: T, other: Beside<'subtract', T, U>, options?: { alpha?: Scalar }): Paired<T, U, 'promoted'>;
+  subtract<T extends Tensor, U extends Scalar>(this: T, other: Beside<'subtract', T, U>, alpha: Scalar): Paired<T, U, 'promoted'>;
+  /** subtract_.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+  subtract_<T extends Tensor>(this: T, other: TensorLike, options?: { alpha?: Scalar }): T;
+  /** subtract_.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
+  subtract_<T extends Tensor>(this: T, other: Scalar, options?: { alpha?: Scalar }): T;
+  subtract_<T extends Tensor>(this: T, other: Scalar, alpha: Scalar): T;
+  /** sum(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+  sum<T extends Tensor, E extends DType = never>(this: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
+  /** sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+  sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
+  sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
+  /** sum_to_size(Tensor self, SymInt[] size) -> Tensor */
+  sumToSize(size: readonly number[]): Tensor;
+  sumToSize(...size: number[]): Tensor;
+  /** svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V) */
+  svd(options?: { some?: boolean; computeUv?: boolean }): USV;
+  svd(some: boolean, options?: { computeUv?: boolean }): USV;
+  /** swapaxes(Tensor self, int axis0, int axis1) -> Tensor */
+  swapaxes<T extends Tensor>(this: T, axis0: number, axis1: number): Part<T>;
+  /** swapaxes_(Tensor self, int axis0, int axis1) -> Tensor */
+  swapaxes_<T extends Tensor>(this: T, axis0: number, axis1: number): T;
+  /** swapdims(Tensor self, int dim0, int dim1) -> Tensor */
+  swapdims<T extends Tensor>(this: T, dim0: number, dim1: number): Part<T>;
+  /** swapdims_(Tensor self, int dim0, int dim1) -> Tensor */
+  swapdims_<T extends Tensor>(this: T, dim0: number, dim1: number): T;
+  /** t_(Tensor self) -> Tensor */
+  t_<T extends Tensor>(this: T): T;
+  /** take(Tensor self, Tensor index) -> Tensor */
+  take<T extends Tensor>(this: T, index: Tensor): Part<T>;
+  /** take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor */
+  takeAlongDim<T extends Tensor>(this: T, indices: Tensor, options?: { dim?: number | null }): Part<T>;
+  takeAlongDim<T extends Tensor>(this: T, indices: Tensor, dim: number | null): Part<T>;
+  /** tan(Tensor self) -> Tensor */
+  tan<T extends Tensor>(this: T): Like<T, 'float'>;
+  /** tan_(Tensor self) -> Tensor */
+  tan_<T extends Tensor>(this: T): T;
+  /** tanh_(Tensor self) -> Tensor */
+  tanh_<T extends Tensor>(this: T): T;
+  /** tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[] */
+  tensorSplit<T extends Tensor>(this: T, indices: readonly number[], options?: { dim?: number }): Part<T>[];
+  tensorSplit<T extends Tensor>(this: T, indices: readonly number[], dim: number): Part<T>[];
+  /** tensor_split.tensor_indices_or_sections(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[] */
+  tensorSplit<T extends Tensor>(this: T, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Part<T>[];
+  tensorSplit<T extends Tensor>(this: T, tensorIndicesOrSections: Tensor, dim: number): Part<T>[];
+  /** tensor_split.sections(Tensor self, SymInt sections, int dim=0) -> Tensor[] */
+  tensorSplit<T extends Tensor>(this: T, sections: number, options?: { dim?: number }): Part<T>[];
+  tensorSplit<T extends Tensor>(this: T, sections: number, dim: number): Part<T>[];
+  /** tile(Tensor self, SymInt[] dims) -> Tensor */
+  tile<T extends Tensor>(this: T, dims: readonly number[]): Part<T>;
+  tile<T extends Tensor>(this: T, ...dims: number[]): Part<T>;
+  /** to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor */
+  toDense(options?: { dtype?: DType | null; maskedGrad?: boolean | null }): Tensor;
+  toDense(dtype: DType | null, options?: { maskedGrad?: boolean | null }): Tensor;
+  /** to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor */
+  toMkldnn(options?: { dtype?: DType | null }): Tensor;
+  toMkldnn(dtype: DType | null): Tensor;
+  /** to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor */
+  toPaddedTensor(padding: number, options?: { outputSize?: readonly number[] | null }): Tensor;
+  toPaddedTensor(padding: number, outputSize: readonly number[] | null): Tensor;
+  /** to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor */
+  toSparse(options?: { layout?: Layout | null; blocksize?: number | readonly number[] | null; denseDim?: number | null }): Tensor;
+  /** to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor */
+  toSparse(sparseDim: number): Tensor;
+  /** to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor */
+  toSparseBsc(blocksize: number | readonly number[], options?: { denseDim?: number | null }): Tensor;
+  toSparseBsc(blocksize: number | readonly number[], denseDim: number | null): Tensor;
+  /** to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor */
+  toSparseBsr(blocksize: number | readonly number[], options?: { denseDim?: number | null }): Tensor;
+  toSparseBsr(blocksize: number | readonly number[], denseDim: number | null): Tensor;
+  /** to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor */
+  toSparseCsc(options?: { denseDim?: number | null }): Tensor;
+  toSparseCsc(denseDim: number | null): Tensor;
+  /** to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor */
+  toSparseCsr(options?: { denseDim?: number | null }): Tensor;
+  toSparseCsr(denseDim: number | null): Tensor;
+  /** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
+  topk<T extends Tensor>(this: T, k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  topk<T extends Tensor>(this: T, k: number, dim: number, options?: { largest?: boolean; sorted?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  /** trace(Tensor self) -> Tensor */
+  trace(): Tensor;
+  /** transpose_(Tensor self, int dim0, int dim1) -> Tensor */
+  transpose_<T extends Tensor>(this: T, dim0: number, dim1: number): T;
+  /** triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient) */
+  triangularSolve(A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
+  triangularSolve(A: Tensor, upper: boolean, options?: { transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
+  /** tril(Tensor self, SymInt diagonal=0) -> Tensor */
+  tril<T extends Tensor>(this: T, options?: { diagonal?: number }): Like<T>;
+  tril<T extends Tensor>(this: T, diagonal: number): Like<T>;
+  /** tril_(Tensor self, SymInt diagonal=0) -> Tensor */
+  tril_<T extends Tensor>(this: T, options?: { diagonal?: number }): T;
+  tril_<T extends Tensor>(this: T, diagonal: number): T;
+  /** triu(Tensor self, SymInt diagonal=0) -> Tensor */
+  triu<T extends Tensor>(this: T, options?: { diagonal?: number }): Like<T>;
+  triu<T extends Tensor>(this: T, diagonal: number): Like<T>;
+  /** triu_(Tensor self, SymInt diagonal=0) -> Tensor */
+  triu_<T extends Tensor>(this: T, options?: { diagonal?: number }): T;
+  triu_<T extends Tensor>(this: T, diagonal: number): T;
+  /** true_divide.Tensor(Tensor self, Tensor other) -> Tensor */
+  trueDivide<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'trueDivide', T, U>): Paired<T, U, 'divided'>;
+  /** true_divide.Scalar(Tensor self, Scalar other) -> Tensor */
+  trueDivide<T extends Tensor, U extends Scalar>(this: T, other: Beside<'trueDivide', T, U>): Paired<T, U, 'divided'>;
+  /** true_divide_.Tensor(Tensor self, Tensor other) -> Tensor */
+  trueDivide_<T extends Tensor>(this: T, other: TensorLike): T;
+  /** true_divide_.Scalar(Tensor self, Scalar other) -> Tensor */
+  trueDivide_<T extends Tensor>(this: T, other: Scalar): T;
+  /** trunc(Tensor self) -> Tensor */
+  trunc<T extends Tensor>(this: T): Like<T>;
+  /** trunc_(Tensor self) -> Tensor */
+  trunc_<T extends Tensor>(this: T): T;
+  /** type_as(Tensor self, Tensor other) -> Tensor */
+  typeAs(other: Tensor): Tensor;
+  /** unbind.int(Tensor self, int dim=0) -> Tensor[] */
+  unbind<T extends Tensor>(this: T, options?: { dim?: number }): Part<T>[];
+  unbind<T extends Tensor>(this: T, dim: number): Part<T>[];
+  /** unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor */
+  unflatten<T extends Tensor>(this: T, dim: number, sizes: readonly number[]): Part<T>;
+  /** unfold(Tensor self, int dimension, int size, int step) -> Tensor */
+  unfold<T extends Tensor>(this: T, dimension: number, size: number, step: number): Part<T>;
+  /** uniform_(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor */
+  uniform_<T extends Tensor>(this: T, options?: { from?: number; to?: number; generator?: Generator | null }): T;
+  uniform_<T extends Tensor>(this: T, from: number, options?: { to?: number; generator?: Generator | null }): T;
+  /** unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
+  unsafeChunk<T extends Tensor>(this: T, chunks: number, options?: { dim?: number }): Part<T>[];
+  unsafeChunk<T extends Tensor>(this: T, chunks: number, dim: number): Part<T>[];
+  /** unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
+  unsafeSplit<T extends Tensor>(this: T, splitSize: number, options?: { dim?: number }): Part<T>[];
+  unsafeSplit<T extends Tensor>(this: T, splitSize: number, dim: number): Part<T>[];
+  /** unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
+  unsafeSplitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], options?: { dim?: number }): Part<T>[];
+  unsafeSplitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], dim: number): Part<T>[];
+  /** unsqueeze_(Tensor self, int dim) -> Tensor */
+  unsqueeze_<T extends Tensor>(this: T, dim: number): T;
+  /** values(Tensor self) -> Tensor */
+  values(): Tensor;
+  /** var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
+  var<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
+  var<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
+  /** var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
+  var<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
+  var<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
+  var<T extends Tensor>(this: T, ...dim: number[]): Reduction<T, 'real', number, false>;
+  /** var(Tensor self, bool unbiased=True) -> Tensor */
+  var<T extends Tensor>(this: T, options?: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
+  var<T extends Tensor>(this: T, unbiased: boolean): Reduction<T, 'real', null, false>;
+  /** vdot(Tensor self, Tensor other) -> Tensor */
+  vdot(other: Tensor): Tensor;
+  /** view.dtype(Tensor self, ScalarType dtype) -> Tensor */
+  view<T extends Tensor>(this: T, dtype: DType): Part<T>;
+  /** view(Tensor self, SymInt[] size) -> Tensor */
+  view<T extends Tensor>(this: T, size: readonly number[]): Part<T>;
+  view<T extends Tensor>(this: T, ...size: number[]): Part<T>;
+  /** view_as(Tensor self, Tensor other) -> Tensor */
+  viewAs<T extends Tensor>(this: T, other: Tensor): Part<T>;
+  /** vsplit.int(Tensor self, int sections) -> Tensor[] */
+  vsplit<T extends Tensor>(this: T, sections: number): Part<T>[];
+  /** vsplit.array(Tensor self, int[] indices) -> Tensor[] */
+  vsplit<T extends Tensor>(this: T, indices: readonly number[]): Part<T>[];
+  vsplit<T extends Tensor>(this: T, ...indices: number[]): Part<T>[];
+  /**
+   * where.self(Tensor condition, Tensor self, Tensor other) -> Tensor
+   * where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor
+   */
+  where(self: Tensor, other: TensorLike): Tensor;
+  /**
+   * xlogy.Tensor(Tensor self, Tensor other) -> Tensor
+   * xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor
+   */
+  xlogy<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'xlogy', T, U>): Paired<T, U, 'divided'>;
+  /**
+   * xlogy_.Tensor(Tensor self, Tensor other) -> Tensor
+   * xlogy_.Scalar_Other(Tensor self, Scalar other) -> Tensor
+   */
+  xlogy_<T extends Tensor>(this: T, other: TensorLike): T;
+}
+
 declare module '../tensor/tensor.js' {
-  interface Tensor {
-    /** abs_(Tensor self) -> Tensor */
-    abs_(): this;
-    /** absolute(Tensor self) -> Tensor */
-    absolute(): Tensor;
-    /** absolute_(Tensor self) -> Tensor */
-    absolute_(): this;
-    /** acos(Tensor self) -> Tensor */
-    acos(): Tensor;
-    /** acos_(Tensor self) -> Tensor */
-    acos_(): this;
-    /** acosh(Tensor self) -> Tensor */
-    acosh(): Tensor;
-    /** acosh_(Tensor self) -> Tensor */
-    acosh_(): this;
-    /** addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    addbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
-    /** addbmm_(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    addbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
-    /** addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
-    addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
-    /** addcdiv_(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
-    addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): this;
-    /** addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
-    addcmul(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
-    /** addcmul_(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
-    addcmul_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): this;
-    /** addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
-    /** addmm_(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
-    /** addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
-    /** addmv_(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    addmv_(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
-    /** addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
-    /** addr_(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    addr_(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
-    /** adjoint(Tensor self) -> Tensor */
-    adjoint(): Tensor;
-    /** all(Tensor self) -> Tensor */
-    all(): Tensor;
-    /** all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-    all(options?: { dim?: readonly number[] | null; keepdim?: boolean }): Tensor;
-    all(dim: readonly number[] | null, options?: { keepdim?: boolean }): Tensor;
-    /** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-    all(dim: number, options?: { keepdim?: boolean }): Tensor;
-    all(dim: number, keepdim: boolean): Tensor;
-    /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-    amax(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
-    amax(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
-    /** amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-    amin(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor;
-    amin(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
-    /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
-    aminmax(options?: { dim?: number | null; keepdim?: boolean }): MinMax;
-    /** angle(Tensor self) -> Tensor */
-    angle(): Tensor;
-    /** any(Tensor self) -> Tensor */
-    any(): Tensor;
-    /** any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-    any(options?: { dim?: readonly number[] | null; keepdim?: boolean }): Tensor;
-    any(dim: readonly number[] | null, options?: { keepdim?: boolean }): Tensor;
-    /** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-    any(dim: number, options?: { keepdim?: boolean }): Tensor;
-    any(dim: number, keepdim: boolean): Tensor;
-    /** arccos(Tensor self) -> Tensor */
-    arccos(): Tensor;
-    /** arccos_(Tensor self) -> Tensor */
-    arccos_(): this;
-    /** arccosh(Tensor self) -> Tensor */
-    arccosh(): Tensor;
-    /** arccosh_(Tensor self) -> Tensor */
-    arccosh_(): this;
-    /** arcsin(Tensor self) -> Tensor */
-    arcsin(): Tensor;
-    /** arcsin_(Tensor self) -> Tensor */
-    arcsin_(): this;
-    /** arcsinh(Tensor self) -> Tensor */
-    arcsinh(): Tensor;
-    /** arcsinh_(Tensor self) -> Tensor */
-    arcsinh_(): this;
-    /** arctan(Tensor self) -> Tensor */
-    arctan(): Tensor;
-    /** arctan2(Tensor self, Tensor other) -> Tensor */
-    arctan2(other: Tensor): Tensor;
-    /** arctan2_(Tensor self, Tensor other) -> Tensor */
-    arctan2_(other: Tensor): this;
-    /** arctan_(Tensor self) -> Tensor */
-    arctan_(): this;
-    /** arctanh(Tensor self) -> Tensor */
-    arctanh(): Tensor;
-    /** arctanh_(Tensor self) -> Tensor */
-    arctanh_(): this;
-    /** argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-    argmax(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
-    argmax(dim: number | null, options?: { keepdim?: boolean }): Tensor;
-    /** argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-    argmin(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
-    argmin(dim: number | null, options?: { keepdim?: boolean }): Tensor;
-    /** argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor */
-    argsort(options: { stable: boolean; dim?: number; descending?: boolean }): Tensor;
-    /** argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
-    argsort(options?: { dim?: number; descending?: boolean }): Tensor;
-    argsort(dim: number, options?: { descending?: boolean }): Tensor;
-    /** argwhere(Tensor self) -> Tensor */
-    argwhere(): Tensor;
-    /** as_strided(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-    asStrided(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
-    asStrided(size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
-    /** as_strided_(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-    asStrided_(size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): this;
-    asStrided_(size: readonly number[], stride: readonly number[], storageOffset: number | null): this;
-    /** as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-    asStridedScatter(src: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
-    asStridedScatter(src: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
-    /** asin(Tensor self) -> Tensor */
-    asin(): Tensor;
-    /** asin_(Tensor self) -> Tensor */
-    asin_(): this;
-    /** asinh(Tensor self) -> Tensor */
-    asinh(): Tensor;
-    /** asinh_(Tensor self) -> Tensor */
-    asinh_(): this;
-    /** atan(Tensor self) -> Tensor */
-    atan(): Tensor;
-    /** atan2(Tensor self, Tensor other) -> Tensor */
-    atan2(other: Tensor): Tensor;
-    /** atan2_(Tensor self, Tensor other) -> Tensor */
-    atan2_(other: Tensor): this;
-    /** atan_(Tensor self) -> Tensor */
-    atan_(): this;
-    /** atanh(Tensor self) -> Tensor */
-    atanh(): Tensor;
-    /** atanh_(Tensor self) -> Tensor */
-    atanh_(): this;
-    /** baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
-    /** baddbmm_(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    baddbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): this;
-    /** bernoulli(Tensor self, *, Generator? generator=None) -> Tensor */
-    bernoulli(options?: { generator?: Generator | null }): Tensor;
-    /** bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor */
-    bernoulli(p: number, options?: { generator?: Generator | null }): Tensor;
-    /** bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor */
-    bernoulli_(p: Tensor, options?: { generator?: Generator | null }): this;
-    /** bernoulli_.float(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor */
-    bernoulli_(options?: { p?: number; generator?: Generator | null }): this;
-    bernoulli_(p: number, options?: { generator?: Generator | null }): this;
-    /** bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor */
-    bincount(options?: { weights?: Tensor | null; minlength?: number }): Tensor;
-    bincount(weights: Tensor | null, options?: { minlength?: number }): Tensor;
-    /**
-     * bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseAnd(other: TensorLike): Tensor;
-    /**
-     * bitwise_and_.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_and_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseAnd_(other: TensorLike): this;
-    /**
-     * bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseLeftShift(other: TensorLike): Tensor;
-    /**
-     * bitwise_left_shift_.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_left_shift_.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseLeftShift_(other: TensorLike): this;
-    /** bitwise_not(Tensor self) -> Tensor */
-    bitwiseNot(): Tensor;
-    /** bitwise_not_(Tensor self) -> Tensor */
-    bitwiseNot_(): this;
-    /**
-     * bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseOr(other: TensorLike): Tensor;
-    /**
-     * bitwise_or_.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_or_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseOr_(other: TensorLike): this;
-    /**
-     * bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseRightShift(other: TensorLike): Tensor;
-    /**
-     * bitwise_right_shift_.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_right_shift_.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseRightShift_(other: TensorLike): this;
-    /**
-     * bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseXor(other: TensorLike): Tensor;
-    /**
-     * bitwise_xor_.Tensor(Tensor self, Tensor other) -> Tensor
-     * bitwise_xor_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    bitwiseXor_(other: TensorLike): this;
-    /** bmm(Tensor self, Tensor mat2) -> Tensor */
-    bmm(mat2: Tensor): Tensor;
-    /** broadcast_to(Tensor self, SymInt[] size) -> Tensor */
-    broadcastTo(size: readonly number[]): Tensor;
-    broadcastTo(...size: number[]): Tensor;
-    /** cauchy_(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor */
-    cauchy_(options?: { median?: number; sigma?: number; generator?: Generator | null }): this;
-    cauchy_(median: number, options?: { sigma?: number; generator?: Generator | null }): this;
-    /** ccol_indices(Tensor self) -> Tensor */
-    ccolIndices(): Tensor;
-    /** ceil(Tensor self) -> Tensor */
-    ceil(): Tensor;
-    /** ceil_(Tensor self) -> Tensor */
-    ceil_(): this;
-    /** chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
-    chalf(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
-    /** cholesky(Tensor self, bool upper=False) -> Tensor */
-    cholesky(options?: { upper?: boolean }): Tensor;
-    cholesky(upper: boolean): Tensor;
-    /** cholesky_inverse(Tensor self, bool upper=False) -> Tensor */
-    choleskyInverse(options?: { upper?: boolean }): Tensor;
-    choleskyInverse(upper: boolean): Tensor;
-    /** cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor */
-    choleskySolve(input2: Tensor, options?: { upper?: boolean }): Tensor;
-    choleskySolve(input2: Tensor, upper: boolean): Tensor;
-    /** chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-    chunk(chunks: number, options?: { dim?: number }): Tensor[];
-    chunk(chunks: number, dim: number): Tensor[];
-    /** clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
-    clamp(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
-    clamp(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
-    /** clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-    clamp(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
-    clamp(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
-    /** clamp_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
-    clamp_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
-    clamp_(min: Tensor | null, options?: { max?: Tensor | null }): this;
-    /** clamp_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-    clamp_(options?: { min?: Scalar | null; max?: Scalar | null }): this;
-    clamp_(min: Scalar | null, options?: { max?: Scalar | null }): this;
-    /**
-     * clamp_max.Tensor(Tensor self, Tensor max) -> Tensor
-     * clamp_max(Tensor self, Scalar max) -> Tensor
-     */
-    clampMax(max: TensorLike): Tensor;
-    /**
-     * clamp_max_.Tensor(Tensor self, Tensor max) -> Tensor
-     * clamp_max_(Tensor self, Scalar max) -> Tensor
-     */
-    clampMax_(max: TensorLike): this;
-    /**
-     * clamp_min.Tensor(Tensor self, Tensor min) -> Tensor
-     * clamp_min(Tensor self, Scalar min) -> Tensor
-     */
-    clampMin(min: TensorLike): Tensor;
-    /**
-     * clamp_min_.Tensor(Tensor self, Tensor min) -> Tensor
-     * clamp_min_(Tensor self, Scalar min) -> Tensor
-     */
-    clampMin_(min: TensorLike): this;
-    /** clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
-    clip(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
-    clip(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
-    /** clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-    clip(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
-    clip(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
-    /** clip_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
-    clip_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
-    clip_(min: Tensor | null, options?: { max?: Tensor | null }): this;
-    /** clip_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-    clip_(options?: { min?: Scalar | null; max?: Scalar | null }): this;
-    clip_(min: Scalar | null, options?: { max?: Scalar | null }): this;
-    /** clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
-    clone(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
-    /** coalesce(Tensor self) -> Tensor */
-    coalesce(): Tensor;
-    /** col_indices(Tensor self) -> Tensor */
-    colIndices(): Tensor;
-    /** conj(Tensor self) -> Tensor */
-    conj(): Tensor;
-    /** conj_physical(Tensor self) -> Tensor */
-    conjPhysical(): Tensor;
-    /** conj_physical_(Tensor self) -> Tensor */
-    conjPhysical_(): this;
-    /** contiguous(Tensor self, *, MemoryFormat memory_format=0) -> Tensor */
-    contiguous(options?: { memoryFormat?: MemoryFormat }): Tensor;
-    /** copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
-    copy_(src: TensorLike, options?: { nonBlocking?: boolean }): this;
-    copy_(src: TensorLike, nonBlocking: boolean): this;
-    /**
-     * copysign.Tensor(Tensor self, Tensor other) -> Tensor
-     * copysign.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    copysign(other: TensorLike): Tensor;
-    /**
-     * copysign_.Tensor(Tensor self, Tensor other) -> Tensor
-     * copysign_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    copysign_(other: TensorLike): this;
-    /** corrcoef(Tensor self) -> Tensor */
-    corrcoef(): Tensor;
-    /** cos(Tensor self) -> Tensor */
-    cos(): Tensor;
-    /** cos_(Tensor self) -> Tensor */
-    cos_(): this;
-    /** cosh(Tensor self) -> Tensor */
-    cosh(): Tensor;
-    /** cosh_(Tensor self) -> Tensor */
-    cosh_(): this;
-    /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
-    countNonzero(options?: { dim?: number | null }): Tensor;
-    countNonzero(dim: number | null): Tensor;
-    /** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
-    countNonzero(dim: readonly number[]): Tensor;
-    countNonzero(...dim: number[]): Tensor;
-    /** cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor */
-    cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
-    /** cross(Tensor self, Tensor other, int? dim=None) -> Tensor */
-    cross(other: Tensor, options?: { dim?: number | null }): Tensor;
-    cross(other: Tensor, dim: number | null): Tensor;
-    /** crow_indices(Tensor self) -> Tensor */
-    crowIndices(): Tensor;
-    /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-    cummax(dim: number): ValuesIndices;
-    /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-    cummin(dim: number): ValuesIndices;
-    /** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-    cumprod(dim: number, options?: { dtype?: DType | null }): Tensor;
-    /** cumprod_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-    cumprod_(dim: number, options?: { dtype?: DType | null }): this;
-    /** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-    cumsum(dim: number, options?: { dtype?: DType | null }): Tensor;
-    /** cumsum_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-    cumsum_(dim: number, options?: { dtype?: DType | null }): this;
-    /** deg2rad(Tensor self) -> Tensor */
-    deg2rad(): Tensor;
-    /** deg2rad_(Tensor self) -> Tensor */
-    deg2rad_(): this;
-    /** dense_dim(Tensor self) -> int */
-    denseDim(): number;
-    /** dequantize.self(Tensor self) -> Tensor */
-    dequantize(): Tensor;
-    /** det(Tensor self) -> Tensor */
-    det(): Tensor;
-    /** detach_(Tensor self) -> Tensor */
-    detach_(): this;
-    /** diag(Tensor self, int diagonal=0) -> Tensor */
-    diag(options?: { diagonal?: number }): Tensor;
-    diag(diagonal: number): Tensor;
-    /** diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
-    diagEmbed(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-    diagEmbed(offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
-    /** diagflat(Tensor self, int offset=0) -> Tensor */
-    diagflat(options?: { offset?: number }): Tensor;
-    diagflat(offset: number): Tensor;
-    /** diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-    diagonal(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-    diagonal(offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
-    /** diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-    diagonalScatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
-    diagonalScatter(src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
-    /** diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor */
-    diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
-    diff(n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
-    /** digamma(Tensor self) -> Tensor */
-    digamma(): Tensor;
-    /** digamma_(Tensor self) -> Tensor */
-    digamma_(): this;
-    /** dim(Tensor self) -> int */
-    dim(): number;
-    /** dist(Tensor self, Tensor other, Scalar p=2) -> Tensor */
-    dist(other: Tensor, options?: { p?: Scalar }): Tensor;
-    dist(other: Tensor, p: Scalar): Tensor;
-    /** div.Tensor(Tensor self, Tensor other) -> Tensor */
-    div(other: TensorLike): Tensor;
-    /** div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-    div(other: TensorLike, options: { roundingMode: string | null }): Tensor;
-    /** div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-    div(other: Scalar, options: { roundingMode: string | null }): Tensor;
-    /** div_.Tensor(Tensor self, Tensor other) -> Tensor */
-    div_(other: TensorLike): this;
-    /** div_.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-    div_(other: TensorLike, options: { roundingMode: string | null }): this;
-    /** div_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-    div_(other: Scalar, options: { roundingMode: string | null }): this;
-    /** divide.Tensor(Tensor self, Tensor other) -> Tensor */
-    divide(other: TensorLike): Tensor;
-    /** divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-    divide(other: TensorLike, options: { roundingMode: string | null }): Tensor;
-    /** divide.Scalar(Tensor self, Scalar other) -> Tensor */
-    divide(other: Scalar): Tensor;
-    /** divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-    divide(other: Scalar, options: { roundingMode: string | null }): Tensor;
-    /** divide_.Tensor(Tensor self, Tensor other) -> Tensor */
-    divide_(other: TensorLike): this;
-    /** divide_.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
-    divide_(other: TensorLike, options: { roundingMode: string | null }): this;
-    /** divide_.Scalar(Tensor self, Scalar other) -> Tensor */
-    divide_(other: Scalar): this;
-    /** divide_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
-    divide_(other: Scalar, options: { roundingMode: string | null }): this;
-    /** dot(Tensor self, Tensor tensor) -> Tensor */
-    dot(tensor: Tensor): Tensor;
-    /** dsplit.int(Tensor self, int sections) -> Tensor[] */
-    dsplit(sections: number): Tensor[];
-    /** dsplit.array(Tensor self, int[] indices) -> Tensor[] */
-    dsplit(indices: readonly number[]): Tensor[];
-    dsplit(...indices: number[]): Tensor[];
-    /**
-     * eq_.Tensor(Tensor self, Tensor other) -> Tensor
-     * eq_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    eq_(other: TensorLike): this;
-    /** erf(Tensor self) -> Tensor */
-    erf(): Tensor;
-    /** erf_(Tensor self) -> Tensor */
-    erf_(): this;
-    /** erfc(Tensor self) -> Tensor */
-    erfc(): Tensor;
-    /** erfc_(Tensor self) -> Tensor */
-    erfc_(): this;
-    /** erfinv(Tensor self) -> Tensor */
-    erfinv(): Tensor;
-    /** erfinv_(Tensor self) -> Tensor */
-    erfinv_(): this;
-    /** exp2(Tensor self) -> Tensor */
-    exp2(): Tensor;
-    /** exp2_(Tensor self) -> Tensor */
-    exp2_(): this;
-    /** exp_(Tensor self) -> Tensor */
-    exp_(): this;
-    /** expand(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor */
-    expand(size: readonly number[], options?: { implicit?: boolean }): Tensor;
-    expand(...size: number[]): Tensor;
-    /** expand_as(Tensor self, Tensor other) -> Tensor */
-    expandAs(other: Tensor): Tensor;
-    /** expm1(Tensor self) -> Tensor */
-    expm1(): Tensor;
-    /** expm1_(Tensor self) -> Tensor */
-    expm1_(): this;
-    /** exponential_(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor */
-    exponential_(options?: { lambd?: number; generator?: Generator | null }): this;
-    exponential_(lambd: number, options?: { generator?: Generator | null }): this;
-    /**
-     * fill_.Tensor(Tensor self, Tensor value) -> Tensor
-     * fill_.Scalar(Tensor self, Scalar value) -> Tensor
-     */
-    fill_(value: TensorLike): this;
-    /** fill_diagonal_(Tensor self, Scalar fill_value, bool wrap=False) -> Tensor */
-    fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean }): this;
-    fillDiagonal_(fillValue: Scalar, wrap: boolean): this;
-    /** fix(Tensor self) -> Tensor */
-    fix(): Tensor;
-    /** fix_(Tensor self) -> Tensor */
-    fix_(): this;
-    /** flip(Tensor self, int[] dims) -> Tensor */
-    flip(dims: readonly number[]): Tensor;
-    flip(...dims: number[]): Tensor;
-    /** fliplr(Tensor self) -> Tensor */
-    fliplr(): Tensor;
-    /** flipud(Tensor self) -> Tensor */
-    flipud(): Tensor;
-    /**
-     * float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
-     * float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor
-     */
-    floatPower(exponent: TensorLike): Tensor;
-    /**
-     * float_power_.Tensor(Tensor self, Tensor exponent) -> Tensor
-     * float_power_.Scalar(Tensor self, Scalar exponent) -> Tensor
-     */
-    floatPower_(exponent: TensorLike): this;
-    /** floor(Tensor self) -> Tensor */
-    floor(): Tensor;
-    /** floor_(Tensor self) -> Tensor */
-    floor_(): this;
-    /** floor_divide(Tensor self, Tensor other) -> Tensor */
-    floorDivide(other: TensorLike): Tensor;
-    /** floor_divide.Scalar(Tensor self, Scalar other) -> Tensor */
-    floorDivide(other: Scalar): Tensor;
-    /** floor_divide_.Tensor(Tensor self, Tensor other) -> Tensor */
-    floorDivide_(other: TensorLike): this;
-    /** floor_divide_.Scalar(Tensor self, Scalar other) -> Tensor */
-    floorDivide_(other: Scalar): this;
-    /** fmax(Tensor self, Tensor other) -> Tensor */
-    fmax(other: Tensor): Tensor;
-    /** fmin(Tensor self, Tensor other) -> Tensor */
-    fmin(other: Tensor): Tensor;
-    /**
-     * fmod.Tensor(Tensor self, Tensor other) -> Tensor
-     * fmod.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    fmod(other: TensorLike): Tensor;
-    /**
-     * fmod_.Tensor(Tensor self, Tensor other) -> Tensor
-     * fmod_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    fmod_(other: TensorLike): this;
-    /** frac(Tensor self) -> Tensor */
-    frac(): Tensor;
-    /** frac_(Tensor self) -> Tensor */
-    frac_(): this;
-    /** frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent) */
-    frexp(): MantissaExponent;
-    /** gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
-    gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor;
-    /** gcd(Tensor self, Tensor other) -> Tensor */
-    gcd(other: Tensor): Tensor;
-    /** gcd_(Tensor self, Tensor other) -> Tensor */
-    gcd_(other: Tensor): this;
-    /**
-     * ge.Tensor(Tensor self, Tensor other) -> Tensor
-     * ge.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    ge(other: TensorLike): Tensor;
-    /**
-     * ge_.Tensor(Tensor self, Tensor other) -> Tensor
-     * ge_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    ge_(other: TensorLike): this;
-    /** geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor */
-    geometric_(p: number, options?: { generator?: Generator | null }): this;
-    /** geqrf(Tensor self) -> (Tensor a, Tensor tau) */
-    geqrf(): ATau;
-    /** ger(Tensor self, Tensor vec2) -> Tensor */
-    ger(vec2: Tensor): Tensor;
-    /** get_device(Tensor self) -> int */
-    getDevice(): number;
-    /**
-     * greater.Tensor(Tensor self, Tensor other) -> Tensor
-     * greater.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    greater(other: TensorLike): Tensor;
-    /**
-     * greater_.Tensor(Tensor self, Tensor other) -> Tensor
-     * greater_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    greater_(other: TensorLike): this;
-    /**
-     * greater_equal.Tensor(Tensor self, Tensor other) -> Tensor
-     * greater_equal.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    greaterEqual(other: TensorLike): Tensor;
-    /**
-     * greater_equal_.Tensor(Tensor self, Tensor other) -> Tensor
-     * greater_equal_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    greaterEqual_(other: TensorLike): this;
-    /**
-     * gt_.Tensor(Tensor self, Tensor other) -> Tensor
-     * gt_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    gt_(other: TensorLike): this;
-    /** hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
-    hardshrink(options?: { lambd?: Scalar }): Tensor;
-    hardshrink(lambd: Scalar): Tensor;
-    /** hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor */
-    hashTensor(options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number }): Tensor;
-    hashTensor(dim: number | readonly number[], options?: { keepdim?: boolean; mode?: number }): Tensor;
-    hashTensor(...dim: number[]): Tensor;
-    /** heaviside(Tensor self, Tensor values) -> Tensor */
-    heaviside(values: Tensor): Tensor;
-    /** heaviside_(Tensor self, Tensor values) -> Tensor */
-    heaviside_(values: Tensor): this;
-    /** histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor */
-    histc(options?: { bins?: number; min?: Scalar; max?: Scalar }): Tensor;
-    histc(bins: number, options?: { min?: Scalar; max?: Scalar }): Tensor;
-    /** histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges) */
-    histogram(bins: Tensor, options?: { weight?: Tensor | null; density?: boolean }): HistBinEdges;
-    /** histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges) */
-    histogram(options?: { bins?: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges;
-    histogram(bins: number, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges;
-    /** hsplit.int(Tensor self, int sections) -> Tensor[] */
-    hsplit(sections: number): Tensor[];
-    /** hsplit.array(Tensor self, int[] indices) -> Tensor[] */
-    hsplit(indices: readonly number[]): Tensor[];
-    hsplit(...indices: number[]): Tensor[];
-    /** hypot(Tensor self, Tensor other) -> Tensor */
-    hypot(other: Tensor): Tensor;
-    /** hypot_(Tensor self, Tensor other) -> Tensor */
-    hypot_(other: Tensor): this;
-    /** i0(Tensor self) -> Tensor */
-    i0(): Tensor;
-    /** i0_(Tensor self) -> Tensor */
-    i0_(): this;
-    /** igamma(Tensor self, Tensor other) -> Tensor */
-    igamma(other: Tensor): Tensor;
-    /** igamma_(Tensor self, Tensor other) -> Tensor */
-    igamma_(other: Tensor): this;
-    /** igammac(Tensor self, Tensor other) -> Tensor */
-    igammac(other: Tensor): Tensor;
-    /** igammac_(Tensor self, Tensor other) -> Tensor */
-    igammac_(other: Tensor): this;
-    /** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
-    indexAdd(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor;
-    /** index_add_(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
-    indexAdd_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): this;
-    /** index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
-    indexCopy(dim: number, index: Tensor, source: Tensor): Tensor;
-    /** index_copy_(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
-    indexCopy_(dim: number, index: Tensor, source: Tensor): this;
-    /**
-     * index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
-     * index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
-     */
-    indexFill(dim: number, index: Tensor, value: TensorLike): Tensor;
-    /**
-     * index_fill_.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
-     * index_fill_.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
-     */
-    indexFill_(dim: number, index: Tensor, value: TensorLike): this;
-    /** index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
-    indexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Tensor;
-    indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor;
-    /** index_put_(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
-    indexPut_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): this;
-    indexPut_(indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): this;
-    /** index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor */
-    indexReduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
-    /** index_reduce_(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor */
-    indexReduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean }): this;
-    /** indices(Tensor self) -> Tensor */
-    indices(): Tensor;
-    /** inner(Tensor self, Tensor other) -> Tensor */
-    inner(other: Tensor): Tensor;
-    /** int_repr(Tensor self) -> Tensor */
-    intRepr(): Tensor;
-    /** inverse(Tensor self) -> Tensor */
-    inverse(): Tensor;
-    /** is_coalesced(Tensor self) -> bool */
-    isCoalesced(): boolean;
-    /** is_complex(Tensor self) -> bool */
-    isComplex(): boolean;
-    /** is_conj(Tensor self) -> bool */
-    isConj(): boolean;
-    /** is_distributed(Tensor self) -> bool */
-    isDistributed(): boolean;
-    /** is_floating_point(Tensor self) -> bool */
-    isFloatingPoint(): boolean;
-    /** is_inference(Tensor self) -> bool */
-    isInference(): boolean;
-    /** is_neg(Tensor self) -> bool */
-    isNeg(): boolean;
-    /** is_nonzero(Tensor self) -> bool */
-    isNonzero(): boolean;
-    /** is_pinned(Tensor self, Device? device=None) -> bool */
-    isPinned(options?: { device?: Device | null }): boolean;
-    isPinned(device: Device | null): boolean;
-    /** is_same_size(Tensor self, Tensor other) -> bool */
-    isSameSize(other: Tensor): boolean;
-    /** is_set_to(Tensor self, Tensor tensor) -> bool */
-    isSetTo(tensor: Tensor): boolean;
-    /** is_signed(Tensor self) -> bool */
-    isSigned(): boolean;
-    /** isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor */
-    isclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
-    isclose(other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): Tensor;
-    /** isfinite(Tensor self) -> Tensor */
-    isfinite(): Tensor;
-    /** isinf(Tensor self) -> Tensor */
-    isinf(): Tensor;
-    /** isnan(Tensor self) -> Tensor */
-    isnan(): Tensor;
-    /** isneginf(Tensor self) -> Tensor */
-    isneginf(): Tensor;
-    /** isposinf(Tensor self) -> Tensor */
-    isposinf(): Tensor;
-    /** isreal(Tensor self) -> Tensor */
-    isreal(): Tensor;
-    /** istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor */
-    istft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
-    istft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
-    /** kron(Tensor self, Tensor other) -> Tensor */
-    kron(other: Tensor): Tensor;
-    /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): ValuesIndices;
-    kthvalue(k: number, dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    /** lcm(Tensor self, Tensor other) -> Tensor */
-    lcm(other: Tensor): Tensor;
-    /** lcm_(Tensor self, Tensor other) -> Tensor */
-    lcm_(other: Tensor): this;
-    /** ldexp.Tensor(Tensor self, Tensor other) -> Tensor */
-    ldexp(other: Tensor): Tensor;
-    /** ldexp_(Tensor self, Tensor other) -> Tensor */
-    ldexp_(other: Tensor): this;
-    /**
-     * le.Tensor(Tensor self, Tensor other) -> Tensor
-     * le.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    le(other: TensorLike): Tensor;
-    /**
-     * le_.Tensor(Tensor self, Tensor other) -> Tensor
-     * le_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    le_(other: TensorLike): this;
-    /**
-     * lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
-     * lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
-     */
-    lerp(end: Tensor, weight: TensorLike): Tensor;
-    /**
-     * lerp_.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
-     * lerp_.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
-     */
-    lerp_(end: Tensor, weight: TensorLike): this;
-    /**
-     * less.Tensor(Tensor self, Tensor other) -> Tensor
-     * less.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    less(other: TensorLike): Tensor;
-    /**
-     * less_.Tensor(Tensor self, Tensor other) -> Tensor
-     * less_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    less_(other: TensorLike): this;
-    /**
-     * less_equal.Tensor(Tensor self, Tensor other) -> Tensor
-     * less_equal.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    lessEqual(other: TensorLike): Tensor;
-    /**
-     * less_equal_.Tensor(Tensor self, Tensor other) -> Tensor
-     * less_equal_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    lessEqual_(other: TensorLike): this;
-    /** lgamma(Tensor self) -> Tensor */
-    lgamma(): Tensor;
-    /** lgamma_(Tensor self) -> Tensor */
-    lgamma_(): this;
-    /** log10(Tensor self) -> Tensor */
-    log10(): Tensor;
-    /** log10_(Tensor self) -> Tensor */
-    log10_(): this;
-    /** log1p(Tensor self) -> Tensor */
-    log1p(): Tensor;
-    /** log1p_(Tensor self) -> Tensor */
-    log1p_(): this;
-    /** log2(Tensor self) -> Tensor */
-    log2(): Tensor;
-    /** log2_(Tensor self) -> Tensor */
-    log2_(): this;
-    /** log_(Tensor self) -> Tensor */
-    log_(): this;
-    /** log_normal_(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor */
-    logNormal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
-    logNormal_(mean: number, options?: { std?: number; generator?: Generator | null }): this;
-    /** log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-    logSoftmax(dim: number, options?: { dtype?: DType | null }): Tensor;
-    logSoftmax(dim: number, dtype: DType | null): Tensor;
-    /** logaddexp(Tensor self, Tensor other) -> Tensor */
-    logaddexp(other: Tensor): Tensor;
-    /** logaddexp2(Tensor self, Tensor other) -> Tensor */
-    logaddexp2(other: Tensor): Tensor;
-    /** logcumsumexp(Tensor self, int dim) -> Tensor */
-    logcumsumexp(dim: number): Tensor;
-    /** logdet(Tensor self) -> Tensor */
-    logdet(): Tensor;
-    /** logical_and(Tensor self, Tensor other) -> Tensor */
-    logicalAnd(other: Tensor): Tensor;
-    /** logical_and_(Tensor self, Tensor other) -> Tensor */
-    logicalAnd_(other: Tensor): this;
-    /** logical_not(Tensor self) -> Tensor */
-    logicalNot(): Tensor;
-    /** logical_not_(Tensor self) -> Tensor */
-    logicalNot_(): this;
-    /** logical_or(Tensor self, Tensor other) -> Tensor */
-    logicalOr(other: Tensor): Tensor;
-    /** logical_or_(Tensor self, Tensor other) -> Tensor */
-    logicalOr_(other: Tensor): this;
-    /** logical_xor(Tensor self, Tensor other) -> Tensor */
-    logicalXor(other: Tensor): Tensor;
-    /** logical_xor_(Tensor self, Tensor other) -> Tensor */
-    logicalXor_(other: Tensor): this;
-    /** logit(Tensor self, float? eps=None) -> Tensor */
-    logit(options?: { eps?: number | null }): Tensor;
-    logit(eps: number | null): Tensor;
-    /** logit_(Tensor self, float? eps=None) -> Tensor */
-    logit_(options?: { eps?: number | null }): this;
-    logit_(eps: number | null): this;
-    /** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
-    logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
-    logsumexp(dim: number | readonly number[], keepdim: boolean): Tensor;
-    /**
-     * lt_.Tensor(Tensor self, Tensor other) -> Tensor
-     * lt_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    lt_(other: TensorLike): this;
-    /** lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor */
-    luSolve(LUData: Tensor, LUPivots: Tensor): Tensor;
-    /**
-     * masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
-     * masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
-     */
-    maskedFill(mask: Tensor, value: TensorLike): Tensor;
-    /**
-     * masked_fill_.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
-     * masked_fill_.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
-     */
-    maskedFill_(mask: Tensor, value: TensorLike): this;
-    /** masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor */
-    maskedScatter(mask: Tensor, source: Tensor): Tensor;
-    /** masked_scatter_(Tensor self, Tensor mask, Tensor source) -> Tensor */
-    maskedScatter_(mask: Tensor, source: Tensor): this;
-    /** masked_select(Tensor self, Tensor mask) -> Tensor */
-    maskedSelect(mask: Tensor): Tensor;
-    /** matrix_exp(Tensor self) -> Tensor */
-    matrixExp(): Tensor;
-    /** matrix_power(Tensor self, int n) -> Tensor */
-    matrixPower(n: number): Tensor;
-    /** max(Tensor self) -> Tensor */
-    max(): Tensor;
-    /** max.other(Tensor self, Tensor other) -> Tensor */
-    max(other: Tensor): Tensor;
-    /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    max(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    max(dim: number, keepdim: boolean): ValuesIndices;
-    /** maximum(Tensor self, Tensor other) -> Tensor */
-    maximum(other: Tensor): Tensor;
-    /** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-    mean(options?: { dtype?: DType | null }): Tensor;
-    /** mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
-    mean(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
-    /** median(Tensor self) -> Tensor */
-    median(): Tensor;
-    /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    median(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    median(dim: number, keepdim: boolean): ValuesIndices;
-    /** min(Tensor self) -> Tensor */
-    min(): Tensor;
-    /** min.other(Tensor self, Tensor other) -> Tensor */
-    min(other: Tensor): Tensor;
-    /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    min(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    min(dim: number, keepdim: boolean): ValuesIndices;
-    /** minimum(Tensor self, Tensor other) -> Tensor */
-    minimum(other: Tensor): Tensor;
-    /** mm(Tensor self, Tensor mat2) -> Tensor */
-    mm(mat2: Tensor): Tensor;
-    /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    mode(options?: { dim?: number; keepdim?: boolean }): ValuesIndices;
-    mode(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    /** moveaxis.int(Tensor self, int source, int destination) -> Tensor */
-    moveaxis(source: number, destination: number): Tensor;
-    /** moveaxis.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
-    moveaxis(source: readonly number[], destination: readonly number[]): Tensor;
-    /** movedim.int(Tensor self, int source, int destination) -> Tensor */
-    movedim(source: number, destination: number): Tensor;
-    /** movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
-    movedim(source: readonly number[], destination: readonly number[]): Tensor;
-    /** msort(Tensor self) -> Tensor */
-    msort(): Tensor;
-    /** multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor */
-    multinomial(numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Tensor;
-    multinomial(numSamples: number, replacement: boolean, options?: { generator?: Generator | null }): Tensor;
-    /** multiply.Tensor(Tensor self, Tensor other) -> Tensor */
-    multiply(other: TensorLike): Tensor;
-    /** multiply.Scalar(Tensor self, Scalar other) -> Tensor */
-    multiply(other: Scalar): Tensor;
-    /** multiply_.Tensor(Tensor self, Tensor other) -> Tensor */
-    multiply_(other: TensorLike): this;
-    /** multiply_.Scalar(Tensor self, Scalar other) -> Tensor */
-    multiply_(other: Scalar): this;
-    /** mv(Tensor self, Tensor vec) -> Tensor */
-    mv(vec: Tensor): Tensor;
-    /** mvlgamma(Tensor self, int p) -> Tensor */
-    mvlgamma(p: number): Tensor;
-    /** mvlgamma_(Tensor self, int p) -> Tensor */
-    mvlgamma_(p: number): this;
-    /** nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
-    nanToNum(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
-    nanToNum(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
-    /** nan_to_num_(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
-    nanToNum_(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): this;
-    nanToNum_(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): this;
-    /** nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    nanmean(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-    nanmean(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
-    /** nanmedian(Tensor self) -> Tensor */
-    nanmedian(): Tensor;
-    /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-    nanmedian(dim: number, options?: { keepdim?: boolean }): ValuesIndices;
-    nanmedian(dim: number, keepdim: boolean): ValuesIndices;
-    /** nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
-    nanquantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
-    nanquantile(q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
-    /** nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
-    nanquantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
-    nanquantile(q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
-    /** nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    nansum(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-    nansum(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
-    /** narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor */
-    narrow(dim: number, start: Tensor, length: number): Tensor;
-    /** narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
-    narrow(dim: number, start: number, length: number): Tensor;
-    /** narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
-    narrowCopy(dim: number, start: number, length: number): Tensor;
-    /**
-     * ne.Tensor(Tensor self, Tensor other) -> Tensor
-     * ne.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    ne(other: TensorLike): Tensor;
-    /**
-     * ne_.Tensor(Tensor self, Tensor other) -> Tensor
-     * ne_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    ne_(other: TensorLike): this;
-    /** neg_(Tensor self) -> Tensor */
-    neg_(): this;
-    /** negative(Tensor self) -> Tensor */
-    negative(): Tensor;
-    /** negative_(Tensor self) -> Tensor */
-    negative_(): this;
-    /** new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newEmpty(size: readonly number[], options?: FactoryOptions): Tensor;
-    newEmpty(...size: number[]): Tensor;
-    /** new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newEmptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
-    /** new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newFull(size: readonly number[], fillValue: Scalar, options?: FactoryOptions): Tensor;
-    /** new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newOnes(size: readonly number[], options?: FactoryOptions): Tensor;
-    newOnes(...size: number[]): Tensor;
-    /** new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-    newZeros(size: readonly number[], options?: FactoryOptions): Tensor;
-    newZeros(...size: number[]): Tensor;
-    /** nextafter(Tensor self, Tensor other) -> Tensor */
-    nextafter(other: Tensor): Tensor;
-    /** nextafter_(Tensor self, Tensor other) -> Tensor */
-    nextafter_(other: Tensor): this;
-    /** nonzero(Tensor self) -> Tensor */
-    nonzero(): Tensor;
-    /** nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor */
-    nonzeroStatic(options: { size: number; fillValue?: number }): Tensor;
-    /** norm.Scalar(Tensor self, Scalar p=2) -> Tensor */
-    norm(options?: { p?: Scalar }): Tensor;
-    norm(p: Scalar): Tensor;
-    /** norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor */
-    norm(p: Scalar | null, options: { dtype: DType }): Tensor;
-    /** norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor */
-    norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType }): Tensor;
-    /** norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor */
-    norm(p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor;
-    norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean): Tensor;
-    /** normal_(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor */
-    normal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
-    normal_(mean: number, options?: { std?: number; generator?: Generator | null }): this;
-    /**
-     * not_equal.Tensor(Tensor self, Tensor other) -> Tensor
-     * not_equal.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    notEqual(other: TensorLike): Tensor;
-    /**
-     * not_equal_.Tensor(Tensor self, Tensor other) -> Tensor
-     * not_equal_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    notEqual_(other: TensorLike): this;
-    /** orgqr(Tensor self, Tensor input2) -> Tensor */
-    orgqr(input2: Tensor): Tensor;
-    /** ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor */
-    ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
-    ormqr(input2: Tensor, input3: Tensor, left: boolean, options?: { transpose?: boolean }): Tensor;
-    /** outer(Tensor self, Tensor vec2) -> Tensor */
-    outer(vec2: Tensor): Tensor;
-    /** pin_memory(Tensor self, Device? device=None) -> Tensor */
-    pinMemory(options?: { device?: Device | null }): Tensor;
-    pinMemory(device: Device | null): Tensor;
-    /** pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor */
-    pinverse(options?: { rcond?: number }): Tensor;
-    pinverse(rcond: number): Tensor;
-    /** polygamma(int n, Tensor self) -> Tensor */
-    polygamma(self: Tensor): Tensor;
-    /** polygamma_(Tensor self, int n) -> Tensor */
-    polygamma_(n: number): this;
-    /** positive(Tensor self) -> Tensor */
-    positive(): Tensor;
-    /**
-     * pow_.Tensor(Tensor self, Tensor exponent) -> Tensor
-     * pow_.Scalar(Tensor self, Scalar exponent) -> Tensor
-     */
-    pow_(exponent: TensorLike): this;
-    /** prelu(Tensor self, Tensor weight) -> Tensor */
-    prelu(weight: Tensor): Tensor;
-    /** prod(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-    prod(options?: { dtype?: DType | null }): Tensor;
-    /** prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    prod(dim: number, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
-    prod(dim: number, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
-    /** put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor */
-    put(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
-    put(index: Tensor, source: Tensor, accumulate: boolean): Tensor;
-    /** put_(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor */
-    put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): this;
-    put_(index: Tensor, source: Tensor, accumulate: boolean): this;
-    /** q_per_channel_axis(Tensor self) -> int */
-    qPerChannelAxis(): number;
-    /** q_per_channel_scales(Tensor self) -> Tensor */
-    qPerChannelScales(): Tensor;
-    /** q_per_channel_zero_points(Tensor self) -> Tensor */
-    qPerChannelZeroPoints(): Tensor;
-    /** q_scale(Tensor self) -> float */
-    qScale(): number;
-    /** q_zero_point(Tensor self) -> int */
-    qZeroPoint(): number;
-    /** qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R) */
-    qr(options?: { some?: boolean }): QR;
-    qr(some: boolean): QR;
-    /** qscheme(Tensor self) -> QScheme */
-    qscheme(): string;
-    /** quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
-    quantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
-    quantile(q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
-    /** quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
-    quantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
-    quantile(q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
-    /** rad2deg(Tensor self) -> Tensor */
-    rad2deg(): Tensor;
-    /** rad2deg_(Tensor self) -> Tensor */
-    rad2deg_(): this;
-    /** random_(Tensor self, *, Generator? generator=None) -> Tensor */
-    random_(options?: { generator?: Generator | null }): this;
-    /** random_.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor */
-    random_(from: number, to: number | null, options?: { generator?: Generator | null }): this;
-    /** random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor */
-    random_(to: number, options?: { generator?: Generator | null }): this;
-    /** ravel(Tensor self) -> Tensor */
-    ravel(): Tensor;
-    /** reciprocal(Tensor self) -> Tensor */
-    reciprocal(): Tensor;
-    /** reciprocal_(Tensor self) -> Tensor */
-    reciprocal_(): this;
-    /** record_stream(Tensor self, Stream s) -> () */
-    recordStream(s: Stream): void;
-    /** relu_(Tensor self) -> Tensor */
-    relu_(): this;
-    /**
-     * remainder.Tensor(Tensor self, Tensor other) -> Tensor
-     * remainder.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    remainder(other: TensorLike): Tensor;
-    /**
-     * remainder_.Tensor(Tensor self, Tensor other) -> Tensor
-     * remainder_.Scalar(Tensor self, Scalar other) -> Tensor
-     */
-    remainder_(other: TensorLike): this;
-    /** renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
-    renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor;
-    /** renorm_(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
-    renorm_(p: Scalar, dim: number, maxnorm: Scalar): this;
-    /** repeat(Tensor self, SymInt[] repeats) -> Tensor */
-    repeat(repeats: readonly number[]): Tensor;
-    repeat(...repeats: number[]): Tensor;
-    /** repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-    repeatInterleave(repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
-    repeatInterleave(repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Tensor;
-    /** repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-    repeatInterleave(repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor;
-    repeatInterleave(repeats: number, dim: number | null, options?: { outputSize?: number | null }): Tensor;
-    /** reshape_as(Tensor self, Tensor other) -> Tensor */
-    reshapeAs(other: Tensor): Tensor;
-    /** resize_(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor */
-    resize_(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null }): this;
-    resize_(...size: number[]): this;
-    /** resize_as_(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor */
-    resizeAs_(theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): this;
-    /** resize_as_sparse_(Tensor self, Tensor the_template) -> Tensor */
-    resizeAsSparse_(theTemplate: Tensor): this;
-    /** resolve_conj(Tensor self) -> Tensor */
-    resolveConj(): Tensor;
-    /** resolve_neg(Tensor self) -> Tensor */
-    resolveNeg(): Tensor;
-    /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
-    roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor;
-    roll(shifts: number | readonly number[], dims: number | readonly number[]): Tensor;
-    /** rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor */
-    rot90(options?: { k?: number; dims?: readonly number[] }): Tensor;
-    rot90(k: number, options?: { dims?: readonly number[] }): Tensor;
-    /** round(Tensor self) -> Tensor */
-    round(): Tensor;
-    /** round.decimals(Tensor self, *, int decimals) -> Tensor */
-    round(options: { decimals: number }): Tensor;
-    /** round_(Tensor self) -> Tensor */
-    round_(): this;
-    /** round_.decimals(Tensor self, *, int decimals) -> Tensor */
-    round_(options: { decimals: number }): this;
-    /** row_indices(Tensor self) -> Tensor */
-    rowIndices(): Tensor;
-    /** rsqrt(Tensor self) -> Tensor */
-    rsqrt(): Tensor;
-    /** rsqrt_(Tensor self) -> Tensor */
-    rsqrt_(): this;
-    /** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-    scatter(dim: number, index: Tensor, src: Tensor): Tensor;
-    /** scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
-    scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor;
-    /** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
-    scatter(dim: number, index: Tensor, value: Scalar): Tensor;
-    /** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
-    scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor;
-    /** scatter_.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-    scatter_(dim: number, index: Tensor, src: Tensor): this;
-    /** scatter_.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
-    scatter_(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): this;
-    /** scatter_.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
-    scatter_(dim: number, index: Tensor, value: Scalar): this;
-    /** scatter_.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
-    scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this;
-    /** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-    scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
-    /** scatter_add_(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
-    scatterAdd_(dim: number, index: Tensor, src: Tensor): this;
-    /** scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
-    scatterReduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): Tensor;
-    /** scatter_reduce_.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
-    scatterReduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean }): this;
-    /** select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor */
-    selectScatter(src: Tensor, dim: number, index: number): Tensor;
-    /** set_(Tensor self) -> Tensor */
-    set_(): this;
-    /** set_.source_Storage(Tensor self, Storage source) -> Tensor */
-    set_(source: NativeObject): this;
-    /** set_.source_Storage_storage_offset(Tensor self, Storage source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */
-    set_(source: NativeObject, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): this;
-    set_(source: NativeObject, storageOffset: number, size: readonly number[], stride: readonly number[]): this;
-    /** set_.source_Tensor(Tensor self, Tensor source) -> Tensor */
-    set_(source: Tensor): this;
-    /** set_.source_Tensor_storage_offset(Tensor self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor */
-    set_(source: Tensor, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] }): this;
-    set_(source: Tensor, storageOffset: number, size: readonly number[], stride: readonly number[]): this;
-    /** sgn(Tensor self) -> Tensor */
-    sgn(): Tensor;
-    /** sgn_(Tensor self) -> Tensor */
-    sgn_(): this;
-    /** sigmoid_(Tensor self) -> Tensor */
-    sigmoid_(): this;
-    /** sign(Tensor self) -> Tensor */
-    sign(): Tensor;
-    /** sign_(Tensor self) -> Tensor */
-    sign_(): this;
-    /** signbit(Tensor self) -> Tensor */
-    signbit(): Tensor;
-    /** sin(Tensor self) -> Tensor */
-    sin(): Tensor;
-    /** sin_(Tensor self) -> Tensor */
-    sin_(): this;
-    /** sinc(Tensor self) -> Tensor */
-    sinc(): Tensor;
-    /** sinc_(Tensor self) -> Tensor */
-    sinc_(): this;
-    /** sinh(Tensor self) -> Tensor */
-    sinh(): Tensor;
-    /** sinh_(Tensor self) -> Tensor */
-    sinh_(): this;
-    /** slice_inverse(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
-    sliceInverse(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
-    sliceInverse(src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
-    /** slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
-    sliceScatter(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
-    sliceScatter(src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
-    /** slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet) */
-    slogdet(): SignLogabsdet;
-    /** smm(Tensor self, Tensor mat2) -> Tensor */
-    smm(mat2: Tensor): Tensor;
-    /** softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-    softmax(dim: number, options?: { dtype?: DType | null }): Tensor;
-    softmax(dim: number, dtype: DType | null): Tensor;
-    /** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-    sort(options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices;
-    /** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-    sort(options?: { dim?: number; descending?: boolean }): ValuesIndices;
-    sort(dim: number, options?: { descending?: boolean }): ValuesIndices;
-    /** sparse_dim(Tensor self) -> int */
-    sparseDim(): number;
-    /** sparse_mask(Tensor self, Tensor mask) -> Tensor */
-    sparseMask(mask: Tensor): Tensor;
-    /** sparse_resize_(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
-    sparseResize_(size: readonly number[], sparseDim: number, denseDim: number): this;
-    /** sparse_resize_and_clear_(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor */
-    sparseResizeAndClear_(size: readonly number[], sparseDim: number, denseDim: number): this;
-    /** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-    split(splitSize: number, options?: { dim?: number }): Tensor[];
-    split(splitSize: number, dim: number): Tensor[];
-    /** split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[] */
-    split(splitSize: readonly number[], options?: { dim?: number }): Tensor[];
-    split(splitSize: readonly number[], dim: number): Tensor[];
-    /** split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-    splitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
-    splitWithSizes(splitSizes: readonly number[], dim: number): Tensor[];
-    /** sqrt_(Tensor self) -> Tensor */
-    sqrt_(): this;
-    /** square(Tensor self) -> Tensor */
-    square(): Tensor;
-    /** square_(Tensor self) -> Tensor */
-    square_(): this;
-    /** squeeze(Tensor self) -> Tensor */
-    squeeze(): Tensor;
-    /** squeeze.dim(Tensor self, int dim) -> Tensor */
-    squeeze(dim: number): Tensor;
-    /** squeeze.dims(Tensor self, int[] dim) -> Tensor */
-    squeeze(dim: readonly number[]): Tensor;
-    squeeze(...dim: number[]): Tensor;
-    /** squeeze_(Tensor self) -> Tensor */
-    squeeze_(): this;
-    /** squeeze_.dim(Tensor self, int dim) -> Tensor */
-    squeeze_(dim: number): this;
-    /** squeeze_.dims(Tensor self, int[] dim) -> Tensor */
-    squeeze_(dim: readonly number[]): this;
-    squeeze_(...dim: number[]): this;
-    /** sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-    sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
-    /** std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-    std(dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
-    std(dim: number | readonly number[] | null, unbiased: boolean, options?: { keepdim?: boolean }): Tensor;
-    /** std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-    std(options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
-    std(dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
-    std(...dim: number[]): Tensor;
-    /** std(Tensor self, bool unbiased=True) -> Tensor */
-    std(options?: { unbiased?: boolean }): Tensor;
-    std(unbiased: boolean): Tensor;
-    /** stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor */
-    stft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
-    stft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
-    /** stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor */
-    stft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
-    stft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
-    /** storage_offset(Tensor self) -> int */
-    storageOffset(): number;
-    /** subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-    subtract(other: TensorLike, options?: { alpha?: Scalar }): Tensor;
-    /** subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-    subtract(other: Scalar, options?: { alpha?: Scalar }): Tensor;
-    subtract(other: Scalar, alpha: Scalar): Tensor;
-    /** subtract_.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
-    subtract_(other: TensorLike, options?: { alpha?: Scalar }): this;
-    /** subtract_.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-    subtract_(other: Scalar, options?: { alpha?: Scalar }): this;
-    subtract_(other: Scalar, alpha: Scalar): this;
-    /** sum(Tensor self, *, ScalarType? dtype=None) -> Tensor */
-    sum(options?: { dtype?: DType | null }): Tensor;
-    /** sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-    sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
-    sum(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor;
-    /** sum_to_size(Tensor self, SymInt[] size) -> Tensor */
-    sumToSize(size: readonly number[]): Tensor;
-    sumToSize(...size: number[]): Tensor;
-    /** svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V) */
-    svd(options?: { some?: boolean; computeUv?: boolean }): USV;
-    svd(some: boolean, options?: { computeUv?: boolean }): USV;
-    /** swapaxes(Tensor self, int axis0, int axis1) -> Tensor */
-    swapaxes(axis0: number, axis1: number): Tensor;
-    /** swapaxes_(Tensor self, int axis0, int axis1) -> Tensor */
-    swapaxes_(axis0: number, axis1: number): this;
-    /** swapdims(Tensor self, int dim0, int dim1) -> Tensor */
-    swapdims(dim0: number, dim1: number): Tensor;
-    /** swapdims_(Tensor self, int dim0, int dim1) -> Tensor */
-    swapdims_(dim0: number, dim1: number): this;
-    /** t_(Tensor self) -> Tensor */
-    t_(): this;
-    /** take(Tensor self, Tensor index) -> Tensor */
-    take(index: Tensor): Tensor;
-    /** take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor */
-    takeAlongDim(indices: Tensor, options?: { dim?: number | null }): Tensor;
-    takeAlongDim(indices: Tensor, dim: number | null): Tensor;
-    /** tan(Tensor self) -> Tensor */
-    tan(): Tensor;
-    /** tan_(Tensor self) -> Tensor */
-    tan_(): this;
-    /** tanh_(Tensor self) -> Tensor */
-    tanh_(): this;
-    /** tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[] */
-    tensorSplit(indices: readonly number[], options?: { dim?: number }): Tensor[];
-    tensorSplit(indices: readonly number[], dim: number): Tensor[];
-    /** tensor_split.tensor_indices_or_sections(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[] */
-    tensorSplit(tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor[];
-    tensorSplit(tensorIndicesOrSections: Tensor, dim: number): Tensor[];
-    /** tensor_split.sections(Tensor self, SymInt sections, int dim=0) -> Tensor[] */
-    tensorSplit(sections: number, options?: { dim?: number }): Tensor[];
-    tensorSplit(sections: number, dim: number): Tensor[];
-    /** tile(Tensor self, SymInt[] dims) -> Tensor */
-    tile(dims: readonly number[]): Tensor;
-    tile(...dims: number[]): Tensor;
-    /** to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor */
-    toDense(options?: { dtype?: DType | null; maskedGrad?: boolean | null }): Tensor;
-    toDense(dtype: DType | null, options?: { maskedGrad?: boolean | null }): Tensor;
-    /** to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor */
-    toMkldnn(options?: { dtype?: DType | null }): Tensor;
-    toMkldnn(dtype: DType | null): Tensor;
-    /** to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor */
-    toPaddedTensor(padding: number, options?: { outputSize?: readonly number[] | null }): Tensor;
-    toPaddedTensor(padding: number, outputSize: readonly number[] | null): Tensor;
-    /** to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor */
-    toSparse(options?: { layout?: Layout | null; blocksize?: number | readonly number[] | null; denseDim?: number | null }): Tensor;
-    /** to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor */
-    toSparse(sparseDim: number): Tensor;
-    /** to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor */
-    toSparseBsc(blocksize: number | readonly number[], options?: { denseDim?: number | null }): Tensor;
-    toSparseBsc(blocksize: number | readonly number[], denseDim: number | null): Tensor;
-    /** to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor */
-    toSparseBsr(blocksize: number | readonly number[], options?: { denseDim?: number | null }): Tensor;
-    toSparseBsr(blocksize: number | readonly number[], denseDim: number | null): Tensor;
-    /** to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor */
-    toSparseCsc(options?: { denseDim?: number | null }): Tensor;
-    toSparseCsc(denseDim: number | null): Tensor;
-    /** to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor */
-    toSparseCsr(options?: { denseDim?: number | null }): Tensor;
-    toSparseCsr(denseDim: number | null): Tensor;
-    /** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
-    topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices;
-    topk(k: number, dim: number, options?: { largest?: boolean; sorted?: boolean }): ValuesIndices;
-    /** trace(Tensor self) -> Tensor */
-    trace(): Tensor;
-    /** transpose_(Tensor self, int dim0, int dim1) -> Tensor */
-    transpose_(dim0: number, dim1: number): this;
-    /** triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient) */
-    triangularSolve(A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
-    triangularSolve(A: Tensor, upper: boolean, options?: { transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
-    /** tril(Tensor self, SymInt diagonal=0) -> Tensor */
-    tril(options?: { diagonal?: number }): Tensor;
-    tril(diagonal: number): Tensor;
-    /** tril_(Tensor self, SymInt diagonal=0) -> Tensor */
-    tril_(options?: { diagonal?: number }): this;
-    tril_(diagonal: number): this;
-    /** triu(Tensor self, SymInt diagonal=0) -> Tensor */
-    triu(options?: { diagonal?: number }): Tensor;
-    triu(diagonal: number): Tensor;
-    /** triu_(Tensor self, SymInt diagonal=0) -> Tensor */
-    triu_(options?: { diagonal?: number }): this;
-    triu_(diagonal: number): this;
-    /** true_divide.Tensor(Tensor self, Tensor other) -> Tensor */
-    trueDivide(other: TensorLike): Tensor;
-    /** true_divide.Scalar(Tensor self, Scalar other) -> Tensor */
-    trueDivide(other: Scalar): Tensor;
-    /** true_divide_.Tensor(Tensor self, Tensor other) -> Tensor */
-    trueDivide_(other: TensorLike): this;
-    /** true_divide_.Scalar(Tensor self, Scalar other) -> Tensor */
-    trueDivide_(other: Scalar): this;
-    /** trunc(Tensor self) -> Tensor */
-    trunc(): Tensor;
-    /** trunc_(Tensor self) -> Tensor */
-    trunc_(): this;
-    /** type_as(Tensor self, Tensor other) -> Tensor */
-    typeAs(other: Tensor): Tensor;
-    /** unbind.int(Tensor self, int dim=0) -> Tensor[] */
-    unbind(options?: { dim?: number }): Tensor[];
-    unbind(dim: number): Tensor[];
-    /** unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor */
-    unflatten(dim: number, sizes: readonly number[]): Tensor;
-    /** unfold(Tensor self, int dimension, int size, int step) -> Tensor */
-    unfold(dimension: number, size: number, step: number): Tensor;
-    /** uniform_(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor */
-    uniform_(options?: { from?: number; to?: number; generator?: Generator | null }): this;
-    uniform_(from: number, options?: { to?: number; generator?: Generator | null }): this;
-    /** unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-    unsafeChunk(chunks: number, options?: { dim?: number }): Tensor[];
-    unsafeChunk(chunks: number, dim: number): Tensor[];
-    /** unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-    unsafeSplit(splitSize: number, options?: { dim?: number }): Tensor[];
-    unsafeSplit(splitSize: number, dim: number): Tensor[];
-    /** unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-    unsafeSplitWithSizes(splitSizes: readonly number[], options?: { dim?: number }): Tensor[];
-    unsafeSplitWithSizes(splitSizes: readonly number[], dim: number): Tensor[];
-    /** unsqueeze_(Tensor self, int dim) -> Tensor */
-    unsqueeze_(dim: number): this;
-    /** values(Tensor self) -> Tensor */
-    values(): Tensor;
-    /** var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-    var(dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
-    var(dim: number | readonly number[] | null, unbiased: boolean, options?: { keepdim?: boolean }): Tensor;
-    /** var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-    var(options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): Tensor;
-    var(dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): Tensor;
-    var(...dim: number[]): Tensor;
-    /** var(Tensor self, bool unbiased=True) -> Tensor */
-    var(options?: { unbiased?: boolean }): Tensor;
-    var(unbiased: boolean): Tensor;
-    /** vdot(Tensor self, Tensor other) -> Tensor */
-    vdot(other: Tensor): Tensor;
-    /** view.dtype(Tensor self, ScalarType dtype) -> Tensor */
-    view(dtype: DType): Tensor;
-    /** view(Tensor self, SymInt[] size) -> Tensor */
-    view(size: readonly number[]): Tensor;
-    view(...size: number[]): Tensor;
-    /** view_as(Tensor self, Tensor other) -> Tensor */
-    viewAs(other: Tensor): Tensor;
-    /** vsplit.int(Tensor self, int sections) -> Tensor[] */
-    vsplit(sections: number): Tensor[];
-    /** vsplit.array(Tensor self, int[] indices) -> Tensor[] */
-    vsplit(indices: readonly number[]): Tensor[];
-    vsplit(...indices: number[]): Tensor[];
-    /**
-     * where.self(Tensor condition, Tensor self, Tensor other) -> Tensor
-     * where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor
-     */
-    where(self: Tensor, other: TensorLike): Tensor;
-    /**
-     * xlogy.Tensor(Tensor self, Tensor other) -> Tensor
-     * xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor
-     */
-    xlogy(other: TensorLike): Tensor;
-    /**
-     * xlogy_.Tensor(Tensor self, Tensor other) -> Tensor
-     * xlogy_.Scalar_Other(Tensor self, Scalar other) -> Tensor
-     */
-    xlogy_(other: TensorLike): this;
-  }
+  interface Tensor<D extends DType, V extends Device, S extends readonly number[]> extends OperatorMethods {}
 }

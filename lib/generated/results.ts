@@ -5,13 +5,18 @@ import type { Device, DType, Layout } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** Of functions that make tensors. */
-export interface FactoryOptions {
-  dtype?: DType | null;
+export interface FactoryOptions<D extends DType = DType, V extends Device = Device> {
+  dtype?: D | null;
   layout?: Layout | null;
-  device?: Device | null;
+  device?: V | null;
   pinMemory?: boolean | null;
   /** Whether to record operations on the tensor. Default false. */
   requiresGrad?: boolean;
+}
+
+/** Of the many operators of torch.ops.aten that write to a tensor and take nothing else by name. */
+export interface Out {
+  out: Tensor;
 }
 
 export type ATau = [a: Tensor, tau: Tensor] & { readonly a: Tensor; readonly tau: Tensor };
@@ -25,7 +30,7 @@ export type LInfo = [L: Tensor, info: Tensor] & { readonly L: Tensor; readonly i
 export type LUPivots = [LU: Tensor, pivots: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor };
 export type LUPivotsInfo = [LU: Tensor, pivots: Tensor, info: Tensor] & { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor };
 export type MantissaExponent = [mantissa: Tensor, exponent: Tensor] & { readonly mantissa: Tensor; readonly exponent: Tensor };
-export type MinMax = [min: Tensor, max: Tensor] & { readonly min: Tensor; readonly max: Tensor };
+export type MinMax<D extends DType = DType, V extends Device = Device> = [min: Tensor<D, V>, max: Tensor<D, V>] & { readonly min: Tensor<D, V>; readonly max: Tensor<D, V> };
 export type PLU = [P: Tensor, L: Tensor, U: Tensor] & { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor };
 export type QR = [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
 export type ResultInfo = [result: Tensor, info: Tensor] & { readonly result: Tensor; readonly info: Tensor };
@@ -34,4 +39,4 @@ export type SolutionClonedCoefficient = [solution: Tensor, clonedCoefficient: Te
 export type SolutionResidualsRankSingularValues = [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor] & { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singularValues: Tensor };
 export type USV = [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
 export type USVh = [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
-export type ValuesIndices = Omit<[values: Tensor, indices: Tensor], 'values'> & { readonly values: Tensor; readonly indices: Tensor };
+export type ValuesIndices<D extends DType = DType, V extends Device = Device> = Omit<[values: Tensor<D, V>, indices: Tensor<'int64', V>], 'values'> & { readonly values: Tensor<D, V>; readonly indices: Tensor<'int64', V> };

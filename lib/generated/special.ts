@@ -5,6 +5,8 @@ import { caller } from '../tensor/overloads.js';
 import * as table from './table.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Scalar, Tensor, TensorLike } from '../tensor/tensor.js';
+import type { Beside, Paired } from '../static/pairs.js';
+import type { Like, Reduction } from '../static/results.js';
 
 const call = caller('torch.special', table.special, 'special_');
 
@@ -14,22 +16,22 @@ export function airyAi(...args: unknown[]): unknown {
   return call('special_airy_ai', args);
 }
 /** special_bessel_j0(Tensor self) -> Tensor */
-export function besselJ0(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function besselJ0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function besselJ0(...args: unknown[]): unknown {
   return call('special_bessel_j0', args);
 }
 /** special_bessel_j1(Tensor self) -> Tensor */
-export function besselJ1(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function besselJ1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function besselJ1(...args: unknown[]): unknown {
   return call('special_bessel_j1', args);
 }
 /** special_bessel_y0(Tensor self) -> Tensor */
-export function besselY0(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function besselY0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function besselY0(...args: unknown[]): unknown {
   return call('special_bessel_y0', args);
 }
 /** special_bessel_y1(Tensor self) -> Tensor */
-export function besselY1(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function besselY1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function besselY1(...args: unknown[]): unknown {
   return call('special_bessel_y1', args);
 }
@@ -74,47 +76,47 @@ export function chebyshevPolynomialW(...args: unknown[]): unknown {
   return call('special_chebyshev_polynomial_w', args);
 }
 /** special_digamma(Tensor self) -> Tensor */
-export function digamma(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function digamma<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function digamma(...args: unknown[]): unknown {
   return call('special_digamma', args);
 }
 /** special_entr(Tensor self) -> Tensor */
-export function entr(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function entr<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function entr(...args: unknown[]): unknown {
   return call('special_entr', args);
 }
 /** special_erf(Tensor self) -> Tensor */
-export function erf(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function erf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erf(...args: unknown[]): unknown {
   return call('special_erf', args);
 }
 /** special_erfc(Tensor self) -> Tensor */
-export function erfc(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function erfc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfc(...args: unknown[]): unknown {
   return call('special_erfc', args);
 }
 /** special_erfcx(Tensor self) -> Tensor */
-export function erfcx(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function erfcx<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfcx(...args: unknown[]): unknown {
   return call('special_erfcx', args);
 }
 /** special_erfinv(Tensor self) -> Tensor */
-export function erfinv(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function erfinv<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfinv(...args: unknown[]): unknown {
   return call('special_erfinv', args);
 }
 /** special_exp2(Tensor self) -> Tensor */
-export function exp2(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function exp2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp2(...args: unknown[]): unknown {
   return call('special_exp2', args);
 }
 /** special_expit(Tensor self) -> Tensor */
-export function expit(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function expit<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function expit(...args: unknown[]): unknown {
   return call('special_expit', args);
 }
 /** special_expm1(Tensor self) -> Tensor */
-export function expm1(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function expm1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function expm1(...args: unknown[]): unknown {
   return call('special_expm1', args);
 }
@@ -129,7 +131,7 @@ export function gammaincc(...args: unknown[]): unknown {
   return call('special_gammaincc', args);
 }
 /** special_gammaln(Tensor self) -> Tensor */
-export function gammaln(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function gammaln<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function gammaln(...args: unknown[]): unknown {
   return call('special_gammaln', args);
 }
@@ -154,22 +156,22 @@ export function hermitePolynomialHe(...args: unknown[]): unknown {
   return call('special_hermite_polynomial_he', args);
 }
 /** special_i0(Tensor self) -> Tensor */
-export function i0(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function i0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function i0(...args: unknown[]): unknown {
   return call('special_i0', args);
 }
 /** special_i0e(Tensor self) -> Tensor */
-export function i0e(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function i0e<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function i0e(...args: unknown[]): unknown {
   return call('special_i0e', args);
 }
 /** special_i1(Tensor self) -> Tensor */
-export function i1(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function i1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function i1(...args: unknown[]): unknown {
   return call('special_i1', args);
 }
 /** special_i1e(Tensor self) -> Tensor */
-export function i1e(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function i1e<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function i1e(...args: unknown[]): unknown {
   return call('special_i1e', args);
 }
@@ -194,29 +196,29 @@ export function legendrePolynomialP(...args: unknown[]): unknown {
   return call('special_legendre_polynomial_p', args);
 }
 /** special_log1p(Tensor self) -> Tensor */
-export function log1p(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function log1p<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log1p(...args: unknown[]): unknown {
   return call('special_log1p', args);
 }
 /** special_log_ndtr(Tensor self) -> Tensor */
-export function logNdtr(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function logNdtr<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function logNdtr(...args: unknown[]): unknown {
   return call('special_log_ndtr', args);
 }
 /** special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
-export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null }): Like<T, 'same', E>;
 export function logSoftmax(...args: unknown[]): unknown {
   return call('special_log_softmax', args);
 }
 /** special_logit(Tensor self, float? eps=None) -> Tensor */
-export function logit(input: Tensor, options?: { eps?: number | null; out?: Tensor }): Tensor;
-export function logit(input: Tensor, eps: number | null, options?: { out?: Tensor }): Tensor;
+export function logit<T extends Tensor, E extends DType = never>(input: T, options?: { eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(input: T, eps: number | null, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function logit(...args: unknown[]): unknown {
   return call('special_logit', args);
 }
 /** special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
-export function logsumexp(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
-export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
 export function logsumexp(...args: unknown[]): unknown {
   return call('special_logsumexp', args);
 }
@@ -246,12 +248,12 @@ export function multigammaln(...args: unknown[]): unknown {
   return call('special_multigammaln', args);
 }
 /** special_ndtr(Tensor self) -> Tensor */
-export function ndtr(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function ndtr<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function ndtr(...args: unknown[]): unknown {
   return call('special_ndtr', args);
 }
 /** special_ndtri(Tensor self) -> Tensor */
-export function ndtri(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function ndtri<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function ndtri(...args: unknown[]): unknown {
   return call('special_ndtri', args);
 }
@@ -261,7 +263,7 @@ export function polygamma(...args: unknown[]): unknown {
   return call('special_polygamma', args);
 }
 /** special_psi(Tensor self) -> Tensor */
-export function psi(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function psi<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function psi(...args: unknown[]): unknown {
   return call('special_psi', args);
 }
@@ -321,18 +323,18 @@ export function shiftedChebyshevPolynomialW(...args: unknown[]): unknown {
   return call('special_shifted_chebyshev_polynomial_w', args);
 }
 /** special_sinc(Tensor self) -> Tensor */
-export function sinc(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function sinc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sinc(...args: unknown[]): unknown {
   return call('special_sinc', args);
 }
 /** special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-export function softmax(input: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
-export function softmax(input: Tensor, dim: number, dtype: DType | null): Tensor;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype: E | null): Like<T, 'same', E>;
 export function softmax(...args: unknown[]): unknown {
   return call('special_softmax', args);
 }
 /** special_spherical_bessel_j0(Tensor x) -> Tensor */
-export function sphericalBesselJ0(x: Tensor, options?: { out?: Tensor }): Tensor;
+export function sphericalBesselJ0<T extends Tensor, E extends DType = never>(x: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sphericalBesselJ0(...args: unknown[]): unknown {
   return call('special_spherical_bessel_j0', args);
 }
@@ -340,9 +342,9 @@ export function sphericalBesselJ0(...args: unknown[]): unknown {
  * special_xlog1py(Tensor self, Tensor other) -> Tensor
  * special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor
  */
-export function xlog1py(input: TensorLike, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function xlog1py<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, other: Beside<'specialXlog1py', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor */
-export function xlog1py(input: Tensor, other: Scalar, options?: { out?: Tensor }): Tensor;
+export function xlog1py<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: Beside<'specialXlog1py', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 export function xlog1py(...args: unknown[]): unknown {
   return call('special_xlog1py', args);
 }
@@ -350,9 +352,9 @@ export function xlog1py(...args: unknown[]): unknown {
  * special_xlogy(Tensor self, Tensor other) -> Tensor
  * special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor
  */
-export function xlogy(input: TensorLike, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, other: Beside<'specialXlogy', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 /** special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor */
-export function xlogy(input: Tensor, other: Scalar, options?: { out?: Tensor }): Tensor;
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: Beside<'specialXlogy', T, U>, options?: { out?: Tensor<E> }): Paired<T, U, 'divided', E>;
 export function xlogy(...args: unknown[]): unknown {
   return call('special_xlogy', args);
 }

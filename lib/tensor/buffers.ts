@@ -2,6 +2,8 @@
 import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
 import { native, type TypedArray } from '../native/binding.js';
+import type { Known, Shape } from '../static/shapes.js';
+import type { DTypeOfArray } from './create.js';
 import { BYTES, dtypeOfArray, type DType } from './dtype.js';
 import { named, TorchError } from './errors.js';
 import { describe, expectOptions } from './operators.js';
@@ -40,6 +42,10 @@ export function fromBuffer(
 }
 
 /** `fromBuffer(data, { shape })` for an array whose elements are a dtype's. */
+export function fromTypedArray<A extends TypedArray, R extends Shape = Shape>(
+  data: A,
+  options?: { shape?: R },
+): Tensor<DTypeOfArray<A>, 'cpu', Known<R>>;
 export function fromTypedArray(data: TypedArray, options: { shape?: readonly number[] } = {}): Tensor {
   expectOptions('fromTypedArray', options);
   const dtype = ArrayBuffer.isView(data) && !types.isDataView(data) ? dtypeOfArray(data) : undefined;

@@ -7,12 +7,15 @@ import { named, TorchError } from './errors.js';
 import { describe, expectOptions, isOptions, operator } from './operators.js';
 import { isComplex, isNumeric, isTypedScalar, plainScalar, type Complex, type Scalar } from './scalar.js';
 import { isTensor, Tensor, type NestedArray } from './tensor.js';
+import type { WithNumber } from '../static/dtypes.js';
+import type { On } from '../static/pairs.js';
+import type { Known, Shape } from '../static/shapes.js';
 
-export interface TensorOptions {
+export interface TensorOptions<D extends DType = DType, V extends Device = Device> {
   /** Default float32, unless the function says otherwise. */
-  dtype?: DType;
+  dtype?: D;
   /** Default cpu. */
-  device?: Device;
+  device?: V;
   /** Whether to record operations on the tensor. Default false. */
   requiresGrad?: boolean;
 }
@@ -39,6 +42,24 @@ function factory(
   return finish(result, options);
 }
 
+// Uint16Array and its kin have no dtype: `tensor` throws.
+interface ArrayDTypes {
+  Uint8Array: 'uint8';
+  Uint8ClampedArray: 'uint8';
+  Int8Array: 'int8';
+  Int16Array: 'int16';
+  Int32Array: 'int32';
+  BigInt64Array: 'int64';
+  Float32Array: 'float32';
+  Float64Array: 'float64';
+  Uint16Array: never;
+  Uint32Array: never;
+  BigUint64Array: never;
+}
+export type DTypeOfArray<A extends TypedArray> = ArrayDTypes[A[typeof Symbol.toStringTag]];
+type ArrayOptions<E extends DType, W extends Device, R extends Shape> = TensorOptions<E, W> & { shape?: R };
+
+/* eslint-disable @typescript-eslint/unified-signatures -- they differ in the dtype when none is given */
 /**
  * A tensor with a copy of the values: nested arrays, a number, a TypedArray (its dtype; with `shape` in the options its
  * shape) or another tensor.
@@ -46,6 +67,41 @@ function factory(
  * Numbers become float32, as every JavaScript number may have a fraction; booleans become bool, bigints int64, complex
  * numbers `{ re, im }` complex64, unless `dtype` says otherwise. Throws a TorchError for ragged arrays and for values that the dtype cannot hold.
  */
+export function tensor<E extends DType = 'float32', W extends Device = 'cpu'>(
+  data: NestedArray<number>,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function tensor<E extends DType = 'bool', W extends Device = 'cpu'>(
+  data: NestedArray<boolean>,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function tensor<E extends DType = 'int64', W extends Device = 'cpu'>(
+  data: NestedArray<bigint>,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function tensor<E extends DType = 'complex64', W extends Device = 'cpu'>(
+  data: NestedArray<Complex>,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+/* eslint-enable @typescript-eslint/unified-signatures */
+export function tensor<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(
+  data: T,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function tensor<
+  A extends TypedArray,
+  E extends DType = DTypeOfArray<A>,
+  W extends Device = 'cpu',
+  R extends Shape = Shape,
+>(data: A, options?: ArrayOptions<E, W, R>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function tensor<E extends DType = 'uint8', W extends Device = 'cpu', R extends Shape = Shape>(
+  data: ArrayBuffer,
+  options?: ArrayOptions<E, W, R>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function tensor<E extends DType = DType, W extends Device = 'cpu'>(
+  data: NestedArray<Scalar> | TypedArray | ArrayBuffer | Tensor,
+  options?: TensorOptions<E, W> & { shape?: readonly number[] },
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
 export function tensor(
   data: NestedArray<Scalar> | TypedArray | ArrayBuffer | Tensor,
   options: TensorOptions & { shape?: readonly number[] } = {},
@@ -222,18 +278,49 @@ function unfit(value: PlainScalar, dtype: DType, expected: string): TorchError {
  * A tensor of one value. Numbers are float32, as with `tensor`, unless `dtype` says otherwise: PyTorch's full([2], 7) is
  * int64. Complex numbers are complex64; a `scalar(7, 'int64')` has the dtype that PyTorch gives it.
  */
-export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
+export function full<
+  N extends Scalar,
+  E extends DType = N extends number | bigint | boolean ? 'float32' : DType,
+  W extends Device = 'cpu',
+  R extends Shape = Shape,
+>(shape: R, value: N, options: TensorOptions<E, W> = {}): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>> {
   const fallback = isTypedScalar(value) || isComplex(value) ? 'inferred' : 'float32';
-  return factory('aten::full', [shape, value], options, fallback);
+  return factory('aten::full', [shape, value], options, fallback) as Tensor<E, On<W>, Known<R>>;
 }
+
+// Literals tell whether they are whole; one that is not makes the range float32.
+type RangeOf<N extends Scalar> = N extends number
+  ? number extends N
+    ? 'int64' | 'float32'
+    : 'float32' extends WithNumber<'int64', N>
+      ? 'float32'
+      : 'int64'
+  : DType;
 /** start, start + step, ... up to but without end; from 0 where there is no start. dtype int64 when all are whole numbers, else float32. */
-export function arange(end: Scalar, options?: TensorOptions): Tensor;
-export function arange(start: Scalar, end: Scalar, options?: TensorOptions): Tensor;
-export function arange(start: Scalar, end: Scalar, step: Scalar, options?: TensorOptions): Tensor;
+export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
+  end: N,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
+  start: N,
+  end: N,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
+  start: N,
+  end: N,
+  step: N,
+  options?: TensorOptions<E, W>,
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
 export function arange(...args: (Scalar | TensorOptions | undefined)[]): Tensor {
   const numbers = args.filter(isNumeric);
   const options: TensorOptions | undefined = args.find(isOptions);
   const [first = NaN, second, step = 1] = numbers;
   const [from, to] = second === undefined ? [0, first] : [first, second];
   return factory('aten::arange.start_step', [from, to, step], options ?? {}, 'inferred');
+}
+
+/** A shape whose sizes the compiler knows: `torch.zeros(torch.shape(2, 3))`, the same as `[2, 3] as const`. */
+export function shape<const S extends Shape>(...sizes: S): S {
+  return sizes;
 }

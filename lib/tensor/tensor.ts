@@ -4,6 +4,18 @@ import { inspect, type InspectOptions } from 'node:util';
 import '../generated/methods.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { backwardPass } from './anomaly.js';
+import type { Beside, Multiplicable, Multiplied, On, Paired } from '../static/pairs.js';
+import type { Like, Shaped } from '../static/results.js';
+import type {
+  Flattened,
+  Inserted,
+  Permuted,
+  Replace,
+  Reshaped,
+  Shape,
+  Swapped,
+  Turned,
+} from '../static/shapes.js';
 import { callback, HookHandle, replacement } from './callbacks.js';
 import { checkDevice } from './devices.js';
 import {
@@ -31,6 +43,11 @@ export type TensorLike = Tensor | Scalar;
 export type NestedArray<T> = T | NestedArray<T>[];
 export type { Scalar } from './scalar.js';
 
+interface CopyOptions {
+  nonBlocking?: boolean;
+  copy?: boolean;
+}
+
 // What has a tensor's properties without being one: the private field is missing.
 const IMITATION = 'an object that inherits from a Tensor, or a Proxy of one';
 
@@ -39,10 +56,18 @@ const parameterMark = Symbol('torch-node.parameter');
 /**
  * A tensor of libtorch.
  *
+ * Its type says what is known of dtype, device and shape: `Tensor<'float32', 'cpu', readonly [2, 3]>`; what is left out may
+ * be anything. docs/tensors.md tells the rules. Tensors of a known type go where a plain `Tensor` is wanted; the other way
+ * leads through `isDtype`, `expectDtype` and their kin.
+ *
  * Made by `torch.tensor` and its kin and by operators, never by `new`. A tensor made inside a scope is released when
  * the scope ends; one made outside is released when the garbage collector finds it; `dispose()` does so at once.
  */
-export class Tensor implements Scoped {
+export class Tensor<
+  out D extends DType = DType,
+  out V extends Device = Device,
+  out S extends Shape = Shape,
+> implements Scoped {
   #handle: number;
   #scope: Scope | undefined;
 
@@ -116,8 +141,8 @@ export class Tensor implements Scoped {
   // ---- what it is ----
 
   /** Sizes of the dimensions. */
-  get shape(): readonly number[] {
-    return native.shape(this[handleOf]);
+  get shape(): S {
+    return native.shape(this[handleOf]) as Shape as S;
   }
   /** Steps between neighbours of each dimension, in elements. */
   get strides(): readonly number[] {
@@ -131,12 +156,12 @@ export class Tensor implements Scoped {
   get numel(): number {
     return this.shape.reduce((product, size) => product * size, 1);
   }
-  get dtype(): DType {
-    return native.dtype(this[handleOf]) as DType;
+  get dtype(): D {
+    return native.dtype(this[handleOf]) as D;
   }
   /** "cpu", "cuda:0", "meta". */
-  get device(): string {
-    return native.device(this[handleOf]);
+  get device(): V {
+    return native.device(this[handleOf]) as V;
   }
   get isContiguous(): boolean {
     return native.isContiguous(this[handleOf]);
@@ -179,9 +204,9 @@ export class Tensor implements Scoped {
     return native.gradFn(this[handleOf]) || undefined;
   }
   /** The gradient that `backward()` accumulated, or null. */
-  get grad(): Tensor | null {
+  get grad(): Tensor<D, V, S> | null {
     const handle = native.getGrad(this[handleOf]);
-    return handle === 0 ? null : new Tensor(handle);
+    return handle === 0 ? null : new Tensor<D, V, S>(handle);
   }
   set grad(gradient: Tensor | null) {
     named('Tensor.grad', () => native.setGrad(this[handleOf], gradient === null ? null : gradient[handleOf]));
@@ -246,7 +271,7 @@ export class Tensor implements Scoped {
     return native.retainsGrad(this[handleOf]);
   }
   /** The same values, outside the graph. Shares memory. */
-  detach(): Tensor {
+  detach(): Tensor<D, V, S> {
     return this.#call('aten::detach');
   }
 
@@ -257,10 +282,12 @@ export class Tensor implements Scoped {
    * 2^53), a boolean for bool, `{ re, im }` for complex dtypes (`item<Complex>()` says so in TypeScript). Waits for the
    * device.
    */
-  item<T extends number | bigint | boolean | Complex = number>(): T {
+  item(this: Tensor<'bool'>): boolean;
+  item<T extends number | bigint | boolean | Complex = number>(): T;
+  item(): number | bigint | boolean | Complex {
     return named(
       'Tensor.item',
-      () => native.item(this[handleOf]) as T,
+      () => native.item(this[handleOf]),
       () => [`self: ${this[describeTensor]()}`],
     );
   }
@@ -352,10 +379,20 @@ export class Tensor implements Scoped {
   // ---- conversion ----
 
   /** The same values under another dtype or on another device; this tensor itself when nothing changes. */
+  to<E extends DType>(dtype: E, options?: CopyOptions): Tensor<E, V, S>;
+  to<W extends Device>(device: W, options?: CopyOptions): Tensor<D, On<W>, S>;
+  to<E extends DType = D, W extends Device = V>(
+    target: { dtype?: E; device?: W },
+    options?: CopyOptions,
+  ): Tensor<NoInfer<E>, On<NoInfer<W>>, S>;
   to(
     target: DType | Device | { dtype?: DType; device?: Device },
-    options: { nonBlocking?: boolean; copy?: boolean } = {},
-  ): Tensor {
+    options?: CopyOptions,
+  ): Tensor<DType, Device, S>;
+  to(
+    target: DType | Device | { dtype?: DType; device?: Device },
+    options: CopyOptions = {},
+  ): Tensor<DType, Device, S> {
     expectOptions('Tensor.to', options);
     const wanted =
       typeof target === 'string'
@@ -376,35 +413,114 @@ export class Tensor implements Scoped {
         );
   }
   #is(wanted: { dtype?: DType; device?: Device }): boolean {
-    const device = this.device;
     return (
       (wanted.dtype === undefined || wanted.dtype === this.dtype) &&
-      (wanted.device === undefined || wanted.device === device || device.startsWith(`${wanted.device}:`))
+      (wanted.device === undefined || this.isDevice(wanted.device))
     );
   }
-  cpu(): Tensor {
-    return this.to('cpu');
+  cpu(): Tensor<D, 'cpu', S> {
+    return this.to<'cpu'>('cpu');
   }
-  cuda(index = 0): Tensor {
+  cuda(index = 0): Tensor<D, `cuda:${number}`, S> {
     if (!Number.isInteger(index)) {
       throw new TorchError('Tensor.cuda', `expected the number of a device, got ${describe(index)}`, {
         code: 'ERR_INVALID_ARG_TYPE',
       });
     }
-    return this.to(`cuda:${index}`);
+    return this.to<`cuda:${number}`>(`cuda:${index}`);
+  }
+  bool(): Tensor<'bool', V, S> {
+    return this.to('bool');
+  }
+  byte(): Tensor<'uint8', V, S> {
+    return this.to('uint8');
+  }
+  char(): Tensor<'int8', V, S> {
+    return this.to('int8');
+  }
+  short(): Tensor<'int16', V, S> {
+    return this.to('int16');
+  }
+  int(): Tensor<'int32', V, S> {
+    return this.to('int32');
+  }
+  long(): Tensor<'int64', V, S> {
+    return this.to('int64');
+  }
+  half(): Tensor<'float16', V, S> {
+    return this.to('float16');
+  }
+  bfloat16(): Tensor<'bfloat16', V, S> {
+    return this.to('bfloat16');
+  }
+  float(): Tensor<'float32', V, S> {
+    return this.to('float32');
+  }
+  double(): Tensor<'float64', V, S> {
+    return this.to('float64');
+  }
+
+  // ---- static types: what is only known at run time, checked there and told to the compiler ----
+
+  /** Whether the dtype is this one: `if (t.isDtype('float32')) ...` has t be a `Tensor<'float32'>` inside. */
+  isDtype<E extends DType>(dtype: E): this is Tensor<E, V, S> {
+    const own: DType = this.dtype;
+    return own === dtype;
+  }
+  /** This tensor, as one of that dtype. Throws a TorchError when it has another: `to(dtype)` converts. */
+  expectDtype<E extends DType>(dtype: E): Tensor<E, V, S> {
+    if (this.isDtype(dtype)) return this as Tensor<E, V, S>;
+    throw new TorchError(
+      'Tensor.expectDtype',
+      `expected a tensor of ${dtype}, got ${this[describeTensor]()}: to(${describe(dtype)}) converts it`,
+    );
+  }
+  /** Whether the tensor is on a device; 'cuda' stands for all CUDA devices. */
+  isDevice<W extends Device>(device: W): this is Tensor<D, On<W>, S> {
+    const own: Device = this.device;
+    return own === device || own.startsWith(`${device}:`);
+  }
+  /** This tensor, as one on that device. Throws a TorchError when it is on another: `to(device)` copies. */
+  expectDevice<W extends Device>(device: W): Tensor<D, On<W>, S> {
+    if (this.isDevice(device)) return this as Tensor<D, On<W>, S>;
+    throw new TorchError(
+      'Tensor.expectDevice',
+      `expected a tensor on ${device}, got one on ${this.device}: to(${describe(device)}) copies it`,
+    );
+  }
+  /** Whether the tensor has this shape; -1 stands for any size. */
+  isShape<const R extends Shape>(...shape: R): this is Tensor<D, V, Reshaped<R>> {
+    const own = this.shape;
+    return own.length === shape.length && shape.every((size, i) => size === -1 || size === own[i]);
+  }
+  /** This tensor, as one of that shape, in which -1 stands for any size. Throws a TorchError when it has another. */
+  expectShape<const R extends Shape>(...shape: R): Tensor<D, V, Reshaped<R>> {
+    if (this.isShape(...shape)) return this as unknown as Tensor<D, V, Reshaped<R>>;
+    throw new TorchError(
+      'Tensor.expectShape',
+      `expected a tensor of shape [${shape.join(', ')}] (-1 stands for any size), got ${this[describeTensor]()}`,
+    );
   }
 
   // ---- arithmetic ----
 
   /** self + alpha * other */
-  add(other: TensorLike, options?: { alpha?: Scalar }): Tensor {
+  add<T extends Tensor, U extends TensorLike>(
+    this: T,
+    other: Beside<'add', T, U>,
+    options?: { alpha?: Scalar },
+  ): Paired<T, U, 'promoted'> {
     return this.#call('aten::add.Tensor', other, options?.alpha);
   }
   /** self - alpha * other */
-  sub(other: TensorLike, options?: { alpha?: Scalar }): Tensor {
+  sub<T extends Tensor, U extends TensorLike>(
+    this: T,
+    other: Beside<'sub', T, U>,
+    options?: { alpha?: Scalar },
+  ): Paired<T, U, 'promoted'> {
     return this.#call('aten::sub.Tensor', other, options?.alpha);
   }
-  mul(other: TensorLike): Tensor {
+  mul<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'mul', T, U>): Paired<T, U, 'promoted'> {
     return this.#call('aten::mul.Tensor', other);
   }
   add_(other: TensorLike, options?: { alpha?: Scalar }): this {
@@ -419,55 +535,61 @@ export class Tensor implements Scoped {
   zero_(): this {
     return this.#inPlace('aten::zero_');
   }
-  pow(exponent: TensorLike): Tensor {
+  pow<T extends Tensor, U extends TensorLike>(
+    this: T,
+    exponent: Beside<'pow', T, U>,
+  ): Paired<T, U, 'promoted'> {
     return isTensor(exponent)
       ? this.#call('aten::pow.Tensor_Tensor', exponent)
       : this.#call('aten::pow.Tensor_Scalar', exponent);
   }
-  neg(): Tensor {
+  neg(): Tensor<D, V, S> {
     return this.#call('aten::neg');
   }
-  abs(): Tensor {
+  abs<T extends Tensor>(this: T): Like<T, 'real'> {
     return this.#call('aten::abs');
   }
-  exp(): Tensor {
+  exp<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::exp');
   }
-  log(): Tensor {
+  log<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::log');
   }
-  sqrt(): Tensor {
+  sqrt<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::sqrt');
   }
-  matmul(other: Tensor): Tensor {
+  matmul<T extends Tensor, U extends Tensor>(
+    this: T,
+    other: Multiplicable<'matmul', T, U>,
+  ): Multiplied<T, U> {
     return this.#call('aten::matmul', other);
   }
   /** The transpose of a matrix. */
-  t(): Tensor {
+  t<T extends Tensor>(this: T): Shaped<T, Turned<T['shape']>> {
     return this.#call('aten::t');
   }
 
   // ---- activations ----
 
-  relu(): Tensor {
+  relu(): Tensor<D, V, S> {
     return this.#call('aten::relu');
   }
-  tanh(): Tensor {
+  tanh<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::tanh');
   }
-  sigmoid(): Tensor {
+  sigmoid<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::sigmoid');
   }
 
   // ---- comparisons ----
 
-  eq(other: TensorLike): Tensor {
+  eq<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'eq', T, U>): Paired<T, U, 'bool'> {
     return this.#call('aten::eq.Tensor', other);
   }
-  lt(other: TensorLike): Tensor {
+  lt<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'lt', T, U>): Paired<T, U, 'bool'> {
     return this.#call('aten::lt.Tensor', other);
   }
-  gt(other: TensorLike): Tensor {
+  gt<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'gt', T, U>): Paired<T, U, 'bool'> {
     return this.#call('aten::gt.Tensor', other);
   }
   /** Whether shape and values are equal. */
@@ -487,26 +609,53 @@ export class Tensor implements Scoped {
 
   // ---- shape ----
 
-  reshape(...shape: number[] | [number[]]): Tensor {
+  reshape<T extends Tensor, const R extends Shape>(
+    this: T,
+    ...shape: R
+  ): Shaped<T, number extends T['shape']['length'] ? Shape : Reshaped<R>>;
+  reshape<R extends Shape>(shape: R): Tensor<D, V, Reshaped<R>>;
+  reshape(...shape: (number | Shape)[]): Tensor<D, V> {
     return this.#call('aten::reshape', shape.flat());
   }
-  flatten(startDim = 0, endDim = -1): Tensor {
+  flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(
+    this: T,
+    startDim?: Start,
+    endDim?: End,
+  ): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
+  flatten(startDim = 0, endDim = -1): Tensor<D, V> {
     return this.#call('aten::flatten.using_ints', startDim, endDim);
   }
-  unsqueeze(dim: number): Tensor {
+  unsqueeze<T extends Tensor, Dim extends number>(this: T, dim: Dim): Shaped<T, Inserted<T['shape'], Dim>> {
     return this.#call('aten::unsqueeze', dim);
   }
-  transpose(dim0: number, dim1: number): Tensor {
+  transpose<T extends Tensor, A extends number, B extends number>(
+    this: T,
+    dim0: A,
+    dim1: B,
+  ): Shaped<T, Swapped<T['shape'], A, B>> {
     return this.#call('aten::transpose.int', dim0, dim1);
   }
-  permute(...dims: number[] | [number[]]): Tensor {
+  permute<T extends Tensor, const Dims extends Shape>(
+    this: T,
+    ...dims: Dims
+  ): Shaped<T, Permuted<T['shape'], Dims>>;
+  permute<T extends Tensor, Dims extends Shape>(this: T, dims: Dims): Shaped<T, Permuted<T['shape'], Dims>>;
+  permute(...dims: (number | Shape)[]): Tensor<D, V> {
     return this.#call('aten::permute', dims.flat());
   }
   /** The `index`-th slice along a dimension, which disappears. */
-  select(dim: number, index: number): Tensor {
+  select<T extends Tensor, Dim extends number>(
+    this: T,
+    dim: Dim,
+    index: number,
+  ): Shaped<T, Replace<T['shape'], Dim, readonly []>> {
     return this.#call('aten::select.int', dim, index);
   }
-  indexSelect(dim: number, index: Tensor): Tensor {
+  indexSelect<T extends Tensor, Dim extends number>(
+    this: T,
+    dim: Dim,
+    index: Tensor,
+  ): Shaped<T, Replace<T['shape'], Dim, readonly [number]>> {
     return this.#call('aten::index_select', dim, index);
   }
 
@@ -518,7 +667,7 @@ export class Tensor implements Scoped {
    * `TensorIndex` for what may stand where. Throws a TorchError for indices out of range, too many of them, a mask that
    * does not fit, and for whatever else is no index.
    */
-  at(...indices: TensorIndex[]): Tensor {
+  at(...indices: TensorIndex[]): Tensor<D, V> {
     return new Tensor(indexed(this, indices));
   }
   /**
@@ -531,8 +680,8 @@ export class Tensor implements Scoped {
     return this;
   }
   /** Over the first dimension, as `unbind()` gives it: `for (const row of t)`. A tensor of 0 dimensions throws. */
-  [Symbol.iterator](): IterableIterator<Tensor> {
-    return rows(this);
+  [Symbol.iterator](): IterableIterator<Tensor<D, V>> {
+    return rows(this) as IterableIterator<Tensor<D, V>>;
   }
 
   // ---- text ----
@@ -552,10 +701,11 @@ export class Tensor implements Scoped {
     return `${this.dtype} [${this.shape.join(', ')}]${device === 'cpu' ? '' : ` on ${device}`}`;
   }
 
-  #call(name: string, ...args: unknown[]): Tensor {
+  // What comes back has the type that the operator's rules tell (lib/static), which is the caller's to name.
+  #call<R extends Tensor>(name: string, ...args: unknown[]): R {
     const found = operator(name);
     const few = args.length < 2 || (args.length === 2 && args[1] === undefined);
-    return (few ? found.callTensors(this, args[0]) : found.call(this, ...args)) as Tensor;
+    return (few ? found.callTensors(this, args[0]) : found.call(this, ...args)) as R;
   }
   #inPlace(name: string, ...args: unknown[]): this {
     operator(name).call(this, ...args);

@@ -10,6 +10,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exportedNames, tensorMembers } from './byHand.mjs';
+import { ruled } from './rules.mjs';
 import { atenSchemas, camelCase, takesNumbersAsTensors, version } from './schemas.mjs';
 import { docs, form, identifier, isCallable, joined, NamedResults, signatures } from './signatures.mjs';
 
@@ -59,7 +60,7 @@ function formsOf({ base, forms }, kind) {
         results,
       }),
     ),
-  );
+  ).map((each) => ruled(each, base));
 }
 
 const header = (...lines) =>
@@ -82,7 +83,9 @@ function imports(text) {
     ...line(['NativeObject'], '../tensor/nativeObject.js'),
     ...line(['Generator'], '../tensor/random.js'),
     ...line(['Scalar', 'Tensor', 'TensorLike'], '../tensor/tensor.js'),
-    ...line(['FactoryOptions', ...results.names], './results.js'),
+    ...line(['Beside', 'Multiplicable', 'Multiplied', 'Paired'], '../static/pairs.js'),
+    ...line(['Like', 'Made', 'Part', 'Reduction'], '../static/results.js'),
+    ...line(['FactoryOptions', 'Out', ...results.names], './results.js'),
   ];
 }
 
@@ -97,15 +100,18 @@ function methodsFile() {
     .filter(({ name }) => !byHand.has(camelCase(name)))
     .flatMap((entry) =>
       formsOf(entry, 'method').flatMap((each) => [
-        ...docs(each, '    '),
-        ...signatures(each).map((text) => `    ${camelCase(entry.name)}${text};`),
+        ...docs(each, '  '),
+        ...signatures(each).map((text) => `  ${camelCase(entry.name)}${text};`),
       ]),
     );
+  // Of no type parameters and without the type `this`, so that the compiler makes it once and not for each kind of tensor.
   const text = [
-    "declare module '../tensor/tensor.js' {",
-    '  interface Tensor {',
+    'export interface OperatorMethods {',
     ...body,
-    '  }',
+    '}',
+    '',
+    "declare module '../tensor/tensor.js' {",
+    '  interface Tensor<D extends DType, V extends Device, S extends readonly number[]> extends OperatorMethods {}',
     '}',
     '',
   ].join('\n');
@@ -199,13 +205,18 @@ function tableFile(spaces) {
 function resultsFile() {
   const text = [
     '/** Of functions that make tensors. */',
-    'export interface FactoryOptions {',
-    '  dtype?: DType | null;',
+    'export interface FactoryOptions<D extends DType = DType, V extends Device = Device> {',
+    '  dtype?: D | null;',
     '  layout?: Layout | null;',
-    '  device?: Device | null;',
+    '  device?: V | null;',
     '  pinMemory?: boolean | null;',
     '  /** Whether to record operations on the tensor. Default false. */',
     '  requiresGrad?: boolean;',
+    '}',
+    '',
+    '/** Of the many operators of torch.ops.aten that write to a tensor and take nothing else by name. */',
+    'export interface Out {',
+    '  out: Tensor;',
     '}',
     '',
     ...results.lines,

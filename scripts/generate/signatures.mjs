@@ -43,6 +43,10 @@ export class NamedResults {
   alias(results) {
     const names = results.map(({ name }) => camelCase(name));
     const types = results.map(({ type }) => typeOf(type, { given: false }));
+    // Of these the dtypes are known.
+    const key = names.join();
+    if (key === 'values,indices') types.splice(0, 2, 'Tensor<D, V>', "Tensor<'int64', V>");
+    if (key === 'min,max') types.splice(0, 2, 'Tensor<D, V>', 'Tensor<D, V>');
     const fields = names.map((name, i) => `${name}: ${types[i]}`);
     // An array has a method values(), which the result of that name hides.
     const hidden = names.filter((name) => name in []).map((name) => `'${name}'`);
@@ -60,7 +64,11 @@ export class NamedResults {
     return [...this.#aliases.keys()].sort();
   }
   get lines() {
-    return this.names.map((name) => `export type ${name} = ${this.#aliases.get(name)};`);
+    const declared = (text) =>
+      text.includes('<D, V>') ? '<D extends DType = DType, V extends Device = Device>' : '';
+    return [...this.#aliases]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, text]) => `export type ${name}${declared(text)} = ${text};`);
   }
 }
 
@@ -85,9 +93,11 @@ export function form(schema, { kind, numbers = false, out, results }) {
     kind,
     docs: [schema.text.replace(/\((?:[a-z]|\*)(?:\|[a-z])*!?(?: ?-> ?[^)]*)?\)/g, '')],
     parameters,
+    // What the options of a function that makes tensors are called, if it is one.
     factory:
       kind !== 'operator' &&
-      FACTORY.every((name) => parameters.some((p) => p.original === name && p.keywordOnly)),
+      FACTORY.every((name) => parameters.some((p) => p.original === name && p.keywordOnly)) &&
+      'FactoryOptions',
     out: out && outType(out),
     result: resultType(schema, kind, results),
     spread: kind !== 'operator' && spreads(parameters),
@@ -156,11 +166,11 @@ function join(a, b) {
  * position too; in torch.ops.aten all of them, in the schema's order.
  */
 export function signatures(form) {
-  const { parameters, result } = form;
+  const { parameters } = form;
   const required = parameters.filter((p) => p.required && !p.keywordOnly);
   const rest = parameters.filter((p) => !required.includes(p));
   const optional = rest.filter((p) => !p.keywordOnly);
-  const write = (list) => `(${list.filter(Boolean).join(', ')}): ${result}`;
+  const write = (list, spread) => withGenerics(form, list.filter(Boolean).join(', '), spread);
   const positional = (p, mark = '') => `${identifier(p.name)}${mark}: ${p.type}`;
   const out = [write([...required.map((p) => positional(p)), optionsType(form, rest)])];
   if (optional.length > 0 && rest.every((p) => !p.required)) {
@@ -173,19 +183,52 @@ export function signatures(form) {
     const head = [...required, first].map((p) => positional(p));
     out.push(write([...head, ...others.map((p) => positional(p, '?')), options]));
   }
-  if (form.spread) out.push(write([`...${identifier(parameters[0].name)}: number[]`]));
+  if (form.spread) out.push(write([`...${identifier(parameters[0].name)}: number[]`], true));
   return out;
+}
+
+// Last arguments of a result's type that say what it is without them: in this order, each uncovers the next.
+const LAST = [
+  [/, never>/, '>'],
+  [/, 'cpu'>/, '>'],
+  [/, 'float32'>/, '>'],
+  [/^(Made.*), readonly number\[\]>/, '$1>'],
+  [/^((?:Like|Part)<T), 'same'>/, '$1>'],
+];
+
+/**
+ * A signature whose type parameters are those that its arguments decide; in the result others are what they stand for when
+ * nothing decides. A `spread` of dimensions does not tell how many there are.
+ */
+function withGenerics({ generics = [], self, result }, list, spread = false) {
+  const names = (text, name) => new RegExp(`\\b${name}\\b(?!')`).test(text);
+  let given = list;
+  let gives = result;
+  const decided = generics.filter(({ name, fallback }) => {
+    if (names(given, name) || fallback === undefined) return true;
+    const text = spread && name === 'Dim' ? 'number' : fallback;
+    gives = gives.replace(new RegExp(`\\b${name}\\b`, 'g'), () => text);
+    return false;
+  });
+  for (const [written, short] of LAST) gives = gives.replace(written, short);
+  const needed = decided.filter(({ name }) => names(`${given} ${gives}`, name));
+  if (self !== undefined && names(gives, self)) given = [`this: ${self}`, given].filter(Boolean).join(', ');
+  needed.sort((a, b) => Number(a.fallback !== undefined) - Number(b.fallback !== undefined));
+  const declared = needed.map(
+    ({ name, constraint, fallback }) =>
+      `${name} extends ${constraint}${fallback === undefined ? '' : ` = ${fallback}`}`,
+  );
+  return `${declared.length > 0 ? `<${declared.join(', ')}>` : ''}(${given}): ${gives}`;
 }
 
 function optionsType({ factory, out }, parameters) {
   const own = parameters.filter((p) => !(factory && FACTORY.includes(p.original)));
   const fields = own.map((p) => `${p.name}${p.required ? '' : '?'}: ${p.type}`);
   if (out !== undefined) fields.push(`out?: ${out}`);
-  const parts = [factory && 'FactoryOptions', fields.length > 0 && `{ ${fields.join('; ')} }`].filter(
-    Boolean,
-  );
+  const parts = [factory, fields.length > 0 && `{ ${fields.join('; ')} }`].filter(Boolean);
   if (parts.length === 0) return undefined;
-  return `options${own.some((p) => p.required) ? '' : '?'}: ${parts.join(' & ')}`;
+  const type = parts.join(' & ');
+  return `options${own.some((p) => p.required) ? '' : '?'}: ${type === '{ out: Tensor }' ? 'Out' : type}`;
 }
 
 /** A doc comment with the schemas, which tell the defaults. */

@@ -30,7 +30,7 @@ const apply = (name: string, ...args: unknown[]): Tensor => torch.ops.call(`aten
 function build(one: Case): Tensor {
   const numel = one.shape.reduce((product, size) => product * size, 1);
   const bytes = Buffer.alloc(numel * BYTES[one.dtype as keyof typeof BYTES], Buffer.from(one.data, 'base64'));
-  let t = torch.tensor(new Uint8Array(bytes).buffer, { dtype: one.dtype, shape: one.shape });
+  let t: Tensor = torch.tensor(new Uint8Array(bytes).buffer, { dtype: one.dtype, shape: one.shape });
   if (one.expand) t = apply('expand', t, one.expand);
   if (one.permute) t = t.permute(one.permute);
   if (one.device) t = t.to(one.device);

@@ -42,7 +42,7 @@ function run({ op, tensor, scalar }: Case): Tensor {
     case 'pow':
     case 'remainder':
     case 'eq':
-      return values[op](s);
+      return (values[op] as (this: Tensor, other: Scalar) => Tensor).call(values, s);
     case 'rpow':
       return torch.pow(s, values);
     case 'where':

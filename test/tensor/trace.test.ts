@@ -1,5 +1,5 @@
 // Where live tensors were made.
-import torch, { nn } from 'torch-node';
+import torch, { nn, type Tensor } from 'torch-node';
 import { collectGarbage } from '../support/leaks.js';
 
 afterEach(() => torch.traceTensors(false));
@@ -45,7 +45,7 @@ it('what the collector has taken is not alive', async () => {
 it("names the user's line for tensors made inside modules, and remembers many", () => {
   torch.traceTensors();
   const layer = new nn.Linear(2, 2);
-  const outputs = Array.from({ length: 4200 }, () => torch.ones([1])); // more than are remembered without looking through
+  const outputs: Tensor[] = Array.from({ length: 4200 }, () => torch.ones([1])); // more than are remembered without looking through
   outputs.unshift(...[1, 2, 3].map((n) => layer.forward(torch.ones([n, 2]))));
   for (const each of outputs.splice(3)) each.dispose();
   const live = torch.liveTensors().filter(({ tensor }) => /^float32 .[123], 2/.test(tensor));
