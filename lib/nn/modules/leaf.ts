@@ -7,7 +7,10 @@ import { expectTensor, Parameter, Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 
 /** @internal */
-export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<Inputs> {
+export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> extends Module<
+  Inputs,
+  Output
+> {
   readonly #handle: number;
   readonly #parameters: ReadonlyMap<string, number>;
 
@@ -24,7 +27,11 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<In
     const handle = this.#parameters.get(name);
     return handle === undefined ? null : new Parameter({ handle });
   }
-  override forward(...inputs: Inputs): Tensor {
+  /** What the inputs should have been, when they are not that: a line of the error. */
+  protected expected(..._inputs: Inputs): string | undefined {
+    return undefined;
+  }
+  override forward(...inputs: Inputs): Output {
     const name = this.constructor.name;
     return named(
       name,
@@ -34,11 +41,15 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<In
             this.#handle,
             inputs.map((input, i) => expectTensor(name, `input ${i}`, input)[handleOf]),
           ),
-        ),
-      () => [
-        ...inputs.map((input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${describe(input)}`),
-        `module: ${this.toString()}`,
-      ],
+        ) as Output,
+      () => {
+        const expected = this.expected(...inputs);
+        return [
+          ...inputs.map((input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${describe(input)}`),
+          ...(expected === undefined ? [] : [`expected: ${expected}`]),
+          `module: ${this.toString()}`,
+        ];
+      },
     );
   }
   override modeChanged(): void {

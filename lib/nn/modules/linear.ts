@@ -1,7 +1,7 @@
 // Linear layers.
 import type { DType } from '../../tensor/dtype.js';
 import { expectOptions } from '../../tensor/operators.js';
-import type { Parameter } from '../../tensor/tensor.js';
+import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import { Leaf } from './leaf.js';
 
 /**
@@ -22,6 +22,15 @@ export class Linear extends Leaf {
     this.weight = this.parameter('weight')!;
     this.bias = this.parameter('bias');
     this.#repr = `in_features=${inFeatures}, out_features=${outFeatures}, bias=${this.bias ? 'True' : 'False'}`;
+  }
+  protected override expected({ shape }: Tensor): string | undefined {
+    const features = shape.at(-1);
+    if (features === this.inFeatures) return undefined;
+    const right = `[..., ${this.inFeatures}]`;
+    if (features === undefined) return right;
+    return shape.length > 2
+      ? `${right}; put new nn.Flatten() before it, or make it new nn.Linear(${features}, ${this.outFeatures})`
+      : `${right}; make it new nn.Linear(${features}, ${this.outFeatures}), or change what comes before it`;
   }
   override extraRepr(): string {
     return this.#repr;

@@ -135,7 +135,9 @@ export function runModule(one: ModuleCase, found: Collector): void {
   const module = one.function === undefined ? (build.object(one) as Subject) : undefined;
   const parameters = module?.namedParameters() ?? [];
   if (module !== undefined) {
-    compareNamed(found, 'initial', parameters, one.initial);
+    // Copies: what is compared is looked at when all is done, and then they have other values.
+    const drawn = parameters.map(([name, parameter]): [string, Tensor] => [name, parameter.detach().clone()]);
+    compareNamed(found, 'initial', drawn, one.initial);
     found.value('keys', Object.keys(module.stateDict()).join(), one.keys!.join());
     if (one.rngState !== undefined) found.value('random state after construction', rng(), one.rngState);
     found.value('text', String(module), one.repr);

@@ -1,0 +1,5 @@
+// torch.nn.functional
+export * from '../generated/functional.js';
+export * from './functional/spatial.js';
+// Written by hand, in place of the generated ones.
+export { adaptiveAvgPool2d, adaptiveAvgPool3d } from './functional/spatial.js';
