@@ -11,15 +11,15 @@ export type { NormOptions } from './normNd.js';
 
 abstract class BatchNormNd extends NormNd {
   /** The shapes that may come, the channels being called C. */
-  readonly #shapes: readonly string[];
+  private readonly shapes: readonly string[];
 
   constructor(shapes: readonly string[], numFeatures: number | typeof LAZY, options: NormOptions) {
     super(numFeatures, options, { affine: true, trackRunningStats: true });
-    this.#shapes = shapes;
+    this.shapes = shapes;
   }
 
   override forward(input: Tensor): Tensor {
-    this.#accept(input);
+    this.accept(input);
     const { training, momentum, trackRunningStats, runningMean, runningVar, weight, bias, eps } = this;
     let share = momentum ?? 0;
     if (training && trackRunningStats && this.numBatchesTracked !== null) {
@@ -38,15 +38,15 @@ abstract class BatchNormNd extends NormNd {
     });
   }
 
-  #accept(input: Tensor): void {
+  private accept(input: Tensor): void {
     const where = this.constructor.name;
     const { shape } = expectTensor(where, 'input', input);
     const module = this as AnyModule;
-    const fits = this.#shapes.some((words) => words.split(',').length === shape.length);
+    const fits = this.shapes.some((words) => words.split(',').length === shape.length);
     if (fits) this.initialize(input);
     const stated = this.weight !== null || this.runningMean !== null;
     if (fits && (!stated || shape[1] === this.numFeatures)) return;
-    const expected = this.#shapes
+    const expected = this.shapes
       .map((words) => (stated ? words.replace('C', String(this.numFeatures)) : words))
       .join(' or ');
     const advice = `make it new nn.${where}(${shape[1]}), or change what comes before it`;

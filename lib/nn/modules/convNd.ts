@@ -7,7 +7,7 @@ import { pad } from '../functional/padding.js';
 import { Module, type AnyModule } from '../module.js';
 import { expectSpatial, misfit } from './fit.js';
 import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
-import { awaitForward, LAZY, withoutLazy } from './lazy.js';
+import { awaitForward, beside, LAZY, withoutLazy } from './lazy.js';
 import { tuple } from './repr.js';
 import { AXES, expectOneOf, expectWhole, spreadWhole, type Dims } from './sizes.js';
 
@@ -71,10 +71,10 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
   readonly paddingMode: PaddingMode;
   weight!: Parameter;
   bias: Parameter | null = null;
-  readonly #transposed: boolean;
-  readonly #factory: FactoryOptions;
-  readonly #hasBias: boolean;
-  #pending = false;
+  private readonly transposed: boolean;
+  private readonly factory: FactoryOptions;
+  private readonly hasBias: boolean;
+  private pending = false;
 
   constructor(
     protected readonly dims: Dims,
@@ -107,17 +107,30 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
     );
     if (padding === 'same' && this.stride.some((step) => step !== 1))
       throw new TorchError(where, `padding 'same' needs stride 1, got ${describe(stride)}`);
-    this.#checkGroups('outChannels', outChannels);
-    this.#transposed = transposed;
-    this.#factory = { ...(dtype && { dtype }), ...(device && { device }) };
-    this.#hasBias = bias;
+    this.checkGroups('outChannels', outChannels);
+    this.transposed = transposed;
+    this.factory = { ...(dtype && { dtype }), ...(device && { device }) };
+    this.hasBias = bias;
     if (inChannels === LAZY) {
-      this.#pending = true;
+      this.pending = true;
       awaitForward(this, bias ? ['weight', 'bias'] : ['weight']);
-    } else this.#makeParameters(this.#factory);
+      this.registerLoadStateDictPreHook((module, state, prefix) => {
+        const weight = state[`${prefix}weight`];
+        if (module.pending && weight !== undefined)
+          module.makeParameters(module.channelsOf(weight), module.factory);
+      });
+    } else {
+      this.makeParameters(inChannels, this.factory);
+      this.resetParameters();
+    }
   }
 
-  #checkGroups(name: string, channels: number): void {
+  // How many input channels a weight of another module of the kind has.
+  private channelsOf(weight: Tensor): number {
+    return this.transposed ? weight.size(0) : weight.size(1) * this.groups;
+  }
+
+  private checkGroups(name: string, channels: number): void {
     if (channels % this.groups !== 0)
       throw new TorchError(
         this.constructor.name,
@@ -125,15 +138,16 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
       );
   }
 
-  #makeParameters(factory: FactoryOptions): void {
-    const { inChannels, outChannels, groups } = this;
-    this.#checkGroups('inChannels', inChannels);
-    const channels = this.#transposed
+  private makeParameters(inChannels: number, factory: FactoryOptions): void {
+    const { outChannels, groups } = this;
+    this.checkGroups('inChannels', inChannels);
+    const channels = this.transposed
       ? [inChannels, outChannels / groups]
       : [outChannels, inChannels / groups];
     this.weight = emptyParameter([...channels, ...this.kernelSize], factory);
-    if (this.#hasBias) this.bias = emptyParameter([outChannels], factory);
-    this.resetParameters();
+    if (this.hasBias) this.bias = emptyParameter([outChannels], factory);
+    this.inChannels = inChannels;
+    this.pending = false;
   }
 
   /** Draws the parameters anew, uniformly from +-1/sqrt(weight.size(1) * kernel size). */
@@ -144,14 +158,10 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
   /** Checks the input, and makes the parameters of a lazy module. */
   protected accept(input: Tensor): void {
     const { dims } = this;
-    if (this.#pending) {
+    if (this.pending) {
       expectSpatial(this, input, dims, undefined);
-      this.inChannels = input.size(-dims - 1);
-      this.#makeParameters({
-        device: input.device,
-        ...this.#factory,
-      });
-      this.#pending = false;
+      this.makeParameters(input.size(-dims - 1), beside(input, this.factory));
+      this.resetParameters();
     }
     const kind = this.constructor.name;
     expectSpatial(
@@ -166,7 +176,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
 
   override namedChildren(): [name: string, module: AnyModule][] {
     // Looking for modules among the properties would come upon the parameters that are not there yet.
-    return this.#pending ? [] : super.namedChildren();
+    return this.pending ? [] : super.namedChildren();
   }
   override extraRepr(): string {
     const { padding } = this;
@@ -178,12 +188,12 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
       ...unless('dilation', this.dilation, 1),
       ...unless('output_padding', this.outputPadding, 0),
       ...(this.groups === 1 ? [] : [`groups=${this.groups}`]),
-      ...(this.#hasBias ? [] : ['bias=False']),
+      ...(this.hasBias ? [] : ['bias=False']),
       ...(this.paddingMode === 'zeros' ? [] : [`padding_mode=${this.paddingMode}`]),
     ].join(', ');
   }
   override toString(): string {
-    return withoutLazy(super.toString(), this.#pending);
+    return withoutLazy(super.toString(), this.pending);
   }
 }
 
@@ -213,12 +223,12 @@ export abstract class ConvNd extends Convolution<[input: Tensor]> {
         dilation,
         groups,
       );
-    const padded = pad(input, this.#sides(), { mode: paddingMode });
+    const padded = pad(input, this.sides(), { mode: paddingMode });
     return aten(name, padded, weight, bias, stride, new Array<number>(dims).fill(0), dilation, groups);
   }
 
   // What `pad` takes: the last dimension first.
-  #sides(): number[] {
+  private sides(): number[] {
     const { padding } = this;
     if (padding === 'valid') return new Array<number>(2 * this.dims).fill(0);
     if (padding !== 'same') return padding.flatMap((size) => [size, size]).reverse();
@@ -248,12 +258,12 @@ export abstract class ConvTransposeNd extends Convolution<
     const { outputSize = null } = expectOptions(this.constructor.name, options);
     this.accept(input);
     const { weight, bias, stride, padding, groups, dilation } = this;
-    const extra = outputSize === null ? this.outputPadding : this.#paddingFor(input, outputSize);
+    const extra = outputSize === null ? this.outputPadding : this.paddingFor(input, outputSize);
     const name = this.dims === 1 ? 'conv_transpose1d' : `conv_transpose${this.dims}d.input`;
     return aten(name, input, weight, bias, stride, padding, extra, groups, dilation);
   }
 
-  #paddingFor(input: Tensor, wanted: readonly number[]): number[] {
+  private paddingFor(input: Tensor, wanted: readonly number[]): number[] {
     const { dims, stride, kernelSize, dilation } = this;
     const padding = this.padding as readonly number[];
     const spatial = input.shape.slice(-dims);

@@ -19,22 +19,22 @@ function text(options: FoldOptions): string {
  * [N, C, ...outputSize], or both without N. The number of windows is that of Unfold for a picture of `outputSize`.
  */
 export class Fold extends Module {
-  readonly #options: FoldOptions;
+  private readonly options: FoldOptions;
   constructor(
     readonly outputSize: Pair,
     readonly kernelSize: Pair,
     options: FoldOptions = {},
   ) {
     super();
-    this.#options = { ...expectOptions('Fold', options) };
+    this.options = { ...expectOptions('Fold', options) };
     spreadWhole('Fold', 'outputSize', outputSize, 2, 1);
     spreadWhole('Fold', 'kernelSize', kernelSize, 2, 1);
   }
   override forward(input: Tensor): Tensor {
-    return fold(input, this.outputSize, this.kernelSize, this.#options);
+    return fold(input, this.outputSize, this.kernelSize, this.options);
   }
   override extraRepr(): string {
-    return `output_size=${size(this.outputSize)}, kernel_size=${size(this.kernelSize)}, ${text(this.#options)}`;
+    return `output_size=${size(this.outputSize)}, kernel_size=${size(this.kernelSize)}, ${text(this.options)}`;
   }
 }
 
@@ -43,19 +43,19 @@ export class Fold extends Module {
  * floor((H + 2 * padding - dilation * (kernelSize - 1) - 1) / stride + 1) times as many in the other direction.
  */
 export class Unfold extends Module {
-  readonly #options: FoldOptions;
+  private readonly options: FoldOptions;
   constructor(
     readonly kernelSize: Pair,
     options: FoldOptions = {},
   ) {
     super();
-    this.#options = { ...expectOptions('Unfold', options) };
+    this.options = { ...expectOptions('Unfold', options) };
     spreadWhole('Unfold', 'kernelSize', kernelSize, 2, 1);
   }
   override forward(input: Tensor): Tensor {
-    return unfold(input, this.kernelSize, this.#options);
+    return unfold(input, this.kernelSize, this.options);
   }
   override extraRepr(): string {
-    return `kernel_size=${size(this.kernelSize)}, ${text(this.#options)}`;
+    return `kernel_size=${size(this.kernelSize)}, ${text(this.options)}`;
   }
 }

@@ -2,6 +2,7 @@
 export * from './activation.js';
 export * from './batchnorm.js';
 export * from './channelshuffle.js';
+export * from './container.js';
 export * from './conv.js';
 export * from './dropout.js';
 export * from './flatten.js';

@@ -8,15 +8,15 @@ import { NormNd, type NormOptions } from './normNd.js';
 import type { Dims } from './sizes.js';
 
 abstract class InstanceNormNd extends NormNd {
-  readonly #dims: Dims;
+  private readonly dims: Dims;
 
   constructor(dims: Dims, numFeatures: number | typeof LAZY, options: NormOptions) {
     super(numFeatures, options, { affine: false, trackRunningStats: false });
-    this.#dims = dims;
+    this.dims = dims;
   }
 
   override forward(input: Tensor): Tensor {
-    const dims = this.#dims;
+    const dims = this.dims;
     const module = this as AnyModule;
     expectSpatial(module, input, dims, undefined);
     this.initialize(input);
@@ -25,10 +25,10 @@ abstract class InstanceNormNd extends NormNd {
     const advice = (given: number): string =>
       `make it new nn.${this.constructor.name}(${given}), or change what comes before it`;
     expectSpatial(module, input, dims, channels, advice);
-    return input.ndim === dims + 1 ? this.#normalize(input.unsqueeze(0)).squeeze(0) : this.#normalize(input);
+    return input.ndim === dims + 1 ? this.normalize(input.unsqueeze(0)).squeeze(0) : this.normalize(input);
   }
 
-  #normalize(input: Tensor): Tensor {
+  private normalize(input: Tensor): Tensor {
     const { runningMean, runningVar, weight, bias, eps } = this;
     return instanceNorm(input, {
       runningMean,

@@ -5,7 +5,7 @@ import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.j
 import { Module, type AnyModule } from '../module.js';
 import { misfit } from './fit.js';
 import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
-import { awaitForward, withoutLazy } from './lazy.js';
+import { awaitForward, beside, withoutLazy } from './lazy.js';
 import { bool } from './repr.js';
 import { expectWhole } from './sizes.js';
 
@@ -16,17 +16,27 @@ export class LazyLinear extends Module {
   readonly outFeatures: number;
   weight!: Parameter;
   bias: Parameter | null = null;
-  readonly #factory: FactoryOptions;
-  readonly #hasBias: boolean;
-  #pending = true;
+  private readonly factory: FactoryOptions;
+  private readonly hasBias: boolean;
+  private pending = true;
 
   constructor(outFeatures: number, options: FactoryOptions & { bias?: boolean } = {}) {
     super();
     const { bias = true, ...factory } = expectOptions('LazyLinear', options);
     this.outFeatures = expectWhole('LazyLinear', 'outFeatures', outFeatures, 0);
-    this.#factory = factory;
-    this.#hasBias = bias;
+    this.factory = factory;
+    this.hasBias = bias;
     awaitForward(this, bias ? ['weight', 'bias'] : ['weight']);
+    this.registerLoadStateDictPreHook((module, state, prefix) => {
+      const weight = state[`${prefix}weight`];
+      if (module.pending && weight !== undefined) module.makeParameters(weight.size(1), module.factory);
+    });
+  }
+  private makeParameters(inFeatures: number, factory: FactoryOptions): void {
+    this.inFeatures = inFeatures;
+    this.weight = emptyParameter([this.outFeatures, inFeatures], factory);
+    if (this.hasBias) this.bias = emptyParameter([this.outFeatures], factory);
+    this.pending = false;
   }
   /** Draws the parameters anew, uniformly from +-1/sqrt(inFeatures). */
   resetParameters(): void {
@@ -34,25 +44,21 @@ export class LazyLinear extends Module {
   }
   override forward(input: Tensor): Tensor {
     const features = expectTensor('LazyLinear', 'input', input).shape.at(-1);
-    if (this.#pending && features !== undefined) {
-      const factory = { device: input.device, ...this.#factory };
-      this.inFeatures = features;
-      this.weight = emptyParameter([this.outFeatures, features], factory);
-      if (this.#hasBias) this.bias = emptyParameter([this.outFeatures], factory);
+    if (this.pending && features !== undefined) {
+      this.makeParameters(features, beside(input, this.factory));
       this.resetParameters();
-      this.#pending = false;
     }
     if (features === undefined || features !== this.inFeatures)
-      throw misfit(this, input, `[..., ${this.#pending ? 'features' : this.inFeatures}]`);
+      throw misfit(this, input, `[..., ${this.pending ? 'features' : this.inFeatures}]`);
     return linear(input, this.weight, this.bias);
   }
   override namedChildren(): [name: string, module: AnyModule][] {
-    return this.#pending ? [] : super.namedChildren();
+    return this.pending ? [] : super.namedChildren();
   }
   override extraRepr(): string {
-    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${bool(this.#hasBias)}`;
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${bool(this.hasBias)}`;
   }
   override toString(): string {
-    return withoutLazy(super.toString(), this.#pending);
+    return withoutLazy(super.toString(), this.pending);
   }
 }

@@ -3,9 +3,9 @@ import { TorchError } from '../../tensor/errors.js';
 import { noGrad } from '../../tensor/autograd.js';
 import { describe, expectOptions } from '../../tensor/operators.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
-import { Module, type AnyModule } from '../module.js';
+import { Module, type AnyModule, type StateDict } from '../module.js';
 import { emptyParameter, filled, resetAffine, type FactoryOptions } from './initial.js';
-import { awaitForward, LAZY, withoutLazy } from './lazy.js';
+import { awaitForward, beside, LAZY, uninitialized, withoutLazy } from './lazy.js';
 import { bool, number } from './repr.js';
 import { expectWhole } from './sizes.js';
 
@@ -36,9 +36,9 @@ export abstract class NormNd extends Module {
   runningMean: Tensor | null = null;
   runningVar: Tensor | null = null;
   numBatchesTracked: Tensor | null = null;
-  readonly #factory: FactoryOptions;
-  readonly #hasBias: boolean;
-  #pending = false;
+  private readonly factory: FactoryOptions;
+  private readonly hasBias: boolean;
+  private pending = false;
 
   constructor(
     numFeatures: number | typeof LAZY,
@@ -66,19 +66,29 @@ export abstract class NormNd extends Module {
     this.momentum = momentum;
     this.affine = affine ?? defaults.affine;
     this.trackRunningStats = trackRunningStats ?? defaults.trackRunningStats;
-    this.#factory = { ...(dtype && { dtype }), ...(device && { device }) };
-    this.#hasBias = this.affine && bias;
+    this.factory = { ...(dtype && { dtype }), ...(device && { device }) };
+    this.hasBias = this.affine && bias;
     if (numFeatures === LAZY) {
-      this.#pending = this.affine || this.trackRunningStats;
-      // The first one throws for buffers too, if there are no parameters.
-      if (this.#pending) awaitForward(this, this.#hasBias ? ['weight', 'bias'] : ['weight']);
-    } else this.#makeState(this.#factory);
+      this.pending = this.affine || this.trackRunningStats;
+      if (this.affine) awaitForward(this, this.hasBias ? ['weight', 'bias'] : ['weight']);
+    } else this.makeState(this.numFeatures, this.factory);
+    this.registerLoadStateDictPreHook((module, state, prefix) => module.prepareLoad(state, prefix));
   }
 
-  #makeState(factory: FactoryOptions): void {
-    const size = [this.numFeatures];
+  private prepareLoad(state: StateDict, prefix: string): void {
+    const some = state[`${prefix}weight`] ?? state[`${prefix}running_mean`];
+    if (this.pending && some !== undefined) this.makeState(some.size(0), this.factory);
+    // State dicts of before PyTorch 0.4.1 do not count the batches.
+    const key = `${prefix}num_batches_tracked`;
+    if (this.numBatchesTracked !== null && !(key in state)) state[key] = this.numBatchesTracked;
+  }
+
+  private makeState(numFeatures: number, factory: FactoryOptions): void {
+    this.numFeatures = numFeatures;
+    this.pending = false;
+    const size = [numFeatures];
     this.weight = this.affine ? emptyParameter(size, factory) : null;
-    this.bias = this.#hasBias ? emptyParameter(size, factory) : null;
+    this.bias = this.hasBias ? emptyParameter(size, factory) : null;
     if (this.trackRunningStats) {
       this.runningMean = filled('zeros', size, factory);
       this.runningVar = filled('ones', size, factory);
@@ -106,22 +116,24 @@ export abstract class NormNd extends Module {
 
   /** Makes the state of a lazy module, which needs an input that was found to fit. */
   protected initialize(input: Tensor): void {
-    if (!this.#pending) return;
-    this.numFeatures = input.size(1);
-    this.#makeState({ device: input.device, ...this.#factory });
-    this.#pending = false;
+    if (!this.pending) return;
+    this.makeState(input.size(1), beside(input, this.factory));
   }
 
+  override ownBuffers(persistent = false): [name: string, buffer: Tensor][] {
+    if (this.pending) throw uninitialized(this, 'buffers');
+    return super.ownBuffers(persistent);
+  }
   override namedChildren(): [name: string, module: AnyModule][] {
-    return this.#pending ? [] : super.namedChildren();
+    return this.pending ? [] : super.namedChildren();
   }
   override extraRepr(): string {
     return (
       `${this.numFeatures}, eps=${number(this.eps)}, momentum=${number(this.momentum)}, affine=${bool(this.affine)}, ` +
-      `bias=${bool(this.#hasBias)}, track_running_stats=${bool(this.trackRunningStats)}`
+      `bias=${bool(this.hasBias)}, track_running_stats=${bool(this.trackRunningStats)}`
     );
   }
   override toString(): string {
-    return withoutLazy(super.toString(), this.#pending);
+    return withoutLazy(super.toString(), this.pending);
   }
 }

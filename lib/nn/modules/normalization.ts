@@ -182,7 +182,7 @@ export class RMSNorm extends Module {
  * zeros: [N, C, L, ...] to the same shape.
  */
 export class LocalResponseNorm extends Module {
-  readonly #options: LocalResponseNormOptions;
+  private readonly options: LocalResponseNormOptions;
 
   constructor(
     readonly size: number,
@@ -190,13 +190,13 @@ export class LocalResponseNorm extends Module {
   ) {
     super();
     expectWhole('LocalResponseNorm', 'size', size, 1);
-    this.#options = { ...expectOptions('LocalResponseNorm', options) };
+    this.options = { ...expectOptions('LocalResponseNorm', options) };
   }
   override forward(input: Tensor): Tensor {
-    return localResponseNorm(input, this.size, this.#options);
+    return localResponseNorm(input, this.size, this.options);
   }
   override extraRepr(): string {
-    const { alpha = 1e-4, beta = 0.75, k } = this.#options;
+    const { alpha = 1e-4, beta = 0.75, k } = this.options;
     // Python's default for k is a float.
     return `${this.size}, alpha=${number(alpha)}, beta=${number(beta)}, k=${k === undefined ? '1.0' : number(k)}`;
   }

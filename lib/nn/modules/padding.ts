@@ -20,18 +20,18 @@ export type Padding3d =
 abstract class PadNd extends Module {
   /** Before and after each spatial dimension, the last one first. */
   readonly padding: readonly number[];
-  readonly #dims: Dims;
-  readonly #mode: PadMode;
+  private readonly dims: Dims;
+  private readonly mode: PadMode;
 
   constructor(dims: Dims, padding: number | readonly number[], mode: PadMode) {
     super();
     this.padding = spread(new.target.name, 'padding', padding, 2 * dims);
-    this.#dims = dims;
-    this.#mode = mode;
+    this.dims = dims;
+    this.mode = mode;
   }
   override forward(input: Tensor): Tensor {
-    expectSpatial(this, input, this.#dims, undefined);
-    return pad(input, this.padding, { mode: this.#mode });
+    expectSpatial(this, input, this.dims, undefined);
+    return pad(input, this.padding, { mode: this.mode });
   }
   override extraRepr(): string {
     return tuple(this.padding);

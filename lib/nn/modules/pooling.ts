@@ -36,8 +36,8 @@ function maxPoolText(kernelSize: Sized, options: MaxPoolOptions<Sized, boolean>)
 type Sized = number | readonly number[];
 
 abstract class MaxPoolNd<Indices extends boolean> extends Module<[input: Tensor], Pooled<Indices>> {
-  readonly #dims: Dims;
-  readonly #options: MaxPoolOptions<Sized, boolean>;
+  private readonly dims: Dims;
+  private readonly options: MaxPoolOptions<Sized, boolean>;
 
   constructor(
     dims: Dims,
@@ -45,15 +45,15 @@ abstract class MaxPoolNd<Indices extends boolean> extends Module<[input: Tensor]
     options: MaxPoolOptions<Sized, boolean>,
   ) {
     super();
-    this.#dims = dims;
-    this.#options = { ...expectOptions(new.target.name, options) };
+    this.dims = dims;
+    this.options = { ...expectOptions(new.target.name, options) };
     spreadWhole(new.target.name, 'kernelSize', kernelSize, dims, 1);
   }
   override forward(input: Tensor): Pooled<Indices> {
-    return maxPool(this.#dims, input, this.kernelSize, this.#options) as Pooled<Indices>;
+    return maxPool(this.dims, input, this.kernelSize, this.options) as Pooled<Indices>;
   }
   override extraRepr(): string {
-    return maxPoolText(this.kernelSize, this.#options);
+    return maxPoolText(this.kernelSize, this.options);
   }
 }
 
@@ -74,7 +74,7 @@ export class MaxPool1d<Indices extends boolean = false> extends MaxPoolNd<Indice
  */
 export class MaxPool2d<Indices extends boolean = false> extends Leaf<[input: Tensor], Pooled<Indices>> {
   readonly kernelSize: Pair;
-  readonly #options: MaxPoolOptions<Pair, Indices>;
+  private readonly options: MaxPoolOptions<Pair, Indices>;
 
   constructor(kernelSize: Pair, options: MaxPoolOptions<Pair, Indices> = {}) {
     const { stride, ...rest } = expectOptions('MaxPool2d', options);
@@ -84,16 +84,16 @@ export class MaxPool2d<Indices extends boolean = false> extends Leaf<[input: Ten
       ...(stride === null || stride === undefined ? {} : { stride }),
     });
     this.kernelSize = kernelSize;
-    this.#options = { ...options };
+    this.options = { ...options };
   }
   override forward(input: Tensor): Pooled<Indices> {
     // libtorch's module has its indices in a function of another name.
-    return this.#options.returnIndices
-      ? (maxPool(2, input, this.kernelSize, this.#options) as Pooled<Indices>)
+    return this.options.returnIndices
+      ? (maxPool(2, input, this.kernelSize, this.options) as Pooled<Indices>)
       : super.forward(input);
   }
   override extraRepr(): string {
-    return maxPoolText(this.kernelSize, this.#options);
+    return maxPoolText(this.kernelSize, this.options);
   }
 }
 
@@ -112,13 +112,13 @@ abstract class MaxUnpoolNd extends Module<
   readonly kernelSize: readonly number[];
   readonly stride: readonly number[];
   readonly padding: readonly number[];
-  readonly #dims: Dims;
+  private readonly dims: Dims;
 
   constructor(dims: Dims, kernelSize: Sized, options: { stride?: Sized | null; padding?: Sized }) {
     super();
     const where = new.target.name;
     const { stride, padding = 0 } = expectOptions(where, options);
-    this.#dims = dims;
+    this.dims = dims;
     this.kernelSize = spreadWhole(where, 'kernelSize', kernelSize, dims, 1);
     this.stride = spreadWhole(where, 'stride', stride ?? kernelSize, dims, 1);
     this.padding = spreadWhole(where, 'padding', padding, dims, 0);
@@ -131,7 +131,7 @@ abstract class MaxUnpoolNd extends Module<
   ): Tensor {
     const { outputSize = null } = expectOptions(this.constructor.name, options);
     const { kernelSize, stride, padding } = this;
-    return maxUnpool(this.#dims, input, indices, kernelSize, { stride, padding, outputSize });
+    return maxUnpool(this.dims, input, indices, kernelSize, { stride, padding, outputSize });
   }
   override extraRepr(): string {
     return `kernel_size=${tuple(this.kernelSize)}, stride=${tuple(this.stride)}, padding=${tuple(this.padding)}`;
@@ -177,8 +177,8 @@ abstract class AvgPoolNd extends Module {
   readonly kernelSize: Sized;
   readonly stride: Sized;
   readonly padding: Sized;
-  readonly #dims: Dims;
-  readonly #rest: unknown[];
+  private readonly dims: Dims;
+  private readonly rest: unknown[];
 
   constructor(
     dims: Dims,
@@ -188,7 +188,7 @@ abstract class AvgPoolNd extends Module {
     super();
     const where = new.target.name;
     const { stride, padding = 0, ceilMode = false, countIncludePad = true } = expectOptions(where, options);
-    this.#dims = dims;
+    this.dims = dims;
     const all = {
       kernelSize: spreadWhole(where, 'kernelSize', kernelSize, dims, 1),
       stride: spreadWhole(where, 'stride', stride ?? kernelSize, dims, 1),
@@ -199,11 +199,11 @@ abstract class AvgPoolNd extends Module {
     this.stride = dims === 1 ? all.stride : (stride ?? kernelSize);
     this.padding = dims === 1 ? all.padding : padding;
     const divisor = dims === 1 ? [] : [options.divisorOverride];
-    this.#rest = [...Object.values(all), ceilMode, countIncludePad, ...divisor];
+    this.rest = [...Object.values(all), ceilMode, countIncludePad, ...divisor];
   }
   override forward(input: Tensor): Tensor {
     expectTensor(this.constructor.name, 'input', input);
-    return aten(`avg_pool${this.#dims}d`, input, ...this.#rest);
+    return aten(`avg_pool${this.dims}d`, input, ...this.rest);
   }
   override extraRepr(): string {
     return `kernel_size=${size(this.kernelSize)}, stride=${size(this.stride)}, padding=${size(this.padding)}`;
@@ -240,8 +240,8 @@ export class AvgPool3d extends AvgPoolNd {
 // ---- norms ----
 
 abstract class LPPoolNd extends Module {
-  readonly #dims: Dims;
-  readonly #options: LPPoolOptions<Sized>;
+  private readonly dims: Dims;
+  private readonly options: LPPoolOptions<Sized>;
 
   constructor(
     dims: Dims,
@@ -250,15 +250,15 @@ abstract class LPPoolNd extends Module {
     options: LPPoolOptions<Sized>,
   ) {
     super();
-    this.#dims = dims;
-    this.#options = { ...expectOptions(new.target.name, options) };
+    this.dims = dims;
+    this.options = { ...expectOptions(new.target.name, options) };
     spreadWhole(new.target.name, 'kernelSize', kernelSize, dims, 1);
   }
   override forward(input: Tensor): Tensor {
-    return lpPool(this.#dims, input, this.normType, this.kernelSize, this.#options);
+    return lpPool(this.dims, input, this.normType, this.kernelSize, this.options);
   }
   override extraRepr(): string {
-    const { stride = null, ceilMode = false } = this.#options;
+    const { stride = null, ceilMode = false } = this.options;
     return `norm_type=${number(this.normType)}, kernel_size=${size(this.kernelSize)}, stride=${size(stride)}, ceil_mode=${bool(ceilMode)}`;
   }
 }
@@ -289,22 +289,22 @@ export class LPPool3d extends LPPoolNd {
 
 abstract class FractionalMaxPoolNd<Indices extends boolean> extends Module<[input: Tensor], Pooled<Indices>> {
   readonly kernelSize: readonly number[];
-  readonly #dims: 2 | 3;
-  readonly #options: FractionalMaxPoolOptions<Sized, boolean>;
+  private readonly dims: 2 | 3;
+  private readonly options: FractionalMaxPoolOptions<Sized, boolean>;
 
   constructor(dims: 2 | 3, kernelSize: Sized, options: FractionalMaxPoolOptions<Sized, boolean>) {
     super();
     const { randomSamples, ...rest } = options;
-    this.#dims = dims;
+    this.dims = dims;
     this.kernelSize = spreadWhole(new.target.name, 'kernelSize', kernelSize, dims, 1);
-    this.#options = rest;
+    this.options = rest;
     fractionalSize(new.target.name, dims, options);
     if (randomSamples) this.registerBuffer('_random_samples', randomSamples);
   }
   override forward(input: Tensor): Pooled<Indices> {
     const samples = this.namedBuffers().find(([name]) => name === '_random_samples');
-    return fractionalMaxPool(this.#dims, input, this.kernelSize, {
-      ...this.#options,
+    return fractionalMaxPool(this.dims, input, this.kernelSize, {
+      ...this.options,
       ...(samples && { randomSamples: samples[1] }),
     }) as Pooled<Indices>;
   }
@@ -330,8 +330,8 @@ export class FractionalMaxPool3d<Indices extends boolean = false> extends Fracti
 // ---- a fixed number of windows ----
 
 abstract class AdaptiveMaxPoolNd<Indices extends boolean> extends Module<[input: Tensor], Pooled<Indices>> {
-  readonly #dims: Dims;
-  readonly #options: { returnIndices?: boolean };
+  private readonly dims: Dims;
+  private readonly options: { returnIndices?: boolean };
 
   constructor(
     dims: Dims,
@@ -339,12 +339,12 @@ abstract class AdaptiveMaxPoolNd<Indices extends boolean> extends Module<[input:
     options: { returnIndices?: boolean },
   ) {
     super();
-    this.#dims = dims;
-    this.#options = { ...expectOptions(new.target.name, options) };
+    this.dims = dims;
+    this.options = { ...expectOptions(new.target.name, options) };
     expectAdaptive(new.target.name, dims, outputSize);
   }
   override forward(input: Tensor): Pooled<Indices> {
-    return adaptiveMaxPool(this.#dims, input, this.outputSize, this.#options) as Pooled<Indices>;
+    return adaptiveMaxPool(this.dims, input, this.outputSize, this.options) as Pooled<Indices>;
   }
   override extraRepr(): string {
     return `output_size=${size(this.outputSize)}`;
@@ -376,20 +376,20 @@ export class AdaptiveMaxPool3d<Indices extends boolean = false> extends Adaptive
 }
 
 abstract class AdaptiveAvgPoolNd extends Module {
-  readonly #dims: Dims;
+  private readonly dims: Dims;
 
   constructor(
     dims: Dims,
     readonly outputSize: AdaptiveSize,
   ) {
     super();
-    this.#dims = dims;
+    this.dims = dims;
     expectAdaptive(new.target.name, dims, outputSize);
   }
   override forward(input: Tensor): Tensor {
     expectTensor(this.constructor.name, 'input', input);
-    if (this.#dims === 1) return aten('adaptive_avg_pool1d', input, this.outputSize);
-    return this.#dims === 2
+    if (this.dims === 1) return aten('adaptive_avg_pool1d', input, this.outputSize);
+    return this.dims === 2
       ? adaptiveAvgPool2d(input, this.outputSize)
       : adaptiveAvgPool3d(input, this.outputSize);
   }

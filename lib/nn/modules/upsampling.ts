@@ -15,11 +15,11 @@ export type UpsampleOptions = Omit<InterpolateOptions, 'antialias'>;
  * `mode` is 'nearest' (the default), 'nearest-exact', 'area', 'linear', 'bilinear', 'bicubic' or 'trilinear'.
  */
 export class Upsample extends Module {
-  readonly #options: UpsampleOptions;
+  private readonly options: UpsampleOptions;
 
   constructor(options: UpsampleOptions) {
     super();
-    this.#options = { ...expectOptions(new.target.name, options) };
+    this.options = { ...expectOptions(new.target.name, options) };
     const { size = null, scaleFactor = null } = options;
     if ((size === null) === (scaleFactor === null))
       throw new TorchError(
@@ -29,10 +29,10 @@ export class Upsample extends Module {
       );
   }
   override forward(input: Tensor): Tensor {
-    return interpolate(input, this.#options);
+    return interpolate(input, this.options);
   }
   override extraRepr(): string {
-    const { size = null, scaleFactor = null, mode = 'nearest' } = this.#options;
+    const { size = null, scaleFactor = null, mode = 'nearest' } = this.options;
     const target =
       scaleFactor === null
         ? `size=${sizeText(size)}`
