@@ -189,14 +189,14 @@ def resampling():
         picture = x(2, 2, *SPATIAL[d])
         for mode in MODES[d]:
             for target in (
-                dict(size=5), dict(size=every(d, 9, 3)), dict(scale_factor=2), dict(scale_factor=every(d, 1.7, 0.6)),
-                dict(scale_factor=1.3, recompute_scale_factor=True), dict(scale_factor=1.3, recompute_scale_factor=False),
+                dict(size=every(d, 9, 3)), dict(scale_factor=every(d, 1.7, 0.6)), dict(scale_factor=1.3, recompute_scale_factor=True),
             ):  # fmt: skip
                 yield case('Upsample', [], [picture], dict(**target, mode=mode))
                 if mode.endswith(('linear', 'cubic')):
                     yield case('Upsample', [], [picture], dict(**target, mode=mode, align_corners=True))
             yield function('interpolate', [dict(picture, dtype=D64)], [], dict(scale_factor=1.5, mode=mode))
         yield case('Upsample', [], [picture], dict(size=4))
+        yield case('Upsample', [], [picture], dict(scale_factor=2, recompute_scale_factor=False))
         yield function('interpolate', [picture], [], dict(size=4))
     flat = x(1, 2, 9, 8)
     for mode in ('bilinear', 'bicubic', 'lanczos'):
@@ -304,6 +304,9 @@ def other_norms():
     for size in (1, 2, 3, 5):
         yield case('LocalResponseNorm', [size], [x(2, 4, 6)])
         yield case('LocalResponseNorm', [size], [x(2, 4, 3, 3)], dict(alpha=0.5, beta=0.3, k=2))
+    for size in (2, 3, 5):  # with 1 Python's own backward throws
+        yield case('CrossMapLRN2d', [size], [x(2, 4, 3, 3)])
+        yield case('CrossMapLRN2d', [size], [x(2, 7, 3, 2, dtype=D64)], dict(alpha=0.5, beta=0.3, k=2))
     yield case('LocalResponseNorm', [3], [x(2, 4, 2, 3, 2, dtype=D64)], dict(alpha=0.2))
     yield function('layer_norm', [x(3, 5, 6)], [(5, 6)], dict(weight=x(5, 6, seed=7), bias=x(5, 6, seed=8), eps=0.1))
     yield function('group_norm', [x(3, 4, 5)], [2], dict(weight=x(4, seed=7)))
