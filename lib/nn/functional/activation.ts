@@ -17,6 +17,7 @@ function activate(
   inplace: boolean | undefined,
   ...args: readonly unknown[]
 ): Tensor {
+  expectTensor(`nn.functional.${name}`, 'input', input);
   return operator(`aten::${name}${inplace === true ? '_' : ''}`).call(input, ...args) as Tensor;
 }
 
@@ -122,6 +123,7 @@ export function tanhshrink(input: Tensor): Tensor {
 /** exp(x_i) / sum_j exp(x_j) along a dimension; with `dtype` the input is cast to it first. */
 export function softmax(input: Tensor, dim: number, options: { dtype?: DType } = {}): Tensor {
   const { dtype } = expectOptions('nn.functional.softmax', options);
+  expectTensor('nn.functional.softmax', 'input', input);
   return operator('aten::softmax.int').call(input, dim, dtype) as Tensor;
 }
 
@@ -134,6 +136,7 @@ export function softmin(input: Tensor, dim: number, options: { dtype?: DType } =
 /** log(softmax(x)) along a dimension, without overflow; with `dtype` the input is cast to it first. */
 export function logSoftmax(input: Tensor, dim: number, options: { dtype?: DType } = {}): Tensor {
   const { dtype } = expectOptions('nn.functional.logSoftmax', options);
+  expectTensor('nn.functional.logSoftmax', 'input', input);
   return operator('aten::log_softmax.int').call(input, dim, dtype) as Tensor;
 }
 
