@@ -6,15 +6,16 @@ import { aten } from '../functional/call.js';
 import { pad } from '../functional/padding.js';
 import { Module, type AnyModule } from '../module.js';
 import { expectSpatial, misfit } from './fit.js';
-import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
+import { drawUniform } from './initial.js';
 import { awaitForward, beside, LAZY, withoutLazy } from './lazy.js';
 import { tuple } from './repr.js';
 import { AXES, expectOneOf, expectWhole, spreadWhole, type Dims } from './sizes.js';
+import { emptyParameter, type Place } from './parameter.js';
 
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';
 
 /** Options of a convolution. */
-export interface ConvOptions<Size> extends FactoryOptions {
+export interface ConvOptions<Size> extends Place {
   /** Default 1. */
   stride?: Size;
   /** Values added on both sides, or 'same' (output as large as the input; stride 1 only) or 'valid' (none). Default 0. */
@@ -30,7 +31,7 @@ export interface ConvOptions<Size> extends FactoryOptions {
 }
 
 /** Options of a transposed convolution. */
-export interface ConvTransposeOptions<Size> extends FactoryOptions {
+export interface ConvTransposeOptions<Size> extends Place {
   /** Default 1. */
   stride?: Size;
   /** dilation * (kernelSize - 1) - padding zeros are added on both sides of the input. Default 0. */
@@ -47,7 +48,7 @@ export interface ConvTransposeOptions<Size> extends FactoryOptions {
   paddingMode?: 'zeros';
 }
 
-interface AllOptions extends FactoryOptions {
+interface AllOptions extends Place {
   stride?: unknown;
   padding?: unknown;
   dilation?: unknown;
@@ -72,7 +73,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
   weight!: Parameter;
   bias: Parameter | null = null;
   private readonly transposed: boolean;
-  private readonly factory: FactoryOptions;
+  private readonly factory: Place;
   private readonly hasBias: boolean;
   private pending = false;
 
@@ -138,7 +139,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
       );
   }
 
-  private makeParameters(inChannels: number, factory: FactoryOptions): void {
+  private makeParameters(inChannels: number, factory: Place): void {
     const { outChannels, groups } = this;
     this.checkGroups('inChannels', inChannels);
     const channels = this.transposed

@@ -4,7 +4,7 @@
 import { TorchError } from '../../tensor/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { AnyModule } from '../module.js';
-import type { FactoryOptions } from './initial.js';
+import type { Place } from './parameter.js';
 
 /** Stands for the number of channels (or features) of a lazy module in its constructor. @internal */
 export const LAZY = Symbol('torch-node.nn.lazy');
@@ -38,7 +38,7 @@ export function awaitForward(module: AnyModule, names: readonly string[]): void 
 }
 
 /** Where a lazy module makes its parameters: beside its first input, unless it was told a place. @internal */
-export function beside(input: Tensor, options: FactoryOptions): FactoryOptions {
+export function beside(input: Tensor, options: Place): Place {
   return { device: input.device, ...options };
 }
 

@@ -12,9 +12,10 @@ import {
 import { CrossMapLRN2dFunction } from '../functional/crossMapLrn.js';
 import { Module } from '../module.js';
 import { misfit } from './fit.js';
-import { emptyParameter, resetAffine, type FactoryOptions } from './initial.js';
+import { resetAffine } from './initial.js';
 import { bool, number, tuple } from './repr.js';
 import { expectWhole } from './sizes.js';
+import { emptyParameter, type Place } from './parameter.js';
 
 function shapeOf(where: string, given: number | readonly number[]): number[] {
   const shape = Array.isArray(given) ? [...(given as readonly number[])] : [given as number];
@@ -35,7 +36,7 @@ function expectLast(module: Module, input: Tensor, last: readonly number[]): voi
   throw misfit(module, input, `[..., ${last.join(', ')}]`, shape.length >= last.length ? advice : undefined);
 }
 
-export interface LayerNormOptions extends FactoryOptions {
+export interface LayerNormOptions extends Place {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
   /** Whether there are a weight and a bias for each element. Default true. */
@@ -79,7 +80,7 @@ export class LayerNorm extends Module {
   }
 }
 
-export interface GroupNormOptions extends FactoryOptions {
+export interface GroupNormOptions extends Place {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
   /** Whether there are a weight and a bias for each channel. Default true. */
@@ -139,7 +140,7 @@ export class GroupNorm extends Module {
   }
 }
 
-export interface RMSNormOptions extends FactoryOptions {
+export interface RMSNormOptions extends Place {
   /** Added to the mean square; null is the dtype's smallest step at 1. Default null. */
   eps?: number | null;
   /** Whether there is a weight for each element. Default true. */
