@@ -31,6 +31,7 @@ def cases():
     yield from instance_norm()
     yield from other_norms()
     yield from dropout()
+    yield from lazy()
 
 
 def every(dims, *values):
@@ -332,3 +333,24 @@ def dropout():
         yield function(name, [x(*shape)], [0.4], seed=4)
         yield function(name, [x(*shape)], [0.4], dict(training=False))
         yield function(name, [x(*shape)], [0.4], dict(training=True), seed=4)
+
+
+# ---- lazy modules ----
+
+def lazy():
+    def one(name, args, first, options=None):
+        return case(f'Lazy{name}', args, [dict(first, seed=2)], options, first=[first], seed=6)
+
+    for options in ({}, dict(bias=False), dict(dtype=D64)):
+        yield one('Linear', [3], x(2, 5, **options) if 'dtype' in options else x(2, 5), options)
+    for d in (1, 2, 3):
+        picture = x(2, 4, *SPATIAL[d])
+        for options in ({}, dict(stride=2, padding=1, groups=2, bias=False), dict(padding='same', padding_mode='circular')):
+            yield one(f'Conv{d}d', [6, 3], picture, options)
+        for options in ({}, dict(stride=2, padding=1, output_padding=1, groups=2), dict(bias=False)):
+            yield one(f'ConvTranspose{d}d', [6, 3], picture, options)
+        yield one(f'Conv{d}d', [6, 3], x(4, *SPATIAL[d]))
+        for options in ({}, dict(momentum=None), dict(affine=False), dict(bias=False), dict(track_running_stats=False)):
+            yield one(f'BatchNorm{d}d', [], picture, options)
+        for options in (dict(affine=True), dict(track_running_stats=True)):
+            yield one(f'InstanceNorm{d}d', [], picture, options)
