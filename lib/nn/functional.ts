@@ -3,3 +3,6 @@ export * from '../generated/functional.js';
 export * from './functional/activation.js';
 export * from './functional/distance.js';
 export * from './functional/loss.js';
+export * from './functional/spatial.js';
+// Written by hand, in place of the generated ones.
+export { adaptiveAvgPool2d, adaptiveAvgPool3d } from './functional/spatial.js';

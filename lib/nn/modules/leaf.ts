@@ -24,7 +24,10 @@ function make(kind: string, options: object): Made {
 }
 
 /** @internal */
-export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<Inputs> {
+export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> extends Module<
+  Inputs,
+  Output
+> {
   /** @internal */
   readonly [made]: Made;
 
@@ -74,7 +77,11 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<In
     copy.modeChanged();
     return copy;
   }
-  override forward(...inputs: Inputs): Tensor {
+  /** What the inputs should have been, when they are not that: a line of the error. */
+  protected expected(..._inputs: Inputs): string | undefined {
+    return undefined;
+  }
+  override forward(...inputs: Inputs): Output {
     const name = this.constructor.name;
     return named(
       name,
@@ -84,11 +91,15 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<In
             this[made].handle,
             inputs.map((input, i) => expectTensor(name, `input ${i}`, input)[handleOf]),
           ),
-        ),
-      () => [
-        ...inputs.map((input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${describe(input)}`),
-        `module: ${this.toString()}`,
-      ],
+        ) as Output,
+      () => {
+        const expected = this.expected(...inputs);
+        return [
+          ...inputs.map((input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${describe(input)}`),
+          ...(expected === undefined ? [] : [`expected: ${expected}`]),
+          `module: ${this.toString()}`,
+        ];
+      },
     );
   }
   override modeChanged(): void {
