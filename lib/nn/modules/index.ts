@@ -7,3 +7,5 @@ export * from './linear.js';
 export * from './loss.js';
 export type { Pair } from './pair.js';
 export * from './pooling.js';
+export * from './rnn.js';
+export * from './sparse.js';

@@ -135,7 +135,9 @@ export function runModule(one: ModuleCase, found: Collector): void {
   const module = one.function === undefined ? (build.object(one) as Subject) : undefined;
   const parameters = module?.namedParameters() ?? [];
   if (module !== undefined) {
-    compareNamed(found, 'initial', parameters, one.initial);
+    // Copies: forward may change parameters, as an embedding's maxNorm does.
+    const initial = parameters.map(([name, value]): [string, Tensor] => [name, value.detach().clone()]);
+    compareNamed(found, 'initial', initial, one.initial);
     found.value('keys', Object.keys(module.stateDict()).join(), one.keys!.join());
     if (one.rngState !== undefined) found.value('random state after construction', rng(), one.rngState);
     found.value('text', String(module), one.repr);
