@@ -60,3 +60,21 @@ export function pythonFloat(value: number): string {
     .replace('Infinity', 'inf')
     .replace('NaN', 'nan');
 }
+
+/** Glorot's uniform distribution: +-sqrt(6 / (fan in + fan out)) for a weight [out, in]. @internal */
+export function drawXavierUniform(weight: Tensor): void {
+  const bound = Math.sqrt(3) * xavierDeviation(weight);
+  noGrad(() => weight.uniform_(-bound, { to: bound }));
+}
+
+/** Glorot's normal distribution: a standard deviation of sqrt(2 / (fan in + fan out)). @internal */
+export function drawXavierNormal(weight: Tensor): void {
+  const std = xavierDeviation(weight);
+  noGrad(() => weight.normal_(0, { std }));
+}
+
+function xavierDeviation({ shape }: Tensor): number {
+  const [out = 1, into = 1, ...field] = shape;
+  const area = field.reduce((product, size) => product * size, 1);
+  return Math.sqrt(2 / ((into + out) * area));
+}

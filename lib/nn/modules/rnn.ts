@@ -51,8 +51,8 @@ abstract class Recurrent<H extends Hidden> extends Module<
    * weight_hr_l0 (with projSize), weight_ih_l0_reverse (when bidirectional), weight_ih_l1, ...
    */
   [name: `weight_${string}` | `bias_${string}`]: Parameter;
-  readonly #mode: Mode;
-  readonly #names: (`weight_${string}` | `bias_${string}`)[][] = [];
+  protected readonly mode: Mode;
+  protected readonly names: (`weight_${string}` | `bias_${string}`)[][] = [];
 
   constructor(
     where: string,
@@ -63,7 +63,7 @@ abstract class Recurrent<H extends Hidden> extends Module<
   ) {
     super();
     const { bias = true, batchFirst = false, bidirectional = false } = expectOptions(where, options);
-    this.#mode = mode;
+    this.mode = mode;
     this.bias = bias;
     this.inputSize = expectSize(where, 'inputSize', inputSize);
     this.hiddenSize = expectSize(where, 'hiddenSize', hiddenSize);
@@ -90,7 +90,7 @@ abstract class Recurrent<H extends Hidden> extends Module<
     const outputSize = this.projSize || this.hiddenSize;
     for (let layer = 0; layer < this.numLayers; layer++) {
       for (const suffix of bidirectional ? ['', '_reverse'] : ['']) {
-        const layerInput = layer === 0 ? this.inputSize : outputSize * this.#directions;
+        const layerInput = layer === 0 ? this.inputSize : outputSize * this.directions;
         const shapes: [`weight_${string}` | `bias_${string}`, number[]][] = [
           [`weight_ih_l${layer}${suffix}`, [gates, layerInput]],
           [`weight_hh_l${layer}${suffix}`, [gates, outputSize]],
@@ -100,18 +100,18 @@ abstract class Recurrent<H extends Hidden> extends Module<
         if (this.projSize > 0)
           shapes.push([`weight_hr_l${layer}${suffix}`, [this.projSize, this.hiddenSize]]);
         for (const [name, shape] of shapes) this[name] = emptyParameter(shape, options);
-        this.#names.push(shapes.map(([name]) => name));
+        this.names.push(shapes.map(([name]) => name));
       }
     }
     this.resetParameters();
   }
 
-  get #directions(): number {
+  protected get directions(): number {
     return this.bidirectional ? 2 : 1;
   }
   /** The parameters of each layer and direction. */
   get allWeights(): Parameter[][] {
-    return this.#names.map((names) => names.map((name) => this[name]!));
+    return this.names.map((names) => names.map((name) => this[name]!));
   }
   /** Draws all parameters uniformly from +-1/sqrt(hiddenSize). */
   resetParameters(): void {
@@ -128,42 +128,42 @@ abstract class Recurrent<H extends Hidden> extends Module<
     hx: H | null | undefined,
   ): [output: Tensor | PackedSequence, hidden: H] {
     const where = this.constructor.name;
-    if (isPackedSequence(input)) return this.#packed(where, input, hx);
+    if (isPackedSequence(input)) return this.packed(where, input, hx);
     expectTensor(where, 'input', input);
     const batched = input.ndim === 3;
     if (!batched && input.ndim !== 2)
       throw new TorchError(where, `input: expected 2 or 3 dimensions, got ${describe(input)}`);
     const batchDim = this.batchFirst ? 0 : 1;
     const x = batched ? input : input.unsqueeze(batchDim);
-    const states = this.#initial(where, x, x.size(batchDim), hx, batched, batched ? 3 : 2);
-    const [output, hidden] = this.#call('input', [x], states, [this.batchFirst]);
+    const states = this.initial(where, x, x.size(batchDim), hx, batched, batched ? 3 : 2);
+    const [output, hidden] = this.compute('input', [x], states, [this.batchFirst]);
     if (batched) return [output, this.joined(hidden)];
     return [output.squeeze(batchDim), this.joined(hidden.map((state) => state.squeeze(1)))];
   }
 
-  #packed(where: string, input: PackedSequence, hx: H | null | undefined): [PackedSequence, H] {
+  private packed(where: string, input: PackedSequence, hx: H | null | undefined): [PackedSequence, H] {
     const { data, batchSizes, sortedIndices, unsortedIndices } = input;
     if (data.ndim !== 2)
       throw new TorchError(where, `input: expected packed data of 2 dimensions, got ${describe(data)}`);
-    const given = this.#initial(where, data, batchSizes.select(0, 0).item(), hx, true, 3);
+    const given = this.initial(where, data, batchSizes.select(0, 0).item(), hx, true, 3);
     const sorted =
       hx === undefined || hx === null ? given : given.map((state) => permuted(state, sortedIndices));
-    const [output, hidden] = this.#call('data', [data, batchSizes], sorted, []);
+    const [output, hidden] = this.compute('data', [data, batchSizes], sorted, []);
     return [
       new PackedSequence(output, batchSizes, sortedIndices, unsortedIndices),
       this.joined(hidden.map((state) => permuted(state, unsortedIndices))),
     ];
   }
 
-  #call(
+  private compute(
     overload: 'input' | 'data',
     leading: readonly Tensor[],
     states: readonly Tensor[],
     trailing: readonly boolean[],
   ): [output: Tensor, hidden: Tensor[]] {
-    const [output, ...hidden] = operator(`aten::${this.#mode}.${overload}`).call(
+    const [output, ...hidden] = operator(`aten::${this.mode}.${overload}`).call(
       ...leading,
-      this.#mode === 'lstm' ? states : states[0],
+      this.mode === 'lstm' ? states : states[0],
       this.allWeights.flat(),
       this.bias,
       this.numLayers,
@@ -175,7 +175,7 @@ abstract class Recurrent<H extends Hidden> extends Module<
     return [output, hidden];
   }
 
-  #initial(
+  private initial(
     where: string,
     x: Tensor,
     batch: number,
@@ -196,12 +196,12 @@ abstract class Recurrent<H extends Hidden> extends Module<
         `input: expected the parameters' dtype, which is ${weight.dtype}, got ${describe(x)}: convert one of both with to()`,
       );
     }
-    const layers = this.numLayers * this.#directions;
+    const layers = this.numLayers * this.directions;
     const sizes = [this.projSize || this.hiddenSize, this.hiddenSize].map((size) => [layers, batch, size]);
     if (hx === undefined || hx === null)
-      return sizes.slice(0, this.#mode === 'lstm' ? 2 : 1).map((size) => zeros(size, { dtype, device }));
+      return sizes.slice(0, this.mode === 'lstm' ? 2 : 1).map((size) => zeros(size, { dtype, device }));
     return this.states(hx).map((state, i) => {
-      const name = this.#mode === 'lstm' ? `hx[${i}]` : 'hx';
+      const name = this.mode === 'lstm' ? `hx[${i}]` : 'hx';
       expectTensor(where, name, state);
       const expected = batched ? sizes[i]! : [sizes[i]![0]!, sizes[i]![2]!];
       if (String(state.shape) !== String(expected)) {
