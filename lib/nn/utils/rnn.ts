@@ -1,10 +1,9 @@
 // Sequences of different lengths as recurrent nets take them: padded to one length, or packed without padding.
-import { arange } from '../../tensor/create.js';
+import { arange, tensor } from '../../tensor/create.js';
 import type { Device, DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
 import { describe, expectOptions, operator } from '../../tensor/operators.js';
 import { expectTensor, isTensor, type Tensor } from '../../tensor/tensor.js';
-import { tensor } from '../../tensor/create.js';
 
 const brand = Symbol.for('torch-node.nn.PackedSequence');
 
@@ -85,10 +84,22 @@ export function packPaddedSequence(
   const given = isTensor(lengths)
     ? lengths.to('int64')
     : tensor(lengths as number[], { dtype: 'int64', shape: [lengths.length] });
-  if (enforceSorted) return pack(input, given, batchFirst, null);
+  if (enforceSorted) {
+    expectSorted(given);
+    return pack(input, given, batchFirst, null);
+  }
   const [sorted, order] = operator('aten::sort').call(given, -1, true) as [Tensor, Tensor];
   const indices = order.to({ device: input.device });
   return pack(input.indexSelect(batchFirst ? 0 : 1, indices), sorted, batchFirst, indices);
+}
+
+function expectSorted(lengths: Tensor): void {
+  const all = lengths.toArray() as number[];
+  if (all.every((length, i) => i === 0 || length <= all[i - 1]!)) return;
+  throw new TorchError(
+    'packPaddedSequence',
+    `lengths: expected the longest first, got ${describe(all)}: sort the sequences, or let enforceSorted = false do it`,
+  );
 }
 
 function pack(

@@ -1,4 +1,4 @@
-"""Recurrent nets, tables of vectors, attention and transformers."""
+"""Recurrent nets, sequences of different lengths, tables of vectors."""
 
 
 def case(name, args=(), inputs=None, options=None, **more):
@@ -12,10 +12,6 @@ def function(name, inputs, options=None, **more):
 
 def t(*shape, **more):
     return dict(shape=list(shape), **more)
-
-
-def drawn(*shape, seed=7):
-    return t(*shape, kind='normal', seed=seed)
 
 
 # ---- recurrent nets ----
@@ -118,55 +114,7 @@ def tables():
     yield function('functional.embedding_bag', [ids, t(6, 3)], dict(mode='max', padding_idx=-2))
 
 
-# ---- attention ----
-
-def bools(*rows):
-    return dict(values=[list(map(bool, row)) for row in rows] if isinstance(rows[0], (list, tuple)) else list(map(bool, rows)), dtype='bool')
-
-
-def attention():
-    x, y, z = t(3, 2, 8), t(4, 2, 8, seed=2), t(4, 2, 8, seed=3)
-    pad, causal = bools([0, 0, 1, 1], [0, 0, 0, 1]), bools([0, 1, 1], [0, 0, 1], [0, 0, 0])
-    mask = bools([0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1])
-    added = t(3, 4, seed=6, grad=False)
-    for options in ({}, dict(bias=False), dict(add_bias_kv=True), dict(add_zero_attn=True), dict(kdim=8, vdim=8)):
-        yield case('MultiheadAttention', [8, 2], [x, y, z], options, call=dict(key_padding_mask=pad, attn_mask=mask))
-        yield case('MultiheadAttention', [8, 2], [x, y, z], options, call=dict(need_weights=False))
-    yield case('MultiheadAttention', [8, 2], [x, t(4, 2, 5, seed=2), t(4, 2, 7, seed=3)], dict(kdim=5, vdim=7), call=dict(attn_mask=added))
-    yield case('MultiheadAttention', [8, 2], [x, t(4, 2, 5, seed=2), z], dict(kdim=5, bias=False, add_bias_kv=True, add_zero_attn=True), call=dict(attn_mask=added))
-    yield case('MultiheadAttention', [8, 4], [x, y, z], call=dict(average_attn_weights=False))
-    yield case('MultiheadAttention', [8, 4], [x, y, z], call=dict(attn_mask=t(8, 3, 4, kind='mask', seed=3), average_attn_weights=False))
-    yield case('MultiheadAttention', [8, 2], [x, y, z], call=dict(attn_mask=added, key_padding_mask=t(2, 4, seed=5, grad=False), need_weights=False))
-    yield case('MultiheadAttention', [8, 2], [x, y, z], dict(dropout=0.5), seed=3)
-    yield case('MultiheadAttention', [8, 2], [x, y, z], dict(dropout=0.5), call=dict(need_weights=False))
-    yield case('MultiheadAttention', [8, 2], [x, y, z], dict(dropout=0.5), train=False)
-    yield case('MultiheadAttention', [8, 2], [t(2, 3, 8), t(2, 4, 8, seed=2), t(2, 4, 8, seed=3)], dict(batch_first=True), call=dict(key_padding_mask=pad))
-    yield case('MultiheadAttention', [8, 2], [t(3, 8), t(4, 8, seed=2), t(4, 8, seed=3)], call=dict(key_padding_mask=bools(0, 0, 0, 1)))
-    yield case('MultiheadAttention', [8, 2], [t(3, 8), t(4, 8, seed=2), t(4, 8, seed=3)], call=dict(attn_mask=t(2, 3, 4, seed=4, grad=False), need_weights=False))
-    yield case('MultiheadAttention', [8, 2], [x, t(3, 2, 8, seed=2), t(3, 2, 8, seed=3)], call=dict(attn_mask=causal, is_causal=True, need_weights=False))
-    yield case('MultiheadAttention', [8, 2], [x, t(3, 2, 8, seed=2), t(3, 2, 8, seed=3)], call=dict(attn_mask=causal, is_causal=True))
-    yield case('MultiheadAttention', [8, 2], [t(3, 2, 8, dtype='float64'), t(4, 2, 8, dtype='float64'), t(4, 2, 8, dtype='float64')], dict(dtype='float64'))
-    # Self-attention projects once, and in evaluation mode without gradients takes a kernel of its own.
-    same = {'same': 0}
-    yield case('MultiheadAttention', [8, 2], [x, same, same], call=dict(attn_mask=causal))
-    yield case('MultiheadAttention', [8, 2], [x, same, same], call=dict(need_weights=False))
-    yield case('MultiheadAttention', [8, 2], [x, y, {'same': 1}], call=dict(attn_mask=mask))
-    yield case('MultiheadAttention', [8, 2], [t(3, 8), same, same], dict(bias=False))
-    yield case('MultiheadAttention', [8, 2], [t(2, 3, 8), same, same], dict(batch_first=True), call=dict(attn_mask=causal))
-    yield case('MultiheadAttention', [8, 2], [t(2, 3, 8), t(2, 4, 8, seed=2), {'same': 1}], dict(batch_first=True), train=False)
-    for call in ({}, dict(need_weights=False), dict(average_attn_weights=False), dict(attn_mask=causal), dict(key_padding_mask=bools([0, 0, 1], [0, 0, 0])),
-                 dict(attn_mask=causal, key_padding_mask=bools([0, 0, 1], [0, 0, 0])), dict(attn_mask=t(4, 3, 3, kind='mask', seed=3)),
-                 dict(attn_mask=t(3, 3, grad=False))):
-        yield case('MultiheadAttention', [8, 2], [t(2, 3, 8), same, same], dict(batch_first=True, dropout=0.25), call=call, train=False, grad=False)
-    yield case('MultiheadAttention', [9, 3], [t(2, 3, 9), same, same], dict(batch_first=True), train=False, grad=False)
-
-    weights = [t(24, 8, seed=4), t(24, seed=5), None, None, False, 0, t(8, 8, seed=6), t(8, seed=7)]
-    yield function('functional.multi_head_attention_forward', [x, y, z, 8, 2, *weights])
-    yield function('functional.multi_head_attention_forward', [x, y, z, 8, 2, *weights], dict(static_k=t(4, 5, 4), static_v=t(4, 5, 4, seed=2)))
-
-
 def cases():
     yield from recurrent()
     yield from sequences()
     yield from tables()
-    yield from attention()
