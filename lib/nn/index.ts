@@ -3,5 +3,5 @@ export * from './modules/index.js';
 export { isModule, Module, type AnyModule, type IncompatibleKeys, type StateDict } from './module.js';
 export { RemovableHandle, type Gradients } from './hooks.js';
 export { Parameter } from '../tensor/tensor.js';
-export * as functional from './functional/index.js';
+export * as functional from './functional.js';
 export * as utils from './utils/index.js';

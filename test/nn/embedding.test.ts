@@ -31,7 +31,7 @@ describe('Embedding', () => {
   const bag = (mode: 'sum' | 'mean' | 'max'): nn.EmbeddingBag => new nn.EmbeddingBag(3, 2, { mode });
   const offsets = torch.tensor([0n]);
   const bad: [string, () => unknown, RegExp][] = [
-    ['size', () => new nn.Embedding(-1, 2), /numEmbeddings: expected an integer of 0 or more, got -1/],
+    ['size', () => new nn.Embedding(-1, 2), /numEmbeddings: expected a whole number of 0 or more, got -1/],
     ['padding', () => new nn.Embedding(3, 2, { paddingIdx: 3 }), /paddingIdx: expected a row of the 3 there are, got 3/],
     ['padding', () => nn.functional.embedding(ids, torch.ones([3, 2]), { paddingIdx: -4 }), /got -4/],
     ['table', () => nn.Embedding.fromPretrained(torch.ones([3])), /expected 2 dimensions, got float32 \[3\]/],

@@ -54,14 +54,14 @@ describe('recurrent nets', () => {
 
   const f64 = { dtype: 'float64' } as const;
   const bad: [string, () => unknown, RegExp][] = [
-    ['size', () => new nn.LSTM(0, 4), /LSTM: inputSize: expected an integer of 1 or more, got 0/],
-    ['size', () => new nn.GRUCell(2, 1.5), /GRUCell: hiddenSize: expected an integer of 1 or more, got 1.5/],
-    ['layers', () => new nn.GRU(2, 3, { numLayers: 0 }), /numLayers: expected an integer of 1 or more/],
-    ['dropout', () => new nn.GRU(2, 3, { dropout: 2 }), /dropout: expected a number from 0 to 1, got 2/],
+    ['size', () => new nn.LSTM(0, 4), /LSTM: inputSize: expected a whole number of 1 or more, got 0/],
+    ['size', () => new nn.GRUCell(2, 1.5), /GRUCell: hiddenSize: expected a whole number of 1 or more, got 1.5/],
+    ['layers', () => new nn.GRU(2, 3, { numLayers: 0 }), /numLayers: expected a whole number of 1 or more/],
+    ['dropout', () => new nn.GRU(2, 3, { dropout: 2 }), /dropout: expected a probability, from 0 to 1, got 2/],
     ['projection', () => new nn.LSTM(2, 3, { projSize: 3 }), /projSize: expected less than hiddenSize/],
     ['projection', () => new nn.GRU(2, 3, { projSize: 1 } as object), /only an LSTM has projections/],
     ['nonlinearity', () => new nn.RNN(2, 3, { nonlinearity: 'gelu' as 'relu' }), /expected 'tanh' or 'relu', got 'gelu'/],
-    ['options', () => new nn.RNN(2, 3, 4 as object), /expected an object of options, got 4/],
+    ['options', () => new nn.RNN(2, 3, 4 as unknown as object), /expected an object of options, got 4/],
     ['input', () => new nn.RNN(2, 3).forward(5 as unknown as Tensor), /input: expected a Tensor, got 5/],
     ['dimensions', () => new nn.RNN(2, 3).forward(torch.ones([2])), /expected 2 or 3 dimensions/],
     ['features', () => new nn.RNN(2, 3).forward(torch.ones([4, 1, 3])), /expected 2 features \(inputSize\)/],

@@ -7,17 +7,13 @@ import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.j
 import { canonicalMask, multiHeadAttentionForward } from '../functional/attention.js';
 import { aten } from '../functional/call.js';
 import { Module } from '../module.js';
-import {
-  drawXavierNormal,
-  drawXavierUniform,
-  emptyParameter,
-  expectProbability,
-  expectSize,
-  type ParameterOptions,
-} from './factory.js';
+import { expectProbability } from '../functional/dropout.js';
+import { drawXavierNormal, drawXavierUniform } from './draws.js';
+import { emptyParameter, type FactoryOptions } from './initial.js';
 import { Linear } from './linear.js';
+import { expectWhole } from './sizes.js';
 
-export interface MultiheadAttentionOptions extends ParameterOptions {
+export interface MultiheadAttentionOptions extends FactoryOptions {
   /** Probability with which weights are zeroed in training. Default 0. */
   dropout?: number;
   /** Whether the projections have biases. Default true. */
@@ -91,11 +87,11 @@ export class MultiheadAttention extends Module<
       addZeroAttn = false,
       batchFirst = false,
     } = expectOptions(where, options);
-    this.embedDim = expectSize(where, 'embedDim', embedDim);
-    this.numHeads = expectSize(where, 'numHeads', numHeads);
-    this.kdim = expectSize(where, 'kdim', options.kdim ?? embedDim);
-    this.vdim = expectSize(where, 'vdim', options.vdim ?? embedDim);
-    this.dropout = expectProbability(where, 'dropout', options.dropout ?? 0);
+    this.embedDim = expectWhole(where, 'embedDim', embedDim, 1);
+    this.numHeads = expectWhole(where, 'numHeads', numHeads, 1);
+    this.kdim = expectWhole(where, 'kdim', options.kdim ?? embedDim, 1);
+    this.vdim = expectWhole(where, 'vdim', options.vdim ?? embedDim, 1);
+    this.dropout = expectProbability(where, options.dropout ?? 0, 'dropout');
     this.headDim = embedDim / numHeads;
     if (!Number.isInteger(this.headDim))
       throw new TorchError(

@@ -1,7 +1,8 @@
 // Linear layers.
 import type { DType } from '../../tensor/dtype.js';
 import { expectOptions } from '../../tensor/operators.js';
-import type { Parameter } from '../../tensor/tensor.js';
+import type { Parameter, Tensor } from '../../tensor/tensor.js';
+import { linear } from '../../generated/functional.js';
 import { Leaf } from './leaf.js';
 
 /**
@@ -11,8 +12,8 @@ import { Leaf } from './leaf.js';
 export class Linear extends Leaf {
   readonly inFeatures: number;
   readonly outFeatures: number;
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  weight: Parameter;
+  bias: Parameter | null;
   readonly #repr: string;
 
   constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; dtype?: DType } = {}) {
@@ -22,6 +23,18 @@ export class Linear extends Leaf {
     this.weight = this.parameter('weight')!;
     this.bias = this.parameter('bias');
     this.#repr = `in_features=${inFeatures}, out_features=${outFeatures}, bias=${this.bias ? 'True' : 'False'}`;
+  }
+  protected override compute(parameters: { weight: Tensor; bias: Tensor | null }, input: Tensor): Tensor {
+    return linear(input, parameters.weight, parameters.bias);
+  }
+  protected override expected({ shape }: Tensor): string | undefined {
+    const features = shape.at(-1);
+    if (features === this.inFeatures) return undefined;
+    const right = `[..., ${this.inFeatures}]`;
+    if (features === undefined) return right;
+    return shape.length > 2
+      ? `${right}; put new nn.Flatten() before it, or make it new nn.Linear(${features}, ${this.outFeatures})`
+      : `${right}; make it new nn.Linear(${features}, ${this.outFeatures}), or change what comes before it`;
   }
   override extraRepr(): string {
     return this.#repr;

@@ -5,16 +5,13 @@ import { describe, expectOptions, operator } from '../../tensor/operators.js';
 import { expectTensor, isTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { isPackedSequence, PackedSequence } from '../utils/rnn.js';
-import {
-  drawUniform,
-  emptyParameter,
-  expectProbability,
-  expectSize,
-  pythonFloat,
-  type ParameterOptions,
-} from './factory.js';
+import { expectProbability } from '../functional/dropout.js';
+import { drawWithin } from './draws.js';
+import { emptyParameter, type FactoryOptions } from './initial.js';
+import { float } from './repr.js';
+import { expectWhole } from './sizes.js';
 
-export interface RecurrentOptions extends ParameterOptions {
+export interface RecurrentOptions extends FactoryOptions {
   /** Nets stacked on one another, each taking the outputs of the one below. Default 1. */
   numLayers?: number;
   /** Default true. */
@@ -65,13 +62,13 @@ abstract class Recurrent<H extends Hidden> extends Module<
     const { bias = true, batchFirst = false, bidirectional = false } = expectOptions(where, options);
     this.mode = mode;
     this.bias = bias;
-    this.inputSize = expectSize(where, 'inputSize', inputSize);
-    this.hiddenSize = expectSize(where, 'hiddenSize', hiddenSize);
-    this.numLayers = expectSize(where, 'numLayers', options.numLayers ?? 1);
+    this.inputSize = expectWhole(where, 'inputSize', inputSize, 1);
+    this.hiddenSize = expectWhole(where, 'hiddenSize', hiddenSize, 1);
+    this.numLayers = expectWhole(where, 'numLayers', options.numLayers ?? 1, 1);
     this.batchFirst = batchFirst;
-    this.dropout = expectProbability(where, 'dropout', options.dropout ?? 0);
+    this.dropout = expectProbability(where, options.dropout ?? 0, 'dropout');
     this.bidirectional = bidirectional;
-    this.projSize = expectSize(where, 'projSize', options.projSize ?? 0, 0);
+    this.projSize = expectWhole(where, 'projSize', options.projSize ?? 0, 0);
     if (mode !== 'lstm' && options.projSize !== undefined)
       throw new TorchError(where, 'projSize: only an LSTM has projections');
     if (this.projSize >= this.hiddenSize)
@@ -115,7 +112,7 @@ abstract class Recurrent<H extends Hidden> extends Module<
   }
   /** Draws all parameters uniformly from +-1/sqrt(hiddenSize). */
   resetParameters(): void {
-    drawUniform(this.allWeights.flat(), 1 / Math.sqrt(this.hiddenSize));
+    drawWithin(this.allWeights.flat(), 1 / Math.sqrt(this.hiddenSize));
   }
 
   /** The states before the first step, made of what was given or zeros, and the sizes they are to have. */
@@ -221,7 +218,7 @@ abstract class Recurrent<H extends Hidden> extends Module<
       ...(this.numLayers === 1 ? [] : [`num_layers=${this.numLayers}`]),
       ...(this.bias ? [] : ['bias=False']),
       ...(this.batchFirst ? ['batch_first=True'] : []),
-      ...(this.dropout === 0 ? [] : [`dropout=${pythonFloat(this.dropout)}`]),
+      ...(this.dropout === 0 ? [] : [`dropout=${float(this.dropout)}`]),
       ...(this.bidirectional ? ['bidirectional=True'] : []),
     ].join(', ');
   }
@@ -336,7 +333,7 @@ export class LSTM extends Recurrent<readonly [h: Tensor, c: Tensor]> {
 
 // ---- cells ----
 
-export interface RNNCellOptions extends ParameterOptions {
+export interface RNNCellOptions extends FactoryOptions {
   /** Default true. */
   bias?: boolean;
 }
@@ -352,8 +349,8 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
   constructor(where: string, inputSize: number, hiddenSize: number, gates: number, options: RNNCellOptions) {
     super();
     const { bias = true } = expectOptions(where, options);
-    this.inputSize = expectSize(where, 'inputSize', inputSize);
-    this.hiddenSize = expectSize(where, 'hiddenSize', hiddenSize);
+    this.inputSize = expectWhole(where, 'inputSize', inputSize, 1);
+    this.hiddenSize = expectWhole(where, 'hiddenSize', hiddenSize, 1);
     const size = gates * hiddenSize;
     this.weight_ih = emptyParameter([size, inputSize], options);
     this.weight_hh = emptyParameter([size, hiddenSize], options);
@@ -364,7 +361,7 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
   /** Draws all parameters uniformly from +-1/sqrt(hiddenSize). */
   resetParameters(): void {
     const all = [this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh].filter((one) => one !== null);
-    drawUniform(all, 1 / Math.sqrt(this.hiddenSize));
+    drawWithin(all, 1 / Math.sqrt(this.hiddenSize));
   }
   /** One step of an operator, with a batch of one where the input has none. */
   protected step(name: string, input: Tensor, given: readonly Tensor[] | undefined, count: number): Tensor[] {

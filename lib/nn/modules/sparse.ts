@@ -12,7 +12,8 @@ import {
   type EmbeddingLookup,
 } from '../functional/sparse.js';
 import { Module } from '../module.js';
-import { emptyParameter, expectSize, type ParameterOptions } from './factory.js';
+import { emptyParameter, type FactoryOptions } from './initial.js';
+import { expectWhole } from './sizes.js';
 
 // As in Python: what fromPretrained passes to the constructor.
 interface Pretrained {
@@ -22,7 +23,7 @@ interface Pretrained {
   _freeze?: boolean;
 }
 
-export type EmbeddingOptions = EmbeddingLookup & ParameterOptions & Pretrained;
+export type EmbeddingOptions = EmbeddingLookup & FactoryOptions & Pretrained;
 export type PretrainedOptions = EmbeddingLookup & {
   /** Whether the table stays as it is in training. Default true. */
   freeze?: boolean;
@@ -44,15 +45,16 @@ abstract class Table<Inputs extends unknown[]> extends Module<Inputs> {
     super();
     const { maxNorm, normType = 2, scaleGradByFreq = false, sparse = false } = expectOptions(where, options);
     const { _weight, _freeze = false } = options;
-    this.numEmbeddings = expectSize(where, 'numEmbeddings', numEmbeddings, 0);
-    this.embeddingDim = expectSize(where, 'embeddingDim', embeddingDim, 0);
+    this.numEmbeddings = expectWhole(where, 'numEmbeddings', numEmbeddings, 0);
+    this.embeddingDim = expectWhole(where, 'embeddingDim', embeddingDim, 0);
     this.paddingIdx = rowOf(where, options.paddingIdx, numEmbeddings);
     this.maxNorm = maxNorm ?? null;
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
     this.sparse = sparse;
     if (_weight === undefined) {
-      this.weight = emptyParameter([numEmbeddings, embeddingDim], options, !_freeze);
+      this.weight = emptyParameter([numEmbeddings, embeddingDim], options);
+      if (_freeze) this.weight.requiresGrad = false;
       this.resetParameters();
     } else {
       this.weight = new Parameter(_weight, !_freeze);

@@ -10,14 +10,16 @@ import { isModule, Module } from '../module.js';
 import { asksForGradients, mergedMask, MultiheadAttention } from './attention.js';
 import { ModuleList } from './container.js';
 import { Dropout } from './dropout.js';
-import { drawXavierUniform, expectSize, type ParameterOptions } from './factory.js';
+import { drawXavierUniform } from './draws.js';
+import type { FactoryOptions } from './initial.js';
 import { Linear } from './linear.js';
 import { LayerNorm } from './normalization.js';
+import { expectWhole } from './sizes.js';
 
 /** What a feed-forward net does between its two layers: by name, or a function, or a module. */
 export type TransformerActivation = 'relu' | 'gelu' | ((x: Tensor) => Tensor) | Module;
 
-export interface TransformerLayerOptions extends ParameterOptions {
+export interface TransformerLayerOptions extends FactoryOptions {
   /** Features inside the feed-forward net. Default 2048. */
   dimFeedforward?: number;
   /** Probability of zeros in training, everywhere in the layer. Default 0.1. */
@@ -34,7 +36,7 @@ export interface TransformerLayerOptions extends ParameterOptions {
   bias?: boolean;
 }
 
-function factoryOptions({ dtype, device }: ParameterOptions): ParameterOptions {
+function factoryOptions({ dtype, device }: FactoryOptions): FactoryOptions {
   return { ...(dtype === undefined ? {} : { dtype }), ...(device === undefined ? {} : { device }) };
 }
 
@@ -55,11 +57,19 @@ function attention(dModel: number, nhead: number, options: TransformerLayerOptio
 }
 
 function expectActivation(where: string, activation: unknown): TransformerActivation {
-  const fits = activation === 'relu' || activation === 'gelu' || typeof activation === 'function' || isModule(activation);
+  const fits =
+    activation === 'relu' ||
+    activation === 'gelu' ||
+    typeof activation === 'function' ||
+    isModule(activation);
   if (fits) return activation as TransformerActivation;
-  throw new TorchError(where, `activation: expected 'relu', 'gelu', a function or a module, got ${describe(activation)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new TorchError(
+    where,
+    `activation: expected 'relu', 'gelu', a function or a module, got ${describe(activation)}`,
+    {
+      code: 'ERR_INVALID_ARG_TYPE',
+    },
+  );
 }
 
 function activated(activation: TransformerActivation, x: Tensor): Tensor {
@@ -82,10 +92,15 @@ function expectLayer(
   nhead: number,
   options: TransformerLayerOptions,
 ): Required<Pick<TransformerLayerOptions, 'dropout' | 'dimFeedforward' | 'normFirst' | 'activation'>> {
-  const { dropout = 0.1, dimFeedforward = 2048, normFirst = false, activation = 'relu' } = expectOptions(where, options);
-  expectSize(where, 'dModel', dModel);
-  expectSize(where, 'nhead', nhead);
-  expectSize(where, 'dimFeedforward', dimFeedforward);
+  const {
+    dropout = 0.1,
+    dimFeedforward = 2048,
+    normFirst = false,
+    activation = 'relu',
+  } = expectOptions(where, options);
+  expectWhole(where, 'dModel', dModel, 1);
+  expectWhole(where, 'nhead', nhead, 1);
+  expectWhole(where, 'dimFeedforward', dimFeedforward, 1);
   return { dropout, dimFeedforward, normFirst, activation: expectActivation(where, activation) };
 }
 
@@ -144,7 +159,8 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, inputs?: Encod
     const { isCausal = false } = expectOptions('TransformerEncoderLayer', inputs);
     const keyPaddingMask = canonicalMask('srcKeyPaddingMask', inputs.srcKeyPaddingMask, src.dtype);
     const mask = canonicalMask('srcMask', inputs.srcMask, src.dtype);
-    if (src.ndim === 3 && this.takesFused(src)) return this.fused(src, ...mergedMask(mask, keyPaddingMask, src, this.self_attn.numHeads));
+    if (src.ndim === 3 && this.takesFused(src))
+      return this.fused(src, ...mergedMask(mask, keyPaddingMask, src, this.self_attn.numHeads));
 
     const attend = (x: Tensor): Tensor => {
       const masks = { attnMask: mask, keyPaddingMask, needWeights: false, isCausal };
@@ -267,7 +283,10 @@ export class TransformerEncoder extends Module<[src: Tensor, inputs?: EncoderInp
   private unpadded(src: Tensor, mask: Tensor | null, padding: Tensor | null): Tensor | undefined {
     const layers = [...this.layers].filter(isFusedLayer);
     if (!this.enableNestedTensor || padding === null || mask !== null || src.ndim !== 3) return undefined;
-    if (layers.length < this.layers.length || !layers.every((layer) => !layer.normFirst && layer.takesFused(src)))
+    if (
+      layers.length < this.layers.length ||
+      !layers.every((layer) => !layer.normFirst && layer.takesFused(src))
+    )
       return undefined;
     const wanted = aten('logical_not', padding);
     const leftAligned = operator('aten::_nested_tensor_from_mask_left_aligned');
@@ -472,7 +491,10 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: Tran
     const { srcMask = null, srcKeyPaddingMask = null, srcIsCausal = null } = expectOptions(where, inputs);
     const batch = this.batchFirst ? 0 : 1;
     if (src.ndim === 3 && src.size(batch) !== tgt.size(batch))
-      throw new TorchError(where, `src and tgt: expected equal batches, got ${describe(src)} and ${describe(tgt)}`);
+      throw new TorchError(
+        where,
+        `src and tgt: expected equal batches, got ${describe(src)} and ${describe(tgt)}`,
+      );
     for (const [name, x] of Object.entries({ src, tgt })) {
       if (x.size(-1) !== this.dModel)
         throw new TorchError(where, `${name}: expected ${this.dModel} features (dModel), got ${describe(x)}`);
@@ -482,7 +504,10 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: Tran
   }
 
   /** The causal mask: [size, size], -Infinity above the diagonal and 0 elsewhere. */
-  static generateSquareSubsequentMask(size: number, options: { dtype?: DType; device?: Device } = {}): Tensor {
+  static generateSquareSubsequentMask(
+    size: number,
+    options: { dtype?: DType; device?: Device } = {},
+  ): Tensor {
     return causalMask(size, expectOptions('generateSquareSubsequentMask', options));
   }
 }
@@ -493,9 +518,11 @@ function causalMask(size: number, options: { dtype?: DType; device?: Device }): 
 
 // Copies draw no random numbers: all layers begin as the one given.
 function copies<M extends Module<never[]>>(where: string, layer: M, count: number): ModuleList<M> {
-  expectSize(where, 'numLayers', count);
+  expectWhole(where, 'numLayers', count, 1);
   if (!isModule(layer)) {
-    throw new TorchError(where, `layer: expected a Module, got ${describe(layer)}`, { code: 'ERR_INVALID_ARG_TYPE' });
+    throw new TorchError(where, `layer: expected a Module, got ${describe(layer)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
   }
   return new ModuleList(Array.from({ length: count }, () => layer.deepcopy()));
 }

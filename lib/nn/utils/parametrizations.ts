@@ -71,7 +71,10 @@ class _SpectralNorm extends Module {
     super();
     const { ndim } = weight;
     if (!Number.isInteger(dim) || dim >= ndim || dim < -ndim)
-      throw new TorchError('spectralNorm', `dim: expected a dimension of ${describe(weight)}, got ${describe(dim)}`);
+      throw new TorchError(
+        'spectralNorm',
+        `dim: expected a dimension of ${describe(weight)}, got ${describe(dim)}`,
+      );
     if (!Number.isInteger(nPowerIterations) || nPowerIterations < 1) {
       throw new TorchError(
         'spectralNorm',
@@ -193,7 +196,10 @@ class _Orthogonal extends Module {
   rightInverse(given: Tensor): Tensor {
     return noGrad(() => {
       if (String(given.shape) !== String(this.shape))
-        throw new TorchError('orthogonal', `expected the shape [${this.shape.join(', ')}], got ${describe(given)}`);
+        throw new TorchError(
+          'orthogonal',
+          `expected the shape [${this.shape.join(', ')}], got ${describe(given)}`,
+        );
       const wide = given.size(-2) < given.size(-1);
       const q = wide ? transposed(given) : given;
       const [n, k] = [q.size(-2), q.size(-1)];
@@ -231,12 +237,19 @@ function diagonal(x: Tensor): Tensor {
   return aten('diagonal', x, 0, -2, -1);
 }
 
-const EPSILON: Partial<Record<DType, number>> = { float32: 2 ** -23, float64: 2 ** -52, float16: 2 ** -10, bfloat16: 2 ** -7 };
+const EPSILON: Partial<Record<DType, number>> = {
+  float32: 2 ** -23,
+  float64: 2 ** -52,
+  float16: 2 ** -10,
+  bfloat16: 2 ** -7,
+};
 
 function isOrthogonal(q: Tensor): boolean {
   const [n, k] = [q.size(-2), q.size(-1)];
   const identity = eye(k, { dtype: q.dtype, device: q.device });
-  return transposed(q).matmul(q).allclose(identity, { atol: 10 * n * (EPSILON[q.dtype] ?? 0) });
+  return transposed(q)
+    .matmul(q)
+    .allclose(identity, { atol: 10 * n * (EPSILON[q.dtype] ?? 0) });
 }
 
 function madeOrthogonal(a: Tensor): Tensor {
@@ -269,5 +282,7 @@ export function orthogonal<M extends AnyModule>(
   const map = orthogonalMap ?? (weight.size(-2) === weight.size(-1) ? 'matrix_exp' : 'householder');
   if (!MAPS.includes(map))
     throw new TorchError(where, `orthogonalMap: expected one of ${MAPS.join(', ')}, got ${describe(map)}`);
-  return registerParametrization(module, name, new _Orthogonal(weight, map, useTrivialization), { unsafe: true });
+  return registerParametrization(module, name, new _Orthogonal(weight, map, useTrivialization), {
+    unsafe: true,
+  });
 }

@@ -42,7 +42,9 @@ export class ParametrizationList extends ModuleList<Parametrization> {
     this.ntensors = isTensor(inverse) ? 1 : inverse.length;
     if (isTensor(inverse)) {
       if (inverse.dtype !== dtype || inverse.device !== device)
-        throw fail(`rightInverse: expected a tensor of ${dtype} on ${device}, got ${describe(inverse)} on ${inverse.device}`);
+        throw fail(
+          `rightInverse: expected a tensor of ${dtype} on ${device}, got ${describe(inverse)} on ${inverse.device}`,
+        );
       setValues(original, inverse);
       this.own('original', original);
     } else {
@@ -62,7 +64,9 @@ export class ParametrizationList extends ModuleList<Parametrization> {
   }
   /** What the parametrisations compute from. */
   get originals(): Tensor[] {
-    const names = this.isTensor ? ['original'] : Array.from({ length: this.ntensors }, (_, i) => `original${i}`);
+    const names = this.isTensor
+      ? ['original']
+      : Array.from({ length: this.ntensors }, (_, i) => `original${i}`);
     return names.map((name) => {
       const own = (this as unknown as Values)[name];
       return isTensor(own) ? own : this.getBuffer(name);
@@ -71,7 +75,8 @@ export class ParametrizationList extends ModuleList<Parametrization> {
   /** The parameter, computed anew. */
   value(): Tensor {
     const [first, ...rest] = this;
-    const call = (module: Parametrization, tensors: Tensor[]): Tensor => module.forward(...(tensors as never[]));
+    const call = (module: Parametrization, tensors: Tensor[]): Tensor =>
+      module.forward(...(tensors as never[]));
     return rest.reduce((x, module) => call(module, [x]), call(first!, this.originals));
   }
   /** Gives the originals the values of which the parametrisations make this one. */
@@ -81,7 +86,9 @@ export class ParametrizationList extends ModuleList<Parametrization> {
       const all = isTensor(inverse) ? [inverse] : inverse;
       const { originals } = this;
       if (isTensor(inverse) !== this.isTensor || all.length !== originals.length)
-        throw fail(`rightInverse: expected ${this.isTensor ? 'a tensor' : `${originals.length} tensors`}, got ${describe(inverse)}`);
+        throw fail(
+          `rightInverse: expected ${this.isTensor ? 'a tensor' : `${originals.length} tensors`}, got ${describe(inverse)}`,
+        );
       all.forEach((one, i) => {
         if (!isTensor(one) || one.dtype !== originals[i]!.dtype)
           throw fail(`rightInverse: expected tensors of ${originals[i]!.dtype}, got ${describe(one)}`);
@@ -93,7 +100,10 @@ export class ParametrizationList extends ModuleList<Parametrization> {
     let inverse: Tensor | readonly Tensor[] = value;
     for (const module of [...this].reverse()) {
       if (module.rightInverse === undefined) {
-        if (all) throw fail(`${module.constructor.name} has no rightInverse, so that the tensor cannot be assigned to`);
+        if (all)
+          throw fail(
+            `${module.constructor.name} has no rightInverse, so that the tensor cannot be assigned to`,
+          );
         continue;
       }
       try {
@@ -146,9 +156,12 @@ export function registerParametrization<M extends AnyModule>(
   if (!isParametrized(module)) {
     const called = `Parametrized${module.constructor.name}`;
     // Named as Python names it.
-    const constructor = { [called]: class {} }[called];
+    const constructor = Object.defineProperty(() => undefined, 'name', { value: called });
     const prototype = Object.getPrototypeOf(module) as object;
-    Object.setPrototypeOf(module, Object.create(prototype, { constructor: { value: constructor } }) as object);
+    Object.setPrototypeOf(
+      module,
+      Object.create(prototype, { constructor: { value: constructor } }) as object,
+    );
     (module as unknown as Parametrized).parametrizations = new ModuleDict();
   }
   (module as unknown as Parametrized).parametrizations.set(name, list);
@@ -232,8 +245,8 @@ function inject(module: AnyModule, name: string): void {
       // The prototype itself has no parametrisations.
       const list = listOf(this, name);
       if (list === undefined || depth === 0) return list?.value();
-      let known = cache.get(this);
-      if (known === undefined) cache.set(this, (known = new Map<string, Tensor>()));
+      const known = cache.get(this) ?? new Map<string, Tensor>();
+      cache.set(this, known);
       let value = known.get(name);
       // Kept: a scope inside the function may end before it.
       if (value === undefined || value.disposed) known.set(name, (value = list.value().keep()));
@@ -246,7 +259,9 @@ function inject(module: AnyModule, name: string): void {
 }
 
 function listOf(module: AnyModule, name: string): ParametrizationList | undefined {
-  return isParametrized(module, name) ? (module as unknown as Parametrized).parametrizations.get(name) : undefined;
+  return isParametrized(module, name)
+    ? (module as unknown as Parametrized).parametrizations.get(name)
+    : undefined;
 }
 
 function takeOut(module: AnyModule, name: string): void {
@@ -257,7 +272,7 @@ function takeOut(module: AnyModule, name: string): void {
 // ---- checks ----
 
 function checkAnother(before: Tensor, name: string, parametrization: Parametrization): void {
-  const after = parametrization.forward(...([before] as never[])) as Tensor;
+  const after = parametrization.forward(...([before] as never[]));
   expectAlike(`what the parametrisation makes of '${name}'`, after, before);
   if (parametrization.rightInverse === undefined) return;
   try {

@@ -40,8 +40,7 @@ export function weightNorm<M extends AnyModule>(
     module.registerParameter(`${name}_g`, new Parameter(aten('norm_except_dim', weight, 2, over)));
     module.registerParameter(`${name}_v`, new Parameter(weight));
   });
-  values[normalised] ??= new Map<string, number>();
-  values[normalised].set(name, over);
+  values[normalised] = new Map([...(values[normalised] ?? []), [name, over]]);
   Object.defineProperty(module, name, {
     configurable: true,
     enumerable: false,

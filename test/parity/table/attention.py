@@ -81,7 +81,7 @@ def transformers():
         yield case(dec[0], [4, 2], dec[1], options,
                    call=dict(tgt_mask=causal3, memory_mask=bools([0, 1], [0, 0], [1, 0]), tgt_key_padding_mask=masks['pad'],
                              memory_key_padding_mask=bools([0, 1], [0, 0])) if i % 2 else {})
-    quiet = dict(sizes, dropout=0.0)
+    quiet = dict(sizes, dropout=0)
     yield case('TransformerEncoderLayer', [4, 2], [t(2, 3, 4)], dict(quiet, batch_first=True))
     yield case('TransformerEncoderLayer', [4, 2], [t(3, 4)], quiet)
     yield case('TransformerEncoderLayer', [4, 2], [src], quiet, call=dict(src_mask=causal3, is_causal=True))
@@ -102,7 +102,7 @@ def transformers():
     yield case('TransformerEncoderLayer', [6, 3], [t(2, 3, 6)], fused, train=False, grad=False)
 
     norm = {'class': 'nn.LayerNorm', 'args': [4]}
-    still = dict(dropout=0.0)
+    still = dict(dropout=0)
     for on, options, x, more in (
             (layer('Encoder'), {}, src, {}), (layer('Encoder', **still), dict(norm=norm), src, dict(call=dict(mask=causal3))),
             (layer('Encoder', batch_first=True, **still), {}, t(2, 3, 4), dict(call=dict(src_key_padding_mask=masks['pad']))),
@@ -120,11 +120,11 @@ def transformers():
 
     small = dict(d_model=4, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=6)
     yield case('Transformer', [], [t(2, 2, 4), t(3, 2, 4, seed=2)], small)
-    yield case('Transformer', [], [t(2, 2, 4), t(3, 2, 4, seed=2)], dict(small, dropout=0.0, bias=False, norm_first=True, activation='gelu'),
+    yield case('Transformer', [], [t(2, 2, 4), t(3, 2, 4, seed=2)], dict(small, dropout=0, bias=False, norm_first=True, activation='gelu'),
                call=dict(tgt_mask=causal3, src_key_padding_mask=bools([0, 1], [0, 0])))
     yield case('Transformer', [], [t(2, 2, 4), t(2, 3, 4, seed=2)], dict(small, batch_first=True), train=False, grad=False,
                call=dict(src_key_padding_mask=bools([0, 1], [0, 0]), memory_key_padding_mask=bools([0, 1], [0, 0])))
-    yield case('Transformer', [], [t(2, 4), t(3, 4, seed=2)], dict(small, dropout=0.0), call=dict(tgt_mask=causal3, tgt_is_causal=True))
+    yield case('Transformer', [], [t(2, 4), t(3, 4, seed=2)], dict(small, dropout=0), call=dict(tgt_mask=causal3, tgt_is_causal=True))
     yield function('Transformer.generate_square_subsequent_mask', [3])
     yield function('Transformer.generate_square_subsequent_mask', [2], dict(dtype='float64'))
 

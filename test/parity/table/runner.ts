@@ -139,9 +139,9 @@ export function runModule(one: ModuleCase, found: Collector): void {
   const module = one.function === undefined ? (build.object(one) as Subject) : undefined;
   const parameters = module?.namedParameters() ?? [];
   if (module !== undefined) {
-    // Copies: forward may change parameters, as an embedding's maxNorm does.
-    const initial = parameters.map(([name, value]): [string, Tensor] => [name, value.detach().clone()]);
-    compareNamed(found, 'initial', initial, one.initial);
+    // Copies: what is compared is looked at when all is done, and then they have other values.
+    const drawn = parameters.map(([name, parameter]): [string, Tensor] => [name, parameter.detach().clone()]);
+    compareNamed(found, 'initial', drawn, one.initial);
     found.value('keys', Object.keys(module.stateDict()).join(), one.keys!.join());
     if (one.rngState !== undefined) found.value('random state after construction', rng(), one.rngState);
     found.value('text', String(module), one.repr);
