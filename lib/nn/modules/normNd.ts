@@ -69,7 +69,7 @@ export abstract class NormNd extends Module {
     this.factory = { ...(dtype && { dtype }), ...(device && { device }) };
     this.hasBias = this.affine && bias;
     if (numFeatures === LAZY) {
-      this.pending = this.affine || this.trackRunningStats;
+      this.pending = true;
       if (this.affine) awaitForward(this, this.hasBias ? ['weight', 'bias'] : ['weight']);
     } else this.makeState(this.numFeatures, this.factory);
     this.registerLoadStateDictPreHook((module, state, prefix) => module.prepareLoad(state, prefix));
@@ -121,7 +121,7 @@ export abstract class NormNd extends Module {
   }
 
   override ownBuffers(persistent = false): [name: string, buffer: Tensor][] {
-    if (this.pending) throw uninitialized(this, 'buffers');
+    if (this.pending && this.trackRunningStats) throw uninitialized(this, 'buffers');
     return super.ownBuffers(persistent);
   }
   override namedChildren(): [name: string, module: AnyModule][] {

@@ -206,7 +206,7 @@ export function removeParametrizations<M extends AnyModule>(
     Object.setPrototypeOf(module, base);
     delete (module as unknown as Partial<Parametrized>).parametrizations;
   } else {
-    const rest = Object.getOwnPropertyDescriptors(injected) as PropertyDescriptorMap;
+    const rest: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(injected);
     delete rest[name];
     Object.setPrototypeOf(module, Object.create(base, rest) as object);
   }
