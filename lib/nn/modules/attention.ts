@@ -6,9 +6,9 @@ import { expectOptions, operator } from '../../tensor/operators.js';
 import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
 import { canonicalMask, multiHeadAttentionForward } from '../functional/attention.js';
 import { aten } from '../functional/call.js';
+import { xavierNormal_, xavierUniform_ } from '../init.js';
 import { Module } from '../module.js';
 import { expectProbability } from '../functional/dropout.js';
-import { drawXavierNormal, drawXavierUniform } from './draws.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';
 import { Linear } from './linear.js';
 import { expectWhole } from './sizes.js';
@@ -125,10 +125,10 @@ export class MultiheadAttention extends Module<
   /** Draws the projections of the inputs as Glorot says, bias_k and bias_v too; the biases become zero. */
   resetParameters(): void {
     for (const weight of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight])
-      if (weight !== null) drawXavierUniform(weight);
+      if (weight !== null) xavierUniform_(weight);
     for (const bias of this.in_proj_bias === null ? [] : [this.in_proj_bias, this.out_proj.bias!])
       bias.detach().zero_();
-    for (const bias of [this.bias_k, this.bias_v]) if (bias !== null) drawXavierNormal(bias);
+    for (const bias of [this.bias_k, this.bias_v]) if (bias !== null) xavierNormal_(bias);
   }
 
   /** @returns the output, and with needWeights the weights: [N, L, S], or [N, numHeads, L, S] when they are not averaged */

@@ -52,13 +52,17 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
    * computed whenever they are read (see utils/parametrize.ts).
    */
   protected compute?(parameters: Readonly<Record<string, Tensor | null>>, ...inputs: Inputs): Output;
+  /** The options for a copy; those that are tensors have to be copied. */
+  protected copiedOptions(options: object, _copies: Copies): object {
+    return options;
+  }
   override deepcopy(copies: Copies = new Map()): this {
     if (copies.has(this)) return copies.get(this) as this;
     // Making the native module draws random numbers, which a copy must not.
     const random = native.getRngState();
     let own: Made;
     try {
-      own = make(this[made].kind, this[made].options);
+      own = make(this[made].kind, this.copiedOptions(this[made].options, copies));
     } finally {
       native.setRngState(random);
       native.releaseTensor(random);

@@ -3,10 +3,10 @@ import { zeros } from '../../generated/functions.js';
 import { TorchError } from '../../tensor/errors.js';
 import { describe, expectOptions, operator } from '../../tensor/operators.js';
 import { expectTensor, isTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
+import { uniform_ } from '../init.js';
 import { Module } from '../module.js';
 import { isPackedSequence, PackedSequence } from '../utils/rnn.js';
 import { expectProbability } from '../functional/dropout.js';
-import { drawWithin } from './draws.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';
 import { float } from './repr.js';
 import { expectWhole } from './sizes.js';
@@ -112,7 +112,8 @@ abstract class Recurrent<H extends Hidden> extends Module<
   }
   /** Draws all parameters uniformly from +-1/sqrt(hiddenSize). */
   resetParameters(): void {
-    drawWithin(this.allWeights.flat(), 1 / Math.sqrt(this.hiddenSize));
+    const bound = 1 / Math.sqrt(this.hiddenSize);
+    for (const weight of this.allWeights.flat()) uniform_(weight, { a: -bound, b: bound });
   }
 
   /** The states before the first step, made of what was given or zeros, and the sizes they are to have. */
@@ -360,8 +361,9 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
   }
   /** Draws all parameters uniformly from +-1/sqrt(hiddenSize). */
   resetParameters(): void {
-    const all = [this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh].filter((one) => one !== null);
-    drawWithin(all, 1 / Math.sqrt(this.hiddenSize));
+    const bound = 1 / Math.sqrt(this.hiddenSize);
+    for (const parameter of [this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh])
+      if (parameter !== null) uniform_(parameter, { a: -bound, b: bound });
   }
   /** One step of an operator, with a batch of one where the input has none. */
   protected step(name: string, input: Tensor, given: readonly Tensor[] | undefined, count: number): Tensor[] {

@@ -6,11 +6,11 @@ import { describe, expectOptions, operator } from '../../tensor/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { canonicalMask } from '../functional/attention.js';
 import { aten } from '../functional/call.js';
+import { xavierUniform_ } from '../init.js';
 import { isModule, Module } from '../module.js';
 import { asksForGradients, mergedMask, MultiheadAttention } from './attention.js';
 import { ModuleList } from './container.js';
 import { Dropout } from './dropout.js';
-import { drawXavierUniform } from './draws.js';
 import type { FactoryOptions } from './initial.js';
 import { Linear } from './linear.js';
 import { LayerNorm } from './normalization.js';
@@ -479,7 +479,7 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: Tran
       const norm = layerNorm(dModel, options);
       this.decoder = new TransformerDecoder(layer, numDecoderLayers, { norm });
     }
-    for (const parameter of this.parameters()) if (parameter.ndim > 1) drawXavierUniform(parameter);
+    for (const parameter of this.parameters()) if (parameter.ndim > 1) xavierUniform_(parameter);
     this.dModel = dModel;
     this.nhead = nhead;
     this.batchFirst = batchFirst;
