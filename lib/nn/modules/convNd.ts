@@ -210,31 +210,51 @@ export abstract class ConvNd extends Convolution<[input: Tensor]> {
   }
   override forward(input: Tensor): Tensor {
     this.accept(input);
-    const { dims, weight, bias, stride, padding, dilation, groups, paddingMode } = this;
-    const name = `conv${dims}d`;
-    if (paddingMode === 'zeros')
-      return aten(
-        typeof padding === 'string' ? `${name}.padding` : name,
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        dilation,
-        groups,
-      );
-    const padded = pad(input, this.sides(), { mode: paddingMode });
-    return aten(name, padded, weight, bias, stride, new Array<number>(dims).fill(0), dilation, groups);
+    return convolve(this.dims, input, this.weight, this.bias, this);
   }
+}
 
-  // What `pad` takes: the last dimension first.
-  private sides(): number[] {
-    const { padding } = this;
-    if (padding === 'valid') return new Array<number>(2 * this.dims).fill(0);
-    if (padding !== 'same') return padding.flatMap((size) => [size, size]).reverse();
-    const total = this.kernelSize.map((size, d) => this.dilation[d]! * (size - 1));
-    return total.reverse().flatMap((size) => [Math.floor(size / 2), size - Math.floor(size / 2)]);
-  }
+/** What a convolution does besides its parameters. @internal */
+export interface Geometry {
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[] | 'same' | 'valid';
+  readonly dilation: readonly number[];
+  readonly groups: number;
+  readonly paddingMode: PaddingMode;
+}
+
+/** @internal */
+export function convolve(
+  dims: Dims,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  geometry: Geometry,
+): Tensor {
+  const { stride, padding, dilation, groups, paddingMode } = geometry;
+  const name = `conv${dims}d`;
+  if (paddingMode === 'zeros')
+    return aten(
+      typeof padding === 'string' ? `${name}.padding` : name,
+      input,
+      weight,
+      bias,
+      stride,
+      padding,
+      dilation,
+      groups,
+    );
+  const padded = pad(input, sides(dims, geometry), { mode: paddingMode });
+  return aten(name, padded, weight, bias, stride, new Array<number>(dims).fill(0), dilation, groups);
+}
+
+// What `pad` takes: the last dimension first.
+function sides(dims: Dims, { padding, kernelSize, dilation }: Geometry): number[] {
+  if (padding === 'valid') return new Array<number>(2 * dims).fill(0);
+  if (padding !== 'same') return padding.flatMap((size) => [size, size]).reverse();
+  const total = kernelSize.map((size, d) => dilation[d]! * (size - 1));
+  return total.reverse().flatMap((size) => [Math.floor(size / 2), size - Math.floor(size / 2)]);
 }
 
 /** A transposed convolution over `D` spatial dimensions. @internal */

@@ -1,5 +1,5 @@
 // Linear layers.
-import { bilinear } from '../../generated/functional.js';
+import { bilinear, linear } from '../../generated/functional.js';
 import type { DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
 import { describe, expectOptions } from '../../tensor/operators.js';
@@ -17,8 +17,8 @@ import { bool } from './repr.js';
 export class Linear extends Leaf {
   readonly inFeatures: number;
   readonly outFeatures: number;
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  weight: Parameter;
+  bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; dtype?: DType } = {}) {
     super('Linear', { inFeatures, outFeatures, ...expectOptions('Linear', options) });
@@ -30,6 +30,9 @@ export class Linear extends Leaf {
   /** Draws the parameters anew. */
   resetParameters(): void {
     drawUniform(this.weight, this.bias);
+  }
+  protected override compute(parameters: { weight: Tensor; bias: Tensor | null }, input: Tensor): Tensor {
+    return linear(input, parameters.weight, parameters.bias);
   }
   protected override expected({ shape }: Tensor): string | undefined {
     const features = shape.at(-1);
