@@ -12,3 +12,4 @@ export { RemovableHandle, type Gradients } from './hooks.js';
 export { Parameter } from '../tensor/tensor.js';
 export * as functional from './functional.js';
 export * as init from './init.js';
+export * as utils from './utils/index.js';

@@ -12,9 +12,9 @@ export interface DropoutOptions {
 }
 
 /** Throws a TorchError unless p is a probability. @internal */
-export function expectProbability(where: string, p: number): number {
+export function expectProbability(where: string, p: number, name = 'p'): number {
   if (typeof p === 'number' && p >= 0 && p <= 1) return p;
-  throw new TorchError(where, `p: expected a probability, from 0 to 1, got ${describe(p)}`, {
+  throw new TorchError(where, `${name}: expected a probability, from 0 to 1, got ${describe(p)}`, {
     code: 'ERR_INVALID_ARG_TYPE',
   });
 }

@@ -2,11 +2,18 @@
 import type { DType } from '../../tensor/dtype.js';
 import { expectOptions } from '../../tensor/operators.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
-import { ConvNd, ConvTransposeNd, type ConvOptions, type ConvTransposeOptions } from './convNd.js';
+import {
+  convolve,
+  ConvNd,
+  ConvTransposeNd,
+  type ConvOptions,
+  type ConvTransposeOptions,
+  type Geometry,
+} from './convNd.js';
 import { LAZY } from './lazy.js';
 import { Leaf } from './leaf.js';
 import { pair, type Pair } from './pair.js';
-import type { Single, Triple } from './sizes.js';
+import { spread, type Single, type Triple } from './sizes.js';
 
 export type { ConvOptions, ConvTransposeOptions, PaddingMode } from './convNd.js';
 
@@ -38,8 +45,9 @@ export class Conv2d extends Leaf {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: Pair;
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  weight: Parameter;
+  bias: Parameter | null;
+  private readonly geometry: Geometry;
   readonly #repr: string;
 
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
@@ -53,6 +61,15 @@ export class Conv2d extends Leaf {
     this.weight = this.parameter('weight')!;
     this.bias = this.parameter('bias');
     const { stride = 1, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' } = options;
+    const both = (value: unknown): number[] => spread('Conv2d', 'option', value, 2);
+    this.geometry = {
+      kernelSize: both(kernelSize),
+      stride: both(stride),
+      padding: typeof padding === 'string' ? padding : both(padding ?? 0),
+      dilation: both(dilation),
+      groups,
+      paddingMode,
+    };
     this.#repr = [
       `${inChannels}, ${outChannels}, kernel_size=${pair(kernelSize)}, stride=${pair(stride)}`,
       ...(typeof padding === 'string'
@@ -65,6 +82,9 @@ export class Conv2d extends Leaf {
       ...(bias ? [] : ['bias=False']),
       ...(paddingMode === 'zeros' ? [] : [`padding_mode=${paddingMode}`]),
     ].join(', ');
+  }
+  protected override compute(parameters: { weight: Tensor; bias: Tensor | null }, input: Tensor): Tensor {
+    return convolve(2, input, parameters.weight, parameters.bias, this.geometry);
   }
   protected override expected(input: Tensor): string | undefined {
     const { shape } = input;

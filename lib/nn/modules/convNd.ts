@@ -6,16 +6,15 @@ import { aten } from '../functional/call.js';
 import { pad } from '../functional/padding.js';
 import { Module, type AnyModule } from '../module.js';
 import { expectSpatial, misfit } from './fit.js';
-import { drawUniform } from './initial.js';
+import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
 import { awaitForward, beside, LAZY, withoutLazy } from './lazy.js';
 import { tuple } from './repr.js';
 import { AXES, expectOneOf, expectWhole, spreadWhole, type Dims } from './sizes.js';
-import { emptyParameter, type Place } from './parameter.js';
 
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';
 
 /** Options of a convolution. */
-export interface ConvOptions<Size> extends Place {
+export interface ConvOptions<Size> extends FactoryOptions {
   /** Default 1. */
   stride?: Size;
   /** Values added on both sides, or 'same' (output as large as the input; stride 1 only) or 'valid' (none). Default 0. */
@@ -31,7 +30,7 @@ export interface ConvOptions<Size> extends Place {
 }
 
 /** Options of a transposed convolution. */
-export interface ConvTransposeOptions<Size> extends Place {
+export interface ConvTransposeOptions<Size> extends FactoryOptions {
   /** Default 1. */
   stride?: Size;
   /** dilation * (kernelSize - 1) - padding zeros are added on both sides of the input. Default 0. */
@@ -48,7 +47,7 @@ export interface ConvTransposeOptions<Size> extends Place {
   paddingMode?: 'zeros';
 }
 
-interface AllOptions extends Place {
+interface AllOptions extends FactoryOptions {
   stride?: unknown;
   padding?: unknown;
   dilation?: unknown;
@@ -73,7 +72,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
   weight!: Parameter;
   bias: Parameter | null = null;
   private readonly transposed: boolean;
-  private readonly factory: Place;
+  private readonly factory: FactoryOptions;
   private readonly hasBias: boolean;
   private pending = false;
 
@@ -139,7 +138,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
       );
   }
 
-  private makeParameters(inChannels: number, factory: Place): void {
+  private makeParameters(inChannels: number, factory: FactoryOptions): void {
     const { outChannels, groups } = this;
     this.checkGroups('inChannels', inChannels);
     const channels = this.transposed
@@ -211,31 +210,51 @@ export abstract class ConvNd extends Convolution<[input: Tensor]> {
   }
   override forward(input: Tensor): Tensor {
     this.accept(input);
-    const { dims, weight, bias, stride, padding, dilation, groups, paddingMode } = this;
-    const name = `conv${dims}d`;
-    if (paddingMode === 'zeros')
-      return aten(
-        typeof padding === 'string' ? `${name}.padding` : name,
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        dilation,
-        groups,
-      );
-    const padded = pad(input, this.sides(), { mode: paddingMode });
-    return aten(name, padded, weight, bias, stride, new Array<number>(dims).fill(0), dilation, groups);
+    return convolve(this.dims, input, this.weight, this.bias, this);
   }
+}
 
-  // What `pad` takes: the last dimension first.
-  private sides(): number[] {
-    const { padding } = this;
-    if (padding === 'valid') return new Array<number>(2 * this.dims).fill(0);
-    if (padding !== 'same') return padding.flatMap((size) => [size, size]).reverse();
-    const total = this.kernelSize.map((size, d) => this.dilation[d]! * (size - 1));
-    return total.reverse().flatMap((size) => [Math.floor(size / 2), size - Math.floor(size / 2)]);
-  }
+/** What a convolution does besides its parameters. @internal */
+export interface Geometry {
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[] | 'same' | 'valid';
+  readonly dilation: readonly number[];
+  readonly groups: number;
+  readonly paddingMode: PaddingMode;
+}
+
+/** @internal */
+export function convolve(
+  dims: Dims,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  geometry: Geometry,
+): Tensor {
+  const { stride, padding, dilation, groups, paddingMode } = geometry;
+  const name = `conv${dims}d`;
+  if (paddingMode === 'zeros')
+    return aten(
+      typeof padding === 'string' ? `${name}.padding` : name,
+      input,
+      weight,
+      bias,
+      stride,
+      padding,
+      dilation,
+      groups,
+    );
+  const padded = pad(input, sides(dims, geometry), { mode: paddingMode });
+  return aten(name, padded, weight, bias, stride, new Array<number>(dims).fill(0), dilation, groups);
+}
+
+// What `pad` takes: the last dimension first.
+function sides(dims: Dims, { padding, kernelSize, dilation }: Geometry): number[] {
+  if (padding === 'valid') return new Array<number>(2 * dims).fill(0);
+  if (padding !== 'same') return padding.flatMap((size) => [size, size]).reverse();
+  const total = kernelSize.map((size, d) => dilation[d]! * (size - 1));
+  return total.reverse().flatMap((size) => [Math.floor(size / 2), size - Math.floor(size / 2)]);
 }
 
 /** A transposed convolution over `D` spatial dimensions. @internal */

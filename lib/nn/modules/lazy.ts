@@ -1,10 +1,10 @@
 // Lazy modules learn the number of their input's channels (or features) at the first forward, and make their parameters
-// then; loadStateDict() makes them too. Until then reading a parameter throws, and with it parameters(), stateDict(), to()
+// then; loadStateDict() makes them too. They print as the plain module from then on, and stay of their own class. Until then reading a parameter throws, and with it parameters(), stateDict(), to()
 // and every optimizer over the network.
 import { TorchError } from '../../tensor/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { AnyModule } from '../module.js';
-import type { Place } from './parameter.js';
+import type { FactoryOptions } from './initial.js';
 
 /** Stands for the number of channels (or features) of a lazy module in its constructor. @internal */
 export const LAZY = Symbol('torch-node.nn.lazy');
@@ -38,7 +38,7 @@ export function awaitForward(module: AnyModule, names: readonly string[]): void 
 }
 
 /** Where a lazy module makes its parameters: beside its first input, unless it was told a place. @internal */
-export function beside(input: Tensor, options: Place): Place {
+export function beside(input: Tensor, options: FactoryOptions): FactoryOptions {
   return { device: input.device, ...options };
 }
 

@@ -4,11 +4,10 @@ import { expectOptions } from '../../tensor/operators.js';
 import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
 import { Module, type AnyModule } from '../module.js';
 import { misfit } from './fit.js';
-import { drawUniform } from './initial.js';
+import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
 import { awaitForward, beside, withoutLazy } from './lazy.js';
 import { bool } from './repr.js';
 import { expectWhole } from './sizes.js';
-import { emptyParameter, type Place } from './parameter.js';
 
 /** Linear whose number of features is the last size of its first input. See `lazy.ts` for what holds until then. */
 export class LazyLinear extends Module {
@@ -17,11 +16,11 @@ export class LazyLinear extends Module {
   readonly outFeatures: number;
   weight!: Parameter;
   bias: Parameter | null = null;
-  private readonly factory: Place;
+  private readonly factory: FactoryOptions;
   private readonly hasBias: boolean;
   private pending = true;
 
-  constructor(outFeatures: number, options: Place & { bias?: boolean } = {}) {
+  constructor(outFeatures: number, options: FactoryOptions & { bias?: boolean } = {}) {
     super();
     const { bias = true, ...factory } = expectOptions('LazyLinear', options);
     this.outFeatures = expectWhole('LazyLinear', 'outFeatures', outFeatures, 0);
@@ -33,7 +32,7 @@ export class LazyLinear extends Module {
       if (module.pending && weight !== undefined) module.makeParameters(weight.size(1), module.factory);
     });
   }
-  private makeParameters(inFeatures: number, factory: Place): void {
+  private makeParameters(inFeatures: number, factory: FactoryOptions): void {
     this.inFeatures = inFeatures;
     this.weight = emptyParameter([this.outFeatures, inFeatures], factory);
     if (this.hasBias) this.bias = emptyParameter([this.outFeatures], factory);

@@ -9,6 +9,8 @@ import { Module } from '../module.js';
 
 // Of the native side. No private field: a deep copy gets one of its own.
 const made = Symbol('torch-node.nn.leaf');
+// The parameters that the native side computes with.
+const own = Symbol('torch-node.nn.leaf.parameters');
 
 interface Made {
   readonly kind: string;
@@ -30,6 +32,8 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
 > {
   /** @internal */
   readonly [made]: Made;
+  /** @internal */
+  readonly [own] = new Map<string, Parameter | null>();
 
   constructor(kind: string, options: object) {
     super();
@@ -39,8 +43,15 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
   /** The module's parameter of a name, or null when it has none. */
   protected parameter(name: string): Parameter | null {
     const handle = this[made].parameters.get(name);
-    return handle === undefined ? null : new Parameter({ handle });
+    const parameter = handle === undefined ? null : new Parameter({ handle });
+    this[own].set(name, parameter);
+    return parameter;
   }
+  /**
+   * What forward computes, with other parameters than those of the native side: shared with another module, assigned, or
+   * computed whenever they are read (see utils/parametrize.ts).
+   */
+  protected compute?(parameters: Readonly<Record<string, Tensor | null>>, ...inputs: Inputs): Output;
   /** The options for a copy; those that are tensors have to be copied. */
   protected copiedOptions(options: object, _copies: Copies): object {
     return options;
@@ -83,6 +94,8 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
   }
   override forward(...inputs: Inputs): Output {
     const name = this.constructor.name;
+    const others = this.compute === undefined ? undefined : assigned(this, this[own]);
+    if (others !== undefined) return this.compute!(others, ...inputs);
     return named(
       name,
       () =>
@@ -105,4 +118,18 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
   override modeChanged(): void {
     native.trainModule(this[made].handle, this.training);
   }
+}
+
+/** A module's parameters when one of them is not its own any more. Each is read once: reading may compute it. */
+function assigned(
+  module: object,
+  own: ReadonlyMap<string, Parameter | null>,
+): Record<string, Tensor | null> | undefined {
+  const values: Record<string, Tensor | null> = {};
+  let other = false;
+  for (const [name, parameter] of own) {
+    values[name] = (module as Record<string, Tensor | null>)[name]!;
+    if (values[name] !== parameter) other = true;
+  }
+  return other ? values : undefined;
 }

@@ -1,17 +1,15 @@
 // What batch and instance normalisation have in common: parameters and running statistics for each channel.
 import { TorchError } from '../../tensor/errors.js';
-import { ones, zeros } from '../../generated/functions.js';
 import { noGrad } from '../../tensor/autograd.js';
 import { describe, expectOptions } from '../../tensor/operators.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import { Module, type AnyModule, type StateDict } from '../module.js';
-import { resetAffine } from './initial.js';
+import { emptyParameter, filled, resetAffine, type FactoryOptions } from './initial.js';
 import { awaitForward, beside, LAZY, uninitialized, withoutLazy } from './lazy.js';
 import { bool, number } from './repr.js';
 import { expectWhole } from './sizes.js';
-import { emptyParameter, type Place } from './parameter.js';
 
-export interface NormOptions extends Place {
+export interface NormOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
   /** The share of each batch in the running statistics; null: all batches count the same. Default 0.1. */
@@ -38,7 +36,7 @@ export abstract class NormNd extends Module {
   runningMean: Tensor | null = null;
   runningVar: Tensor | null = null;
   numBatchesTracked: Tensor | null = null;
-  private readonly factory: Place;
+  private readonly factory: FactoryOptions;
   private readonly hasBias: boolean;
   private pending = false;
 
@@ -85,17 +83,16 @@ export abstract class NormNd extends Module {
     if (this.numBatchesTracked !== null && !(key in state)) state[key] = this.numBatchesTracked;
   }
 
-  private makeState(numFeatures: number, factory: Place): void {
+  private makeState(numFeatures: number, factory: FactoryOptions): void {
     this.numFeatures = numFeatures;
     this.pending = false;
     const size = [numFeatures];
     this.weight = this.affine ? emptyParameter(size, factory) : null;
     this.bias = this.hasBias ? emptyParameter(size, factory) : null;
     if (this.trackRunningStats) {
-      const stats = { dtype: 'float32', ...factory } as const;
-      this.runningMean = zeros(size, stats);
-      this.runningVar = ones(size, stats);
-      this.numBatchesTracked = zeros([], { ...stats, dtype: 'int64' });
+      this.runningMean = filled('zeros', size, factory);
+      this.runningVar = filled('ones', size, factory);
+      this.numBatchesTracked = filled('zeros', [], { ...factory, dtype: 'int64' });
       this.registerBuffer('running_mean', this.runningMean);
       this.registerBuffer('running_var', this.runningVar);
       this.registerBuffer('num_batches_tracked', this.numBatchesTracked);

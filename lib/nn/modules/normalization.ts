@@ -12,10 +12,9 @@ import {
 import { CrossMapLRN2dFunction } from '../functional/crossMapLrn.js';
 import { Module } from '../module.js';
 import { misfit } from './fit.js';
-import { resetAffine } from './initial.js';
+import { emptyParameter, resetAffine, type FactoryOptions } from './initial.js';
 import { bool, number, tuple } from './repr.js';
 import { expectWhole } from './sizes.js';
-import { emptyParameter, type Place } from './parameter.js';
 
 function shapeOf(where: string, given: number | readonly number[]): number[] {
   const shape = Array.isArray(given) ? [...(given as readonly number[])] : [given as number];
@@ -36,7 +35,7 @@ function expectLast(module: Module, input: Tensor, last: readonly number[]): voi
   throw misfit(module, input, `[..., ${last.join(', ')}]`, shape.length >= last.length ? advice : undefined);
 }
 
-export interface LayerNormOptions extends Place {
+export interface LayerNormOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
   /** Whether there are a weight and a bias for each element. Default true. */
@@ -80,7 +79,7 @@ export class LayerNorm extends Module {
   }
 }
 
-export interface GroupNormOptions extends Place {
+export interface GroupNormOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
   /** Whether there are a weight and a bias for each channel. Default true. */
@@ -140,7 +139,7 @@ export class GroupNorm extends Module {
   }
 }
 
-export interface RMSNormOptions extends Place {
+export interface RMSNormOptions extends FactoryOptions {
   /** Added to the mean square; null is the dtype's smallest step at 1. Default null. */
   eps?: number | null;
   /** Whether there is a weight for each element. Default true. */

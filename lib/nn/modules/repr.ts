@@ -1,12 +1,24 @@
-// Numbers and sizes as Python prints them, for the summaries of modules.
-import { pythonFloat } from './text.js';
+// Values as Python prints them, for the summaries of modules.
 
-export { pythonBool as bool, pythonFloat as float } from './text.js';
+/** True or False. @internal */
+export function bool(on: boolean): string {
+  return on ? 'True' : 'False';
+}
 
-/** A number as Python's repr() writes it, whole ones as ints. null is None. @internal */
+/** A number as Python's repr() writes it: whole ones as ints, 0.00001 as 1e-05. null is None. @internal */
 export function number(value: number | null): string {
   if (value === null) return 'None';
-  return Number.isInteger(value) ? String(BigInt(value)) : pythonFloat(value);
+  if (Number.isInteger(value)) return BigInt(value).toString();
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  const [mantissa, exponent] = value.toExponential().split('e') as [string, string];
+  const power = Number(exponent);
+  if (power >= -4) return String(value);
+  return `${mantissa}e-${String(-power).padStart(2, '0')}`;
+}
+
+/** A float: 2 is 2.0. @internal */
+export function float(value: number): string {
+  return Number.isInteger(value) && Math.abs(value) < 1e16 ? `${value}.0` : number(value);
 }
 
 /** (1, 2), and (1,) for one value. @internal */

@@ -79,6 +79,7 @@ function named(path: string): AnyFunction {
 
 class Builder {
   readonly leaves: Tensor[] = [];
+  readonly #given: Tensor[] = [];
   collecting: 'leaves' | 'clones' | undefined;
 
   value(spec: Spec): unknown {
@@ -87,6 +88,7 @@ class Builder {
     if ('shape' in spec || 'values' in spec) return this.#tensor(spec as unknown as TensorSpec);
     if ('class' in spec) return this.object(spec);
     if ('reference' in spec) return named(spec['reference'] as string);
+    if ('same' in spec) return this.#given[spec['same'] as number];
     if ('float' in spec) return Number((spec['float'] as string).replace('inf', 'Infinity'));
     return Object.fromEntries(Object.entries(spec).map(([name, value]) => [name, this.value(value)]));
   }
@@ -108,7 +110,9 @@ class Builder {
     if (this.collecting === undefined) return made;
     if (isFloating(made.dtype) && spec.grad !== false) made.requiresGrad = true;
     this.leaves.push(made);
-    return this.collecting === 'clones' ? made.clone() : made;
+    const given = this.collecting === 'clones' ? made.clone() : made;
+    this.#given.push(given);
+    return given;
   }
 }
 
@@ -140,9 +144,7 @@ export function runModule(one: ModuleCase, found: Collector): void {
   }
   const parameters = module?.namedParameters() ?? [];
   if (module !== undefined) {
-    // Copies: what is compared is looked at when all is done, and then they have other values.
-    const drawn = parameters.map(([name, parameter]): [string, Tensor] => [name, parameter.detach().clone()]);
-    compareNamed(found, 'initial', drawn, one.initial);
+    compareNamed(found, 'initial', parameters, one.initial);
     found.value('keys', Object.keys(module.stateDict()).join(), one.keys!.join());
     if (one.rngState !== undefined) found.value('random state after construction', rng(), one.rngState);
     found.value('text', String(module), one.repr);
@@ -168,7 +170,7 @@ export function runModule(one: ModuleCase, found: Collector): void {
     run = () => module[method](...given, ...call);
   }
   let result: unknown;
-  for (let i = 0; i < (one.times ?? 1); i++) result = run();
+  for (let i = 0; i < (one.times ?? 1); i++) result = one.grad === false ? torch.noGrad(run) : run();
   const outputs = flat(result);
   found.tensors('output', outputs, one.outputs);
   found.value('random state after forward', rng(), one.rngStateAfter);
