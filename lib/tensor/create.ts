@@ -289,7 +289,7 @@ export function full<
 }
 
 // Literals tell whether they are whole; one that is not makes the range float32.
-type RangeOf<N extends Scalar> = N extends number
+type RangeOf<N extends Scalar> = [N] extends [number]
   ? number extends N
     ? 'int64' | 'float32'
     : 'float32' extends WithNumber<'int64', N>

@@ -404,12 +404,13 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> {
   }
 }
 
-const TYPES: Readonly<Record<DType, string>> = {
+// The others have no tensor type of their own in Python.
+const TYPES: Readonly<Partial<Record<DType, string>>> = {
   float32: 'Float', float64: 'Double', float16: 'Half', bfloat16: 'BFloat16', uint8: 'Byte', int8: 'Char', int16: 'Short', int32: 'Int',
   int64: 'Long', bool: 'Bool', complex64: 'ComplexFloat', complex128: 'ComplexDouble',
 }; // prettier-ignore
 
 // What Tensor.type() gives in Python.
 function typeName(tensor: Tensor): string {
-  return `torch.${tensor.device.startsWith('cuda') ? 'cuda.' : ''}${TYPES[tensor.dtype]}Tensor`;
+  return `torch.${tensor.device.startsWith('cuda') ? 'cuda.' : ''}${TYPES[tensor.dtype] ?? ''}Tensor`;
 }
