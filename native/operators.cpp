@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "guards.h"
+
 namespace torch_node {
 
 namespace {
@@ -213,8 +215,8 @@ Signature signatureOf(const c10::FunctionSchema& schema) {
 
 class BoxedOperator : public Operator {
  public:
-  BoxedOperator(c10::OperatorHandle handle, Signature signature)
-      : handle_(std::move(handle)), signature_(std::move(signature)) {}
+  BoxedOperator(c10::OperatorHandle handle, Signature signature, Guard guard)
+      : handle_(std::move(handle)), signature_(std::move(signature)), guard_(guard) {}
 
   napi_value call(Environment& environment, std::span<const napi_value> arguments) const override {
     napi_env env = environment.env();
@@ -226,6 +228,7 @@ class BoxedOperator : public Operator {
     torch::jit::Stack stack;
     stack.reserve(std::max(schema.size(), signature_.results.size()));
     for (size_t i = 0; i < schema.size(); i++) stack.push_back(argument(environment, schema[i], i, arguments));
+    if (guard_) guard_(handle_.schema(), stack);
     handle_.callBoxed(stack);
     if (signature_.results.size() == 1) return result(environment, stack[0], 0);
     napi_value out = nullptr;
@@ -251,7 +254,10 @@ class BoxedOperator : public Operator {
       throw TypeMismatch("argument '" + schema.name() + "' is missing");
     }
     try {
-      return toIValue(environment, signature_.arguments[index], arguments[index]);
+      const Type& type = signature_.arguments[index];
+      c10::IValue value = toIValue(environment, type, arguments[index]);
+      if (type.length > 1 && value.isList()) checkLength(schema, type.length, value.toListRef().size());
+      return value;
     } catch (const std::invalid_argument& error) {
       throw TypeMismatch("argument '" + schema.name() + "' (" + schema.real_type()->str() + "): " + error.what());
     }
@@ -268,6 +274,7 @@ class BoxedOperator : public Operator {
 
   c10::OperatorHandle handle_;
   Signature signature_;
+  Guard guard_;
 };
 
 // ---- Signatures known at compile time ----
@@ -391,8 +398,9 @@ std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   using T = const at::Tensor&;
   using S = const at::Scalar&;
   Signature signature = signatureOf(handle.schema());
+  const Guard guard = guardOf(handle.operator_name());
   std::unique_ptr<Operator> out;
-  const auto attempt = [&]<class F>() { return !out && (out = UnboxedOperator<F>::match(handle, signature)); };
+  const auto attempt = [&]<class F>() { return !guard && !out && (out = UnboxedOperator<F>::match(handle, signature)); };
   attempt.operator()<at::Tensor(T)>();
   attempt.operator()<at::Tensor(T, T)>();
   attempt.operator()<at::Tensor(T, T, S)>();
@@ -400,7 +408,7 @@ std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   attempt.operator()<at::Tensor(T, S, S)>();
   attempt.operator()<at::Tensor(T, int64_t, std::optional<at::ScalarType>)>();
   attempt.operator()<at::Tensor(T, std::optional<at::ScalarType>)>();
-  if (!out) out = std::make_unique<BoxedOperator>(handle, std::move(signature));
+  if (!out) out = std::make_unique<BoxedOperator>(handle, std::move(signature), guard);
   return out;
 }
 

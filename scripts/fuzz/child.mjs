@@ -1,7 +1,7 @@
 // The child of scripts/fuzz/operators.mjs: makes calls, and says before each which it is.
 //
-// Its one argument is JSON: { seed, from, to, note, lib, describe }. Into the file `note` it writes, before each call, its number
-// and the counts so far; findings go to file descriptor 3, a line of JSON each.
+// Its one argument is JSON: { seed, from, to, note, lib, overloads, describe }. Into the file `note` it writes, before each call, its number
+// and the counts so far, then the operator that the call came to last; findings go to file descriptor 3, a line of JSON each.
 import { openSync, writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -10,7 +10,7 @@ import { leftOut } from './leftOut.mjs';
 import { generator } from './values.mjs';
 
 const MARK = '[left out by the fuzzer]';
-const { seed, from, to, note, lib, describe: describing } = JSON.parse(process.argv[2]);
+const { seed, from, to, note, lib, overloads, describe: describing } = JSON.parse(process.argv[2]);
 const load = await loader();
 const torch = await load('torch');
 const { parseSchema } = await load('tensor/schema');
@@ -23,7 +23,7 @@ torch.setNumThreads(1);
 process.on('unhandledRejection', () => {}); // of promises that were drawn as values
 watchOperators();
 
-const draw = caller(torch, parseSchema, torch.ops.names());
+const draw = caller(torch, parseSchema, torch.ops.names(), overloads);
 const counts = { results: 0, errors: 0, leftOut: 0 };
 const noteFile = openSync(note, 'w');
 const numbers = new Float64Array(5);
@@ -43,6 +43,10 @@ function writeNote(call) {
   writeSync(noteFile, numbers, 0, numbers.byteLength, 0);
 }
 
+function noteOperator(name) {
+  writeSync(noteFile, `${name}\n`, numbers.byteLength);
+}
+
 function report(finding) {
   writeSync(3, `${JSON.stringify(finding)}\n`);
 }
@@ -50,6 +54,7 @@ function report(finding) {
 async function make(call) {
   writeNote(call);
   if (call % 2000 === 0) collect();
+  noteOperator('');
   const before = torch.memory().tensors;
   let title = 'drawing';
   let words = [];
@@ -99,6 +104,7 @@ function watchOperators() {
   native.callOperator = (id, ...args) => {
     const { name, arguments: schema } = operators.get(id);
     if (name in leftOut) throw new Error(MARK);
+    noteOperator(name);
     if (describing) report({ operator: name, values: args.map((value, i) => plain(value, schema[i]?.kind)) });
     return callOperator(id, ...args);
   };

@@ -1,0 +1,844 @@
+// The guards, by family. Each writes down what the kernels of ATen (libtorch 2.13) take for granted; whatever works in
+// PyTorch passes. Arguments are looked up by the schema's names, so that one guard serves an operator's overloads.
+#include "guards.h"
+
+#include <algorithm>
+#include <limits>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace torch_node {
+
+namespace {
+
+using Sizes = std::vector<int64_t>;
+
+// An argument in words.
+std::string describe(const c10::IValue& value) {
+  if (value.isNone()) return "not given";
+  if (value.isTensor()) {
+    const at::Tensor& tensor = value.toTensor();
+    if (!tensor.defined()) return "not given";
+    return c10::str("a tensor of ", c10::toString(tensor.scalar_type()), " and shape ", tensor.sizes(),
+                    tensor.layout() == at::kStrided ? "" : c10::str(", ", tensor.layout()));
+  }
+  if (value.isTensorList()) return c10::str("a list of ", value.toListRef().size(), " tensors");
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+// The arguments of one call, and what may be asked of them.
+class Given {
+ public:
+  Given(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> values) : schema_(schema), values_(values) {}
+
+  // Whether the schema has the argument and a value was given for it.
+  [[nodiscard]] bool has(std::string_view name) const {
+    const c10::IValue* value = find(name);
+    return value && !value->isNone() && (!value->isTensor() || value->toTensor().defined());
+  }
+  [[nodiscard]] at::Tensor tensor(std::string_view name) const {
+    expect(has(name), name, "a tensor");
+    return at(name).toTensor();
+  }
+  [[nodiscard]] std::vector<at::Tensor> tensors(std::string_view name) const { return at(name).toTensorVector(); }
+  [[nodiscard]] int64_t integer(std::string_view name) const { return at(name).toInt(); }
+  [[nodiscard]] bool flag(std::string_view name) const { return at(name).toBool(); }
+  [[nodiscard]] const c10::IValue& value(std::string_view name) const { return at(name); }
+  [[nodiscard]] Sizes integers(std::string_view name) const {
+    const c10::IValue& value = at(name);
+    if (!value.isTensor()) return value.toIntVector();
+    const at::Tensor list = value.toTensor().detach().to(at::kCPU, at::kLong).contiguous();
+    return {list.const_data_ptr<int64_t>(), list.const_data_ptr<int64_t>() + list.numel()};
+  }
+  [[nodiscard]] std::vector<bool> flags(std::string_view name) const {
+    std::vector<bool> out;
+    for (const c10::IValue& each : at(name).toListRef()) out.push_back(each.toBool());
+    return out;
+  }
+
+  // Throws unless something holds that is expected of an argument.
+  template <class... Words>
+  void expect(bool holds, std::string_view name, const Words&... expected) const {
+    if (holds) return;
+    const c10::IValue* value = find(name);
+    throw std::runtime_error(
+        c10::str("argument '", name, "' is ", value ? describe(*value) : "not given", "; expected ", expected...));
+  }
+
+  void rank(std::string_view name, int64_t lowest, int64_t highest = std::numeric_limits<int64_t>::max()) const {
+    const int64_t dimensions = tensor(name).dim();
+    if (lowest == highest) return expect(dimensions == lowest, name, lowest, " dimensions");
+    expect(dimensions >= lowest && dimensions <= highest, name, lowest,
+           highest == std::numeric_limits<int64_t>::max() ? std::string(" or more") : c10::str(" to ", highest),
+           " dimensions");
+  }
+  void shape(std::string_view name, at::IntArrayRef sizes) const {
+    expect(tensor(name).sizes() == sizes, name, "the shape ", sizes);
+  }
+  void sameShape(std::string_view name, std::string_view other) const {
+    const at::Tensor model = tensor(other);
+    expect(tensor(name).sizes() == model.sizes(), name, "the shape of '", other, "', ", model.sizes());
+  }
+  void elements(std::string_view name, int64_t count) const {
+    expect(tensor(name).numel() == count, name, count, " elements");
+  }
+  void type(std::string_view name, at::ScalarType expected) const {
+    expect(tensor(name).scalar_type() == expected, name, "a tensor of ", c10::toString(expected));
+  }
+  void sameType(std::string_view name, std::string_view other) const { type(name, tensor(other).scalar_type()); }
+  // Kernels that go through numel() elements from data_ptr() on need them side by side, in whatever order.
+  void dense(std::string_view name) const {
+    const at::Tensor given = tensor(name);
+    expect(given.layout() == at::kStrided && given.is_non_overlapping_and_dense(), name,
+           "a strided tensor without gaps or repeats (see contiguous())");
+  }
+  void strided(std::string_view name) const { expect(tensor(name).layout() == at::kStrided, name, "a strided tensor"); }
+  void length(std::string_view name, size_t expected) const {
+    const c10::IValue& value = at(name);
+    const size_t given = value.isTensor() ? value.toTensor().numel() : value.toListRef().size();
+    expect(given == expected, name, expected, value.isTensorList() ? " tensors" : " integers");
+  }
+  void within(std::string_view name, int64_t lowest, int64_t highest) const {
+    const int64_t given = integer(name);
+    expect(given >= lowest && given <= highest, name, "an integer from ", lowest, " to ", highest);
+  }
+  void atLeast(std::string_view name, int64_t lowest) const {
+    expect(integer(name) >= lowest, name, lowest, " or more");
+  }
+  void allAtLeast(std::string_view name, int64_t lowest) const {
+    const Sizes list = integers(name);
+    expect(std::ranges::all_of(list, [&](int64_t each) { return each >= lowest; }), name, "integers of ", lowest,
+           " or more");
+  }
+  // The values of an integer tensor in the CPU's memory; elsewhere kernels check for themselves, or nothing can be read
+  // without a wait.
+  void values(std::string_view name, int64_t lowest, int64_t highest) const {
+    const at::Tensor given = tensor(name).detach();
+    expect(at::isIntegralType(given.scalar_type(), true), name, "a tensor of integers");
+    if (!given.device().is_cpu() || given.numel() == 0) return;
+    strided(name);
+    const auto [low, high] = at::aminmax(given.scalar_type() == at::kBool ? given.to(at::kByte) : given);
+    expect(low.item<int64_t>() >= lowest && high.item<int64_t>() <= highest, name, "values from ", lowest, " to ",
+           highest);
+  }
+
+ private:
+  [[nodiscard]] const c10::IValue* find(std::string_view name) const {
+    for (size_t i = 0; i < values_.size(); i++) {
+      if (schema_.arguments()[i].name() == name) return &values_[i];
+    }
+    return nullptr;
+  }
+  [[nodiscard]] const c10::IValue& at(std::string_view name) const {
+    const c10::IValue* value = find(name);
+    if (!value || value->isNone()) throw std::runtime_error(c10::str("argument '", name, "' is missing"));
+    return *value;
+  }
+
+  const c10::FunctionSchema& schema_;
+  c10::ArrayRef<c10::IValue> values_;
+};
+
+// Which of some names the schema has.
+std::string_view oneOf(const Given& given, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (given.has(name)) return name;
+  }
+  return *names.begin();
+}
+
+// ---- normalization ----
+
+void perChannel(const Given& given, std::string_view name, int64_t channels) {
+  if (!given.has(name)) return;
+  given.strided(name);
+  given.elements(name, channels);
+}
+
+void statistics(const Given& given, std::initializer_list<std::string_view> names, int64_t channels, bool used) {
+  for (const std::string_view name : names) {
+    if (!used) continue;
+    given.expect(given.has(name), name, "a tensor with a value for each of the ", channels, " channels");
+    perChannel(given, name, channels);
+  }
+}
+
+// The forward forms: statistics are kept when training, used otherwise.
+void batchNorm(const Given& given, bool training) {
+  given.rank("input", 2);
+  given.strided("input");
+  const at::Tensor input = given.tensor("input");
+  const int64_t channels = input.size(1);
+  given.expect(!training || channels > 0, "input", "at least one channel");
+  for (const char* name : {"weight", "bias", "running_mean", "running_var"}) perChannel(given, name, channels);
+  if (!training) statistics(given, {"running_mean", "running_var"}, channels, true);
+}
+
+void batchNormByFlag(const Given& given) { batchNorm(given, given.flag(oneOf(given, {"training", "train"}))); }
+void batchNormTraining(const Given& given) { batchNorm(given, true); }
+void batchNormEvaluation(const Given& given) { batchNorm(given, false); }
+
+void batchNormBackward(const Given& given) {
+  const std::string_view gradient = oneOf(given, {"grad_out", "grad_output"});
+  given.rank("input", 2);
+  given.strided("input");
+  given.strided(gradient);
+  given.sameShape(gradient, "input");
+  const int64_t channels = given.tensor("input").size(1);
+  const bool training = given.flag(oneOf(given, {"train", "update"}));
+  given.expect(channels > 0, "input", "at least one channel");
+  perChannel(given, "weight", channels);
+  statistics(given, {"save_mean", oneOf(given, {"save_invstd", "save_var", "save_var_transform"})}, channels, training);
+  statistics(given, {"running_mean", "running_var"}, channels, !training);
+  if (training) {
+    for (const char* name : {"running_mean", "running_var"}) perChannel(given, name, channels);
+  }
+  const std::vector<bool> mask = given.flags("output_mask");
+  given.expect(mask.size() == 3, "output_mask", "3 booleans");
+  given.expect(!mask[1] || given.has("weight"), "weight", "a tensor, as output_mask asks for its gradient");
+}
+
+void weightNormOver(const Given& given, std::string_view v, std::string_view g) {
+  given.rank(v, 1);
+  const at::Tensor weight = given.tensor(v);
+  const int64_t dim = given.integer("dim");
+  given.expect(dim == 0 || dim == weight.dim() - 1, "dim", "0 or the last dimension, ", weight.dim() - 1);
+  given.expect(weight.numel() > 0, v, "at least one element");
+  given.elements(g, weight.size(dim));
+  given.strided(v);
+  given.dense(g);
+}
+
+void weightNormInterface(const Given& given) {
+  weightNormOver(given, "v", "g");
+  given.dense("v");
+}
+
+// The composite takes the kernel for the first and the last dimension only.
+void weightNorm(const Given& given) {
+  const at::Tensor v = given.tensor("v");
+  const int64_t dim = given.integer("dim");
+  if (v.scalar_type() == at::kHalf || given.tensor("g").scalar_type() == at::kHalf) return;
+  if (dim != 0 && dim != v.dim() - 1) return;
+  given.rank("v", 1);
+  given.expect(v.numel() > 0, "v", "at least one element");
+  given.elements("g", v.size(dim));
+}
+
+void weightNormBackward(const Given& given) {
+  weightNormOver(given, "saved_v", "saved_g");
+  given.sameShape("grad_w", "saved_v");
+  given.elements("saved_norms", given.tensor("saved_g").numel());
+  given.strided("grad_w");
+  given.dense("saved_norms");
+}
+
+// N * C * HxW elements, in groups of channels.
+void groups(const Given& given) {
+  given.strided("input");
+  const int64_t samples = given.integer("N");
+  const int64_t channels = given.integer("C");
+  const int64_t pixels = given.integer("HxW");
+  const int64_t count = given.tensor("input").numel();
+  given.within("N", 0, count);
+  given.within("C", 1, std::max<int64_t>(count, 1));
+  given.atLeast("HxW", 0);
+  // Divisions, as a product may overflow.
+  const bool fits = samples == 0 || pixels == 0 ? count == 0
+                                                : count % samples == 0 && count / samples % channels == 0 &&
+                                                      count / samples / channels == pixels;
+  given.expect(fits, "input", "N * C * HxW = ", samples, " * ", channels, " * ", pixels, " elements");
+  given.atLeast("group", 1);
+  given.expect(channels % given.integer("group") == 0, "group", "a divisor of C, ", channels);
+  perChannel(given, "weight", channels);
+  perChannel(given, "bias", channels);
+}
+
+void groupNormBackward(const Given& given) {
+  groups(given);
+  given.strided("grad_out");
+  given.elements("grad_out", given.tensor("input").numel());
+  for (const char* name : {"mean", "rstd"}) {
+    given.dense(name);
+    given.elements(name, given.integer("N") * given.integer("group"));
+  }
+}
+
+// ---- linear algebra ----
+
+// LAPACK is given matrices of one batch.
+void choleskySolve(const Given& given) {
+  for (const char* name : {"self", "A"}) {
+    given.strided(name);
+    given.rank(name, 2);
+  }
+  const at::Tensor b = given.tensor("self");
+  const at::Tensor factor = given.tensor("A");
+  given.expect(factor.size(-1) == factor.size(-2), "A", "square matrices");
+  given.expect(factor.size(-1) == b.size(-2), "A", "matrices of the ", b.size(-2), " rows of 'self'");
+  given.expect(factor.sizes().slice(0, factor.dim() - 2) == b.sizes().slice(0, b.dim() - 2), "A",
+               "the batch of 'self', ", b.sizes().slice(0, b.dim() - 2));
+  given.sameType("A", "self");
+}
+
+// Row exchanges count from 1. LAPACK and ATen follow them without a look.
+void pivots(const Given& given, std::string_view name, std::string_view factor) {
+  given.rank(factor, 2);
+  const at::Tensor matrix = given.tensor(factor);
+  if (!at::isIntegralType(given.tensor(name).scalar_type(), false)) return;  // libtorch says what it wants
+  given.values(name, 1, std::max<int64_t>(matrix.size(-2), 1));
+}
+
+void luUnpack(const Given& given) {
+  if (given.flag("unpack_pivots")) pivots(given, "LU_pivots", "LU_data");
+}
+void linalgLuSolve(const Given& given) { pivots(given, "pivots", "LU"); }
+void luSolve(const Given& given) { pivots(given, "LU_pivots", "LU_data"); }
+
+// ---- recurrent networks ----
+
+void gates(const Given& given, int64_t count) {
+  for (const char* name : {"input_gates", "hidden_gates"}) {
+    given.rank(name, 2);
+    given.expect(given.tensor(name).size(1) % count == 0, name, "rows of ", count, " gates of one size");
+  }
+  given.sameShape("hidden_gates", "input_gates");
+}
+void lstmCellBackward(const Given& given) { gates(given, 4); }
+void gruCellBackward(const Given& given) { gates(given, 3); }
+
+void twoHiddenStates(const Given& given) { given.length("hx", 2); }
+
+// weight_ih [4 * hidden, features] and weight_hh [4 * hidden, hidden], whose memory oneDNN takes as it is.
+void lstmWeights(const Given& given, std::string_view ih, std::string_view hh) {
+  given.atLeast("hidden_size", 1);
+  const int64_t hidden = given.integer("hidden_size");
+  given.rank(ih, 2, 2);
+  given.rank(hh, 2, 2);
+  const int64_t features = given.tensor(ih).size(1);
+  given.expect(features > 0, ih, "at least one column");
+  given.within("hidden_size", 1, given.tensor(ih).size(0));
+  given.shape(ih, {4 * hidden, features});
+  given.shape(hh, {4 * hidden, hidden});
+  given.dense(ih);
+  given.dense(hh);
+}
+
+void reorderLstmWeights(const Given& given) {
+  lstmWeights(given, "weight0", "weight1");
+  if (!given.has("input_size")) return;
+  const Sizes size = given.integers("input_size");
+  given.expect(size.size() >= 2, "input_size", "the sizes of an input: steps, samples and features");
+  given.allAtLeast("input_size", 1);
+}
+
+// One layer in one direction, as at::lstm takes a network apart.
+void lstmLayer(const Given& given, std::initializer_list<std::string_view> weights, std::string_view cx) {
+  const std::vector<std::string_view> names(weights);
+  constexpr int64_t kLstm = 2;
+  given.within("mode", kLstm, kLstm);
+  given.rank("input", 3, 3);
+  lstmWeights(given, names[0], names[1]);
+  const at::Tensor input = given.tensor("input");
+  const int64_t hidden = given.integer("hidden_size");
+  given.expect(input.numel() > 0, "input", "at least one element");
+  given.shape(names[0], {4 * hidden, input.size(2)});
+  if (given.flag("has_biases")) {
+    for (size_t i = 2; i < 4; i++) {
+      given.elements(names[i], 4 * hidden);
+      given.dense(names[i]);
+    }
+  }
+  for (const std::string_view state : {std::string_view("hx_"), cx}) {
+    given.elements(state, input.size(1) * hidden);
+    given.strided(state);
+  }
+  for (const std::string_view name : {names[0], names[1], names[2], names[3], std::string_view("hx_"), cx}) {
+    given.sameType(name, "input");
+  }
+}
+
+void mkldnnLstm(const Given& given) { lstmLayer(given, {"weight0", "weight1", "weight2", "weight3"}, "cx_"); }
+
+void mkldnnLstmBackward(const Given& given) {
+  const std::initializer_list<std::string_view> weights = {"weight1", "weight2", "weight3", "weight4"};
+  lstmLayer(given, weights, "cx_tmp");
+  const at::Tensor input = given.tensor("input");
+  const int64_t hidden = given.integer("hidden_size");
+  for (const char* name : {"output", "grad_output"}) {
+    if (!given.has(name)) continue;
+    given.shape(name, {input.size(0), input.size(1), hidden});
+    given.sameType(name, "input");
+    given.strided(name);
+  }
+  for (const char* name : {"hy_", "cy_", "grad_hy", "grad_cy"}) {
+    if (!given.has(name)) continue;
+    given.elements(name, input.size(1) * hidden);
+    given.sameType(name, "input");
+    given.strided(name);
+  }
+  // How large the workspace of the forward layer is only oneDNN knows; it reads it without a look.
+  const at::NoGradGuard noGrad;
+  const at::Tensor state = given.tensor("hx_").detach();
+  const auto forward = at::mkldnn_rnn_layer(
+      input.detach(), given.tensor("weight1").detach(), given.tensor("weight2").detach(),
+      given.tensor("weight3").detach(), given.tensor("weight4").detach(), state, given.tensor("cx_tmp").detach(),
+      given.flag("reverse"), given.integers("batch_sizes"), given.integer("mode"), hidden, given.integer("num_layers"),
+      given.flag("has_biases"), given.flag("bidirectional"), given.flag("batch_first"), true);
+  const at::Tensor workspace = std::get<3>(forward);
+  given.type("workspace", workspace.scalar_type());
+  given.elements("workspace", workspace.numel());
+  given.dense("workspace");
+}
+
+// ---- windows: convolution, pooling, padding ----
+
+void slowConv2dBackward(const Given& given) {
+  for (const char* name : {"kernel_size", "stride"}) {
+    given.length(name, 2);
+    given.allAtLeast(name, 1);
+  }
+  given.length("padding", 2);
+  given.allAtLeast("padding", 0);
+  given.rank("self", 4, 4);
+  given.rank("grad_output", 4, 4);
+  given.rank("weight", 2, 4);
+  for (const char* name : {"self", "grad_output", "weight"}) given.strided(name);
+  const at::Tensor input = given.tensor("self");
+  const at::Tensor weight = given.tensor("weight");
+  const Sizes kernel = given.integers("kernel_size");
+  const Sizes stride = given.integers("stride");
+  const Sizes padding = given.integers("padding");
+  Sizes output{input.size(0), weight.size(0)};
+  for (size_t i = 0; i < 2; i++) {
+    const int64_t size = input.size(static_cast<int64_t>(i) + 2);
+    // Far below what overflows.
+    given.expect(padding[i] <= std::numeric_limits<int32_t>::max(), "padding", "less than 2^31");
+    given.expect(kernel[i] <= size + (2 * padding[i]), "kernel_size", "no more than the padded input");
+    output.push_back(((size + (2 * padding[i]) - kernel[i]) / stride[i]) + 1);
+  }
+  given.shape("grad_output", output);
+  const Sizes flat{weight.size(0), input.size(1) * kernel[0] * kernel[1]};
+  const Sizes whole{weight.size(0), input.size(1), kernel[0], kernel[1]};
+  given.expect(weight.sizes() == flat || weight.sizes() == whole, "weight", "the shape ", whole);
+}
+
+void nnpack(const Given& given) {
+  given.rank("input", 4, 4);
+  given.rank("weight", 4, 4);
+  given.type("input", at::kFloat);
+  given.type("weight", at::kFloat);
+  for (const char* name : {"input", "weight"}) given.strided(name);
+  for (const char* name : {"padding", "stride"}) given.length(name, 2);
+  given.allAtLeast("padding", 0);
+  given.allAtLeast("stride", 1);
+  const at::Tensor input = given.tensor("input");
+  const at::Tensor weight = given.tensor("weight");
+  given.expect(input.numel() > 0, "input", "at least one element");
+  given.expect(weight.numel() > 0, "weight", "at least one element");
+  given.expect(weight.size(1) == input.size(1), "weight", "the ", input.size(1), " channels of 'input'");
+  const Sizes padding = given.integers("padding");
+  for (int64_t i = 0; i < 2; i++) {
+    given.expect(padding[i] < weight.size(i + 2), "padding", "less than the size of the window");
+    given.expect(weight.size(i + 2) <= input.size(i + 2) + (2 * padding[i]), "weight",
+                 "windows no larger than the padded input");
+  }
+  if (given.has("bias")) {
+    given.type("bias", at::kFloat);
+    given.elements("bias", weight.size(0));
+    given.dense("bias");
+  }
+}
+
+// Gradients of pooling over the last `spatial` dimensions: each goes to a place in its input plane.
+void poolingBackward(const Given& given, int64_t spatial, bool allowsNone) {
+  for (const char* name : {"self", "grad_output", "indices"}) {
+    given.rank(name, spatial + 1, spatial + 2);
+    given.strided(name);
+  }
+  given.type("indices", at::kLong);
+  given.sameShape("indices", "grad_output");
+  const at::Tensor input = given.tensor("self");
+  const at::Tensor gradient = given.tensor("grad_output");
+  const at::IntArrayRef planes = input.sizes().slice(0, input.dim() - spatial);
+  given.expect(gradient.dim() == input.dim() && gradient.sizes().slice(0, planes.size()) == planes, "grad_output",
+               "the batch and channels of 'self', ", planes);
+  int64_t plane = 1;
+  for (int64_t i = input.dim() - spatial; i < input.dim(); i++) plane *= input.size(i);
+  given.values("indices", allowsNone ? -1 : 0, plane - 1);
+}
+template <int64_t Spatial>
+void fractionalPoolBackward(const Given& given) {
+  given.length("output_size", Spatial);
+  given.length("kernel_size", Spatial);
+  poolingBackward(given, Spatial, false);
+}
+template <int64_t Spatial>
+void maxPoolBackward(const Given& given) {
+  poolingBackward(given, Spatial, true);
+}
+
+// Reflection must stay inside the input; both forms need a gradient of the padded shape.
+template <int64_t Spatial, bool Reflects>
+void paddingBackward(const Given& given) {
+  given.length("padding", 2 * Spatial);
+  given.rank("self", Spatial + 1, Spatial + 2);
+  for (const char* name : {"self", "grad_output"}) given.strided(name);
+  const at::Tensor input = given.tensor("self");
+  const Sizes padding = given.integers("padding");
+  Sizes padded = input.sizes().vec();
+  for (int64_t i = 0; i < Spatial; i++) {
+    const int64_t before = padding[2 * i];
+    const int64_t after = padding[(2 * i) + 1];
+    int64_t& size = padded[input.dim() - 1 - i];
+    const int64_t largest = Reflects ? size - 1 : std::numeric_limits<int32_t>::max();
+    given.expect(before <= largest && after <= largest && before >= -size && after >= -size, "padding",
+                 "less on each side than the ", size, " values there");
+    size += before + after;
+  }
+  given.shape("grad_output", padded);
+}
+
+// ---- Fourier transforms ----
+
+void fourier(const Given& given, bool mayBeEmpty) {
+  const at::Tensor self = given.tensor("self");
+  given.strided("self");
+  const Sizes dims = given.integers("dim");
+  given.expect(mayBeEmpty || !dims.empty(), "dim", "at least one dimension");
+  std::vector<bool> seen(self.dim());
+  for (const int64_t dim : dims) {
+    given.expect(dim >= 0 && dim < self.dim() && !seen[dim], "dim", "different dimensions from 0 to ", self.dim() - 1);
+    seen[dim] = true;
+  }
+  given.within("normalization", 0, 2);
+}
+void fourierComplex(const Given& given) { fourier(given, true); }
+void fourierHalf(const Given& given) { fourier(given, false); }
+
+// ---- losses ----
+
+// The kernels look up alpha [N, T, 2 * longest target + 1] and probabilities by these lengths and targets.
+void ctc(const Given& given, bool backward) {
+  given.rank("log_probs", 3, 3);
+  given.rank("targets", 1, 2);
+  for (const char* name : {"log_probs", "targets"}) given.strided(name);
+  const at::Tensor probabilities = given.tensor("log_probs");
+  const at::Tensor targets = given.tensor("targets");
+  const int64_t batch = probabilities.size(1);
+  const int64_t classes = probabilities.size(2);
+  if (!probabilities.device().is_cpu()) return;
+  given.expect(at::isIntegralType(targets.scalar_type(), false), "targets", "integers");
+  given.within("blank", 0, classes - 1);
+  for (const char* name : {"input_lengths", "target_lengths"}) {
+    given.length(name, batch);
+    given.allAtLeast(name, 0);
+  }
+  const Sizes inputs = given.integers("input_lengths");
+  const Sizes lengths = given.integers("target_lengths");
+  int64_t longest = 0;
+  int64_t total = 0;
+  for (int64_t i = 0; i < batch; i++) {
+    given.expect(inputs[i] <= probabilities.size(0), "input_lengths", "lengths of at most ", probabilities.size(0));
+    given.expect(lengths[i] <= targets.numel(), "target_lengths", "lengths of the targets that are there");
+    longest = std::max(longest, lengths[i]);
+    total += lengths[i];
+  }
+  const bool rows = targets.dim() == 2;
+  given.expect(rows ? targets.size(0) == batch && targets.size(1) >= longest : targets.numel() >= total, "targets",
+               "as many targets as target_lengths says");
+  const at::Tensor labels = targets.detach().to(at::kLong).contiguous();
+  const auto* label = labels.const_data_ptr<int64_t>();
+  for (int64_t i = 0, first = 0; i < batch; i++) {
+    for (int64_t j = 0; j < lengths[i]; j++) {
+      const int64_t each = label[first + j];
+      given.expect(each >= 0 && each < classes, "targets", "labels from 0 to ", classes - 1);
+    }
+    first += rows ? targets.size(1) : lengths[i];
+  }
+  if (!backward) return;
+  for (const char* name : {"grad", "neg_log_likelihood"}) {
+    given.elements(name, batch);
+    given.strided(name);
+  }
+  given.rank("grad", 1, 1);
+  given.rank("neg_log_likelihood", 1, 1);
+  given.rank("log_alpha", 3, 3);
+  given.strided("log_alpha");
+  const at::Tensor alpha = given.tensor("log_alpha");
+  given.expect(alpha.size(0) == batch && alpha.size(1) == probabilities.size(0) && alpha.size(2) >= (2 * longest) + 1,
+               "log_alpha", "the shape [", batch, ", ", probabilities.size(0), ", ", (2 * longest) + 1, "]");
+}
+void ctcBackward(const Given& given) { ctc(given, true); }
+
+// ---- lists of tensors ----
+
+void stack(const Given& given) {
+  const std::vector<at::Tensor> list = given.tensors("tensors");
+  given.expect(!list.empty(), "tensors", "at least one tensor");
+  for (const at::Tensor& each : list) {
+    given.expect(each.sizes() == list[0].sizes(), "tensors", "tensors of one shape, but there are ", list[0].sizes(),
+                 " and ", each.sizes());
+  }
+  given.within("dim", -list[0].dim() - 1, list[0].dim());
+}
+
+void foreachCopy(const Given& given) {
+  const size_t count = given.tensors("self").size();
+  given.expect(count > 0, "self", "at least one tensor");
+  given.length("src", count);
+  if (given.has("out")) given.length("out", count);
+}
+
+// ---- sparse and nested tensors ----
+
+void csrToCoo(const Given& given) {
+  given.rank("crow_indices", 1, 2);
+  for (const char* name : {"crow_indices", "col_indices"}) given.strided(name);
+  given.rank("col_indices", given.tensor("crow_indices").dim(), given.tensor("crow_indices").dim());
+  given.sameType("col_indices", "crow_indices");
+  const at::Tensor rows = given.tensor("crow_indices").detach();
+  const at::Tensor columns = given.tensor("col_indices");
+  given.expect(rows.size(-1) > 0, "crow_indices", "at least one offset");
+  given.expect(rows.dim() == 1 || rows.size(0) == columns.size(0), "col_indices", "the batch of 'crow_indices'");
+  given.values("crow_indices", 0, columns.size(-1));
+  if (!rows.device().is_cpu() || rows.size(-1) < 2) return;
+  given.expect(rows.diff().ge(0).all().item<bool>(), "crow_indices", "offsets that do not fall");
+}
+
+void cooToCsr(const Given& given) {
+  given.atLeast("size", 0);
+  given.rank("self", 1, 1);
+  given.values("self", 0, given.integer("size") - 1);
+}
+
+void nestedSizes(const Given& given) {
+  given.rank("nested_size", 2, 2);
+  given.type("nested_size", at::kLong);
+  given.dense("nested_size");
+}
+
+void newZerosWithSameFeature(const Given& given) {
+  given.within("self_num_batch_dims", 0, given.tensor("self").dim());
+  for (const char* name : {"self", "other"}) given.strided(name);
+}
+
+// A view of the tensor's own memory. as_strided() looks whether it fits, this one does not.
+void reshapeAlias(const Given& given) {
+  given.strided("self");
+  const at::Tensor self = given.tensor("self");
+  const Sizes size = given.integers("size");
+  const Sizes stride = given.integers("stride");
+  given.length("stride", size.size());
+  given.allAtLeast("size", 0);
+  given.allAtLeast("stride", 0);
+  if (std::ranges::find(size, 0) != size.end()) return;
+  const auto held = static_cast<int64_t>(self.storage().nbytes() / self.itemsize()) - self.storage_offset();
+  given.expect(held > 0, "self", "at least one element");
+  int64_t last = 0;
+  for (size_t i = 0; i < size.size(); i++) {
+    const bool inside = size[i] == 1 || stride[i] == 0 || (size[i] - 1) <= (held - 1 - last) / stride[i];
+    given.expect(inside, "size", "a shape that, with these strides, stays in the ", held, " elements of the memory");
+    if (size[i] > 1) last += (size[i] - 1) * stride[i];
+  }
+}
+
+// ---- quasi-random numbers ----
+
+constexpr int64_t kSobolBits = 30;
+constexpr int64_t kSobolDimensions = 21201;
+
+void sobolState(const Given& given, std::string_view name) {
+  given.within("dimension", 0, kSobolDimensions);
+  given.type(name, at::kLong);
+  given.rank(name, 2, 2);
+  given.strided(name);
+  const at::Tensor state = given.tensor(name);
+  given.expect(state.size(0) >= std::max<int64_t>(given.integer("dimension"), 1) && state.size(1) >= kSobolBits, name,
+               "the shape [", given.integer("dimension"), ", ", kSobolBits, "]");
+}
+void sobolInitialize(const Given& given) { sobolState(given, "self"); }
+void sobolScramble(const Given& given) {
+  sobolState(given, "self");
+  given.type("ltm", at::kLong);
+  given.rank("ltm", 3, 3);
+  const at::Tensor matrix = given.tensor("ltm");
+  given.expect(
+      matrix.size(0) >= given.integer("dimension") && matrix.size(1) >= kSobolBits && matrix.size(2) >= kSobolBits,
+      "ltm", "the shape [", given.integer("dimension"), ", ", kSobolBits, ", ", kSobolBits, "]");
+}
+void sobolSteps(const Given& given) {
+  sobolState(given, "sobolstate");
+  const std::string_view quasi = oneOf(given, {"quasi", "self"});
+  given.type(quasi, at::kLong);
+  given.rank(quasi, 1, 1);
+  given.strided(quasi);
+  given.expect(given.tensor(quasi).numel() >= given.integer("dimension"), quasi, "an element for each dimension");
+  // The lowest zero bit of each number up to the last picks a column of the state.
+  constexpr int64_t kLast = (int64_t{1} << kSobolBits) - 1;
+  given.within("num_generated", 0, kLast - 1);
+  given.within("n", 0, kLast - given.integer("num_generated"));
+}
+
+// ---- other kernels ----
+
+void biasAndHeads(const Given& given) {
+  given.atLeast("num_heads", 1);
+  const at::Tensor qkv = given.tensor("qkv");
+  given.rank("qkv_bias", 1, 1);
+  const int64_t width = given.tensor("qkv_bias").numel();
+  given.expect(width > 0 && width % 3 == 0, "qkv_bias", "3 * D values");
+  given.expect(width / 3 % given.integer("num_heads") == 0, "num_heads", "a divisor of D, ", width / 3);
+  given.strided("qkv_bias");
+  given.dense("qkv_bias");
+  if (qkv.is_nested()) return;
+  given.strided("qkv");
+  given.rank("qkv", 3, 3);
+  given.expect(qkv.size(2) == width, "qkv", "rows of the ", width, " values of 'qkv_bias'");
+  given.sameType("qkv_bias", "qkv");
+}
+
+void linearCombination(const Given& given) {
+  for (const char* name : {"input", "coefficients"}) given.strided(name);
+  given.rank("input", 1);
+  given.rank("coefficients", 2, 2);
+  given.expect(given.tensor("coefficients").size(1) == given.tensor("input").size(0), "coefficients",
+               "a column for each of the ", given.tensor("input").size(0), " terms of 'input'");
+  given.sameType("coefficients", "input");
+}
+
+// Weights packed by _dyn_quant_pack_4bit_weight: two to a float's place, then the scales of the blocks.
+void fourBitProduct(const Given& given) {
+  given.rank("inp", 2, 2);
+  given.dense("inp");
+  given.rank("packed_weights", 1, 1);
+  given.dense("packed_weights");
+  for (const char* name : {"block_size", "in_features", "out_features"}) {
+    given.within(name, 1, std::numeric_limits<int32_t>::max());
+  }
+  const int64_t in = given.integer("in_features");
+  const int64_t out = given.integer("out_features");
+  const int64_t block = given.integer("block_size");
+  given.expect(given.tensor("inp").size(1) == in, "inp", "rows of in_features = ", in, " values");
+  given.expect(in % block == 0, "block_size", "a divisor of in_features, ", in);
+  given.expect(in % 2 == 0, "in_features", "an even number");
+  const at::ScalarType type = given.tensor("inp").scalar_type();
+  given.expect(type == at::kFloat || type == at::kBFloat16, "inp", "float32 or bfloat16");
+  given.expect(given.tensor("packed_weights").numel() >= (out * in / 2) + (out * (in / block)), "packed_weights",
+               "at least ", (out * in / 2) + (out * (in / block)), " elements");
+}
+
+// Recurrences take n steps for each value, so that from here on they take hours, and past 2^53 years; float32 cannot
+// even count the steps past 2^24.
+void polynomial(const Given& given) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  if (const c10::IValue n = given.has("n") ? given.value("n") : c10::IValue(); n.isScalar()) {
+    const double degree = n.toScalar().isComplex() ? 0 : n.toScalar().to<double>();
+    given.expect(!(degree > static_cast<double>(kMost)), "n", "a degree of at most 2^30");
+  } else if (n.isTensor() && n.toTensor().device().is_cpu() && n.toTensor().numel() > 0 &&
+             n.toTensor().layout() == at::kStrided && !n.toTensor().is_complex()) {
+    const at::Tensor degrees = n.toTensor().detach().to(at::kDouble).nan_to_num(0, 0, 0);
+    const double highest = degrees.masked_fill(degrees > 0x1p62, 0).max().item<double>();
+    given.expect(highest <= static_cast<double>(kMost), "n", "degrees of at most 2^30");
+  }
+}
+
+template <void (*Check)(const Given&)>
+void run(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> arguments) {
+  Check(Given(schema, arguments));
+}
+
+}  // namespace
+
+Guard guardOf(const c10::OperatorName& name) {
+  static const std::unordered_map<std::string_view, Guard> kGuards{
+      {"aten::_batch_norm_impl_index_backward", &run<batchNormBackward>},
+      {"aten::_batch_norm_no_update", &run<batchNormEvaluation>},
+      {"aten::_batch_norm_with_update", &run<batchNormTraining>},
+      {"aten::_batch_norm_with_update_functional", &run<batchNormTraining>},
+      {"aten::_cholesky_solve_helper", &run<choleskySolve>},
+      {"aten::_compute_linear_combination", &run<linearCombination>},
+      {"aten::_convert_indices_from_coo_to_csr", &run<cooToCsr>},
+      {"aten::_convert_indices_from_csr_to_coo", &run<csrToCoo>},
+      {"aten::_ctc_loss_backward", &run<ctcBackward>},
+      {"aten::_dyn_quant_matmul_4bit", &run<fourBitProduct>},
+      {"aten::_fft_c2c", &run<fourierComplex>},
+      {"aten::_fft_c2r", &run<fourierHalf>},
+      {"aten::_fft_r2c", &run<fourierHalf>},
+      {"aten::_foreach_copy", &run<foreachCopy>},
+      {"aten::_foreach_copy_", &run<foreachCopy>},
+      {"aten::_native_batch_norm_legit", &run<batchNormByFlag>},
+      {"aten::_native_batch_norm_legit_functional", &run<batchNormByFlag>},
+      {"aten::_native_batch_norm_legit_no_training", &run<batchNormEvaluation>},
+      {"aten::_nested_compute_contiguous_strides_offsets", &run<nestedSizes>},
+      {"aten::_new_zeros_with_same_feature_meta", &run<newZerosWithSameFeature>},
+      {"aten::_nnpack_spatial_convolution", &run<nnpack>},
+      {"aten::_reshape_alias", &run<reshapeAlias>},
+      {"aten::_reshape_alias_copy", &run<reshapeAlias>},
+      {"aten::_slow_conv2d_backward", &run<slowConv2dBackward>},
+      {"aten::_sobol_engine_draw", &run<sobolSteps>},
+      {"aten::_sobol_engine_ff_", &run<sobolSteps>},
+      {"aten::_sobol_engine_initialize_state_", &run<sobolInitialize>},
+      {"aten::_sobol_engine_scramble_", &run<sobolScramble>},
+      {"aten::_stack", &run<stack>},
+      {"aten::_thnn_differentiable_gru_cell_backward", &run<gruCellBackward>},
+      {"aten::_thnn_differentiable_lstm_cell_backward", &run<lstmCellBackward>},
+      {"aten::_transform_bias_rescale_qkv", &run<biasAndHeads>},
+      {"aten::_weight_norm", &run<weightNorm>},
+      {"aten::_weight_norm_interface", &run<weightNormInterface>},
+      {"aten::_weight_norm_interface_backward", &run<weightNormBackward>},
+      {"aten::adaptive_max_pool2d_backward", &run<maxPoolBackward<2>>},
+      {"aten::adaptive_max_pool3d_backward", &run<maxPoolBackward<3>>},
+      {"aten::batch_norm_backward", &run<batchNormBackward>},
+      {"aten::batch_norm_update_stats", &run<batchNormTraining>},
+      {"aten::fractional_max_pool2d_backward", &run<fractionalPoolBackward<2>>},
+      {"aten::fractional_max_pool3d_backward", &run<fractionalPoolBackward<3>>},
+      {"aten::linalg_lu_solve", &run<linalgLuSolve>},
+      {"aten::lu_solve", &run<luSolve>},
+      {"aten::lu_unpack", &run<luUnpack>},
+      {"aten::max_pool2d_with_indices_backward", &run<maxPoolBackward<2>>},
+      {"aten::max_pool3d_with_indices_backward", &run<maxPoolBackward<3>>},
+      {"aten::mkldnn_rnn_layer", &run<mkldnnLstm>},
+      {"aten::mkldnn_rnn_layer_backward", &run<mkldnnLstmBackward>},
+      {"aten::native_batch_norm", &run<batchNormByFlag>},
+      {"aten::native_batch_norm_backward", &run<batchNormBackward>},
+      {"aten::native_group_norm", &run<groups>},
+      {"aten::native_group_norm_backward", &run<groupNormBackward>},
+      {"aten::quantized_lstm_cell", &run<twoHiddenStates>},
+      {"aten::reflection_pad1d_backward", &run<paddingBackward<1, true>>},
+      {"aten::reflection_pad2d_backward", &run<paddingBackward<2, true>>},
+      {"aten::reflection_pad3d_backward", &run<paddingBackward<3, true>>},
+      {"aten::replication_pad1d_backward", &run<paddingBackward<1, false>>},
+      {"aten::replication_pad2d_backward", &run<paddingBackward<2, false>>},
+      {"aten::replication_pad3d_backward", &run<paddingBackward<3, false>>},
+      {"aten::special_chebyshev_polynomial_t", &run<polynomial>},
+      {"aten::special_chebyshev_polynomial_u", &run<polynomial>},
+      {"aten::special_chebyshev_polynomial_v", &run<polynomial>},
+      {"aten::special_chebyshev_polynomial_w", &run<polynomial>},
+      {"aten::special_hermite_polynomial_h", &run<polynomial>},
+      {"aten::special_hermite_polynomial_he", &run<polynomial>},
+      {"aten::special_laguerre_polynomial_l", &run<polynomial>},
+      {"aten::special_legendre_polynomial_p", &run<polynomial>},
+      {"aten::special_shifted_chebyshev_polynomial_t", &run<polynomial>},
+      {"aten::special_shifted_chebyshev_polynomial_u", &run<polynomial>},
+      {"aten::special_shifted_chebyshev_polynomial_v", &run<polynomial>},
+      {"aten::special_shifted_chebyshev_polynomial_w", &run<polynomial>},
+      {"mkldnn::_reorder_mkldnn_rnn_layer_weight", &run<reorderLstmWeights>},
+  };
+  const auto found = kGuards.find(name.name);
+  return found == kGuards.end() ? nullptr : found->second;
+}
+
+void checkLength(const c10::Argument& argument, size_t expected, size_t given) {
+  // One value stands for all, and an empty stride for the size of the window.
+  if (given >= expected || given == 1 || (given == 0 && argument.name() == "stride")) return;
+  throw std::invalid_argument(c10::str("expected ", expected, " values, got ", given));
+}
+
+}  // namespace torch_node
