@@ -3,6 +3,8 @@
 #include "guards.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <sstream>
 #include <stdexcept>
@@ -11,6 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "values.h"
+
 namespace torch_node {
 
 namespace {
@@ -18,12 +22,12 @@ namespace {
 using Sizes = std::vector<int64_t>;
 
 // An argument in words.
-std::string describe(const c10::IValue& value) {
+std::string inWords(const c10::IValue& value) {
   if (value.isNone()) return "not given";
   if (value.isTensor()) {
     const at::Tensor& tensor = value.toTensor();
     if (!tensor.defined()) return "not given";
-    return c10::str("a tensor of ", c10::toString(tensor.scalar_type()), " and shape ", tensor.sizes(),
+    return c10::str(scalarTypeName(tensor.scalar_type()), " ", tensor.is_nested() ? "nested" : c10::str(tensor.sizes()),
                     tensor.layout() == at::kStrided ? "" : c10::str(", ", tensor.layout()));
   }
   if (value.isTensorList()) return c10::str("a list of ", value.toListRef().size(), " tensors");
@@ -35,12 +39,12 @@ std::string describe(const c10::IValue& value) {
 // The arguments of one call, and what may be asked of them.
 class Given {
  public:
-  Given(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> values) : schema_(schema), values_(values) {}
+  Given(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> values) : schema_(&schema), values_(values) {}
 
   // Whether the schema has the argument and a value was given for it.
   [[nodiscard]] bool has(std::string_view name) const {
     const c10::IValue* value = find(name);
-    return value && !value->isNone() && (!value->isTensor() || value->toTensor().defined());
+    return value != nullptr && !value->isNone() && (!value->isTensor() || value->toTensor().defined());
   }
   [[nodiscard]] at::Tensor tensor(std::string_view name) const {
     expect(has(name), name, "a tensor");
@@ -68,12 +72,15 @@ class Given {
     if (holds) return;
     const c10::IValue* value = find(name);
     throw std::runtime_error(
-        c10::str("argument '", name, "' is ", value ? describe(*value) : "not given", "; expected ", expected...));
+        c10::str("argument '", name, "' is ", value ? inWords(*value) : "not given", "; expected ", expected...));
   }
 
   void rank(std::string_view name, int64_t lowest, int64_t highest = std::numeric_limits<int64_t>::max()) const {
     const int64_t dimensions = tensor(name).dim();
-    if (lowest == highest) return expect(dimensions == lowest, name, lowest, " dimensions");
+    if (lowest == highest) {
+      expect(dimensions == lowest, name, lowest, " dimensions");
+      return;
+    }
     expect(dimensions >= lowest && dimensions <= highest, name, lowest,
            highest == std::numeric_limits<int64_t>::max() ? std::string(" or more") : c10::str(" to ", highest),
            " dimensions");
@@ -89,7 +96,7 @@ class Given {
     expect(tensor(name).numel() == count, name, count, " elements");
   }
   void type(std::string_view name, at::ScalarType expected) const {
-    expect(tensor(name).scalar_type() == expected, name, "a tensor of ", c10::toString(expected));
+    expect(tensor(name).scalar_type() == expected, name, "a tensor of ", scalarTypeName(expected));
   }
   void sameType(std::string_view name, std::string_view other) const { type(name, tensor(other).scalar_type()); }
   // Kernels that go through numel() elements from data_ptr() on need them side by side, in whatever order.
@@ -131,7 +138,7 @@ class Given {
  private:
   [[nodiscard]] const c10::IValue* find(std::string_view name) const {
     for (size_t i = 0; i < values_.size(); i++) {
-      if (schema_.arguments()[i].name() == name) return &values_[i];
+      if (schema_->arguments()[i].name() == name) return &values_[i];
     }
     return nullptr;
   }
@@ -141,7 +148,7 @@ class Given {
     return *value;
   }
 
-  const c10::FunctionSchema& schema_;
+  const c10::FunctionSchema* schema_;
   c10::ArrayRef<c10::IValue> values_;
 };
 
@@ -270,6 +277,29 @@ void groupNormBackward(const Given& given) {
   }
 }
 
+// M rows of N values, the shape of which the last dimensions have.
+void layerNormBackward(const Given& given) {
+  for (const char* name : {"input", "grad_out"}) given.strided(name);
+  const at::Tensor input = given.tensor("input");
+  const Sizes shape = given.integers("normalized_shape");
+  const auto count = static_cast<int64_t>(shape.size());
+  given.expect(count > 0 && count <= input.dim() && input.sizes().slice(input.dim() - count) == shape,
+               "normalized_shape", "the last sizes of 'input', ", input.sizes());
+  given.sameShape("grad_out", "input");
+  given.sameType("grad_out", "input");
+  const int64_t rows = c10::multiply_integers(input.sizes().slice(0, input.dim() - count));
+  for (const char* name : {"mean", "rstd"}) {
+    given.dense(name);
+    given.elements(name, rows);
+  }
+  for (const char* name : {"weight", "bias"}) perChannel(given, name, c10::multiply_integers(shape));
+}
+
+void likeOutput(const Given& given) {
+  for (const char* name : {"grad_output", "output"}) given.strided(name);
+  given.sameShape("grad_output", "output");
+}
+
 // ---- linear algebra ----
 
 // LAPACK is given matrices of one batch.
@@ -314,6 +344,60 @@ void lstmCellBackward(const Given& given) { gates(given, 4); }
 void gruCellBackward(const Given& given) { gates(given, 3); }
 
 void twoHiddenStates(const Given& given) { given.length("hx", 2); }
+
+// Weights come by layer and direction: w_ih, w_hh, then biases, then a projection. Gives how many belong together.
+size_t weightsOfLayer(const Given& given, int64_t gates, bool projects) {
+  const size_t each = 2 + (given.flag("has_biases") ? 2 : 0) + (projects ? 1 : 0);
+  const std::vector<at::Tensor> params = given.tensors("params");
+  given.atLeast("num_layers", 1);
+  const auto layers = static_cast<size_t>(given.integer("num_layers"));
+  const size_t count = params.size() / each;
+  given.expect(
+      params.size() % each == 0 && count / layers == (given.flag("bidirectional") ? 2 : 1) && count % layers == 0,
+      "params", each, " for each layer and direction");
+  for (size_t i = 0; i < params.size(); i++) {
+    if (i % each > 1) continue;
+    given.expect(params[i].dim() == 2 && params[i].size(0) % gates == 0, "params", "matrices with ", gates,
+                 " gates of one size in their rows");
+  }
+  if (given.has("batch_sizes")) {
+    given.type("batch_sizes", at::kLong);
+    given.rank("batch_sizes", 1, 1);
+    given.dense("batch_sizes");
+    given.expect(given.tensor("batch_sizes").numel() > 0, "batch_sizes", "at least one size");
+    given.rank("data", 2, 2);
+  } else {
+    given.rank("input", 3, 3);
+  }
+  return each;
+}
+
+void lstm(const Given& given) {
+  twoHiddenStates(given);
+  const std::vector<at::Tensor> states = given.tensors("hx");
+  given.expect(states[0].dim() == 3 && states[1].dim() == 3 && states[0].size(0) == states[1].size(0) &&
+                   states[0].size(1) == states[1].size(1),
+               "hx", "two tensors [layers, samples, values]");
+  const int64_t hidden = states[1].size(2);
+  const int64_t given_back = states[0].size(2);
+  const size_t each = weightsOfLayer(given, 4, hidden != given_back);
+  const std::vector<at::Tensor> params = given.tensors("params");
+  const int64_t directions = given.flag("bidirectional") ? 2 : 1;
+  // oneDNN takes the weights' memory as it is.
+  for (size_t i = 0; i < params.size(); i += each) {
+    const bool first = i / each < static_cast<size_t>(directions);
+    const int64_t features = first ? given.tensor(oneOf(given, {"input", "data"})).size(-1) : given_back * directions;
+    const Sizes ih{4 * hidden, features};
+    const Sizes hh{4 * hidden, given_back};
+    given.expect(params[i].sizes() == ih && params[i + 1].sizes() == hh, "params", "weights ", ih, " and ", hh, " at ",
+                 i, ", but there are ", params[i].sizes(), " and ", params[i + 1].sizes());
+    for (size_t j = i + 2; given.flag("has_biases") && j < i + 4; j++) {
+      given.expect(params[j].numel() == 4 * hidden, "params", 4 * hidden, " values in the biases");
+    }
+  }
+}
+void gru(const Given& given) { (void)weightsOfLayer(given, 3, false); }
+void rnn(const Given& given) { (void)weightsOfLayer(given, 1, false); }
 
 // weight_ih [4 * hidden, features] and weight_hh [4 * hidden, hidden], whose memory oneDNN takes as it is.
 void lstmWeights(const Given& given, std::string_view ih, std::string_view hh) {
@@ -395,6 +479,40 @@ void mkldnnLstmBackward(const Given& given) {
   given.type("workspace", workspace.scalar_type());
   given.elements("workspace", workspace.numel());
   given.dense("workspace");
+}
+
+// ---- oneDNN ----
+
+void reorderConvolution(const Given& given) {
+  given.rank("self", 4, 5);
+  const at::Tensor weight = given.tensor("self");
+  given.expect(weight.numel() > 0, "self", "at least one element");
+  for (const char* name : {"stride", "dilation", "groups"}) {
+    if (given.value(name).isInt()) {
+      given.atLeast(name, 1);
+    } else {
+      given.allAtLeast(name, 1);
+    }
+  }
+  given.allAtLeast("padding", 0);
+  given.expect(weight.size(0) % given.integer("groups") == 0, "groups", "a divisor of the ", weight.size(0),
+               " planes of 'self'");
+  if (given.has("input_size")) {
+    given.length("input_size", weight.dim());
+    given.allAtLeast("input_size", 1);
+  }
+}
+
+void packedByOneDnn(const Given& given) {
+  const at::Tensor weight = given.tensor("qw");
+  given.expect(weight.is_mkldnn(), "qw", "a weight packed by onednn::qlinear_prepack or qconv_prepack");
+}
+
+void matrixOfFloats(const Given& given) {
+  const std::string_view weight = oneOf(given, {"weight", "input", "W"});
+  given.type(weight, at::kFloat);
+  given.rank(weight, 2, 2);
+  given.strided(weight);
 }
 
 // ---- windows: convolution, pooling, padding ----
@@ -629,17 +747,14 @@ void newZerosWithSameFeature(const Given& given) {
   for (const char* name : {"self", "other"}) given.strided(name);
 }
 
-// A view of the tensor's own memory. as_strided() looks whether it fits, this one does not.
-void reshapeAlias(const Given& given) {
-  given.strided("self");
-  const at::Tensor self = given.tensor("self");
+// A view of `held` elements of a tensor's own memory. as_strided() looks whether it fits, others do not.
+void viewOf(const Given& given, int64_t held) {
   const Sizes size = given.integers("size");
   const Sizes stride = given.integers("stride");
   given.length("stride", size.size());
   given.allAtLeast("size", 0);
   given.allAtLeast("stride", 0);
   if (std::ranges::find(size, 0) != size.end()) return;
-  const auto held = static_cast<int64_t>(self.storage().nbytes() / self.itemsize()) - self.storage_offset();
   given.expect(held > 0, "self", "at least one element");
   int64_t last = 0;
   for (size_t i = 0; i < size.size(); i++) {
@@ -647,6 +762,41 @@ void reshapeAlias(const Given& given) {
     given.expect(inside, "size", "a shape that, with these strides, stays in the ", held, " elements of the memory");
     if (size[i] > 1) last += (size[i] - 1) * stride[i];
   }
+}
+
+int64_t bytesOf(const Given& given) {
+  given.strided("self");
+  const at::Tensor self = given.tensor("self");
+  given.expect(self.has_storage(), "self", "a tensor with memory of its own");
+  return static_cast<int64_t>(self.storage().nbytes());
+}
+
+void reshapeAlias(const Given& given) {
+  const int64_t held = bytesOf(given) / static_cast<int64_t>(given.tensor("self").itemsize());
+  viewOf(given, held - given.tensor("self").storage_offset());
+}
+
+void reinterpret(const Given& given) {
+  const int64_t held = bytesOf(given) / static_cast<int64_t>(given.tensor("self").itemsize());
+  const int64_t offset = given.tensor("self").storage_offset();
+  given.within("offset_increment", -offset, held);
+  viewOf(given, held - offset - given.integer("offset_increment"));
+}
+
+void fromPool(const Given& given) {
+  const int64_t held = bytesOf(given);
+  const auto size = static_cast<int64_t>(c10::elementSize(given.value("dtype").toScalarType()));
+  given.within("offset_bytes", 0, held);
+  given.expect(given.integer("offset_bytes") % size == 0, "offset_bytes", "a multiple of ", size);
+  viewOf(given, (held - given.integer("offset_bytes")) / size);
+}
+
+// Tensors over a storage that has been made smaller read past it.
+void resizeStorage(const Given& given) {
+  given.strided("variable");
+  const at::Tensor variable = given.tensor("variable");
+  given.expect(variable.has_storage(), "variable", "a tensor with memory of its own");
+  given.atLeast("new_size", static_cast<int64_t>(variable.storage().nbytes()));
 }
 
 // ---- quasi-random numbers ----
@@ -734,6 +884,33 @@ void fourBitProduct(const Given& given) {
                "at least ", (out * in / 2) + (out * (in / block)), " elements");
 }
 
+// The search walks in steps of a bin from both ends of the values, for ever where a step is less than their precision.
+void quantizationSearch(const Given& given) {
+  given.type("input", at::kFloat);
+  given.dense("input");
+  const at::Tensor input = given.tensor("input").detach();
+  given.within("numel", 1, input.numel());
+  given.within("n_bins", 1, std::numeric_limits<int32_t>::max());
+  given.within("bit_width", 1, 31);
+  const double ratio = given.value("ratio").toDouble();
+  given.expect(ratio >= 0 && ratio <= 1, "ratio", "a number from 0 to 1");
+  const auto* first = input.const_data_ptr<float>();
+  const auto [low, high] = std::minmax_element(first, first + given.integer("numel"));
+  const float step = (*high - *low) / static_cast<float>(given.integer("n_bins"));
+  given.expect(*high == *low || (*low + step > *low && *high - step < *high), "n_bins",
+               "bins that the values' precision tells apart");
+}
+
+// Integers are divided by beta as an integer.
+void smoothL1Backward(const Given& given) {
+  for (const char* name : {"grad_output", "self", "target"}) {
+    if (!at::isIntegralType(given.tensor(name).scalar_type(), true)) return;
+  }
+  given.expect(std::abs(given.value("beta").toDouble()) >= 1, "beta", "1 or more, as all tensors hold integers");
+}
+
+void removeBatchDim(const Given& given) { given.within("out_dim", 0, given.tensor("self").dim()); }
+
 // Recurrences take n steps for each value, so that from here on they take hours, and past 2^53 years; float32 cannot
 // even count the steps past 2^24.
 void polynomial(const Given& given) {
@@ -744,7 +921,7 @@ void polynomial(const Given& given) {
   } else if (n.isTensor() && n.toTensor().device().is_cpu() && n.toTensor().numel() > 0 &&
              n.toTensor().layout() == at::kStrided && !n.toTensor().is_complex()) {
     const at::Tensor degrees = n.toTensor().detach().to(at::kDouble).nan_to_num(0, 0, 0);
-    const double highest = degrees.masked_fill(degrees > 0x1p62, 0).max().item<double>();
+    const auto highest = degrees.masked_fill(degrees > 0x1p62, 0).max().item<double>();
     given.expect(highest <= static_cast<double>(kMost), "n", "degrees of at most 2^30");
   }
 }
@@ -758,6 +935,7 @@ void run(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> arguments
 
 Guard guardOf(const c10::OperatorName& name) {
   static const std::unordered_map<std::string_view, Guard> kGuards{
+      {"_quantized::wrapped_fbgemm_pack_gemm_matrix_fp16", &run<matrixOfFloats>},
       {"aten::_batch_norm_impl_index_backward", &run<batchNormBackward>},
       {"aten::_batch_norm_no_update", &run<batchNormEvaluation>},
       {"aten::_batch_norm_with_update", &run<batchNormTraining>},
@@ -773,19 +951,23 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_fft_r2c", &run<fourierHalf>},
       {"aten::_foreach_copy", &run<foreachCopy>},
       {"aten::_foreach_copy_", &run<foreachCopy>},
+      {"aten::_log_softmax_backward_data", &run<likeOutput>},
       {"aten::_native_batch_norm_legit", &run<batchNormByFlag>},
       {"aten::_native_batch_norm_legit_functional", &run<batchNormByFlag>},
       {"aten::_native_batch_norm_legit_no_training", &run<batchNormEvaluation>},
       {"aten::_nested_compute_contiguous_strides_offsets", &run<nestedSizes>},
       {"aten::_new_zeros_with_same_feature_meta", &run<newZerosWithSameFeature>},
       {"aten::_nnpack_spatial_convolution", &run<nnpack>},
+      {"aten::_remove_batch_dim", &run<removeBatchDim>},
       {"aten::_reshape_alias", &run<reshapeAlias>},
       {"aten::_reshape_alias_copy", &run<reshapeAlias>},
+      {"aten::_saturate_weight_to_fp16", &run<matrixOfFloats>},
       {"aten::_slow_conv2d_backward", &run<slowConv2dBackward>},
       {"aten::_sobol_engine_draw", &run<sobolSteps>},
       {"aten::_sobol_engine_ff_", &run<sobolSteps>},
       {"aten::_sobol_engine_initialize_state_", &run<sobolInitialize>},
       {"aten::_sobol_engine_scramble_", &run<sobolScramble>},
+      {"aten::_softmax_backward_data", &run<likeOutput>},
       {"aten::_stack", &run<stack>},
       {"aten::_thnn_differentiable_gru_cell_backward", &run<gruCellBackward>},
       {"aten::_thnn_differentiable_lstm_cell_backward", &run<lstmCellBackward>},
@@ -797,19 +979,26 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::adaptive_max_pool3d_backward", &run<maxPoolBackward<3>>},
       {"aten::batch_norm_backward", &run<batchNormBackward>},
       {"aten::batch_norm_update_stats", &run<batchNormTraining>},
+      {"aten::choose_qparams_optimized", &run<quantizationSearch>},
+      {"aten::fbgemm_pack_gemm_matrix_fp16", &run<matrixOfFloats>},
       {"aten::fractional_max_pool2d_backward", &run<fractionalPoolBackward<2>>},
       {"aten::fractional_max_pool3d_backward", &run<fractionalPoolBackward<3>>},
+      {"aten::gru", &run<gru>},
       {"aten::linalg_lu_solve", &run<linalgLuSolve>},
+      {"aten::lstm", &run<lstm>},
       {"aten::lu_solve", &run<luSolve>},
       {"aten::lu_unpack", &run<luUnpack>},
       {"aten::max_pool2d_with_indices_backward", &run<maxPoolBackward<2>>},
       {"aten::max_pool3d_with_indices_backward", &run<maxPoolBackward<3>>},
+      {"aten::mkldnn_reorder_conv2d_weight", &run<reorderConvolution>},
+      {"aten::mkldnn_reorder_conv3d_weight", &run<reorderConvolution>},
       {"aten::mkldnn_rnn_layer", &run<mkldnnLstm>},
       {"aten::mkldnn_rnn_layer_backward", &run<mkldnnLstmBackward>},
       {"aten::native_batch_norm", &run<batchNormByFlag>},
       {"aten::native_batch_norm_backward", &run<batchNormBackward>},
       {"aten::native_group_norm", &run<groups>},
       {"aten::native_group_norm_backward", &run<groupNormBackward>},
+      {"aten::native_layer_norm_backward", &run<layerNormBackward>},
       {"aten::quantized_lstm_cell", &run<twoHiddenStates>},
       {"aten::reflection_pad1d_backward", &run<paddingBackward<1, true>>},
       {"aten::reflection_pad2d_backward", &run<paddingBackward<2, true>>},
@@ -817,6 +1006,9 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::replication_pad1d_backward", &run<paddingBackward<1, false>>},
       {"aten::replication_pad2d_backward", &run<paddingBackward<2, false>>},
       {"aten::replication_pad3d_backward", &run<paddingBackward<3, false>>},
+      {"aten::rnn_relu", &run<rnn>},
+      {"aten::rnn_tanh", &run<rnn>},
+      {"aten::smooth_l1_loss_backward", &run<smoothL1Backward>},
       {"aten::special_chebyshev_polynomial_t", &run<polynomial>},
       {"aten::special_chebyshev_polynomial_u", &run<polynomial>},
       {"aten::special_chebyshev_polynomial_v", &run<polynomial>},
@@ -829,7 +1021,18 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::special_shifted_chebyshev_polynomial_u", &run<polynomial>},
       {"aten::special_shifted_chebyshev_polynomial_v", &run<polynomial>},
       {"aten::special_shifted_chebyshev_polynomial_w", &run<polynomial>},
+      {"inductor::_alloc_from_pool", &run<fromPool>},
+      {"inductor::_reinterpret_tensor", &run<reinterpret>},
+      {"inductor::resize_storage_bytes_", &run<resizeStorage>},
+      {"mkldnn::_reorder_convolution_transpose_weight", &run<reorderConvolution>},
+      {"mkldnn::_reorder_convolution_weight", &run<reorderConvolution>},
       {"mkldnn::_reorder_mkldnn_rnn_layer_weight", &run<reorderLstmWeights>},
+      {"onednn::linear_prepack_fp16", &run<matrixOfFloats>},
+      {"onednn::qconv1d_pointwise", &run<packedByOneDnn>},
+      {"onednn::qconv2d_pointwise", &run<packedByOneDnn>},
+      {"onednn::qconv3d_pointwise", &run<packedByOneDnn>},
+      {"onednn::qconv_pointwise", &run<packedByOneDnn>},
+      {"onednn::qlinear_pointwise", &run<packedByOneDnn>},
   };
   const auto found = kGuards.find(name.name);
   return found == kGuards.end() ? nullptr : found->second;
