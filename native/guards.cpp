@@ -514,6 +514,20 @@ void packedByOneDnn(const Given& given) {
   given.expect(weight.is_mkldnn(), "qw", "a weight packed by onednn::qlinear_prepack or qconv_prepack");
 }
 
+void matrix(const Given& given) {
+  given.rank("weight", 2, 2);
+  given.strided("weight");
+}
+
+// The packed weight is taken where there are as many rows as it was packed for, else the one that was not packed.
+void packedProduct(const Given& given) {
+  const at::Tensor x = given.tensor("X");
+  given.rank("X", 1);
+  const bool packed = x.size(-1) > 0 && x.numel() / x.size(-1) == given.value("batch_size").toInt();
+  given.expect(!packed || given.tensor("MKL_W").is_mkldnn(), "MKL_W",
+               "a weight packed by mkl::_mkl_reorder_linear_weight");
+}
+
 void matrixOfFloats(const Given& given) {
   const std::string_view weight = oneOf(given, {"weight", "input", "W"});
   given.type(weight, at::kFloat);
@@ -608,6 +622,27 @@ void maxPoolBackward(const Given& given) {
   poolingBackward(given, Spatial, true);
 }
 
+template <int64_t Spatial>
+void averagePoolBackward(const Given& given) {
+  for (const char* name : {"self", "grad_output"}) given.rank(name, Spatial + 1, Spatial + 2);
+  const at::Tensor input = given.tensor("self");
+  const at::Tensor gradient = given.tensor("grad_output");
+  const at::IntArrayRef planes = input.sizes().slice(0, input.dim() - Spatial);
+  given.expect(gradient.dim() == input.dim() && gradient.sizes().slice(0, planes.size()) == planes, "grad_output",
+               "the batch and channels of 'self', ", planes);
+}
+
+void gridSamplerBackward(const Given& given) {
+  const at::Tensor input = given.tensor("input");
+  const at::Tensor grid = given.tensor("grid");
+  given.rank("input", 4, 5);
+  given.rank("grid", input.dim(), input.dim());
+  given.expect(grid.size(0) == input.size(0), "grid", "the batch of 'input', ", input.size(0));
+  Sizes shape{input.size(0), input.size(1)};
+  for (int64_t i = 1; i < grid.dim() - 1; i++) shape.push_back(grid.size(i));
+  given.shape("grad_output", shape);
+}
+
 // Reflection must stay inside the input; both forms need a gradient of the padded shape.
 template <int64_t Spatial, bool Reflects>
 void paddingBackward(const Given& given) {
@@ -699,6 +734,10 @@ void ctc(const Given& given, bool backward) {
   given.expect(alpha.size(0) == batch && alpha.size(1) == probabilities.size(0) && alpha.size(2) >= (2 * longest) + 1,
                "log_alpha", "the shape [", batch, ", ", probabilities.size(0), ", ", (2 * longest) + 1, "]");
 }
+// Without a batch the composite has two dimensions, which it adds one to.
+void ctcForward(const Given& given) {
+  if (given.tensor("log_probs").dim() == 3) ctc(given, false);
+}
 void ctcBackward(const Given& given) { ctc(given, true); }
 
 // ---- lists of tensors ----
@@ -718,6 +757,177 @@ void foreachCopy(const Given& given) {
   given.expect(count > 0, "self", "at least one tensor");
   given.length("src", count);
   if (given.has("out")) given.length("out", count);
+}
+
+// The fused optimizers walk all lists at once, and the tensors of a place by the first one's number of elements.
+void fusedOptimizer(const Given& given) {
+  const std::vector<at::Tensor> params = given.tensors("self");
+  for (const char* name : {"grads", "momentum_buffer_list", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs", "state_sums",
+                           "state_steps", "out"}) {
+    if (!given.has(name)) continue;
+    const std::vector<at::Tensor> list = given.tensors(name);
+    const bool optional =
+        std::string_view(name) == "momentum_buffer_list" || std::string_view(name) == "max_exp_avg_sqs";
+    if (list.empty() && optional) continue;
+    given.length(name, params.size());
+    if (std::string_view(name) == "state_steps") continue;
+    for (size_t i = 0; i < params.size(); i++) {
+      given.expect(list[i].sizes() == params[i].sizes(), name, "the shapes of 'self', but at ", i, " there are ",
+                   list[i].sizes(), " and ", params[i].sizes());
+    }
+  }
+  // Without a buffer where the options ask for one there is nothing to read.
+  if (given.has("momentum")) {
+    given.expect(given.value("momentum").toDouble() == 0 || !given.tensors("momentum_buffer_list").empty(),
+                 "momentum_buffer_list", "a tensor for each of 'self', as there is momentum");
+  }
+  if (given.has("amsgrad")) {
+    given.expect(!given.flag("amsgrad") || given.tensors("max_exp_avg_sqs").size() == params.size(), "max_exp_avg_sqs",
+                 "a tensor for each of 'self', as amsgrad asks for them");
+  }
+}
+
+// ---- lookups and segments ----
+
+void embeddingBackward(const Given& given) {
+  if (given.flag("scale_grad_by_freq")) given.values("indices", 0, given.integer("num_weights") - 1);
+}
+
+void bagBackward(const Given& given, int64_t rows) {
+  given.rank("grad", 2, 2);
+  for (const char* name : {"grad", "indices", "offset2bag"}) given.strided(name);
+  given.values("indices", 0, rows - 1);
+  // Worked out from the offsets where it is empty.
+  const int64_t bags = given.tensor("grad").size(0);
+  if (given.tensor("offset2bag").numel() > 0) {
+    given.elements("offset2bag", given.tensor("indices").numel());
+    given.values("offset2bag", 0, bags - 1);
+  }
+}
+
+void embeddingBagBackward(const Given& given) {
+  constexpr int64_t kMean = 1;
+  bagBackward(given, given.integer("num_weights"));
+  if (given.integer("mode") == kMean) {
+    given.expect(given.tensor("bag_size").numel() >= given.tensor("grad").size(0), "bag_size", "a size for each bag");
+  }
+  if (given.has("per_sample_weights")) given.elements("per_sample_weights", given.tensor("indices").numel());
+}
+
+void perSampleBackward(const Given& given) {
+  given.rank("weight", 2, 2);
+  bagBackward(given, given.tensor("weight").size(0));
+  given.expect(given.tensor("grad").size(1) == given.tensor("weight").size(1), "grad",
+               "rows as long as those of 'weight'");
+}
+
+// Lengths or offsets cut dimension `axis` into segments that have to stay inside it.
+int64_t segments(const Given& given) {
+  const at::Tensor data = given.tensor("data");
+  given.strided("data");
+  const std::string_view name = given.has("lengths") ? "lengths" : "offsets";
+  given.strided(name);
+  given.rank(name, 1);
+  const at::Tensor cuts = given.tensor(name).detach();
+  const int64_t axis = given.integer("axis");
+  given.within("axis", 0, data.dim() - 1);
+  given.expect(cuts.dim() == axis + 1 && cuts.sizes().slice(0, axis) == data.sizes().slice(0, axis), name,
+               "the sizes of 'data' before 'axis', then one of its own");
+  const int64_t size = data.size(axis);
+  given.values(name, 0, size);
+  if (!cuts.device().is_cpu()) return cuts.size(-1);
+  if (name == "lengths") {
+    given.expect(cuts.sum(-1).eq(size).all().item<bool>(), name, "lengths whose sum is ", size);
+    return cuts.size(-1);
+  }
+  given.expect(cuts.size(-1) > 0, name, "at least one offset");
+  given.expect(cuts.size(-1) < 2 || cuts.diff().ge(0).all().item<bool>(), name, "offsets that do not fall");
+  return cuts.size(-1) - 1;
+}
+
+void segmentReduce(const Given& given) {
+  if (given.has("lengths") || given.has("offsets")) segments(given);
+}
+
+void segmentReduceBackward(const Given& given) {
+  if (!given.has("lengths") && !given.has("offsets")) return;
+  Sizes shape = given.tensor("data").sizes().vec();
+  const int64_t count = segments(given);
+  shape[given.integer("axis")] = count;
+  given.shape("grad", shape);
+  given.shape("output", shape);
+}
+
+void runningExtreme(const Given& given) {
+  for (const char* name : {"values", "indices"}) {
+    given.sameShape(name, "self");
+    given.strided(name);
+  }
+  given.strided("self");
+  given.sameType("values", "self");
+  given.type("indices", at::kLong);
+}
+
+void unfoldBackward(const Given& given) {
+  Sizes shape = given.integers("input_sizes");
+  if (shape.empty()) return;
+  const auto count = static_cast<int64_t>(shape.size());
+  given.within("dim", -count, count - 1);
+  int64_t& cut = shape[(given.integer("dim") + count) % count];
+  given.within("size", 0, cut);
+  given.atLeast("step", 1);
+  cut = ((cut - given.integer("size")) / given.integer("step")) + 1;
+  shape.push_back(given.integer("size"));
+  given.shape("grad_in", shape);
+}
+
+void pairwiseBackward(const Given& given) {
+  given.rank("self", 2, 2);
+  const int64_t rows = given.tensor("self").size(0);
+  for (const char* name : {"grad", "pdist"}) {
+    given.strided(name);
+    given.elements(name, rows * (rows - 1) / 2);
+  }
+}
+
+void distancesBackward(const Given& given) {
+  for (const char* name : {"x1", "x2"}) given.rank(name, 2);
+  for (const char* name : {"grad", "x1", "x2", "cdist"}) given.strided(name);
+  const at::Tensor x1 = given.tensor("x1");
+  const at::Tensor x2 = given.tensor("x2");
+  given.expect(x1.size(-1) == x2.size(-1), "x2", "rows as long as those of 'x1'");
+  Sizes shape = at::infer_size(x1.sizes().slice(0, x1.dim() - 2), x2.sizes().slice(0, x2.dim() - 2));
+  shape.push_back(x1.size(-2));
+  shape.push_back(x2.size(-2));
+  given.shape("grad", shape);
+  given.shape("cdist", shape);
+}
+
+// ---- attention ----
+
+void attention(const Given& given) {
+  for (const char* name : {"query", "key", "value"}) {
+    given.rank(name, 4, 4);
+    given.strided(name);
+  }
+  const at::Tensor query = given.tensor("query");
+  const at::Tensor key = given.tensor("key");
+  given.sameShape("value", "key");
+  given.expect(key.size(0) == query.size(0) && key.size(3) == query.size(3), "key",
+               "the batch and the width of 'query', ", query.sizes());
+  given.expect(key.size(1) == query.size(1) || (key.size(1) > 0 && query.size(1) % key.size(1) == 0), "key",
+               "as many heads as 'query' or a divisor of them");
+}
+
+void attentionBackward(const Given& given) {
+  attention(given);
+  const at::Tensor query = given.tensor("query");
+  for (const char* name : {"out", "grad_out"}) {
+    given.sameShape(name, "query");
+    given.strided(name);
+  }
+  given.strided("logsumexp");
+  given.shape("logsumexp", {query.size(0), query.size(1), query.size(2)});
 }
 
 // ---- sparse and nested tensors ----
@@ -942,21 +1152,39 @@ void run(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> arguments
 Guard guardOf(const c10::OperatorName& name) {
   static const std::unordered_map<std::string_view, Guard> kGuards{
       {"_quantized::wrapped_fbgemm_pack_gemm_matrix_fp16", &run<matrixOfFloats>},
+      {"aten::_adaptive_avg_pool2d_backward", &run<averagePoolBackward<2>>},
+      {"aten::_adaptive_avg_pool3d_backward", &run<averagePoolBackward<3>>},
       {"aten::_batch_norm_impl_index_backward", &run<batchNormBackward>},
       {"aten::_batch_norm_no_update", &run<batchNormEvaluation>},
       {"aten::_batch_norm_with_update", &run<batchNormTraining>},
       {"aten::_batch_norm_with_update_functional", &run<batchNormTraining>},
+      {"aten::_cdist_backward", &run<distancesBackward>},
       {"aten::_cholesky_solve_helper", &run<choleskySolve>},
       {"aten::_compute_linear_combination", &run<linearCombination>},
       {"aten::_convert_indices_from_coo_to_csr", &run<cooToCsr>},
       {"aten::_convert_indices_from_csr_to_coo", &run<csrToCoo>},
+      {"aten::_ctc_loss", &run<ctcForward>},
       {"aten::_ctc_loss_backward", &run<ctcBackward>},
+      {"aten::_cummax_helper", &run<runningExtreme>},
+      {"aten::_cummin_helper", &run<runningExtreme>},
       {"aten::_dyn_quant_matmul_4bit", &run<fourBitProduct>},
+      {"aten::_embedding_bag_backward", &run<embeddingBagBackward>},
+      {"aten::_embedding_bag_dense_backward", &run<embeddingBagBackward>},
+      {"aten::_embedding_bag_per_sample_weights_backward", &run<perSampleBackward>},
       {"aten::_fft_c2c", &run<fourierComplex>},
       {"aten::_fft_c2r", &run<fourierHalf>},
       {"aten::_fft_r2c", &run<fourierHalf>},
       {"aten::_foreach_copy", &run<foreachCopy>},
       {"aten::_foreach_copy_", &run<foreachCopy>},
+      {"aten::_fused_adagrad", &run<fusedOptimizer>},
+      {"aten::_fused_adagrad_", &run<fusedOptimizer>},
+      {"aten::_fused_adam", &run<fusedOptimizer>},
+      {"aten::_fused_adam_", &run<fusedOptimizer>},
+      {"aten::_fused_adamw", &run<fusedOptimizer>},
+      {"aten::_fused_adamw_", &run<fusedOptimizer>},
+      {"aten::_fused_sgd", &run<fusedOptimizer>},
+      {"aten::_fused_sgd_", &run<fusedOptimizer>},
+      {"aten::_grid_sampler_2d_cpu_fallback_backward", &run<gridSamplerBackward>},
       {"aten::_linalg_eigvals", &run<eigenvalues>},
       {"aten::_log_softmax_backward_data", &run<likeOutput>},
       {"aten::_native_batch_norm_legit", &run<batchNormByFlag>},
@@ -965,10 +1193,14 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_nested_compute_contiguous_strides_offsets", &run<nestedSizes>},
       {"aten::_new_zeros_with_same_feature_meta", &run<newZerosWithSameFeature>},
       {"aten::_nnpack_spatial_convolution", &run<nnpack>},
+      {"aten::_pdist_backward", &run<pairwiseBackward>},
       {"aten::_remove_batch_dim", &run<removeBatchDim>},
       {"aten::_reshape_alias", &run<reshapeAlias>},
       {"aten::_reshape_alias_copy", &run<reshapeAlias>},
       {"aten::_saturate_weight_to_fp16", &run<matrixOfFloats>},
+      {"aten::_scaled_dot_product_flash_attention_for_cpu", &run<attention>},
+      {"aten::_scaled_dot_product_flash_attention_for_cpu_backward", &run<attentionBackward>},
+      {"aten::_segment_reduce_backward", &run<segmentReduceBackward>},
       {"aten::_slow_conv2d_backward", &run<slowConv2dBackward>},
       {"aten::_sobol_engine_draw", &run<sobolSteps>},
       {"aten::_sobol_engine_ff_", &run<sobolSteps>},
@@ -987,9 +1219,13 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::batch_norm_backward", &run<batchNormBackward>},
       {"aten::batch_norm_update_stats", &run<batchNormTraining>},
       {"aten::choose_qparams_optimized", &run<quantizationSearch>},
+      {"aten::ctc_loss", &run<ctcForward>},
+      {"aten::embedding_dense_backward", &run<embeddingBackward>},
       {"aten::fbgemm_pack_gemm_matrix_fp16", &run<matrixOfFloats>},
       {"aten::fractional_max_pool2d_backward", &run<fractionalPoolBackward<2>>},
       {"aten::fractional_max_pool3d_backward", &run<fractionalPoolBackward<3>>},
+      {"aten::grid_sampler_2d_backward", &run<gridSamplerBackward>},
+      {"aten::grid_sampler_3d_backward", &run<gridSamplerBackward>},
       {"aten::gru", &run<gru>},
       {"aten::linalg_eigvals", &run<eigenvalues>},
       {"aten::linalg_lu_solve", &run<linalgLuSolve>},
@@ -1016,6 +1252,7 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::replication_pad3d_backward", &run<paddingBackward<3, false>>},
       {"aten::rnn_relu", &run<rnn>},
       {"aten::rnn_tanh", &run<rnn>},
+      {"aten::segment_reduce", &run<segmentReduce>},
       {"aten::smooth_l1_loss_backward", &run<smoothL1Backward>},
       {"aten::special_chebyshev_polynomial_t", &run<polynomial>},
       {"aten::special_chebyshev_polynomial_u", &run<polynomial>},
@@ -1029,9 +1266,11 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::special_shifted_chebyshev_polynomial_u", &run<polynomial>},
       {"aten::special_shifted_chebyshev_polynomial_v", &run<polynomial>},
       {"aten::special_shifted_chebyshev_polynomial_w", &run<polynomial>},
+      {"aten::unfold_backward", &run<unfoldBackward>},
       {"inductor::_alloc_from_pool", &run<fromPool>},
       {"inductor::_reinterpret_tensor", &run<reinterpret>},
       {"inductor::resize_storage_bytes_", &run<resizeStorage>},
+      {"mkl::_mkl_linear", &run<packedProduct>},
       {"mkldnn::_reorder_convolution_transpose_weight", &run<reorderConvolution>},
       {"mkldnn::_reorder_convolution_weight", &run<reorderConvolution>},
       {"mkldnn::_reorder_mkldnn_rnn_layer_weight", &run<reorderLstmWeights>},
@@ -1041,6 +1280,7 @@ Guard guardOf(const c10::OperatorName& name) {
       {"onednn::qconv3d_pointwise", &run<packedByOneDnn>},
       {"onednn::qconv_pointwise", &run<packedByOneDnn>},
       {"onednn::qlinear_pointwise", &run<packedByOneDnn>},
+      {"onednn::qlinear_prepack", &run<matrix>},
   };
   const auto found = kGuards.find(name.name);
   return found == kGuards.end() ? nullptr : found->second;
