@@ -325,7 +325,12 @@ void pivots(const Given& given, std::string_view name, std::string_view factor) 
 }
 
 void luUnpack(const Given& given) {
-  if (given.flag("unpack_pivots")) pivots(given, "LU_pivots", "LU_data");
+  if (!given.flag("unpack_pivots")) return;
+  pivots(given, "LU_pivots", "LU_data");
+  const at::IntArrayRef sizes = given.tensor("LU_data").sizes();
+  Sizes shape = sizes.slice(0, sizes.size() - 1).vec();
+  shape.back() = std::min(sizes[sizes.size() - 2], sizes.back());
+  given.shape("LU_pivots", shape);
 }
 void linalgLuSolve(const Given& given) { pivots(given, "pivots", "LU"); }
 void luSolve(const Given& given) { pivots(given, "LU_pivots", "LU_data"); }
@@ -837,7 +842,7 @@ int64_t segments(const Given& given) {
   given.values(name, 0, size);
   if (!cuts.device().is_cpu()) return cuts.size(-1);
   if (name == "lengths") {
-    given.expect(cuts.sum(-1).eq(size).all().item<bool>(), name, "lengths whose sum is ", size);
+    given.expect(cuts.sum(-1).le(size).all().item<bool>(), name, "lengths whose sum is at most ", size);
     return cuts.size(-1);
   }
   given.expect(cuts.size(-1) > 0, name, "at least one offset");

@@ -61,6 +61,7 @@ export const guarded: Call[] = [
   ['aten::lstm.data', () => [floats(2, 2), longs([1, 1]), [floats(2, 1, 2), floats(1, 1, 2)], [], false, 2, 0, true, false]],
   ['aten::lstm.input', () => [floats(2, 1, 2), [floats(1, 1, 2), floats(1, 1, 2)], [floats(7, 2), floats(7, 2)], false, 1, 0, false, false, false]],
   ['aten::lu_unpack', () => [floats(3, 3), torch.tensor([1, 90_000, 3], { dtype: 'int32' })]],
+  ['aten::lu_unpack', () => [floats(3, 4, 5), torch.ones([6, 4], { dtype: 'int32' })]],
   ['aten::max_pool2d_with_indices_backward', () => [floats(1, 1, 1), floats(1, 2, 2), [2, 2], [], [0, 0], [1, 1], false, longs([90_000_000], [1, 1, 1])]],
   ['aten::mkldnn_rnn_layer', () => [floats(2, 3, 4), floats(2), floats(2, 0), floats(5), floats(5), floats(1, 3, 2), floats(1, 3, 2), false, [], 2, 18, 1, true, false, false, false]],
   ['aten::mkldnn_rnn_layer_backward', () => [floats(2, 3, 4), ...Array.from({ length: 9 }, () => floats(1)), null, null, null, false, 2, 2, 1, true, true, false, [], false, floats(1)]],
