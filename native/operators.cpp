@@ -400,7 +400,9 @@ std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   Signature signature = signatureOf(handle.schema());
   const Guard guard = guardOf(handle.operator_name());
   std::unique_ptr<Operator> out;
-  const auto attempt = [&]<class F>() { return guard == nullptr && !out && (out = UnboxedOperator<F>::match(handle, signature)); };
+  const auto attempt = [&]<class F>() {
+    return guard == nullptr && !out && (out = UnboxedOperator<F>::match(handle, signature));
+  };
   attempt.operator()<at::Tensor(T)>();
   attempt.operator()<at::Tensor(T, T)>();
   attempt.operator()<at::Tensor(T, T, S)>();
