@@ -886,6 +886,11 @@ void unfoldBackward(const Given& given) {
   given.shape("grad_in", shape);
 }
 
+void pairwise(const Given& given) {
+  given.rank("self", 2, 2);
+  given.strided("self");
+}
+
 void pairwiseBackward(const Given& given) {
   given.rank("self", 2, 2);
   const int64_t rows = given.tensor("self").size(0);
@@ -1199,6 +1204,7 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_new_zeros_with_same_feature_meta", &run<newZerosWithSameFeature>},
       {"aten::_nnpack_spatial_convolution", &run<nnpack>},
       {"aten::_pdist_backward", &run<pairwiseBackward>},
+      {"aten::_pdist_forward", &run<pairwise>},
       {"aten::_remove_batch_dim", &run<removeBatchDim>},
       {"aten::_reshape_alias", &run<reshapeAlias>},
       {"aten::_reshape_alias_copy", &run<reshapeAlias>},

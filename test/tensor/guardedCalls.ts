@@ -91,6 +91,7 @@ export const guarded: Call[] = [
   ['aten::_fused_adam_', () => [[floats(100)], [floats(1)], [floats(1)], [floats(1)], [], [floats(1)], 0.1, 0.9, 0.9, 0, 1e-5, false, false]],
   ['aten::_fused_adamw_', () => [[floats(100)], [floats(1)], [floats(1)], [floats(1)], [], [floats(1)], 0.1, 0.9, 0.9, 0, 1e-5, false, false]],
   ['aten::_fused_sgd_', () => [[floats(100)], [floats(100)], [floats(1)], 0, 0.9, 0.1, 0, false, false, false]],
+  ['aten::_pdist_forward', () => [floats(2), 2]],
   ['aten::_pdist_backward', () => [floats(2, 3, 3), floats(0, 2), 2, floats(5)]],
   ['aten::_scaled_dot_product_flash_attention_for_cpu', () => [floats(4, 2, 9, 8), floats(1, 2, 9, 8), floats(1, 2, 9, 8)]],
   ['aten::_segment_reduce_backward', () => [floats(3), floats(3), floats(9), 'max', longs([3, 3, 30_000]), null, 0]],
