@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "guards.h"
 #include "objects.h"
 
 namespace torch_node {
@@ -268,11 +269,13 @@ Signature signatureOf(const c10::FunctionSchema& schema) {
 
 class BoxedOperator : public Operator {
  public:
-  BoxedOperator(const c10::OperatorHandle& handle, Signature signature)
+  BoxedOperator(const c10::OperatorHandle& handle, Signature signature, Guard guard)
       : BoxedOperator(
-            handle.schema(), [handle](torch::jit::Stack& stack) { handle.callBoxed(stack); }, std::move(signature)) {}
-  BoxedOperator(c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run, Signature signature)
-      : schema_(std::move(schema)), run_(std::move(run)), signature_(std::move(signature)) {}
+            handle.schema(), [handle](torch::jit::Stack& stack) { handle.callBoxed(stack); }, std::move(signature),
+            guard) {}
+  BoxedOperator(c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run, Signature signature,
+                Guard guard = nullptr)
+      : schema_(std::move(schema)), run_(std::move(run)), signature_(std::move(signature)), guard_(guard) {}
 
   napi_value call(Environment& environment, std::span<const napi_value> arguments) const override {
     napi_env env = environment.env();
@@ -284,6 +287,7 @@ class BoxedOperator : public Operator {
     torch::jit::Stack stack;
     stack.reserve(std::max(schema.size(), signature_.results.size()));
     for (size_t i = 0; i < schema.size(); i++) stack.push_back(argument(environment, schema[i], i, arguments));
+    if (guard_) guard_(schema_, stack);
     run_(stack);
     if (signature_.results.size() == 1) return result(environment, stack[0], 0);
     napi_value out = nullptr;
@@ -309,7 +313,10 @@ class BoxedOperator : public Operator {
       throw TypeMismatch("argument '" + schema.name() + "' is missing");
     }
     try {
-      return toIValue(environment, signature_.arguments[index], arguments[index]);
+      const Type& type = signature_.arguments[index];
+      c10::IValue value = toIValue(environment, type, arguments[index]);
+      if (type.length > 1 && value.isList()) checkLength(schema, type.length, value.toListRef().size());
+      return value;
     } catch (const std::invalid_argument& error) {
       throw TypeMismatch("argument '" + schema.name() + "' (" + schema.real_type()->str() + "): " + error.what());
     }
@@ -327,6 +334,7 @@ class BoxedOperator : public Operator {
   c10::FunctionSchema schema_;
   std::function<void(torch::jit::Stack&)> run_;
   Signature signature_;
+  Guard guard_;
 };
 
 // ---- Signatures known at compile time ----
@@ -424,7 +432,7 @@ class ListParameter {
  public:
   using List = c10::SmallVector<I, 5>;
   using Held = std::conditional_t<Optional, std::optional<List>, List>;
-  explicit ListParameter(const c10::Argument& argument) : length_(argument.N().value_or(0)) {
+  explicit ListParameter(const c10::Argument& argument) : argument_(argument), length_(argument.N().value_or(0)) {
     const auto& value = argument.default_value();
     if (!value) return;
     fallback_.emplace();
@@ -442,6 +450,7 @@ class ListParameter {
     if (const auto list = listIn(environment, value)) {
       List& integers = fresh(out);
       for (const double number : *list) integers.push_back(I(static_cast<int64_t>(number)));
+      checked(integers);
       return;
     }
     uint32_t length = 0;
@@ -452,6 +461,7 @@ class ListParameter {
         check(env, napi_get_element(env, value, i, &item));
         integers.push_back(I(FromJs<int64_t>::get(environment, item)));
       }
+      checked(integers);
       return;
     }
     if (fallback_ && isUndefined(environment, value)) {
@@ -470,6 +480,11 @@ class ListParameter {
   static List& fresh(List& held) { return held; }
   static List& fresh(std::optional<List>& held) { return held.emplace(); }
 
+  void checked(const List& list) const {
+    if (length_ > 1) checkLength(argument_, static_cast<size_t>(length_), list.size());
+  }
+
+  c10::Argument argument_;
   int32_t length_;
   std::optional<Held> fallback_;
 };
@@ -578,8 +593,11 @@ std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   using S = const at::Scalar&;
   using O = const std::optional<at::Tensor>&;
   Signature signature = signatureOf(handle.schema());
+  const Guard guard = guardOf(handle.operator_name());
   std::unique_ptr<Operator> out;
-  const auto attempt = [&]<class F>() { return !out && (out = UnboxedOperator<F>::match(handle, signature)); };
+  const auto attempt = [&]<class F>() {
+    return guard == nullptr && !out && (out = UnboxedOperator<F>::match(handle, signature));
+  };
   attempt.operator()<at::Tensor(T)>();
   attempt.operator()<at::Tensor(T, T)>();
   attempt.operator()<at::Tensor(T, T, S)>();
@@ -594,7 +612,7 @@ std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   attempt.operator()<at::Tensor(T, at::OptionalIntArrayRef, bool, std::optional<at::ScalarType>)>();
   attempt.operator()<at::Tensor(T, T, O)>();
   attempt.operator()<at::Tensor(T, T, O, c10::SymIntArrayRef, c10::SymIntArrayRef, c10::SymIntArrayRef, c10::SymInt)>();
-  if (!out) out = std::make_unique<BoxedOperator>(handle, std::move(signature));
+  if (!out) out = std::make_unique<BoxedOperator>(handle, std::move(signature), guard);
   return out;
 }
 

@@ -16,8 +16,12 @@ const UNDRAWN = new Set([
   ...['liveTensors', 'Tensor', 'Generator', 'Stream', 'TorchError'],
 ]);
 
-/** Draws one call: `{ title, run }`. Everything that it needs is drawn at once; nothing is called yet. */
-export function caller(torch, parseSchema, overloads) {
+/**
+ * Draws one call: `{ title, run }`. Everything that it needs is drawn at once; nothing is called yet. With an expression
+ * `only`, nothing but overloads whose names fit it are drawn.
+ */
+export function caller(torch, parseSchema, all, only) {
+  const overloads = only === undefined ? all : all.filter((name) => new RegExp(only).test(name));
   const methods = names(torch.Tensor.prototype);
   const spaces = [torch, torch, torch, torch.linalg, torch.fft, torch.special, torch.nn.functional];
   const layers = names(torch.nn).filter(
@@ -168,7 +172,7 @@ export function caller(torch, parseSchema, overloads) {
         return [`new nn.${name}`, [...args, ...inputs], run];
       },
     };
-    const kind = pick(['overload', 'overload', 'overload', 'overload', 'method', 'method', 'function', 'function', 'property', 'indexing', 'maker', 'layer']); // prettier-ignore
+    const kind = only !== undefined ? 'overload' : pick(['overload', 'overload', 'overload', 'overload', 'method', 'method', 'function', 'function', 'property', 'indexing', 'maker', 'layer']); // prettier-ignore
     const [title, args, run] = kinds[kind]();
     return { title, args, run };
   };

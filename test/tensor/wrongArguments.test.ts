@@ -1,5 +1,9 @@
-// Wrong arguments that scripts/fuzz/operators.mjs found to give other errors than a TorchError.
+// Wrong arguments that scripts/fuzz/operators.mjs found to give other errors than a TorchError, or to end the process.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import torch, { nn } from 'torch-node';
+import { withoutLeaks } from '../support/leaks.js';
+import { guarded, working } from './guardedCalls.js';
 
 describe('wrong arguments give a TorchError', () => {
   const wrong = (value: unknown): never => value as never;
@@ -19,3 +23,42 @@ describe('wrong arguments give a TorchError', () => {
     expect(tried).toThrow(expect.objectContaining({ name: 'TorchError' }));
   });
 });
+
+describe('guards', () => {
+  it('stop what would end the process', () => {
+    const wrong: string[] = [];
+    const outcomes = callsInChild();
+    expect(outcomes).toHaveLength(guarded.length);
+    for (const [i, outcome] of outcomes.entries()) {
+      const [overload] = guarded[i]!;
+      if (!outcome.startsWith(`TorchError: ${overload}: `)) wrong.push(`${overload}: ${outcome}`);
+    }
+    expect(wrong).toEqual([]);
+  }, 180_000);
+
+  it.each(working)('let a call of %s through', (overload, args) => {
+    withoutLeaks(() => expect(() => torch.ops.call(overload, args())).not.toThrow());
+  });
+});
+
+// What came of each guarded call. The calls are made in a child; when it dies of one, another goes on behind that one.
+function callsInChild(): string[] {
+  const script = path.join(__dirname, '../support/callOperators.mjs');
+  const outcomes: string[] = [];
+  while (outcomes.length < guarded.length) {
+    const args = [script, path.join(__dirname, 'guardedCalls.ts'), 'guarded', String(outcomes.length)];
+    const { stdout, stderr, signal, status } = spawnSync(process.execPath, args, {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    const before = outcomes.length;
+    for (const line of stdout.split('\n').filter(Boolean)) {
+      const said = JSON.parse(line) as { outcome?: string; tensors?: number };
+      if (said.outcome === undefined) continue;
+      outcomes.push(said.tensors === 0 ? said.outcome : `leaves ${said.tensors} tensors: ${said.outcome}`);
+    }
+    if (outcomes.length === before && !stdout.includes('begin')) throw new Error(`no child: ${stderr}`);
+    if (outcomes.length < guarded.length) outcomes.push(`ends the process (${signal ?? status})`);
+  }
+  return outcomes;
+}
