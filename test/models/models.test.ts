@@ -1,5 +1,5 @@
 import torch, { nn } from 'torch-node';
-import { GPT, LeNet, resnet18, vgg11, VisionTransformer } from '../../lib/models/index.js';
+import { GPT, LeNet, resnet18, vgg11, VisionTransformer } from 'torch-node/models';
 
 describe('models', () => {
   it('learn: LeNet fits a handful of pictures', () => {

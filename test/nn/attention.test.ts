@@ -66,7 +66,9 @@ describe('transformers', () => {
   it('call the hooks of their parts in evaluation mode too', () => {
     const layer = new nn.TransformerEncoderLayer(4, 2, { ...options, batchFirst: true }).eval();
     let calls = 0;
-    const handle = layer.linear1.registerForwardHook(() => void calls++);
+    const handle = layer.linear1.registerForwardHook(() => {
+      calls++;
+    });
     const hooked = torch.noGrad(() => layer.forward(x));
     handle.remove();
     const fused = torch.noGrad(() => layer.forward(x));

@@ -23,8 +23,8 @@ function kinds(): [name: string, lazy: () => Layer, plain: () => Layer, shape: n
     of(`ConvTranspose${dims}d`, [4, 6, 3, convolution], [6, 3, convolution]);
     of(`BatchNorm${dims}d`, [4], []);
     of(`BatchNorm${dims}d`, [4, { affine: false }], [{ affine: false }]);
-    of(`InstanceNorm${dims}d`, [4, { affine: true }], [{ affine: true }]);
-    of(`InstanceNorm${dims}d`, [4], []);
+    of(`InstanceNorm${dims}d`, [4, { affine: true, trackRunningStats: true }], []);
+    of(`InstanceNorm${dims}d`, [4], [{ affine: false, trackRunningStats: false }]);
   }
   return made;
 }

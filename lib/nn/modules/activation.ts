@@ -17,8 +17,8 @@ import * as F from '../functional/activation.js';
 import { constant_ } from '../init.js';
 import { Module } from '../module.js';
 import { Leaf } from './leaf.js';
-import { emptyParameter, type Place } from './parameter.js';
-import { pythonFloat } from './text.js';
+import { emptyParameter, type FactoryOptions } from './initial.js';
+import { float } from './repr.js';
 
 export interface InplaceOptions {
   /** Whether to change the input itself. Default false. */
@@ -64,7 +64,7 @@ export class LeakyReLU extends Leaf {
     this.inplace = options.inplace ?? false;
   }
   override extraRepr(): string {
-    return withInplace(this.inplace, `negative_slope=${pythonFloat(this.negativeSlope)}`);
+    return withInplace(this.inplace, `negative_slope=${float(this.negativeSlope)}`);
   }
 }
 
@@ -139,7 +139,7 @@ export class Threshold extends Module {
   }
   override extraRepr(): string {
     const { threshold, value } = this;
-    return withInplace(this.inplace, `threshold=${pythonFloat(threshold)}`, `value=${pythonFloat(value)}`);
+    return withInplace(this.inplace, `threshold=${float(threshold)}`, `value=${float(value)}`);
   }
 }
 
@@ -166,7 +166,7 @@ export class RReLU extends Module {
   }
   override extraRepr(): string {
     const { lower, upper } = this;
-    return withInplace(this.inplace, `lower=${pythonFloat(lower)}`, `upper=${pythonFloat(upper)}`);
+    return withInplace(this.inplace, `lower=${float(lower)}`, `upper=${float(upper)}`);
   }
 }
 
@@ -192,7 +192,7 @@ export class Hardtanh extends Module {
   }
   override extraRepr(): string {
     const { minVal, maxVal } = this;
-    return withInplace(this.inplace, `min_val=${pythonFloat(minVal)}`, `max_val=${pythonFloat(maxVal)}`);
+    return withInplace(this.inplace, `min_val=${float(minVal)}`, `max_val=${float(maxVal)}`);
   }
 }
 
@@ -264,7 +264,7 @@ abstract class Alpha extends Module {
     ({ alpha: this.alpha = 1, inplace: this.inplace = false } = expectOptions(new.target.name, options));
   }
   override extraRepr(): string {
-    return withInplace(this.inplace, `alpha=${pythonFloat(this.alpha)}`);
+    return withInplace(this.inplace, `alpha=${float(this.alpha)}`);
   }
 }
 
@@ -322,7 +322,7 @@ abstract class Shrink extends Module {
     this.lambd = expectOptions(new.target.name, options).lambd ?? 0.5;
   }
   override extraRepr(): string {
-    return pythonFloat(this.lambd);
+    return float(this.lambd);
   }
 }
 
@@ -360,7 +360,7 @@ export class Softplus extends Module {
     return softplus(input, { beta: this.beta, threshold: this.threshold });
   }
   override extraRepr(): string {
-    return `beta=${pythonFloat(this.beta)}, threshold=${pythonFloat(this.threshold)}`;
+    return `beta=${float(this.beta)}, threshold=${float(this.threshold)}`;
   }
 }
 
@@ -384,7 +384,7 @@ export class PReLU extends Module {
   readonly init: number;
   readonly weight: Parameter;
   /** `numParameters`: 1 (the default) or the number of channels, the input's second dimension. `init` is 0.25 unless given. */
-  constructor(options: Place & { numParameters?: number; init?: number } = {}) {
+  constructor(options: FactoryOptions & { numParameters?: number; init?: number } = {}) {
     super();
     ({ numParameters: this.numParameters = 1, init: this.init = 0.25 } = expectOptions('PReLU', options));
     this.weight = emptyParameter([this.numParameters], options);

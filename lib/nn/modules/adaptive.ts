@@ -7,7 +7,7 @@ import { logSoftmax } from '../functional/activation.js';
 import { Module } from '../module.js';
 import { ModuleList, Sequential } from './container.js';
 import { Linear } from './linear.js';
-import type { Place } from './parameter.js';
+import type { FactoryOptions } from './initial.js';
 
 /**
  * A softmax over very many classes, numbered by falling frequency, that is cheap where most targets are frequent ones. Classes
@@ -33,7 +33,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
     readonly inFeatures: number,
     readonly nClasses: number,
     cutoffs: readonly number[],
-    options: Pick<Place, 'dtype'> & { divValue?: number; headBias?: boolean } = {},
+    options: Pick<FactoryOptions, 'dtype'> & { divValue?: number; headBias?: boolean } = {},
   ) {
     super();
     const { divValue = 4, headBias = false, dtype } = expectOptions('AdaptiveLogSoftmaxWithLoss', options);

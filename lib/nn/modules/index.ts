@@ -17,7 +17,6 @@ export * from './loss.js';
 export * from './normalization.js';
 export * from './padding.js';
 export type { Pair } from './pair.js';
-export type { Place } from './parameter.js';
 export * from './pixelshuffle.js';
 export * from './pooling.js';
 export * from './rnn.js';

@@ -3,6 +3,7 @@ import { operator } from '../../tensor/operators.js';
 import { noGrad } from '../../tensor/autograd.js';
 import type { Device, DType } from '../../tensor/dtype.js';
 import { Parameter, type Tensor } from '../../tensor/tensor.js';
+import { kaimingUniform_, uniform_ } from '../init.js';
 
 export interface FactoryOptions {
   /** Of parameters and buffers. Default float32. */
@@ -30,20 +31,14 @@ export function filled(
 }
 
 /**
- * The first values of linear layers and convolutions: `weight` as init.kaiming_uniform_ with a = sqrt(5) draws it,
- * then `bias` from +-1/sqrt(fan in). @internal
+ * The first values of linear layers and convolutions: `weight` as init.kaimingUniform_ with a = sqrt(5) draws it, which is
+ * from +-1/sqrt(fan in), then `bias` from the same. @internal
  */
 export function drawUniform(weight: Tensor, bias: Tensor | null): void {
   const fanIn = weight.shape.slice(1).reduce((product, size) => product * size, 1);
-  const slope = Math.sqrt(5);
-  const gain = Math.sqrt(2 / (1 + slope ** 2));
-  const bound = Math.sqrt(3) * (gain / Math.sqrt(fanIn));
-  noGrad(() => {
-    // Nothing is drawn for no values; their bound would not be finite.
-    if (weight.numel > 0) weight.uniform_(-bound, { to: bound });
-    const limit = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
-    bias?.uniform_(-limit, { to: limit });
-  });
+  kaimingUniform_(weight, { a: Math.sqrt(5) });
+  const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+  if (bias !== null) uniform_(bias, { a: -bound, b: bound });
 }
 
 /** Ones for the weight and zeros for the bias of a normalisation. @internal */

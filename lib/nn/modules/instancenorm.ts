@@ -11,7 +11,9 @@ abstract class InstanceNormNd extends NormNd {
   private readonly dims: Dims;
 
   constructor(dims: Dims, numFeatures: number | typeof LAZY, options: NormOptions) {
-    super(numFeatures, options, { affine: false, trackRunningStats: false });
+    // The lazy ones have the defaults of batch normalisation in PyTorch.
+    const lazy = numFeatures === LAZY;
+    super(numFeatures, options, { affine: lazy, trackRunningStats: lazy });
     this.dims = dims;
   }
 
@@ -63,19 +65,22 @@ export class InstanceNorm3d extends InstanceNormNd {
     super(3, numFeatures, options);
   }
 }
-/** InstanceNorm1d whose number of channels is that of its first input. See `lazy.ts` for what holds until then. */
+/**
+ * InstanceNorm1d whose number of channels is that of its first input. See `lazy.ts` for what holds until then. As in PyTorch
+ * `affine` and `trackRunningStats` are true unless told otherwise, as those of InstanceNorm1d are not.
+ */
 export class LazyInstanceNorm1d extends InstanceNormNd {
   constructor(options: NormOptions = {}) {
     super(1, LAZY, options);
   }
 }
-/** InstanceNorm2d whose number of channels is that of its first input. */
+/** InstanceNorm2d whose number of channels is that of its first input. See LazyInstanceNorm1d. */
 export class LazyInstanceNorm2d extends InstanceNormNd {
   constructor(options: NormOptions = {}) {
     super(2, LAZY, options);
   }
 }
-/** InstanceNorm3d whose number of channels is that of its first input. */
+/** InstanceNorm3d whose number of channels is that of its first input. See LazyInstanceNorm1d. */
 export class LazyInstanceNorm3d extends InstanceNormNd {
   constructor(options: NormOptions = {}) {
     super(3, LAZY, options);

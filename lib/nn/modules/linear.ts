@@ -4,11 +4,11 @@ import type { DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
 import { describe, expectOptions } from '../../tensor/operators.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
-import { kaimingUniform_, uniform_ } from '../init.js';
+import { uniform_ } from '../init.js';
 import { Module } from '../module.js';
 import { Leaf } from './leaf.js';
-import { emptyParameter, type Place } from './parameter.js';
-import { pythonBool } from './text.js';
+import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
+import { bool } from './repr.js';
 
 /**
  * x W^T + b: [..., inFeatures] to [..., outFeatures]. weight [outFeatures, inFeatures] and bias [outFeatures] are drawn
@@ -29,9 +29,7 @@ export class Linear extends Leaf {
   }
   /** Draws the parameters anew. */
   resetParameters(): void {
-    kaimingUniform_(this.weight, { a: Math.sqrt(5) });
-    const bound = this.inFeatures > 0 ? 1 / Math.sqrt(this.inFeatures) : 0;
-    if (this.bias !== null) uniform_(this.bias, { a: -bound, b: bound });
+    drawUniform(this.weight, this.bias);
   }
   protected override compute(parameters: { weight: Tensor; bias: Tensor | null }, input: Tensor): Tensor {
     return linear(input, parameters.weight, parameters.bias);
@@ -46,7 +44,7 @@ export class Linear extends Leaf {
       : `${right}; make it new nn.Linear(${features}, ${this.outFeatures}), or change what comes before it`;
   }
   override extraRepr(): string {
-    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${pythonBool(this.bias !== null)}`;
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${bool(this.bias !== null)}`;
   }
 }
 
@@ -62,7 +60,7 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
     readonly in1Features: number,
     readonly in2Features: number,
     readonly outFeatures: number,
-    options: Place & { bias?: boolean } = {},
+    options: FactoryOptions & { bias?: boolean } = {},
   ) {
     super();
     const { bias = true } = expectOptions('Bilinear', options);
@@ -86,7 +84,7 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
   override extraRepr(): string {
     return (
       `in1_features=${this.in1Features}, in2_features=${this.in2Features}, ` +
-      `out_features=${this.outFeatures}, bias=${pythonBool(this.bias !== null)}`
+      `out_features=${this.outFeatures}, bias=${bool(this.bias !== null)}`
     );
   }
 }

@@ -10,8 +10,8 @@ import { Module } from '../module.js';
 import { PairwiseDistance } from './distance.js';
 import { Leaf } from './leaf.js';
 import { Linear } from './linear.js';
-import type { Place } from './parameter.js';
-import { pythonBool, pythonFloat, pythonTuple } from './text.js';
+import type { FactoryOptions } from './initial.js';
+import { bool, float, tuple } from './repr.js';
 
 export type { Reduction, ReductionOption } from '../functional/loss.js';
 
@@ -97,7 +97,7 @@ export class LinearCrossEntropyLoss extends Loss {
   constructor(
     inFeatures: number,
     numClasses: number,
-    options: Pick<Place, 'dtype'> &
+    options: Pick<FactoryOptions, 'dtype'> &
       ReductionOption & {
         outFeatures?: readonly number[];
         bias?: boolean;
@@ -140,9 +140,9 @@ export class LinearCrossEntropyLoss extends Loss {
   override extraRepr(): string {
     return (
       `in_features=${this.linear.inFeatures}, num_classes=${this.numClasses}, ` +
-      `out_features=${pythonTuple(this.outFeatures)}, bias=${pythonBool(this.linear.bias !== null)}, ` +
+      `out_features=${tuple(this.outFeatures)}, bias=${bool(this.linear.bias !== null)}, ` +
       `reduction=${this.reduction}, ignore_index=${this.ignoreIndex ?? 'None'}, ` +
-      `label_smoothing=${pythonFloat(this.labelSmoothing)}, options=None`
+      `label_smoothing=${float(this.labelSmoothing)}, options=None`
     );
   }
 }

@@ -14,9 +14,9 @@ export interface NormOptions extends FactoryOptions {
   eps?: number;
   /** The share of each batch in the running statistics; null: all batches count the same. Default 0.1. */
   momentum?: number | null;
-  /** Whether there are a weight and a bias for each channel. Default true for batches, false for instances. */
+  /** Whether there are a weight and a bias for each channel. Default true for batches and lazy modules, false for instances. */
   affine?: boolean;
-  /** Whether running statistics are kept, and used in evaluation mode. Default true for batches, false for instances. */
+  /** Whether running statistics are kept, and used in evaluation mode. Default true for batches and lazy modules, false for instances. */
   trackRunningStats?: boolean;
   /** Whether there is a bias where there is a weight. Default true. */
   bias?: boolean;

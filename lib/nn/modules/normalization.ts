@@ -9,6 +9,7 @@ import {
   localResponseNorm,
   type LocalResponseNormOptions,
 } from '../functional/normalization.js';
+import { CrossMapLRN2dFunction } from '../functional/crossMapLrn.js';
 import { Module } from '../module.js';
 import { misfit } from './fit.js';
 import { emptyParameter, resetAffine, type FactoryOptions } from './initial.js';
@@ -199,5 +200,35 @@ export class LocalResponseNorm extends Module {
     const { alpha = 1e-4, beta = 0.75, k } = this.options;
     // Python's default for k is a float.
     return `${this.size}, alpha=${number(alpha)}, beta=${number(beta)}, k=${k === undefined ? '1.0' : number(k)}`;
+  }
+}
+
+/**
+ * Lua Torch's LocalResponseNorm, kept for its models: [N, C, H, W] to the same shape. Its windows and gradients are
+ * PyTorch's, which at the first and last channels are not quite those of the formula; a backward pass needs a size of 2 or more.
+ */
+export class CrossMapLRN2d extends Module {
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
+
+  constructor(
+    readonly size: number,
+    options: LocalResponseNormOptions = {},
+  ) {
+    super();
+    expectWhole('CrossMapLRN2d', 'size', size, 1);
+    const { alpha = 1e-4, beta = 0.75, k = 1 } = expectOptions('CrossMapLRN2d', options);
+    this.alpha = alpha;
+    this.beta = beta;
+    this.k = k;
+  }
+  override forward(input: Tensor): Tensor {
+    if (expectTensor('CrossMapLRN2d', 'input', input).ndim !== 4) throw misfit(this, input, '[N, C, H, W]');
+    const { size, alpha, beta, k } = this;
+    return CrossMapLRN2dFunction.apply(input, { size, alpha, beta, k });
+  }
+  override extraRepr(): string {
+    return `${this.size}, alpha=${number(this.alpha)}, beta=${number(this.beta)}, k=${number(this.k)}`;
   }
 }

@@ -1,7 +1,7 @@
 // Runs the cases of models.py.
 import { createHash } from 'node:crypto';
 import torch, { type Tensor } from 'torch-node';
-import * as models from '../../../lib/models/index.js';
+import * as models from 'torch-node/models';
 import type { Recorded } from '../support.js';
 import { tensor } from './runner.js';
 import type { Collector, TableCase } from './verdict.js';

@@ -11,6 +11,7 @@ A table is AREA.py. It has `cases()`, which yields dicts:
     args        what stands by position; a list stays a list and a tuple a tuple (both are arrays in TypeScript)
     options     what stands by name, under Python's names; {"dtype": "float64"} by the name of the dtype
     inputs      forward's arguments; without them there is no forward
+    first       arguments of a forward before anything is compared, for modules that are lazy
     call        forward's arguments by name
     method      another name than forward
     parameters  values to put into parameters before forward
@@ -160,6 +161,9 @@ def record_case(case):
     module = build.object(case) if 'class' in case else None
     parameters = {}
     if module is not None:
+        if 'first' in case:
+            with torch.no_grad():
+                module(*build.value(list(case['first'])))
         parameters = dict(module.named_parameters())
         out['initial'] = {k: encode(p) for k, p in parameters.items()}
         out['keys'] = list(module.state_dict())

@@ -13,6 +13,7 @@ export interface ModuleCase extends TableCase {
   args?: Spec[];
   options?: Specs;
   inputs?: Spec[];
+  first?: Spec[];
   call?: Specs;
   method?: string;
   parameters?: Record<string, TensorSpec>;
@@ -137,11 +138,13 @@ export function runModule(one: ModuleCase, found: Collector): void {
   const build = new Builder();
   torch.manualSeed(one.seed ?? 0);
   const module = one.function === undefined ? (build.object(one) as Subject) : undefined;
+  if (module !== undefined && one.first !== undefined) {
+    const first = one.first.map((spec) => build.value(spec));
+    torch.noGrad(() => module.forward(...first));
+  }
   const parameters = module?.namedParameters() ?? [];
   if (module !== undefined) {
-    // Copies: what is compared is looked at when all is done, and then they have other values.
-    const drawn = parameters.map(([name, parameter]): [string, Tensor] => [name, parameter.detach().clone()]);
-    compareNamed(found, 'initial', drawn, one.initial);
+    compareNamed(found, 'initial', parameters, one.initial);
     found.value('keys', Object.keys(module.stateDict()).join(), one.keys!.join());
     if (one.rngState !== undefined) found.value('random state after construction', rng(), one.rngState);
     found.value('text', String(module), one.repr);

@@ -31,6 +31,7 @@ def cases():
     yield from instance_norm()
     yield from other_norms()
     yield from dropout()
+    yield from lazy()
 
 
 def every(dims, *values):
@@ -189,14 +190,14 @@ def resampling():
         picture = x(2, 2, *SPATIAL[d])
         for mode in MODES[d]:
             for target in (
-                dict(size=5), dict(size=every(d, 9, 3)), dict(scale_factor=2), dict(scale_factor=every(d, 1.7, 0.6)),
-                dict(scale_factor=1.3, recompute_scale_factor=True), dict(scale_factor=1.3, recompute_scale_factor=False),
+                dict(size=every(d, 9, 3)), dict(scale_factor=every(d, 1.7, 0.6)), dict(scale_factor=1.3, recompute_scale_factor=True),
             ):  # fmt: skip
                 yield case('Upsample', [], [picture], dict(**target, mode=mode))
                 if mode.endswith(('linear', 'cubic')):
                     yield case('Upsample', [], [picture], dict(**target, mode=mode, align_corners=True))
             yield function('interpolate', [dict(picture, dtype=D64)], [], dict(scale_factor=1.5, mode=mode))
         yield case('Upsample', [], [picture], dict(size=4))
+        yield case('Upsample', [], [picture], dict(scale_factor=2, recompute_scale_factor=False))
         yield function('interpolate', [picture], [], dict(size=4))
     flat = x(1, 2, 9, 8)
     for mode in ('bilinear', 'bicubic', 'lanczos'):
@@ -304,6 +305,9 @@ def other_norms():
     for size in (1, 2, 3, 5):
         yield case('LocalResponseNorm', [size], [x(2, 4, 6)])
         yield case('LocalResponseNorm', [size], [x(2, 4, 3, 3)], dict(alpha=0.5, beta=0.3, k=2))
+    for size in (2, 3, 5):  # with 1 Python's own backward throws
+        yield case('CrossMapLRN2d', [size], [x(2, 4, 3, 3)])
+        yield case('CrossMapLRN2d', [size], [x(2, 7, 3, 2, dtype=D64)], dict(alpha=0.5, beta=0.3, k=2))
     yield case('LocalResponseNorm', [3], [x(2, 4, 2, 3, 2, dtype=D64)], dict(alpha=0.2))
     yield function('layer_norm', [x(3, 5, 6)], [(5, 6)], dict(weight=x(5, 6, seed=7), bias=x(5, 6, seed=8), eps=0.1))
     yield function('group_norm', [x(3, 4, 5)], [2], dict(weight=x(4, seed=7)))
@@ -329,3 +333,24 @@ def dropout():
         yield function(name, [x(*shape)], [0.4], seed=4)
         yield function(name, [x(*shape)], [0.4], dict(training=False))
         yield function(name, [x(*shape)], [0.4], dict(training=True), seed=4)
+
+
+# ---- lazy modules ----
+
+def lazy():
+    def one(name, args, first, options=None):
+        return case(f'Lazy{name}', args, [dict(first, seed=2)], options, first=[first], seed=6)
+
+    for options in ({}, dict(bias=False), dict(dtype=D64)):
+        yield one('Linear', [3], x(2, 5, **options) if 'dtype' in options else x(2, 5), options)
+    for d in (1, 2, 3):
+        picture = x(2, 4, *SPATIAL[d])
+        for options in ({}, dict(stride=2, padding=1, groups=2, bias=False), dict(padding='same', padding_mode='circular')):
+            yield one(f'Conv{d}d', [6, 3], picture, options)
+        for options in ({}, dict(stride=2, padding=1, output_padding=1, groups=2), dict(bias=False)):
+            yield one(f'ConvTranspose{d}d', [6, 3], picture, options)
+        yield one(f'Conv{d}d', [6, 3], x(4, *SPATIAL[d]))
+        for options in ({}, dict(momentum=None), dict(affine=False), dict(bias=False), dict(track_running_stats=False)):
+            yield one(f'BatchNorm{d}d', [], picture, options)
+        for options in (dict(affine=True), dict(track_running_stats=True)):
+            yield one(f'InstanceNorm{d}d', [], picture, options)
