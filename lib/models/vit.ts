@@ -35,7 +35,25 @@ function mlp(features: number, inner: number, dropout: number): nn.Sequential {
     nn.init.xavierUniform_(weight);
     nn.init.normal_(bias!, { std: 1e-6 });
   }
-  return new nn.Sequential(first, new nn.GELU(), new nn.Dropout(dropout), second, new nn.Dropout(dropout));
+  const net = new nn.Sequential(
+    first,
+    new nn.GELU(),
+    new nn.Dropout(dropout),
+    second,
+    new nn.Dropout(dropout),
+  );
+  // The weights that torchvision offers are older than these keys.
+  net.registerLoadStateDictPreHook((_, state, prefix) => {
+    for (const [old, now] of Object.entries({ linear_1: 0, linear_2: 3 })) {
+      for (const part of ['weight', 'bias']) {
+        const value = state[`${prefix}${old}.${part}`];
+        if (value === undefined) continue;
+        state[`${prefix}${now}.${part}`] = value;
+        delete state[`${prefix}${old}.${part}`];
+      }
+    }
+  });
+  return net;
 }
 
 class EncoderBlock extends nn.Module {

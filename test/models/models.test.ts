@@ -61,6 +61,18 @@ describe('models', () => {
   });
 
   const vit = { imageSize: 8, patchSize: 4, numLayers: 1, numHeads: 1, hiddenDim: 2, mlpDim: 2 };
+  it('ViT takes the keys that torchvision had before', () => {
+    const [net, other] = [new VisionTransformer(vit), new VisionTransformer(vit)];
+    const older = Object.entries(net.stateDict()).map(([key, value]) => [
+      key.replace('mlp.0.', 'mlp.linear_1.').replace('mlp.3.', 'mlp.linear_2.'),
+      value,
+    ]);
+    expect(older.filter(([key]) => /linear_\d/.test(key as string)).length).toBe(4);
+    other.loadStateDict(Object.fromEntries(older));
+    const [theirs, ours] = [other.parameters(), net.parameters()];
+    expect(theirs.every((parameter, i) => parameter.equal(ours[i]!))).toBe(true);
+  });
+
   const bad: [string, () => unknown, RegExp][] = [
     ['picture', () => new VisionTransformer(vit).forward(torch.ones([1, 3, 8, 4])), /expected pictures of 8 x 8/],
     ['patch', () => new VisionTransformer({ ...vit, patchSize: 3 }), /imageSize: expected a multiple of patchSize, which is 3, got 8/],
