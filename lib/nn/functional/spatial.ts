@@ -47,6 +47,16 @@ export {
   type Pooled,
 } from './pooling.js';
 export {
+  adaptiveMaxPool1dWithIndices,
+  adaptiveMaxPool2dWithIndices,
+  adaptiveMaxPool3dWithIndices,
+  fractionalMaxPool2dWithIndices,
+  fractionalMaxPool3dWithIndices,
+  maxPool1dWithIndices,
+  maxPool2dWithIndices,
+  maxPool3dWithIndices,
+} from './poolingIndices.js';
+export {
   affineGrid,
   gridSample,
   interpolate,

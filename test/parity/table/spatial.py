@@ -108,6 +108,8 @@ def pooling():
         yield case(f'LPPool{d}d', [2, 2], [x(3, *SPATIAL[d], dtype=D64)])
         yield function(f'max_pool{d}d', [picture], [2], dict(stride=1, padding=1, return_indices=True))
         yield function(f'max_pool{d}d', [picture], [2])
+        yield function(f'max_pool{d}d_with_indices', [picture], [2], dict(stride=1, dilation=2))
+        yield function(f'adaptive_max_pool{d}d_with_indices', [picture], [2])
         yield function(f'lp_pool{d}d', [picture], [2, 2], dict(ceil_mode=True))
 
 
@@ -138,6 +140,7 @@ def fractional():
             yield case(f'FractionalMaxPool{d}d', [2], [picture], options, seed=3)
         yield case(f'FractionalMaxPool{d}d', [every(d, 2, 1)], [x(3, *SPATIAL[d], dtype=D64)], dict(output_size=2))
         yield function(f'fractional_max_pool{d}d', [picture], [2], dict(output_ratio=every(d, 0.7, 0.6), return_indices=True), seed=4)
+        yield function(f'fractional_max_pool{d}d_with_indices', [picture], [2], dict(output_size=2), seed=4)
 
 
 def adaptive():
