@@ -15,6 +15,7 @@ export default {
   ],
   moduleNameMapper: {
     '^torch-node$': '<rootDir>/lib/index.ts',
+    '^torch-node/models$': '<rootDir>/lib/models/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // d3 says it is d3.mjs, which Jest never transforms; beside it lies the same as CommonJS.
     '^d3$': '<rootDir>/node_modules/d3/dist/d3.js',

@@ -58,6 +58,49 @@ describe('clipping', () => {
   });
 });
 
+describe('fusion', () => {
+  const { fuseConvBnEval, fuseLinearBnEval } = nn.utils;
+  const moved = <M extends nn.BatchNorm1d | nn.BatchNorm2d>(bn: M): M => {
+    bn.runningMean!.fill_(0.5);
+    bn.runningVar!.fill_(2);
+    torch.noGrad(() => bn.weight!.fill_(3));
+    return bn.eval() as M;
+  };
+
+  it('computes in one layer what two computed', () => {
+    const image = torch.randn([1, 2, 4, 4]);
+    for (const bias of [true, false]) {
+      const [conv, bn] = [new nn.Conv2d(2, 3, 3, { bias }).eval(), moved(new nn.BatchNorm2d(3))];
+      const expected = bn.forward(conv.forward(image));
+      expect(fuseConvBnEval(conv, bn).forward(image).allclose(expected, { atol: 1e-5 })).toBe(true);
+      const [turned, after] = [
+        new nn.ConvTranspose2d(2, 3, 2, { bias }).eval(),
+        moved(new nn.BatchNorm2d(3)),
+      ];
+      const whole = after.forward(turned.forward(image));
+      const fused = fuseConvBnEval(turned, after, { transpose: true });
+      expect(fused.forward(image).allclose(whole, { atol: 1e-5 })).toBe(true);
+    }
+    const [linear, bn] = [new nn.Linear(4, 3).eval(), moved(new nn.BatchNorm1d(3))];
+    const x = torch.randn([2, 4]);
+    const fused = fuseLinearBnEval(linear, bn);
+    expect(fused.forward(x).allclose(bn.forward(linear.forward(x)), { atol: 1e-5 })).toBe(true);
+    expect(fused.weight.requiresGrad).toBe(true);
+  });
+
+  it('refuses what cannot be fused', () => {
+    const conv = new nn.Conv2d(1, 2, 1);
+    expect(() => fuseConvBnEval(conv, new nn.BatchNorm2d(2))).toThrow(
+      /expected both modules in evaluation mode/,
+    );
+    const none = new nn.BatchNorm2d(2, { trackRunningStats: false });
+    expect(() => fuseConvBnEval(conv.eval(), none.eval())).toThrow(/keeps no running statistics/);
+    expect(() => fuseLinearBnEval(new nn.Linear(1, 3).eval(), new nn.BatchNorm1d(2).eval())).toThrow(
+      /expected a normalisation of 3 features, as the layer gives, or of 1, got one of 2/,
+    );
+  });
+});
+
 describe('parameters as a vector', () => {
   it('there and back, sharing memory', () => {
     const net = new nn.Linear(2, 2);

@@ -10,7 +10,7 @@ import { Module } from '../module.js';
 // Of the native side. No private field: a deep copy gets one of its own.
 const made = Symbol('torch-node.nn.leaf');
 // The parameters that the native side computes with.
-const own = Symbol('torch-node.nn.leaf.parameters');
+const parameters = Symbol('torch-node.nn.leaf.parameters');
 
 interface Made {
   readonly kind: string;
@@ -33,7 +33,7 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
   /** @internal */
   readonly [made]: Made;
   /** @internal */
-  readonly [own] = new Map<string, Parameter | null>();
+  readonly [parameters] = new Map<string, Parameter | null>();
 
   constructor(kind: string, options: object) {
     super();
@@ -44,7 +44,7 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
   protected parameter(name: string): Parameter | null {
     const handle = this[made].parameters.get(name);
     const parameter = handle === undefined ? null : new Parameter({ handle });
-    this[own].set(name, parameter);
+    this[parameters].set(name, parameter);
     return parameter;
   }
   /**
@@ -67,10 +67,13 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
       native.setRngState(random);
       native.releaseTensor(random);
     }
+    const natives = new Map(this[parameters]);
     for (const [name, handle] of own.parameters) {
       const parameter = new Parameter({ handle });
-      const before = (this as Record<string, unknown>)[name];
-      if (!isParameter(before)) continue;
+      natives.set(name, parameter);
+      // Not what is computed when it is read. A shared one may have been copied already.
+      const before: unknown = Object.getOwnPropertyDescriptor(this, name)?.value;
+      if (!isParameter(before) || copies.has(before)) continue;
       using copy = copyTensor(before, new Map());
       native.setData(parameter[handleOf], copy[handleOf]);
       parameter.requiresGrad = before.requiresGrad;
@@ -81,6 +84,7 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
     const copy = super.deepcopy(copies);
     Object.defineProperties(copy, {
       [made]: { value: own },
+      [parameters]: { value: natives },
       // The classes have their text in private fields.
       extraRepr: { value: () => text, configurable: true, writable: true },
     });
@@ -94,7 +98,7 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
   }
   override forward(...inputs: Inputs): Output {
     const name = this.constructor.name;
-    const others = this.compute === undefined ? undefined : assigned(this, this[own]);
+    const others = this.compute === undefined ? undefined : assigned(this, this[parameters]);
     if (others !== undefined) return this.compute!(others, ...inputs);
     return named(
       name,

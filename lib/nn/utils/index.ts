@@ -7,6 +7,7 @@ export {
   type ClipNormOptions,
 } from './clip.js';
 export { parametersToVector, vectorToParameters } from './convert.js';
+export { fuseConvBnEval, fuseConvBnWeights, fuseLinearBnEval, fuseLinearBnWeights } from './fusion.js';
 export * as parametrizations from './parametrizations.js';
 export * as parametrize from './parametrize.js';
 export * as rnn from './rnn.js';

@@ -50,6 +50,19 @@ def parametrisations():
     yield case(orthogonal, module('Bilinear', 3, 3, 2), [t(1, 3), t(1, 3, seed=2)])
 
 
+def fusions():
+    def positive(*shape, **more):
+        return t(*shape, kind='positive', **more)
+    mean, variance, weight, bias = t(3, seed=2), positive(3, seed=3), t(3, seed=4), t(3, seed=5)
+    for kernel, given, transpose in ((t(3, 2, 2, 2), t(3), False), (t(3, 2, 4), None, False), (t(2, 3, 2), t(3), True)):
+        for affine in ((weight, bias), (None, None)):
+            inputs = [kernel, given, mean, variance, 0.25, *affine]
+            yield {'function': 'nn.utils.fuse_conv_bn_weights', 'inputs': inputs, 'options': dict(transpose=transpose) if transpose else {}}
+    for given in (t(3), None):
+        yield {'function': 'nn.utils.fuse_linear_bn_weights', 'inputs': [t(3, 4), given, mean, variance, 0.5, weight, bias]}
+
+
 def cases():
     yield from parametrisations()
+    yield from fusions()
     yield {'function': 'nn.utils.parameters_to_vector', 'inputs': [[t(2, 3), t(3, seed=2), t(1, 2, 2, seed=3)]]}
