@@ -1,18 +1,45 @@
-// Module: the tree that networks are composed of, and Sequential.
+// Module: the tree that networks are composed of.
 import { inspect } from 'node:util';
 import { native } from '../native/binding.js';
 import { checkDevice } from '../tensor/devices.js';
 import { isFloatingPoint, type Device, type DType } from '../tensor/dtype.js';
 import { named, TorchError } from '../tensor/errors.js';
-import { describe, handleOf } from '../tensor/operators.js';
+import { describe, expectOptions, handleOf } from '../tensor/operators.js';
 import { noGrad } from '../tensor/autograd.js';
 import { isParameter, isTensor, type Parameter, type Tensor } from '../tensor/tensor.js';
+import { copyProperties, copyTensor, type Copies } from './deepcopy.js';
+import { ModuleHooks, RemovableHandle, type Gradients, type HookKind } from './hooks.js';
 
 /** Tensors by their names in a module tree, as "0.weight". */
 export type StateDict = Record<string, Tensor>;
 
+/** Keys that a state dict lacks, and those that the module does not know. */
+export interface IncompatibleKeys {
+  missing: string[];
+  unexpected: string[];
+}
+
 // Classes of another realm fail instanceof; the brand does not.
 const brand = Symbol.for('torch-node.nn.Module');
+
+/** What a module keeps that is not a property of its own. */
+class Internals {
+  readonly buffers = new Map<string, Tensor>();
+  /** Names of buffers that are no part of the state dict. */
+  readonly transient = new Set<string>();
+  hooks: ModuleHooks | undefined;
+  readonly stateHooks = {
+    statePre: new Set<StatePreHook>(),
+    statePost: new Set<StateHook>(),
+    loadPre: new Set<StateHook>(),
+    loadPost: new Set<LoadPostHook>(),
+  };
+}
+const internals = Symbol('torch-node.nn.internals');
+
+type StatePreHook = (module: AnyModule, prefix: string) => void;
+type StateHook = (module: AnyModule, state: StateDict, prefix: string) => void;
+type LoadPostHook = (module: AnyModule, keys: IncompatibleKeys) => void;
 
 /**
  * Base of all modules. A subclass assigns its parts to properties and computes in `forward`:
@@ -26,10 +53,12 @@ const brand = Symbol.for('torch-node.nn.Module');
  * in the order in which they were assigned. Lists of modules go into a ModuleList or a Sequential.
  */
 export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tensor> {
-  readonly #buffers = new Map<string, Tensor>();
+  /** @internal */
+  readonly [internals] = new Internals();
   /** Whether the module is in training mode: see train() and eval(). */
   training = true;
 
+  /** Computes. Hooks are called with every call of this method, from wherever. */
   abstract forward(...inputs: Inputs): Output;
 
   /** @internal */
@@ -58,29 +87,129 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   modules(): AnyModule[] {
     return this.namedModules().map(([, module]) => module);
   }
-  /** All parameters below this module by their paths, as "0.weight"; one that is shared comes once. */
-  namedParameters(): [path: string, parameter: Parameter][] {
-    const seen = new Set<Parameter>();
-    return this.namedModules().flatMap(([path, module]) =>
-      Object.entries(module)
-        .filter(
-          (entry): entry is [string, Parameter] =>
-            isParameter(entry[1]) && !seen.has(entry[1]) && !!seen.add(entry[1]),
-        )
-        .map(([name, parameter]): [string, Parameter] => [joined(path, name), parameter]),
-    );
+  /** This module's own parameters, without those of its parts. @internal */
+  ownParameters(): [name: string, parameter: Parameter][] {
+    return Object.entries(this).filter((entry): entry is [string, Parameter] => isParameter(entry[1]));
   }
-  parameters(): Parameter[] {
-    return this.namedParameters().map(([, parameter]) => parameter);
+  /** This module's own buffers; `persistent` without those that are no part of the state dict. @internal */
+  ownBuffers(persistent = false): [name: string, buffer: Tensor][] {
+    const { buffers, transient } = this[internals];
+    return [...buffers].filter(([name]) => !persistent || !transient.has(name));
   }
-  /** Registers a tensor that belongs to the module's state but is not trained. */
-  registerBuffer(name: string, tensor: Tensor): void {
-    this.#buffers.set(name, tensor.keep());
+  /**
+   * All parameters below this module by their paths, as "0.weight"; one that is shared comes once, unless
+   * `removeDuplicate` is false. With `recurse: false` only this module's own.
+   */
+  namedParameters(
+    options: { prefix?: string; recurse?: boolean; removeDuplicate?: boolean } = {},
+  ): [path: string, parameter: Parameter][] {
+    return gather(this, options, (module) => module.ownParameters());
   }
-  namedBuffers(): [path: string, buffer: Tensor][] {
-    return this.namedModules().flatMap(([path, module]) =>
-      [...module.#buffers].map(([name, buffer]): [string, Tensor] => [joined(path, name), buffer]),
-    );
+  parameters(options: { recurse?: boolean } = {}): Parameter[] {
+    return this.namedParameters(options).map(([, parameter]) => parameter);
+  }
+  /** All buffers below this module by their paths, as namedParameters() gives parameters. */
+  namedBuffers(
+    options: { prefix?: string; recurse?: boolean; removeDuplicate?: boolean } = {},
+  ): [path: string, buffer: Tensor][] {
+    return gather(this, options, (module) => module.ownBuffers());
+  }
+  buffers(options: { recurse?: boolean } = {}): Tensor[] {
+    return this.namedBuffers(options).map(([, buffer]) => buffer);
+  }
+  /** Makes a parameter part of the tree under a name that need not be written as a property: PyTorch's keys have any. */
+  registerParameter(name: string, parameter: Parameter | null): void {
+    checkName(this, 'registerParameter', name);
+    if (parameter !== null && !isParameter(parameter)) {
+      throw new TorchError(
+        'Module.registerParameter',
+        `'${name}': expected a Parameter or null, got ${describe(parameter)}`,
+        { code: 'ERR_INVALID_ARG_TYPE' },
+      );
+    }
+    (this as Record<string, unknown>)[name] = parameter;
+  }
+  /** Makes a module part of the tree under a name. */
+  registerModule(name: string, module: AnyModule | null): void {
+    checkName(this, 'registerModule', name);
+    if (module !== null && !isModule(module)) {
+      throw new TorchError(
+        'Module.registerModule',
+        `'${name}': expected a Module or null, got ${describe(module)}`,
+        { code: 'ERR_INVALID_ARG_TYPE' },
+      );
+    }
+    (this as Record<string, unknown>)[name] = module;
+  }
+  addModule(name: string, module: AnyModule | null): void {
+    this.registerModule(name, module);
+  }
+  /**
+   * Registers a tensor that belongs to the module's state but is not trained; null takes it away. With
+   * `persistent: false` it moves with the module and is no part of the state dict.
+   */
+  registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
+    const { persistent = true } = expectOptions('Module.registerBuffer', options);
+    if (typeof name !== 'string' || name === '' || name.includes('.'))
+      throw wrongName('registerBuffer', name);
+    if (tensor !== null && !isTensor(tensor)) {
+      throw new TorchError(
+        'Module.registerBuffer',
+        `'${name}': expected a Tensor or null, got ${describe(tensor)}`,
+        { code: 'ERR_INVALID_ARG_TYPE' },
+      );
+    }
+    const { buffers, transient } = this[internals];
+    if (tensor === null) buffers.delete(name);
+    else buffers.set(name, tensor.keep());
+    if (persistent) transient.delete(name);
+    else transient.add(name);
+  }
+  /** The module at a path such as "layers.0"; this one at "". */
+  getSubmodule(path: string): AnyModule {
+    return (path === '' ? [] : path.split('.')).reduce<AnyModule>((module, part) => {
+      const next = module.namedChildren().find(([name]) => name === part)?.[1];
+      if (next === undefined)
+        throw new TorchError('Module.getSubmodule', `${module.constructor.name} has no module '${part}'`);
+      return next;
+    }, this);
+  }
+  /** The parameter at a path such as "layers.0.weight". */
+  getParameter(path: string): Parameter {
+    return find(this, 'getParameter', 'parameter', path, (module) => module.ownParameters());
+  }
+  /** The buffer at a path such as "layers.1.running_mean". */
+  getBuffer(path: string): Tensor {
+    return find(this, 'getBuffer', 'buffer', path, (module) => module.ownBuffers());
+  }
+  /** Calls a function with each part of the tree, the innermost first and this module last: to initialise, for example. */
+  apply(fn: (module: AnyModule) => unknown): this {
+    for (const child of this.children()) child.apply(fn);
+    fn(this);
+    return this;
+  }
+
+  /**
+   * A copy of the module with all below it, as Python's copy.deepcopy makes one: parameters and buffers of its own, hooks
+   * the same functions. What is shared within the tree is shared within the copy.
+   *
+   * Properties are copied; a class with private fields (`#x`) has to override this method, since they cannot be.
+   */
+  deepcopy(copies: Copies = new Map()): this {
+    const before = copies.get(this);
+    if (before !== undefined) return before as this;
+    const copy = Object.create(Object.getPrototypeOf(this) as object) as this;
+    copies.set(this, copy);
+    const from = this[internals];
+    const to = new Internals();
+    Object.defineProperty(copy, internals, { value: to });
+    copyProperties(this, copy, copies, from.hooks === undefined ? [] : ['forward']);
+    for (const [name, buffer] of from.buffers)
+      copy.registerBuffer(name, copyTensor(buffer, copies), { persistent: !from.transient.has(name) });
+    if (from.hooks !== undefined) from.hooks.copyTo(copy, (to.hooks = new ModuleHooks()));
+    for (const kind of ['statePre', 'statePost', 'loadPre', 'loadPost'] as const)
+      for (const hook of from.stateHooks[kind]) to.stateHooks[kind].add(hook as never);
+    return copy;
   }
 
   // ---- modes and places ----
@@ -125,36 +254,158 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     });
     return this;
   }
+  /** Casts floating point parameters and buffers to float32, in place; the others likewise. */
+  float(): this {
+    return this.to('float32');
+  }
+  double(): this {
+    return this.to('float64');
+  }
+  half(): this {
+    return this.to('float16');
+  }
+  bfloat16(): this {
+    return this.to('bfloat16');
+  }
+  cpu(): this {
+    return this.to('cpu');
+  }
+  cuda(index = 0): this {
+    return this.to(`cuda:${index}`);
+  }
   requiresGrad_(on = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad = on;
     return this;
   }
-  /** Forgets the parameters' gradients. */
-  zeroGrad(): void {
-    for (const parameter of this.parameters()) parameter.grad = null;
+  /** Forgets the parameters' gradients; with `setToNone: false` fills them with zeros. */
+  zeroGrad(options: { setToNone?: boolean } = {}): void {
+    const { setToNone = true } = expectOptions('Module.zeroGrad', options);
+    for (const parameter of this.parameters())
+      if (setToNone) parameter.grad = null;
+      else noGrad(() => parameter.grad?.detach().zero_());
   }
 
+  // ---- hooks ----
+
+  /**
+   * Calls a function before each forward, with this module and the inputs. An array that it returns takes the inputs'
+   * place, any other value that of the only input. `prepend` puts it before the hooks that are there.
+   */
+  registerForwardPreHook<M extends AnyModule>(
+    this: M,
+    hook: (module: M, inputs: InputsOf<M>) => unknown,
+    options: { prepend?: boolean } = {},
+  ): RemovableHandle {
+    return register(this, 'forwardPre', 'Module.registerForwardPreHook', hook, options);
+  }
+  /**
+   * Calls a function after each forward, with this module, the inputs and the output. What it returns, unless nothing,
+   * takes the output's place. With `alwaysCall` also when forward throws; there is no output then.
+   */
+  registerForwardHook<M extends AnyModule>(
+    this: M,
+    hook: (module: M, inputs: InputsOf<M>, output: ReturnType<M['forward']>) => unknown,
+    options: { prepend?: boolean; alwaysCall?: boolean } = {},
+  ): RemovableHandle {
+    return register(this, 'forward', 'Module.registerForwardHook', hook, options);
+  }
+  /**
+   * Calls a function when the gradients of the outputs have been computed, with this module and these gradients; an array
+   * (or a tensor, where there is one output) that it returns takes their place.
+   *
+   * Gradients are released when the pass ends: `keep()` what is to stay.
+   */
+  registerFullBackwardPreHook<M extends AnyModule>(
+    this: M,
+    hook: (module: M, gradOutput: Gradients) => Tensor | Gradients | null | undefined | void, // eslint-disable-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing
+    options: { prepend?: boolean } = {},
+  ): RemovableHandle {
+    return register(this, 'backwardPre', 'Module.registerFullBackwardPreHook', hook, options);
+  }
+  /**
+   * Calls a function when the gradients of the inputs have been computed, with this module, these gradients (null for what
+   * is no tensor or needs none) and those of the outputs. An array (or a tensor, where there is one input) that it returns
+   * takes the inputs' gradients' place. Where no input requires a gradient it is called as soon as those of the outputs
+   * are there.
+   *
+   * The tensors among the inputs and outputs, also those in an array of outputs, take part; none may be changed in place
+   * within forward. Gradients are released when the pass ends: `keep()` what is to stay.
+   */
+  registerFullBackwardHook<M extends AnyModule>(
+    this: M,
+    hook: (
+      module: M,
+      gradInput: Gradients,
+      gradOutput: Gradients,
+    ) => Tensor | Gradients | null | undefined | void, // eslint-disable-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing
+    options: { prepend?: boolean } = {},
+  ): RemovableHandle {
+    return register(this, 'backward', 'Module.registerFullBackwardHook', hook, options);
+  }
+  /** Calls a function before this module gives its part of a state dict. `prefix` is its path with a dot behind. */
+  registerStateDictPreHook<M extends AnyModule>(
+    this: M,
+    hook: (module: M, prefix: string) => void,
+  ): RemovableHandle {
+    return registerState(this, 'statePre', 'registerStateDictPreHook', hook);
+  }
+  /** Calls a function after this module and all below it have given their part of a state dict, which it may change. */
+  registerStateDictPostHook<M extends AnyModule>(
+    this: M,
+    hook: (module: M, state: StateDict, prefix: string) => void,
+  ): RemovableHandle {
+    return registerState(this, 'statePost', 'registerStateDictPostHook', hook);
+  }
+  /** Calls a function before loadStateDict() looks at this module's part of a state dict: a copy, which it may change. */
+  registerLoadStateDictPreHook<M extends AnyModule>(
+    this: M,
+    hook: (module: M, state: StateDict, prefix: string) => void,
+  ): RemovableHandle {
+    return registerState(this, 'loadPre', 'registerLoadStateDictPreHook', hook);
+  }
+  /** Calls a function after loadStateDict() has seen this module, with the keys of the whole tree; it may change the lists. */
+  registerLoadStateDictPostHook<M extends AnyModule>(
+    this: M,
+    hook: (module: M, keys: IncompatibleKeys) => void,
+  ): RemovableHandle {
+    return registerState(this, 'loadPost', 'registerLoadStateDictPostHook', hook);
+  }
   // ---- state ----
 
   /** Parameters and buffers by their paths, under PyTorch's keys. The tensors share memory with the module's. */
-  stateDict(): StateDict {
-    return Object.fromEntries(
-      [...this.namedParameters(), ...this.namedBuffers()].map(([path, tensor]) => [path, tensor.detach()]),
-    );
+  stateDict(options: { prefix?: string } = {}): StateDict {
+    const state: StateDict = {};
+    collect(this, state, expectOptions('Module.stateDict', options).prefix ?? '');
+    return state;
   }
   /**
    * Copies values into the parameters and buffers. Throws a TorchError that lists every missing and unexpected key and
    * every shape that does not fit, and changes nothing then; with `strict: false` keys may differ, shapes may not.
    */
-  loadStateDict(
-    state: Readonly<StateDict>,
-    options: { strict?: boolean } = {},
-  ): { missing: string[]; unexpected: string[] } {
-    const own = new Map<string, Tensor>([...this.namedParameters(), ...this.namedBuffers()]);
-    const missing = [...own.keys()].filter((key) => !(key in state));
-    const unexpected = Object.keys(state).filter((key) => !own.has(key));
+  loadStateDict(state: Readonly<StateDict>, options: { strict?: boolean } = {}): IncompatibleKeys {
+    const { strict = true } = expectOptions('Module.loadStateDict', options);
+    const given = { ...state };
+    // A module that stands in two places has its keys in both.
+    const places: [prefix: string, module: AnyModule][] = [];
+    const visit = (module: AnyModule, prefix: string): void => {
+      places.push([prefix, module]);
+      for (const hook of module[internals].stateHooks.loadPre) hook(module, given, prefix);
+      for (const [name, child] of module.namedChildren()) visit(child, `${prefix}${name}.`);
+    };
+    visit(this, '');
+    const own = new Map(
+      places.flatMap(([prefix, module]) =>
+        ownState(module).map(([name, tensor]): [string, Tensor] => [prefix + name, tensor]),
+      ),
+    );
+    const keys: IncompatibleKeys = {
+      missing: [...own.keys()].filter((key) => !(key in given)),
+      unexpected: Object.keys(given).filter((key) => !own.has(key)),
+    };
+    for (const [, module] of places.toReversed())
+      for (const hook of module[internals].stateHooks.loadPost) hook(module, keys);
     const wrong: string[] = [];
-    for (const [key, value] of Object.entries(state)) {
+    for (const [key, value] of Object.entries(given)) {
       const target = own.get(key);
       if (target === undefined) continue;
       if (!isTensor(value)) wrong.push(`${key}: expected a Tensor, got ${describe(value)}`);
@@ -164,10 +415,9 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
         );
       }
     }
-    const strict = options.strict ?? true;
     const problems = [
-      ...(strict && missing.length > 0 ? [`missing keys: ${missing.join(', ')}`] : []),
-      ...(strict && unexpected.length > 0 ? [`unexpected keys: ${unexpected.join(', ')}`] : []),
+      ...(strict && keys.missing.length > 0 ? [`missing keys: ${keys.missing.join(', ')}`] : []),
+      ...(strict && keys.unexpected.length > 0 ? [`unexpected keys: ${keys.unexpected.join(', ')}`] : []),
       ...wrong,
     ];
     if (problems.length > 0) {
@@ -177,9 +427,9 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
       );
     }
     noGrad(() => {
-      for (const [key, target] of own) if (key in state) target.copy_(state[key]!);
+      for (const [key, target] of own) if (key in given) target.copy_(given[key]!);
     });
-    return { missing, unexpected };
+    return keys;
   }
 
   // ---- text ----
@@ -191,10 +441,11 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   /** The tree as PyTorch prints it. */
   toString(): string {
     const name = this.constructor.name;
-    const lines = this.namedChildren().map(
-      ([key, child]) => `  (${key}): ${child.toString().replaceAll('\n', '\n  ')}`,
-    );
-    return lines.length === 0 ? `${name}(${this.extraRepr()})` : `${name}(\n${lines.join('\n')}\n)`;
+    const extra = this.extraRepr();
+    const children = this.namedChildren().map(([key, child]) => `(${key}): ${indented(String(child))}`);
+    if (children.length === 0 && !extra.includes('\n')) return `${name}(${extra})`;
+    const lines = [...(extra === '' ? [] : extra.split('\n')), ...children];
+    return `${name}(\n  ${lines.join('\n  ')}\n)`;
   }
   [inspect.custom](): string {
     return this.toString();
@@ -204,72 +455,113 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
 /** A module of whatever inputs and outputs. */
 export type AnyModule = Module<never[], unknown>;
 
+/** What a module's forward takes. */
+export type InputsOf<M extends AnyModule> = M extends { forward(...inputs: infer Inputs): unknown }
+  ? Inputs
+  : never;
+
 /** Whether a value is a Module; works across realms. */
 export function isModule(value: unknown): value is AnyModule {
   return typeof value === 'object' && value !== null && brand in value;
+}
+
+/** Lines of a part's text, as they stand within its owner's. @internal */
+export function indented(text: string): string {
+  return text.replaceAll('\n', '\n  ');
+}
+
+// Functions, not private methods: a deep copy has no private parts.
+
+function gather<T extends Tensor>(
+  root: AnyModule,
+  options: { prefix?: string; recurse?: boolean; removeDuplicate?: boolean },
+  own: (module: AnyModule) => [string, T][],
+): [path: string, tensor: T][] {
+  const { prefix = '', recurse = true, removeDuplicate = true } = expectOptions('Module', options);
+  const seen = new Set<T>();
+  const modules: [string, AnyModule][] = recurse ? root.namedModules(prefix) : [[prefix, root]];
+  return modules.flatMap(([path, module]) =>
+    own(module)
+      .filter(([, tensor]) => !removeDuplicate || (!seen.has(tensor) && !!seen.add(tensor)))
+      .map(([name, tensor]): [string, T] => [joined(path, name), tensor]),
+  );
+}
+
+function find<T extends Tensor>(
+  root: AnyModule,
+  where: string,
+  kind: string,
+  path: string,
+  own: (module: AnyModule) => [string, T][],
+): T {
+  const dot = path.lastIndexOf('.');
+  const module = root.getSubmodule(path.slice(0, Math.max(dot, 0)));
+  const name = path.slice(dot + 1);
+  const found = own(module).find(([other]) => other === name)?.[1];
+  if (found === undefined)
+    throw new TorchError(`Module.${where}`, `${module.constructor.name} has no ${kind} '${name}'`);
+  return found;
+}
+
+// What is to become a part may take the place of a part, not of anything else.
+function checkName(module: AnyModule, where: string, name: string): void {
+  if (typeof name !== 'string' || name === '' || name.includes('.')) throw wrongName(where, name);
+  const before = (module as unknown as Record<string, unknown>)[name] ?? null;
+  if (before !== null && !isModule(before) && !isParameter(before))
+    throw new TorchError(`Module.${where}`, `the module has a property '${name}' already`);
+}
+
+function register(
+  module: AnyModule,
+  list: HookKind,
+  where: string,
+  hook: unknown,
+  options: { prepend?: boolean; alwaysCall?: boolean },
+): RemovableHandle {
+  const own = module[internals];
+  own.hooks ??= new ModuleHooks();
+  return own.hooks.register(module, list, where, hook, expectOptions(where, options));
+}
+
+function registerState(
+  module: AnyModule,
+  kind: keyof Internals['stateHooks'],
+  where: string,
+  hook: unknown,
+): RemovableHandle {
+  if (typeof hook !== 'function')
+    throw new TorchError(`Module.${where}`, `expected a function, got ${describe(hook)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  // A function of its own, so that one hook may be registered twice.
+  const called = (...args: unknown[]): void => {
+    (hook as (...args: unknown[]) => void)(...args);
+  };
+  const hooks = module[internals].stateHooks[kind] as Set<unknown>;
+  hooks.add(called);
+  return new RemovableHandle(() => hooks.delete(called));
+}
+
+function ownState(module: AnyModule): [name: string, tensor: Tensor][] {
+  return [...module.ownParameters(), ...module.ownBuffers(true)];
+}
+
+function collect(module: AnyModule, state: StateDict, prefix: string): void {
+  const { stateHooks } = module[internals];
+  for (const hook of stateHooks.statePre) hook(module, prefix);
+  for (const [name, tensor] of ownState(module)) state[prefix + name] = tensor.detach();
+  for (const [name, child] of module.namedChildren()) collect(child, state, `${prefix}${name}.`);
+  for (const hook of stateHooks.statePost) hook(module, state, prefix);
 }
 
 function joined(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`;
 }
 
-/** Modules under the keys "0", "1", ...: shared by Sequential and ModuleList. */
-abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
-  extends Module<Inputs, Output>
-  implements Iterable<M>
-{
-  readonly #modules: M[] = [];
-
-  constructor(modules: readonly M[]) {
-    super();
-    if (!Array.isArray(modules)) {
-      throw new TorchError(this.constructor.name, `expected an array of modules, got ${describe(modules)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
-    }
-    for (const module of modules as readonly M[]) this.append(module);
-  }
-  append(module: M): this {
-    if (!isModule(module)) {
-      throw new TorchError(
-        this.constructor.name,
-        `part ${this.#modules.length}: expected a Module, got ${describe(module)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
-      );
-    }
-    this.#modules.push(module);
-    return this;
-  }
-  get length(): number {
-    return this.#modules.length;
-  }
-  /** The module at a place; negative places count from the end. */
-  at(index: number): M | undefined {
-    return this.#modules.at(index);
-  }
-  [Symbol.iterator](): IterableIterator<M> {
-    return this.#modules[Symbol.iterator]();
-  }
-  override namedChildren(): [name: string, module: AnyModule][] {
-    return this.#modules.map((module, i) => [String(i), module]);
-  }
-}
-
-/** Modules in a row: each gets what the one before it gave. */
-export class Sequential extends Listed<Module, [Tensor], Tensor> {
-  constructor(...modules: Module[]) {
-    super(modules);
-  }
-  forward(input: Tensor): Tensor {
-    let x = input;
-    for (const module of this) x = module.forward(x);
-    return x;
-  }
-}
-
-/** A list of modules that belongs to the tree; how they are used is the owner's affair. */
-export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[], never> {
-  forward(): never {
-    throw new TorchError('ModuleList', 'a ModuleList has no forward: call its modules');
-  }
+function wrongName(where: string, name: unknown): TorchError {
+  return new TorchError(
+    `Module.${where}`,
+    `expected a name that is not empty and has no dot in it, got ${describe(name)}`,
+    { code: 'ERR_INVALID_ARG_TYPE' },
+  );
 }

@@ -100,6 +100,11 @@ export class Comparison {
       this.#differences[name] = `is ${String(actual)}, recorded as ${String(expected)}`;
   }
 
+  /** What differed, by name. */
+  get differences(): Readonly<Record<string, string>> {
+    return this.#differences;
+  }
+
   /** Fails the test if anything differed. */
   check(): void {
     expect(this.#differences).toEqual({});

@@ -1,5 +1,6 @@
 // The modules, one file for each of PyTorch's (torch/nn/modules).
 export * from './activation.js';
+export * from './container.js';
 export * from './conv.js';
 export * from './flatten.js';
 export * from './linear.js';

@@ -1,0 +1,411 @@
+// Containers: modules and parameters in lists and under names of the user's choice.
+import { types } from 'node:util';
+import type { DType } from '../../tensor/dtype.js';
+import { TorchError } from '../../tensor/errors.js';
+import { describe } from '../../tensor/operators.js';
+import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
+import { indented, isModule, Module, type AnyModule } from '../module.js';
+
+/** Things by their names: an object, a Map, or pairs. */
+export type Named<T> = Readonly<Record<string, T>> | ReadonlyMap<string, T> | Iterable<readonly [string, T]>;
+
+function entriesOf<T>(where: string, value: Named<T>): [string, T][] {
+  if (typeof value !== 'object' || (value as unknown) === null)
+    throw new TorchError(
+      where,
+      `expected an object, a Map or pairs of names and values, got ${describe(value)}`,
+      {
+        code: 'ERR_INVALID_ARG_TYPE',
+      },
+    );
+  if (Symbol.iterator in value) return [...(value as Iterable<readonly [string, T]>)].map(([k, v]) => [k, v]);
+  return Object.entries(value);
+}
+
+function expectModule<M extends AnyModule>(where: string, name: string, value: M): M {
+  if (isModule(value)) return value;
+  throw new TorchError(where, `${name}: expected a Module, got ${describe(value)}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
+/** The place that an index means, from 0 to below `length`; negative ones count from the end. */
+function placeOf(where: string, index: number, length: number): number {
+  if (!Number.isInteger(index) || index < -length || index >= length)
+    throw new TorchError(where, `index ${describe(index)} is out of range for ${length} parts`);
+  return index < 0 ? index + length : index;
+}
+
+function noForward(name: string, what: string): TorchError {
+  return new TorchError(name, `a ${name} has no forward: ${what}`);
+}
+
+/** Modules in a row: shared by Sequential and ModuleList. */
+abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
+  extends Module<Inputs, Output>
+  implements Iterable<M>
+{
+  /** @internal */
+  protected parts: [name: string, module: M][] = [];
+
+  get length(): number {
+    return this.parts.length;
+  }
+  /** The module at a place, undefined where there is none; negative places count from the end. */
+  at(index: number): M | undefined {
+    return this.parts.at(index)?.[1];
+  }
+  [Symbol.iterator](): IterableIterator<M> {
+    return this.parts.map(([, module]) => module)[Symbol.iterator]();
+  }
+  override namedChildren(): [name: string, module: AnyModule][] {
+    return this.parts.map(([name, module]) => [name, module]);
+  }
+  /** Adds a module at the end. */
+  append(module: M): this {
+    const where = this.constructor.name;
+    const name = String(this.length);
+    this.put(name, expectModule(where, `part ${name}`, module));
+    return this;
+  }
+  /** Adds modules at the end. */
+  extend(modules: Iterable<M>): this {
+    if (typeof modules !== 'object' || !(Symbol.iterator in modules))
+      throw new TorchError(
+        `${this.constructor.name}.extend`,
+        `expected an iterable of modules, got ${describe(modules)}`,
+        { code: 'ERR_INVALID_ARG_TYPE' },
+      );
+    for (const module of [...modules]) this.append(module);
+    return this;
+  }
+  /** Adds a module before the one at a place; those behind move by one, and their keys with them. */
+  insert(index: number, module: M): this {
+    const where = `${this.constructor.name}.insert`;
+    const length = this.length;
+    if (!Number.isInteger(index) || index < -length || index > length)
+      throw new TorchError(where, `index ${describe(index)} is out of range for ${length} parts`);
+    const modules = [...this];
+    modules.splice(index < 0 ? index + length : index, 0, expectModule(where, 'module', module));
+    this.renumber(modules);
+    return this;
+  }
+  /** Puts a module into the place of another. */
+  set(index: number, module: M): this {
+    const where = `${this.constructor.name}.set`;
+    const place = placeOf(where, index, this.length);
+    this.parts[place] = [this.parts[place]![0], expectModule(where, 'module', module)];
+    return this;
+  }
+  /** Takes a module out and gives it back; those behind move by one, and their keys with them. */
+  pop(index = -1): M {
+    const place = placeOf(`${this.constructor.name}.pop`, index, this.length);
+    const modules = [...this];
+    const [taken] = modules.splice(place, 1);
+    this.renumber(modules);
+    return taken!;
+  }
+  /** @internal */
+  protected put(name: string, module: M): void {
+    const before = this.parts.find(([other]) => other === name);
+    if (before === undefined) this.parts.push([name, module]);
+    else before[1] = module;
+  }
+  /** @internal */
+  protected renumber(modules: readonly M[]): void {
+    this.parts = modules.map((module, i) => [String(i), module]);
+  }
+}
+
+/**
+ * Modules in a row: each gets what the one before it gave. Their keys are "0", "1", ... or, with an object or a Map of
+ * modules as the only argument, the names there.
+ */
+export class Sequential extends Listed<Module, [Tensor], Tensor> {
+  constructor(...modules: Module[]);
+  constructor(modules: Readonly<Record<string, Module>> | ReadonlyMap<string, Module>);
+  constructor(...args: unknown[]) {
+    super();
+    const [first] = args;
+    const byName =
+      args.length === 1 &&
+      typeof first === 'object' &&
+      first !== null &&
+      !isModule(first) &&
+      !isTensor(first) &&
+      !Array.isArray(first);
+    if (!byName) {
+      for (const module of args) this.append(module as Module);
+      return;
+    }
+    for (const [name, module] of entriesOf('Sequential', first as Named<Module>)) {
+      if (name === '' || name.includes('.'))
+        throw new TorchError('Sequential', `expected names without a dot, got ${describe(name)}`);
+      this.put(name, expectModule('Sequential', `part '${name}'`, module));
+    }
+  }
+  forward(input: Tensor): Tensor {
+    let x = input;
+    for (const [, module] of this.parts) x = module.forward(x);
+    return x;
+  }
+  /** Some of the modules, as Array.slice chooses; they keep their keys. */
+  slice(start?: number, end?: number): Sequential {
+    return new Sequential(new Map(this.parts.slice(start, end)));
+  }
+  /** The modules of this one and of another in a new one. */
+  concat(other: Sequential): Sequential {
+    return new Sequential(...this, ...other);
+  }
+}
+
+/** A list of modules that belongs to the tree; how they are used is the owner's affair. Keys are "0", "1", ... */
+export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[], never> {
+  constructor(modules: Iterable<M> = []) {
+    super();
+    if (typeof modules !== 'object' || !(Symbol.iterator in modules)) {
+      throw new TorchError('ModuleList', `expected an array of modules, got ${describe(modules)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    }
+    this.extend(modules);
+  }
+  forward(): never {
+    throw noForward('ModuleList', 'call its modules');
+  }
+  /** Some of the modules, as Array.slice chooses, in a new list with keys from "0" on. */
+  slice(start?: number, end?: number): ModuleList<M> {
+    return new ModuleList([...this].slice(start, end));
+  }
+  /** The modules of this list and of another in a new one. */
+  concat(other: Iterable<M>): ModuleList<M> {
+    return new ModuleList([...this, ...other]);
+  }
+  /** As PyTorch prints it: equal neighbours once, with their number. */
+  override toString(): string {
+    const blocks: { first: number; last: number; text: string }[] = [];
+    for (const [i, module] of [...this].entries()) {
+      const text = String(module);
+      const before = blocks.at(-1);
+      if (before?.text === text) before.last = i;
+      else blocks.push({ first: i, last: i, text });
+    }
+    if (blocks.length === 0) return `${this.constructor.name}()`;
+    const lines = blocks.map(({ first, last, text }) =>
+      indented(first === last ? `(${first}): ${text}` : `(${first}-${last}): ${last - first + 1} x ${text}`),
+    );
+    return `${this.constructor.name}(\n  ${lines.join('\n  ')}\n)`;
+  }
+}
+
+/** Modules by name that belong to the tree under these names; how they are used is the owner's affair. */
+export class ModuleDict<M extends AnyModule = Module> extends Module<never[], never> {
+  /** @internal */
+  protected readonly parts = new Map<string, M>();
+
+  constructor(modules: Named<M> = {}) {
+    super();
+    this.update(modules);
+  }
+  forward(): never {
+    throw noForward('ModuleDict', 'call its modules');
+  }
+  override namedChildren(): [name: string, module: AnyModule][] {
+    return [...this.parts];
+  }
+  get size(): number {
+    return this.parts.size;
+  }
+  get(name: string): M | undefined {
+    return this.parts.get(name);
+  }
+  has(name: string): boolean {
+    return this.parts.has(name);
+  }
+  /** Adds a module, or puts it into the place of the one of that name. */
+  set(name: string, module: M): this {
+    if (typeof name !== 'string' || name === '' || name.includes('.'))
+      throw new TorchError('ModuleDict', `expected a name without a dot, got ${describe(name)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    this.parts.set(name, expectModule('ModuleDict', `'${name}'`, module));
+    return this;
+  }
+  delete(name: string): boolean {
+    return this.parts.delete(name);
+  }
+  /** Takes a module out and gives it back. */
+  pop(name: string): M {
+    const module = this.parts.get(name);
+    if (module === undefined) throw new TorchError('ModuleDict.pop', `there is no module '${name}'`);
+    this.parts.delete(name);
+    return module;
+  }
+  clear(): void {
+    this.parts.clear();
+  }
+  /** Adds modules, in the order given. */
+  update(modules: Named<M>): this {
+    for (const [name, module] of entriesOf('ModuleDict', modules)) this.set(name, module);
+    return this;
+  }
+  keys(): IterableIterator<string> {
+    return this.parts.keys();
+  }
+  values(): IterableIterator<M> {
+    return this.parts.values();
+  }
+  entries(): IterableIterator<[string, M]> {
+    return this.parts.entries();
+  }
+  [Symbol.iterator](): IterableIterator<[string, M]> {
+    return this.entries();
+  }
+}
+
+// A tensor becomes a Parameter, as in PyTorch.
+function asParameter(value: unknown): unknown {
+  return isTensor(value) && !isParameter(value) ? new Parameter(value) : value;
+}
+
+function lineOf(name: string, value: unknown, tensorName: (tensor: Tensor) => string): string {
+  if (!isTensor(value)) {
+    const type = types.isProxy(value)
+      ? 'Proxy'
+      : ((value as object | undefined)?.constructor.name ?? typeof value);
+    return `  (${name}): Object of type: ${type}`;
+  }
+  const place = value.device.startsWith('cuda') ? ` (${value.device})` : '';
+  const kind = isParameter(value) ? 'Parameter' : 'Tensor';
+  return `  (${name}): ${kind} containing: [${tensorName(value)} of size ${value.shape.join('x')}${place}]`;
+}
+
+/** A list of parameters that belongs to the tree under "0", "1", ... Tensors become parameters; other values are kept. */
+export class ParameterList<T = Parameter> extends Module<never[], never> implements Iterable<T> {
+  /** @internal */
+  protected readonly parts: T[] = [];
+
+  constructor(values: Iterable<T | Tensor> = []) {
+    super();
+    this.extend(values);
+  }
+  forward(): never {
+    throw noForward('ParameterList', 'use its parameters');
+  }
+  override ownParameters(): [name: string, parameter: Parameter][] {
+    return this.parts.flatMap((value, i): [string, Parameter][] =>
+      isParameter(value) ? [[String(i), value]] : [],
+    );
+  }
+  get length(): number {
+    return this.parts.length;
+  }
+  /** The value at a place, undefined where there is none; negative places count from the end. */
+  at(index: number): T | undefined {
+    return this.parts.at(index);
+  }
+  set(index: number, value: T | Tensor): this {
+    this.parts[placeOf('ParameterList.set', index, this.length)] = asParameter(value) as T;
+    return this;
+  }
+  append(value: T | Tensor): this {
+    this.parts.push(asParameter(value) as T);
+    return this;
+  }
+  extend(values: Iterable<T | Tensor>): this {
+    if (typeof values !== 'object' || !(Symbol.iterator in values) || isTensor(values))
+      throw new TorchError('ParameterList', `expected an array of parameters, got ${describe(values)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    for (const value of [...values]) this.append(value);
+    return this;
+  }
+  slice(start?: number, end?: number): ParameterList<T> {
+    return new ParameterList<T>(this.parts.slice(start, end));
+  }
+  [Symbol.iterator](): IterableIterator<T> {
+    return this.parts[Symbol.iterator]();
+  }
+  override extraRepr(): string {
+    return this.parts.map((value, i) => lineOf(String(i), value, ({ dtype }) => `torch.${dtype}`)).join('\n');
+  }
+}
+
+/** Parameters by name that belong to the tree under these names. Tensors become parameters; other values are kept. */
+export class ParameterDict<T = Parameter> extends Module<never[], never> {
+  /** @internal */
+  protected readonly parts = new Map<string, T>();
+
+  constructor(values: Named<T | Tensor> = {}) {
+    super();
+    this.update(values);
+  }
+  forward(): never {
+    throw noForward('ParameterDict', 'use its parameters');
+  }
+  override ownParameters(): [name: string, parameter: Parameter][] {
+    return [...this.parts].filter((entry): entry is [string, T & Parameter] => isParameter(entry[1]));
+  }
+  get size(): number {
+    return this.parts.size;
+  }
+  get(name: string): T | undefined {
+    return this.parts.get(name);
+  }
+  has(name: string): boolean {
+    return this.parts.has(name);
+  }
+  set(name: string, value: T | Tensor): this {
+    if (typeof name !== 'string' || name === '' || name.includes('.'))
+      throw new TorchError('ParameterDict', `expected a name without a dot, got ${describe(name)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    this.parts.set(name, asParameter(value) as T);
+    return this;
+  }
+  delete(name: string): boolean {
+    return this.parts.delete(name);
+  }
+  /** Takes a value out and gives it back. */
+  pop(name: string): T {
+    const value = this.parts.get(name);
+    if (value === undefined) throw new TorchError('ParameterDict.pop', `there is no parameter '${name}'`);
+    this.parts.delete(name);
+    return value;
+  }
+  clear(): void {
+    this.parts.clear();
+  }
+  /** Adds values: those of an object in the order of their names, as PyTorch does with a dict; others in their own order. */
+  update(values: Named<T | Tensor>): this {
+    const entries = entriesOf('ParameterDict', values);
+    if (!(Symbol.iterator in values)) entries.sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [name, value] of entries) this.set(name, value);
+    return this;
+  }
+  keys(): IterableIterator<string> {
+    return this.parts.keys();
+  }
+  values(): IterableIterator<T> {
+    return this.parts.values();
+  }
+  entries(): IterableIterator<[string, T]> {
+    return this.parts.entries();
+  }
+  [Symbol.iterator](): IterableIterator<[string, T]> {
+    return this.entries();
+  }
+  override extraRepr(): string {
+    return [...this.parts].map(([name, value]) => lineOf(name, value, typeName)).join('\n');
+  }
+}
+
+const TYPES: Readonly<Record<DType, string>> = {
+  float32: 'Float', float64: 'Double', float16: 'Half', bfloat16: 'BFloat16', uint8: 'Byte', int8: 'Char', int16: 'Short', int32: 'Int',
+  int64: 'Long', bool: 'Bool', complex64: 'ComplexFloat', complex128: 'ComplexDouble',
+}; // prettier-ignore
+
+// What Tensor.type() gives in Python.
+function typeName(tensor: Tensor): string {
+  return `torch.${tensor.device.startsWith('cuda') ? 'cuda.' : ''}${TYPES[tensor.dtype]}Tensor`;
+}

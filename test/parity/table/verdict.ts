@@ -1,0 +1,61 @@
+// What a case of a table comes to, whichever runner ran it: equal bit for bit, equal within the tolerance, or what differs.
+// For the tests beside this file and for scripts/parity.mjs.
+import type { Tensor } from 'torch-node';
+import { Comparison, type Recorded } from '../support.js';
+
+export type Verdict = 'bits' | 'near' | { differs: Record<string, string> };
+
+/** What all recorded cases have. */
+export interface TableCase {
+  class: string;
+  name: string;
+  /** Why bits cannot be equal on any machine. */
+  near?: string;
+}
+
+/** A line of the table in docs/parity.md before lines are counted together. */
+export interface Row {
+  class: string;
+  name: string;
+  near?: string;
+  verdict: Verdict;
+}
+
+/** Runs a case and tells the collector what to compare. */
+export type Runner<T extends TableCase> = (one: T, found: Collector) => void;
+
+/** What was computed beside what was recorded. */
+export class Collector {
+  readonly #tensors: [name: string, actual: Tensor | null, expected: Recorded | null][] = [];
+  readonly #values: [name: string, actual: unknown, expected: unknown][] = [];
+
+  tensor(name: string, actual: Tensor | null, expected: Recorded | null | undefined): void {
+    this.#tensors.push([name, actual, expected ?? null]);
+  }
+  tensors(
+    name: string,
+    actual: readonly (Tensor | null)[],
+    expected: readonly (Recorded | null)[] | undefined,
+  ): void {
+    this.value(`number of ${name}s`, actual.length, expected?.length ?? 0);
+    actual.forEach((tensor, i) => this.tensor(`${name} ${i}`, tensor, expected?.[i]));
+  }
+  /** What no machine may compute otherwise. */
+  value(name: string, actual: unknown, expected: unknown): void {
+    this.#values.push([name, actual, expected]);
+  }
+
+  /** Tensors that were released meanwhile cannot be compared: ask within the scope that they were made in. */
+  verdict(): Verdict {
+    const exact = this.#compare(true);
+    if (Object.keys(exact).length === 0) return 'bits';
+    const differs = this.#compare(false);
+    return Object.keys(differs).length === 0 ? 'near' : { differs };
+  }
+  #compare(bits: boolean): Readonly<Record<string, string>> {
+    const comparison = new Comparison(bits);
+    for (const one of this.#values) comparison.value(...one);
+    for (const one of this.#tensors) comparison.tensor(...one);
+    return comparison.differences;
+  }
+}
