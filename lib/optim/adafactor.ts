@@ -2,13 +2,13 @@
 import { operator } from '../tensor/operators.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { foreach, foreach_ } from './foreach.js';
+import { foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectNumber, expectRate } from './settings.js';
 import { TorchError } from '../tensor/errors.js';
 import { describe } from '../tensor/operators.js';
 import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
-import { numberOf, pow } from './values.js';
+import { minus, negative, numberOf, over, pow, smaller, times, type Value } from './values.js';
 
 export interface AdafactorOptions extends Omit<CommonOptions, 'capturable'> {
   /** The power of the step by which the average of squares lengthens, 0 or less. Default -0.8. */
@@ -90,7 +90,7 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
     const weight = pow(t, group.beta2Decay);
     const alpha = rate(group, parameter, t);
     const least = eps[0] ?? epsilonOf(parameter);
-    if (weightDecay !== 0) parameter.mul_(1 - numberOf(group.lr) * weightDecay);
+    if (weightDecay !== 0) parameter.mul_(minus(1, times(group.lr, weightDecay)));
     let estimate: Tensor;
     if (gradient.ndim > 1) {
       state.row_var.lerp_(meanSquare(gradient, -1), weight);
@@ -104,7 +104,7 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
       .clampMin_(least * least)
       .rsqrt_()
       .mul_(gradient);
-    parameter.add_(update, { alpha: -alpha / clip(update, d) });
+    parameter.add_(update, { alpha: numberOf(over(negative(alpha), clip(update, d))) });
   }
 
   /** @internal */
@@ -134,7 +134,7 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
     foreach_(
       'mul',
       estimates,
-      alphas.map((alpha, i) => -alpha / clip(estimates[i]!, d)),
+      alphas.map((alpha, i) => -numberOf(alpha) / clip(estimates[i]!, d)),
     );
     foreach_('add', parameters, estimates);
   }
@@ -158,9 +158,9 @@ function epsilonOf(parameter: Tensor): number {
 }
 
 // The learning rate of a parameter at step t: relative to the parameter's size.
-function rate(group: ParamGroup<AdafactorOptions>, parameter: Tensor, t: number): number {
+function rate(group: ParamGroup<AdafactorOptions>, parameter: Tensor, t: number): Value {
   const size = norm(parameter).item() / pow(parameter.numel, 0.5);
-  return Math.max(group.eps[1], size) * Math.min(numberOf(group.lr), 1 / pow(t, 0.5));
+  return times(Math.max(group.eps[1], size), smaller(group.lr, 1 / pow(t, 0.5)));
 }
 
 function clip(update: Tensor, d: number): number {

@@ -3,16 +3,9 @@ import { TorchError } from '../tensor/errors.js';
 import { operator } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
-import {
-  filledLike,
-  type CommonOptions,
-  type OptimizerState,
-  type ParamGroup,
-  type Params,
-  type StateLayout,
-} from './optimizer.js';
+import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectNumber, expectRate } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
+import { counted, descent, descents, real, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { negative, numberOf, over } from './values.js';
 
 export interface AdagradOptions extends Omit<CommonOptions, 'capturable'> {
@@ -77,8 +70,8 @@ export class Adagrad extends UpdatingOptimizer<AdagradOptions, State> {
   /** @internal */
   protected override initialState(group: ParamGroup<AdagradOptions>, parameter: Tensor): State {
     const state = super.initialState(group, parameter);
-    state.sum.dispose();
-    return { ...state, sum: filledLike(parameter, this.defaults.initialAccumulatorValue) };
+    real(state.sum).fill_(this.defaults.initialAccumulatorValue);
+    return state;
   }
 
   /** @internal */

@@ -12,7 +12,7 @@ import {
 } from './optimizer.js';
 import { expectNumber, expectRate } from './settings.js';
 import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
-import { numberOf, pow } from './values.js';
+import { numberOf, over, plus, power, times } from './values.js';
 
 export interface ASGDOptions extends CommonOptions {
   /** Decay term. Default 1e-4. */
@@ -80,7 +80,7 @@ export class ASGD extends UpdatingOptimizer<ASGDOptions, State> {
   /** @internal */
   protected override single(group: ParamGroup<ASGDOptions>, slot: Slot<State>): void {
     const { lambd, alpha, t0 } = group;
-    const lr = numberOf(group.lr);
+    const { lr } = group;
     const { parameter, state } = slot;
     const t = state.step.add_(1).item();
     const gradient = descent(group, slot);
@@ -88,7 +88,7 @@ export class ASGD extends UpdatingOptimizer<ASGDOptions, State> {
     parameter.mul_(1 - lambd * eta).add_(gradient, { alpha: -eta });
     if (state.mu.item() === 1) state.ax.copy_(parameter);
     else state.ax.add_(parameter.sub(state.ax).mul_(state.mu));
-    state.eta.fill_(lr / pow(1 + lambd * lr * t, alpha));
+    state.eta.fill_(numberOf(over(lr, power(plus(1, times(times(lambd, lr), t)), alpha))));
     state.mu.fill_(1 / Math.max(1, t - t0));
   }
 

@@ -30,3 +30,4 @@ export * from './rprop.js';
 export * from './sgd.js';
 export * from './sparseAdam.js';
 export * as lrScheduler from './lrScheduler/index.js';
+export * as swaUtils from './swaUtils.js';

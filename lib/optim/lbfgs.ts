@@ -14,8 +14,9 @@ import {
   type StateValue,
 } from './optimizer.js';
 import { expectChoice, expectInteger, expectNumber, expectRate } from './settings.js';
-import { less, lessOrEqual, smaller, strongWolfe } from './strongWolfe.js';
-import { minus, numberOf, over, times, type Value } from './values.js';
+import { strongWolfe } from './strongWolfe.js';
+import { real } from './updating.js';
+import { less, lessOrEqual, minus, numberOf, over, smaller, times, type Value } from './values.js';
 
 export interface LBFGSOptions extends OptimizerOptions {
   /** Iterations in a step. Default 20. */
@@ -131,7 +132,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
     let loss = firstLoss;
     let evaluations = 1;
     state.func_evals++;
-    let gradient = flatGradient(parameters);
+    let gradient = flatGradient(group.params);
     let done = isAtMost(gradient, toleranceGrad);
     if (done) return save();
 
@@ -155,7 +156,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
         move(parameters, t, direction);
         if (iteration !== maxIter) {
           loss = evaluate();
-          gradient = flatGradient(parameters);
+          gradient = flatGradient(group.params);
           done = isAtMost(gradient, toleranceGrad);
           tried = 1;
         }
@@ -163,7 +164,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
         const start = parameters.map((parameter) => parameter.clone());
         const along = (length: Value): { loss: number; gradient: Tensor } => {
           move(parameters, length, direction);
-          const found = { loss: evaluate(), gradient: flatGradient(parameters) };
+          const found = { loss: evaluate(), gradient: flatGradient(group.params) };
           parameters.forEach((parameter, i) => parameter.copy_(start[i]!));
           return found;
         };
@@ -273,12 +274,6 @@ function lossOf(value: unknown): number {
       code: 'ERR_INVALID_ARG_TYPE',
     },
   );
-}
-
-function real(parameter: Tensor): Tensor {
-  return parameter.dtype.startsWith('complex')
-    ? (operator('aten::view_as_real').call(parameter) as Tensor)
-    : parameter;
 }
 
 // The gradients of all parameters in one vector, a copy; zeros for those that have none.

@@ -1,14 +1,7 @@
 // NAdam: Adam with Nesterov's momentum.
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
-import {
-  scalar,
-  type CommonOptions,
-  type OptimizerState,
-  type ParamGroup,
-  type Params,
-  type StateLayout,
-} from './optimizer.js';
+import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectBetas, expectNumber, expectRate } from './settings.js';
 import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { minus, negative, numberOf, over, pow, times } from './values.js';
@@ -70,8 +63,8 @@ export class NAdam extends UpdatingOptimizer<NAdamOptions, State> {
   /** @internal */
   protected override initialState(group: ParamGroup<NAdamOptions>, parameter: Tensor): State {
     const state = super.initialState(group, parameter);
-    state.mu_product.dispose();
-    return { ...state, mu_product: scalar(1) };
+    state.mu_product.fill_(1);
+    return state;
   }
 
   /** @internal */

@@ -148,7 +148,7 @@ export abstract class Optimizer<
   addParamGroup(group: GroupOf<O>): void {
     if (!isGroup(group)) throw this.#wrong(`expected a group, { params: [...] }, got ${describe(group)}`);
     const { params, ...settings } = group;
-    const given: Trained[] = isTensor(params) ? [params] : [...(params as Iterable<Trained>)];
+    const given: Trained[] = isTensor(params) ? [params] : [...params];
     const names = given.flatMap((one) => (Array.isArray(one) ? [String(one[0])] : []));
     const tensors = given.map((one): unknown => (Array.isArray(one) ? (one as unknown[])[1] : one));
     if (names.length > 0 && names.length < given.length)
@@ -192,7 +192,7 @@ export abstract class Optimizer<
         for (const { params } of this.paramGroups) {
           for (const parameter of params) {
             if (setToNone) parameter.grad = null;
-            else (parameter.grad?.detach_() as Tensor | undefined)?.zero_();
+            else parameter.grad?.detach_()?.zero_();
           }
         }
       }),
@@ -253,7 +253,7 @@ export abstract class Optimizer<
       const loaded = Object.fromEntries(
         Object.entries(settings).map(([name, value]) => [camelCase(name), copied(value as StateValue)]),
       );
-      return this.loadedGroup({ ...group, ...loaded } as ParamGroup<O>);
+      return this.loadedGroup({ ...group, ...loaded });
     });
     for (const group of groups) this.check(group);
     const state = new Map<Tensor, S>();
@@ -352,22 +352,15 @@ function added(hooks: Set<Hook>, hook: Hook): StepHook {
 
 /** Zeros of a tensor's shape, dtype, device and memory format, which no scope releases. @internal */
 export function zerosLike(tensor: Tensor): Tensor {
-  return filledLike(tensor, 0);
-}
-
-/** A number in a tensor's shape, dtype, device and memory format, which no scope releases. @internal */
-export function filledLike(tensor: Tensor, value: number): Tensor {
-  return (
-    operator('aten::full_like').call(
-      tensor,
-      value,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      'preserve',
-    ) as Tensor
-  ).keep();
+  const zeros = operator('aten::zeros_like').call(
+    tensor,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    'preserve',
+  ) as Tensor;
+  return zeros.keep();
 }
 
 /** A float32 of no dimensions, which no scope releases. @internal */
@@ -414,5 +407,5 @@ function pythonic(value: unknown): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (Array.isArray(value)) return `(${value.map(pythonic).join(', ')})`;
-  return String(value);
+  return isTensor(value) ? value.toString() : String(value);
 }

@@ -1,16 +1,9 @@
 // Rprop: resilient backpropagation.
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
-import {
-  filledLike,
-  type CommonOptions,
-  type OptimizerState,
-  type ParamGroup,
-  type Params,
-  type StateLayout,
-} from './optimizer.js';
+import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectNumber, expectPair, expectRate } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
+import { counted, descent, descents, real, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { numberOf } from './values.js';
 
 export interface RpropOptions extends CommonOptions {
@@ -62,8 +55,9 @@ export class Rprop extends UpdatingOptimizer<RpropOptions, State> {
   /** @internal */
   protected override initialState(group: ParamGroup<RpropOptions>, parameter: Tensor): State {
     const state = super.initialState(group, parameter);
-    state.step_size.dispose();
-    return { ...state, step_size: filledLike(parameter, numberOf(group.lr)) };
+    // Real and imaginary parts have step sizes of their own.
+    real(state.step_size).fill_(numberOf(group.lr));
+    return state;
   }
 
   /** @internal */

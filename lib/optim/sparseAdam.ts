@@ -11,7 +11,7 @@ import {
 } from './optimizer.js';
 import { expectBetas, expectNumber, expectRate } from './settings.js';
 import { UpdatingOptimizer, type Slot } from './updating.js';
-import { numberOf, pow } from './values.js';
+import { negative, over, pow, times } from './values.js';
 
 export interface SparseAdamOptions extends OptimizerOptions {
   /** Coefficients of the running averages of the gradient and of its square. Default [0.9, 0.999]. */
@@ -90,8 +90,8 @@ export class SparseAdam extends UpdatingOptimizer<SparseAdamOptions, State> {
     squares.add_(spread(squaresChange));
     const numerator = averageChange.add_(oldAverage);
     const denominator = squaresChange.add_(oldSquares).sqrt_().add_(eps);
-    const stepSize = (numberOf(group.lr) * Math.sqrt(1 - pow(beta2, t))) / (1 - pow(beta1, t));
-    parameter.add_(spread(numerator.div_(denominator).mul(-stepSize)));
+    const stepSize = over(times(group.lr, Math.sqrt(1 - pow(beta2, t))), 1 - pow(beta1, t));
+    parameter.add_(spread(times(negative(stepSize), numerator.div_(denominator)) as Tensor));
   }
 
   /** @internal */

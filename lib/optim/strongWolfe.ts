@@ -3,7 +3,18 @@
 // tensors, as they are in PyTorch, so that they round as there.
 import type { Tensor } from '../tensor/tensor.js';
 import { isTensor } from '../tensor/tensor.js';
-import { minus, over, plus, times, type Value } from './values.js';
+import {
+  larger,
+  less,
+  lessOrEqual,
+  minus,
+  numberOf,
+  over,
+  plus,
+  smaller,
+  times,
+  type Value,
+} from './values.js';
 
 /** The loss and the gradient at a step length along the direction. */
 export type Evaluate = (t: Value) => { loss: number; gradient: Tensor };
@@ -101,7 +112,7 @@ function cubicMinimum(a: Point, b: Point, bounds?: [Value, Value]): Value {
   const [least, most] = bounds ?? (lessOrEqual(a.t, b.t) ? [a.t, b.t] : [b.t, a.t]);
   const d1 = minus(plus(a.slope, b.slope), over(3 * (a.loss - b.loss), minus(a.t, b.t)));
   const square = minus(squared(d1), times(a.slope, b.slope));
-  if (less(square, 0) || isNaNValue(square)) return over(plus(least, most), 2);
+  if (less(square, 0) || Number.isNaN(numberOf(square))) return over(plus(least, most), 2);
   const d2 = root(square);
   const [from, to] = lessOrEqual(a.t, b.t) ? [a, b] : [b, a];
   const position = minus(
@@ -112,33 +123,6 @@ function cubicMinimum(a: Point, b: Point, bounds?: [Value, Value]): Value {
     ),
   );
   return smaller(larger(position, least), most);
-}
-
-// ---- comparisons, which a tensor makes in its own dtype ----
-
-/** a < b */
-export function less(a: Value, b: Value): boolean {
-  if (isTensor(a)) return Boolean(a.lt(b).item());
-  return isTensor(b) ? Boolean(b.gt(a).item()) : a < b;
-}
-
-/** a <= b */
-export function lessOrEqual(a: Value, b: Value): boolean {
-  if (isTensor(a)) return Boolean(a.le(b as number).item());
-  return isTensor(b) ? Boolean(b.ge(a).item()) : a <= b;
-}
-
-function isNaNValue(a: Value): boolean {
-  return Number.isNaN(isTensor(a) ? a.item() : a);
-}
-
-// Python's min and max: the first one where they are equal, or cannot be compared.
-/** @internal */
-export function smaller(a: Value, b: Value): Value {
-  return less(b, a) ? b : a;
-}
-function larger(a: Value, b: Value): Value {
-  return less(a, b) ? b : a;
 }
 
 function absolute(a: Value): Value {

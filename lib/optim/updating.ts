@@ -141,13 +141,16 @@ function columnsOf<S>(slots: readonly Slot<S>[]): Columns<S>[] {
   }));
 }
 
+/** A complex tensor as pairs of reals, of the same memory; anything else as it is. @internal */
+export function real<T>(value: T): T {
+  return isTensor(value) && value.dtype.startsWith('complex')
+    ? (operator('aten::view_as_real').call(value) as T)
+    : value;
+}
+
 // A complex tensor is updated as the pairs of reals that it is made of.
 function asReal<S extends ParameterState>(slot: Slot<S>): Slot<S> {
   if (!slot.parameter.dtype.startsWith('complex')) return slot;
-  const real = <T>(value: T): T =>
-    isTensor(value) && value.dtype.startsWith('complex')
-      ? (operator('aten::view_as_real').call(value) as T)
-      : value;
   return {
     parameter: real(slot.parameter),
     gradient: real(slot.gradient),

@@ -1,6 +1,6 @@
 // Hyperparameters: JavaScript numbers, or tensors of one element, as PyTorch takes for learning rates. Arithmetic between
 // them goes as in Python: two numbers give a float64, a tensor and a number a tensor of the tensor's dtype.
-import { Tensor } from '../tensor/tensor.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { operator } from '../tensor/operators.js';
 
 /** A number, or a tensor of one element. */
@@ -43,9 +43,36 @@ export function negative(a: Value): Value {
   return typeof a === 'number' ? -a : a.neg();
 }
 
+export function power(a: Value, exponent: number): Value {
+  return typeof a === 'number' ? pow(a, exponent) : a.pow(exponent);
+}
+
 /** The value as a number; reads a tensor. */
 export function numberOf(a: Value): number {
   return typeof a === 'number' ? a : a.item();
+}
+
+// ---- comparisons, which a tensor makes in its own dtype ----
+
+/** a < b */
+export function less(a: Value, b: Value): boolean {
+  if (isTensor(a)) return Boolean(a.lt(b).item());
+  return isTensor(b) ? Boolean(b.gt(a).item()) : a < b;
+}
+
+/** a <= b */
+export function lessOrEqual(a: Value, b: Value): boolean {
+  if (isTensor(a)) return Boolean(a.le(b as number).item());
+  return isTensor(b) ? Boolean(b.ge(a).item()) : a <= b;
+}
+
+/** Python's min: the first where they are equal, or cannot be compared. */
+export function smaller(a: Value, b: Value): Value {
+  return less(b, a) ? b : a;
+}
+/** Python's max. */
+export function larger(a: Value, b: Value): Value {
+  return less(a, b) ? b : a;
 }
 
 // ---- the C library's functions ----

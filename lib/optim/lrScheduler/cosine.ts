@@ -3,7 +3,7 @@ import { TorchError } from '../../tensor/errors.js';
 import { describe } from '../../tensor/operators.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { expectInteger, expectNumber } from '../settings.js';
-import { cos, log, minus, over, plus, pow, times, type Value } from '../values.js';
+import { cos, log, minus, over, plus, times, type Value } from '../values.js';
 import { LRScheduler, type SchedulerOptions } from './scheduler.js';
 
 /**

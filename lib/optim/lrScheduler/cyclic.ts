@@ -2,9 +2,9 @@
 import { TorchError } from '../../tensor/errors.js';
 import { describe } from '../../tensor/operators.js';
 import type { AnyOptimizer } from '../optimizer.js';
-import { expectChoice, expectInteger, expectNumber } from '../settings.js';
+import { camelCase, expectChoice, expectInteger, expectNumber, snakeCase } from '../settings.js';
 import { cos, numberOf, pow, type Value } from '../values.js';
-import { LRScheduler, perGroup, setLr, type SchedulerOptions } from './scheduler.js';
+import { LRScheduler, perGroup, setLr, type SchedulerOptions, type SchedulerState } from './scheduler.js';
 
 type Group = AnyOptimizer['paramGroups'][number];
 
@@ -112,7 +112,7 @@ export class CyclicLR extends LRScheduler {
   }
 
   /** A scale function of one's own is not saved, as in PyTorch. */
-  override stateDict(): Record<string, unknown> {
+  override stateDict(): SchedulerState {
     return { ...super.stateDict(), _scale_fn_custom: null };
   }
 }
@@ -205,10 +205,32 @@ export class OneCycleLR extends LRScheduler {
     });
   }
 
+  override stateDict(): SchedulerState {
+    return {
+      ...super.stateDict(),
+      _schedule_phases: this.schedulePhases.map((phase) => renamed(phase, snakeCase)),
+    };
+  }
+  override loadStateDict(state: SchedulerState): void {
+    const { _schedule_phases: saved, ...rest } = state;
+    super.loadStateDict(rest);
+    if (Array.isArray(saved)) this.schedulePhases = saved.map((phase) => renamed(phase as Phase, camelCase));
+  }
+
   #anneal(start: number, end: number, part: number): number {
     if (this.annealFuncType === 'linear') return (end - start) * part + start;
     return end + ((start - end) / 2) * (cos(Math.PI * part) + 1);
   }
+}
+
+// Both the names and the words of a phase are names of settings.
+function renamed(phase: Phase, rename: (name: string) => string): Phase {
+  return Object.fromEntries(
+    Object.entries(phase).map(([name, value]) => [
+      rename(name),
+      typeof value === 'string' ? rename(value) : (value as number),
+    ]),
+  ) as unknown as Phase;
 }
 
 function totalSteps({ totalSteps, epochs, stepsPerEpoch }: OneCycleOptions): number {

@@ -1,11 +1,13 @@
 """The optimizers' table: 20 steps of a small net under each option and form, recorded as Python PyTorch takes them.
 
-A case: {class, options, groups, dtype, and what happens on the way}. Options carry Python's names; {"tensor": x} stands for a
+A case: {class, options, groups, dtype, and what happens on the way}, for optim.run.ts to run. Options carry Python's names; {"tensor": x} stands for a
 tensor. late: a parameter that has a gradient only from step 3 on; frozen: one that has none any more from then on; zero:
 gradients are filled with zeros between steps; rates: the first group's lr at each step; net: 'complex' for complex parameters.
 """
 import torch
 from torch import nn
+from record import numbers
+from trajectory import summary
 
 STEPS = 20
 
@@ -45,56 +47,61 @@ TABLE = {
 }  # fmt: skip
 
 
+def case(kind, options, **more):
+    return {'class': f'optim.{kind}', 'options': options, **more}
+
+
 def cases():
     for kind, (base, variations, fused) in TABLE.items():
         forms = [{}, dict(foreach=True), dict(foreach=False)] + ([dict(fused=True)] if fused else [])
         for form in forms:
             for change in variations[:1] if form == dict(foreach=False) else variations:
-                yield dict(kind=kind, options={**base, **change, **form})
+                yield case(kind, options={**base, **change, **form})
             if form == dict(foreach=False):
                 continue  # what the default chooses on the CPU
             options = {**base, **form}
-            yield dict(kind=kind, options=options, groups=[
+            yield case(kind, options=options, groups=[
                 dict(params=[0, 1], lr=base['lr'] / 2), dict(params=[3, 2], **({} if kind == 'Rprop' else dict(weight_decay=0.1)))])
-            yield dict(kind=kind, options=options, dtype='float64')
-            yield dict(kind=kind, options=options, rates=[base['lr'] / (i + 1) for i in range(STEPS)])
+            yield case(kind, options=options, dtype='float64')
+            yield case(kind, options=options, rates=[base['lr'] / (i + 1) for i in range(STEPS)])
             if not (kind == 'SGD' and fused and form):  # whose fused form wants all buffers to be old or new
-                yield dict(kind=kind, options=options, late=1)
-            yield dict(kind=kind, options=options, zero=True, frozen=2)
+                yield case(kind, options=options, late=1)
+            yield case(kind, options=options, zero=True, frozen=2)
         if not (kind == 'SGD'):
-            yield dict(kind=kind, options={**base, 'lr': dict(tensor=base['lr'])})
+            yield case(kind, options={**base, 'lr': dict(tensor=base['lr'])})
             if 'weight_decay' in base or kind not in ('Rprop',):
-                yield dict(kind=kind, options={**base, 'lr': dict(tensor=base['lr']), 'weight_decay': 0.05})
+                yield case(kind, options={**base, 'lr': dict(tensor=base['lr']), 'weight_decay': 0.05})
         if kind not in ('Adafactor',):
-            yield dict(kind=kind, options=base, net='complex')
+            yield case(kind, options=base, net='complex')
     for change in [
         {}, dict(lr=0.5), dict(max_iter=4), dict(max_iter=8, max_eval=5), dict(history_size=3), dict(tolerance_grad=1e-2),
         dict(tolerance_change=1e-3), dict(lr=dict(tensor=0.3)), dict(line_search_fn='strong_wolfe'),
         dict(line_search_fn='strong_wolfe', lr=0.1, max_iter=5), dict(line_search_fn='strong_wolfe', lr=30.0, history_size=2),
         dict(line_search_fn='strong_wolfe', max_eval=7), dict(line_search_fn='strong_wolfe', lr=dict(tensor=2.0)),
     ]:  # fmt: skip
-        yield dict(kind='LBFGS', options={'lr': 0.1, 'max_iter': 6, **change})
-    yield dict(kind='LBFGS', options=dict(lr=0.1, max_iter=6, line_search_fn='strong_wolfe'), dtype='float64')
-    yield dict(kind='LBFGS', options=dict(lr=0.1, max_iter=6), net='complex')
+        yield case('LBFGS', options={'lr': 0.1, 'max_iter': 6, **change})
+    yield case('LBFGS', options=dict(lr=0.1, max_iter=6, line_search_fn='strong_wolfe'), dtype='float64')
+    yield case('LBFGS', options=dict(lr=0.1, max_iter=6), net='complex')
     for options in [dict(lr=0.05), dict(lr=0.05, betas=[0.7, 0.9]), dict(lr=0.05, eps=1e-3), dict(lr=0.05, maximize=True),
                     dict(lr=dict(tensor=0.05))]:  # fmt: skip
-        yield dict(kind='SparseAdam', options=options, net='embedding')
+        yield case('SparseAdam', options=options, net='embedding')
 
 
 def title(case):
-    said = {k: v for k, v in case.items() if k not in ('kind', 'options') and v is not None}
-    text = ', '.join(f'{k}={v["tensor"] if isinstance(v, dict) else v}' + (' (a tensor)' if isinstance(v, dict) else '')
-                     for k, v in case['options'].items())
+    def text(value):
+        return f'{value["tensor"]} (a tensor)' if isinstance(value, dict) else value
+    call = ', '.join(f'{k}={text(v)}' for k, v in case['options'].items())
     words = dict(groups='two groups', rates='the rate changes', late='a parameter that learns later',
                  zero='zeros for gradients', frozen='a parameter that learns no more')
-    return f'{case["kind"]}({text})' + ''.join(f', {words.get(k, v)}' for k, v in said.items())
+    more = [words.get(k, str(v)) for k, v in case.items() if k not in ('class', 'options')]
+    return ', '.join([f'{case["class"].split(".")[-1]}({call})', *more])
 
 
 def python_options(options):
     return {k: torch.tensor(v['tensor']) if isinstance(v, dict) else tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
 
-def build(net, dtype, numbers):
+def build(net, dtype):
     """Parameters, and what gives the loss."""
     images, labels = numbers([6, 5], seed=11, dtype=dtype, scale=2), numbers([6], seed=12, kind='classes', classes=3)
     torch.manual_seed(0)
@@ -112,13 +119,13 @@ def build(net, dtype, numbers):
     return list(model.parameters()), lambda: nn.functional.cross_entropy(model(images), labels)
 
 
-def record(case, numbers, summary):
+def record_case(case):
     """Adds what Python gives: losses of all steps, parameters and state at the end, and the groups' settings."""
     dtype = case.get('dtype') or 'float32'
-    parameters, loss_of = build(case.get('net'), dtype, numbers)
+    parameters, loss_of = build(case.get('net'), dtype)
     groups = case.get('groups')
     given = [dict(g, params=[parameters[i] for i in g['params']]) for g in groups] if groups else parameters
-    optimizer = getattr(torch.optim, case['kind'])(given, **python_options(case['options']))
+    optimizer = getattr(torch.optim, case['class'].split('.')[-1])(given, **python_options(case['options']))
     losses = []
     for step in range(STEPS):
         if case.get('rates'):
@@ -134,7 +141,7 @@ def record(case, numbers, summary):
                 parameters[case['late']].grad = None
             return loss
 
-        if case['kind'] == 'LBFGS':
+        if case['class'] == 'optim.LBFGS':
             losses.append(optimizer.step(closure).detach())
         else:
             losses.append(closure().detach())
@@ -142,8 +149,10 @@ def record(case, numbers, summary):
     state = optimizer.state_dict()
     settings = [{k: v.item() if isinstance(v, torch.Tensor) else v for k, v in g.items() if k not in ('params', 'differentiable')}
                 for g in state['param_groups']]
-    return dict(case, name=title(case), losses=summary([torch.stack(losses)], 20), parameters=summary([p.detach() for p in parameters]),
-                state={k: summarize(v, summary) for k, v in by_key(state['state']).items()}, settings=settings)
+    out = dict(case, name=title(case), losses=summary([torch.stack(losses)]), parameters=summary([p.detach() for p in parameters]),
+               state={k: summarize(v) for k, v in by_key(state['state']).items()})
+    # The names of settings, and what groups make of them, are the same in all of an optimizer's cases.
+    return dict(out, settings=settings) if groups or case['class'] == 'optim.LBFGS' else out
 
 
 def by_key(state):
@@ -155,7 +164,11 @@ def by_key(state):
     return keys
 
 
-def summarize(values, summary):
+def summarize(values):
     flat = [x for v in values for x in (v if isinstance(v, list) else [v])]
     tensors = [x for x in flat if isinstance(x, torch.Tensor)]
     return dict(tensors=summary(tensors) if tensors else None, values=[x for x in flat if isinstance(x, (int, float))])
+
+
+def record():
+    return map(record_case, cases())

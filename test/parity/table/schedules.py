@@ -1,10 +1,11 @@
 """The schedules' table: learning rates and momenta of 24 epochs under each option, recorded as Python PyTorch gives them.
 
-A case: {class, args, options, optimizer}. Options carry Python's names. {"function": name} is one of FUNCTIONS, and
+A case: {class, args, options, optimizer}, for schedules.run.ts to run. Options carry Python's names. {"function": name} is one of FUNCTIONS, and
 {"schedule": [class, args, options]} a schedule of the same optimizer.
 """
-import base64, math
+import math
 import torch
+from trajectory import doubles
 
 EPOCHS = 24
 FUNCTIONS = {
@@ -54,17 +55,22 @@ TABLE = [
 ]  # fmt: skip
 
 
+def case(kind, **more):
+    place = 'swa_utils' if kind == 'SWALR' else 'lr_scheduler'
+    return {'class': f'optim.{place}.{kind}', **more}
+
+
 def cases():
     for kind, args, options in TABLE:
-        yield dict(kind=kind, args=args, options=options, optimizer='SGD')
+        yield case(kind, args=args, options=options, optimizer='SGD')
         if kind in ('OneCycleLR', 'CyclicLR') and options.get('cycle_momentum', True):
-            yield dict(kind=kind, args=args, options=options, optimizer='Adam')
+            yield case(kind, args=args, options=options, optimizer='Adam')
     for kind, args, options in TABLE:  # learning rates that are tensors
         if kind in ('ExponentialLR', 'CosineAnnealingLR', 'LinearLR', 'LambdaLR', 'PolynomialLR', 'CosineAnnealingWarmRestarts', 'StepLR'):
-            yield dict(kind=kind, args=args, options=options, optimizer='Adam', tensor=True)
+            yield case(kind, args=args, options=options, optimizer='Adam', tensor=True)
     for kind, args, options in TABLE:  # by the epoch's number, which uses the closed form
         if kind in ('StepLR', 'MultiStepLR', 'ConstantLR', 'LinearLR', 'ExponentialLR', 'PolynomialLR', 'CosineAnnealingLR', 'CosineAnnealingWarmRestarts'):
-            yield dict(kind=kind, args=args, options=options, optimizer='SGD', numbered=True)
+            yield case(kind, args=args, options=options, optimizer='SGD', numbered=True)
 
 
 def made(value, optimizer):
@@ -84,12 +90,13 @@ def build(kind, args, options, optimizer):
     return getattr(place, kind)(*first, *args, **{k: made(v, optimizer) for k, v in options.items()})
 
 
-def record(case):
+def record_case(case):
+    kind = case['class'].split('.')[-1]
     a, b = (torch.nn.Parameter(torch.zeros(2)) for _ in range(2))
     rate = torch.tensor if case.get('tensor') else float
     settings = dict(momentum=0.9) if case['optimizer'] == 'SGD' else {}
     optimizer = getattr(torch.optim, case['optimizer'])([dict(params=[a], lr=rate(0.1)), dict(params=[b], lr=rate(0.02))], **settings)
-    scheduler = build(case['kind'], case['args'], case['options'], optimizer)
+    scheduler = build(kind, case['args'], case['options'], optimizer)
     rates, momenta = [], []
 
     def note():
@@ -101,7 +108,7 @@ def record(case):
     note()
     for epoch in range(EPOCHS):
         optimizer.step()
-        if case['kind'] == 'ReduceLROnPlateau':
+        if kind == 'ReduceLROnPlateau':
             scheduler.step(METRICS[epoch])
         elif case.get('numbered'):
             scheduler.step(epoch + 1)
@@ -126,10 +133,6 @@ def state_of(scheduler):
     return plain(scheduler.state_dict())
 
 
-def doubles(values):
-    return base64.b64encode(torch.tensor(values, dtype=torch.float64).numpy().tobytes()).decode()
-
-
 def title(case):
     def text(value):
         if isinstance(value, dict) and 'function' in value:
@@ -143,4 +146,8 @@ def title(case):
         return f'{kind}(' + ', '.join([*map(text, args), *(f'{k}={text(v)}' for k, v in options.items())]) + ')'
 
     notes = [case['optimizer']] + (['tensor rates'] if case.get('tensor') else []) + (['by number'] if case.get('numbered') else [])
-    return f'{call(case["kind"], case["args"], case["options"])} of {", ".join(notes)}'
+    return f'{call(case["class"].split(".")[-1], case["args"], case["options"])} of {", ".join(notes)}'
+
+
+def record():
+    return map(record_case, cases())
