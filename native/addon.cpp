@@ -20,9 +20,9 @@ napi_value initialize(napi_env env, napi_value exports) {
       closing->release();
     };
     check(env, napi_set_instance_data(env, environment, close, nullptr));
-    for (const auto& table :
-         {operatorBindings(), tensorBindings(), transferBindings(), autogradBindings(), functionBindings(),
-          anomalyBindings(), moduleBindings(), optimizerBindings(), imageBindings(), runtimeBindings()}) {
+    for (const auto& table : {operatorBindings(), tensorBindings(), transferBindings(), autogradBindings(),
+                              autocastBindings(), functionBindings(), anomalyBindings(), moduleBindings(),
+                              optimizerBindings(), imageBindings(), runtimeBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;
         check(env, napi_create_function(env, binding.name, NAPI_AUTO_LENGTH, binding.call, environment, &function));

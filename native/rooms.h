@@ -10,6 +10,7 @@ namespace torch_node {
 std::vector<Binding> tensorBindings();
 std::vector<Binding> transferBindings();
 std::vector<Binding> autogradBindings();
+std::vector<Binding> autocastBindings();
 std::vector<Binding> functionBindings();
 std::vector<Binding> anomalyBindings();
 std::vector<Binding> imageBindings();

@@ -1,10 +1,10 @@
 // Adam and AdamW.
 import { TorchError } from '../tensor/errors.js';
-import { operator } from '../tensor/operators.js';
+import { expectOptions, operator } from '../tensor/operators.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
-import { expectBetas, expectNumber, expectRate } from './settings.js';
+import { expectBetas, expectNumber, expectRate, settled } from './settings.js';
 import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { minus, negative, numberOf, over, pow, times } from './values.js';
 
@@ -152,7 +152,10 @@ export type AdamWOptions = Omit<AdamOptions, 'decoupledWeightDecay'>;
 export class AdamW extends Adam {
   /** `params`: parameters, or groups with settings of their own. Throws a TorchError for settings out of range. */
   constructor(params: Params<AdamWOptions>, options: AdamWOptions = {}) {
-    super(params, { weightDecay: 1e-2, ...options, decoupledWeightDecay: true });
+    super(params, {
+      ...settled({ weightDecay: 1e-2 }, expectOptions('AdamW', options)),
+      decoupledWeightDecay: true,
+    });
   }
 
   /** @internal */

@@ -1,7 +1,7 @@
 // L-BFGS: a quasi-Newton method that remembers its last steps.
 import { enableGrad, noGrad } from '../tensor/autograd.js';
 import { TorchError } from '../tensor/errors.js';
-import { operator } from '../tensor/operators.js';
+import { expectOptions, operator } from '../tensor/operators.js';
 import { inScopeAround, scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import {
@@ -73,7 +73,7 @@ interface Memory {
 export class LBFGS extends Optimizer<LBFGSOptions, State> {
   /** `params`: parameters, or one group. Throws a TorchError for settings out of range. */
   constructor(params: Params<LBFGSOptions>, options: LBFGSOptions = {}) {
-    const maxIter = options.maxIter ?? DEFAULTS.maxIter;
+    const maxIter = expectOptions('LBFGS', options).maxIter ?? DEFAULTS.maxIter;
     super(params, { ...options, maxEval: options.maxEval ?? Math.floor((maxIter * 5) / 4) }, DEFAULTS);
   }
 

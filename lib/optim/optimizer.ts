@@ -191,8 +191,12 @@ export abstract class Optimizer<
       scope(() => {
         for (const { params } of this.paramGroups) {
           for (const parameter of params) {
-            if (setToNone) parameter.grad = null;
-            else parameter.grad?.detach_()?.zero_();
+            const gradient = setToNone ? null : parameter.grad;
+            if (gradient === null) parameter.grad = null;
+            else {
+              gradient.detach_();
+              gradient.zero_();
+            }
           }
         }
       }),
@@ -407,5 +411,5 @@ function pythonic(value: unknown): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (Array.isArray(value)) return `(${value.map(pythonic).join(', ')})`;
-  return isTensor(value) ? value.toString() : String(value);
+  return typeof value === 'number' || typeof value === 'string' ? String(value) : describe(value);
 }
