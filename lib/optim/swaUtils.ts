@@ -64,7 +64,7 @@ export interface AveragedModelOptions {
   device?: Device;
   /** How an average is made, a parameter at a time. */
   avgFn?: AvgFn | null;
-  /** The same for lists of parameters, which is quicker; by default `getSwaMultiAvgFn()`. */
+  /** The same for lists of parameters. Without either the mean is taken, on CUDA in lists. */
   multiAvgFn?: MultiAvgFn | null;
   /** Whether buffers are averaged too; otherwise they are copied. Default false. */
   useBuffers?: boolean;
@@ -148,15 +148,7 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
   }
 
   #average(averaged: readonly Tensor[], current: readonly Tensor[]): void {
-    const avgFn = this.#avgFn;
-    if (avgFn !== null) {
-      averaged.forEach((tensor, i) => {
-        const count = this.#count.to({ device: tensor.device });
-        tensor.copy_(avgFn(tensor, current[i]!, count));
-      });
-      return;
-    }
-    const multiAvgFn = this.#multiAvgFn ?? getSwaMultiAvgFn();
+    const avgFn = this.#avgFn ?? getSwaAvgFn();
     const kinds = new Map<string, [averaged: Tensor[], current: Tensor[]]>();
     averaged.forEach((tensor, i) => {
       const kind = `${tensor.device} ${tensor.dtype}`;
@@ -165,8 +157,14 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
       lists[1].push(current[i]!);
       kinds.set(kind, lists);
     });
-    for (const [own, given] of kinds.values())
-      multiAvgFn(own, given, this.#count.to({ device: own[0]!.device }));
+    for (const [own, given] of kinds.values()) {
+      const { device } = own[0]!;
+      const count = this.#count.to({ device });
+      // By default as PyTorch chooses: in lists on CUDA only.
+      const inLists = this.#multiAvgFn !== null || (this.#avgFn === null && device.startsWith('cuda'));
+      if (inLists) (this.#multiAvgFn ?? getSwaMultiAvgFn())(own, given, count);
+      else own.forEach((tensor, i) => tensor.copy_(avgFn(tensor, given[i]!, count)));
+    }
   }
 }
 

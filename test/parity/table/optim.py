@@ -87,6 +87,12 @@ def cases():
         yield case('SparseAdam', options=options, net='embedding')
 
 
+    for options in [{}, dict(avg_fn=['get_swa_avg_fn']), dict(multi_avg_fn=['get_swa_multi_avg_fn']), dict(avg_fn=['get_ema_avg_fn', 0.9]),
+                    dict(multi_avg_fn=['get_ema_multi_avg_fn', 0.9]), dict(multi_avg_fn=['get_ema_multi_avg_fn'])]:  # fmt: skip
+        for dtype in ('float32', 'float64'):
+            yield {'class': 'optim.swa_utils.AveragedModel', 'options': options, 'dtype': dtype}
+
+
 def title(case):
     def text(value):
         return f'{value["tensor"]} (a tensor)' if isinstance(value, dict) else value
@@ -155,6 +161,21 @@ def record_case(case):
     return dict(out, settings=settings) if groups or case['class'] == 'optim.LBFGS' else out
 
 
+def record_average(case):
+    """The averages of the models of 20 steps."""
+    parameters, loss_of = build(None, case['dtype'])
+    model = nn.ParameterList(parameters)
+    functions = {k: getattr(torch.optim.swa_utils, v[0])(*v[1:]) for k, v in case['options'].items()}
+    averaged = torch.optim.swa_utils.AveragedModel(model, **functions)
+    optimizer = torch.optim.SGD(parameters, lr=0.1)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss_of().backward()
+        optimizer.step()
+        averaged.update_parameters(model)
+    return dict(case, name=title(case), parameters=summary(list(averaged.parameters())), averaged=averaged.n_averaged.item())
+
+
 def by_key(state):
     """{parameter: {key: value}} as {key: values in the parameters' order}."""
     keys = {}
@@ -171,4 +192,4 @@ def summarize(values):
 
 
 def record():
-    return map(record_case, cases())
+    return (record_average(case) if 'swa_utils' in case['class'] else record_case(case) for case in cases())

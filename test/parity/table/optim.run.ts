@@ -67,7 +67,7 @@ function build(net: OptimCase['net'], dtype: DType): [Tensor[], () => Tensor] {
   return [model.parameters(), () => criterion.forward(model.forward(images), labels)];
 }
 
-export function run(one: OptimCase, found: Collector): void {
+function runOptimizer(one: OptimCase, found: Collector): void {
   const [parameters, lossOf] = build(one.net, one.dtype ?? 'float32');
   const Class = optim[one.class.split('.').at(-1) as 'Adam'] as unknown as new (
     params: unknown,
@@ -109,6 +109,49 @@ export function run(one: OptimCase, found: Collector): void {
     const settings = param_groups.map(({ params: _, ...rest }) => rest);
     found.value('settings', text(settings), text(one.settings));
   }
+}
+
+interface AverageCase extends TableCase {
+  class: 'optim.swa_utils.AveragedModel';
+  options: Record<string, [name: string, ...args: number[]]>;
+  dtype: DType;
+  // recorded
+  parameters: Summary;
+  averaged: number;
+}
+
+/** The averages of the models of 20 steps. */
+function runAverage(one: AverageCase, found: Collector): void {
+  const [parameters, lossOf] = build(undefined, one.dtype);
+  class Model extends nn.Module {
+    readonly a = parameters[0];
+    readonly b = parameters[1];
+    readonly c = parameters[2];
+    readonly d = parameters[3];
+    forward(x: Tensor): Tensor {
+      return x;
+    }
+  }
+  const model = new Model();
+  const functions = Object.entries(one.options).map(([name, [kind, ...args]]): [string, unknown] => [
+    ours(name),
+    (optim.swaUtils[ours(kind) as 'getEmaAvgFn'] as (...args: number[]) => unknown)(...args),
+  ]);
+  const averaged = new optim.swaUtils.AveragedModel(model, Object.fromEntries(functions));
+  const optimizer = new optim.SGD(parameters, { lr: 0.1 });
+  for (let step = 0; step < STEPS; step++) {
+    optimizer.zeroGrad();
+    lossOf().backward();
+    optimizer.step();
+    averaged.updateParameters(model);
+  }
+  compareSummary(found, 'parameters', averaged.parameters(), one.parameters);
+  found.value('averaged', averaged.nAveraged, one.averaged);
+}
+
+export function run(one: OptimCase | AverageCase, found: Collector): void {
+  if (one.class === 'optim.swa_utils.AveragedModel') runAverage(one as AverageCase, found);
+  else runOptimizer(one as OptimCase, found);
 }
 
 /** Values of all parameters, in order, by key. */
