@@ -116,6 +116,7 @@ export abstract class Optimizer<
   constructor(params: Params<O>, options: O, defaults: Required<O>) {
     if (typeof options !== 'object' || (options as O | null) === null)
       throw this.#wrong(`expected an object of options, got ${describe(options)}`);
+    for (const name of Object.keys(options)) if (!(name in defaults)) throw this.#unknown(name, defaults);
     this.defaults = settled(defaults, options);
     this.check(this.defaults);
     if (
@@ -335,6 +336,16 @@ export abstract class Optimizer<
 
   /** One step: the closure, then all groups. @internal */
   protected abstract run<T>(closure?: () => T): T | undefined;
+
+  #unknown(name: string, defaults: Required<O>): TorchError {
+    if (name === 'differentiable')
+      return this.#wrong(
+        'differentiable: gradients cannot flow through steps; detach, or write the update yourself',
+      );
+    const near = camelCase(name);
+    const hint = near in defaults ? `did you mean ${near}?` : `there are ${Object.keys(defaults).join(', ')}`;
+    return this.#wrong(`there is no option '${name}': ${hint}`);
+  }
 
   #wrong(message: string): TorchError {
     return new TorchError(this.constructor.name, message);

@@ -96,6 +96,8 @@ describe.each(makers)('%s', (name, make) => {
       [() => make([p.mul(2)]), /parameter 0 is not a leaf/],
       [() => make([p, p]), /parameter 1 is there twice/],
       [() => make([{ params: [p] }, { params: [p] }]), /parameter 0 is there twice/],
+      [() => make([p], { lrr: 1 }), /there is no option 'lrr': there are lr, /],
+      [() => make([p], { differentiable: true }), /differentiable: gradients cannot flow through steps/],
       [() => make([p], { lr: -1 }), /lr: expected a number of 0 or more, got -1/],
       [() => make([p], { lr: NaN }), /lr: expected a number of 0 or more, got NaN/],
       [() => make([p], { lr: '1' as never }), /lr: expected a number of 0 or more, got '1'/],
@@ -248,6 +250,10 @@ describe('Optimizer', () => {
         /^Adam: betas\[0\]: expected a number of 0 or more and below 1, got 1/,
       ],
       [() => new optim.Adam([p], { betas: [0.9] as never }), /betas: expected an array of two numbers/],
+      [
+        () => new optim.Adam([p], { weight_decay: 1 } as object),
+        /there is no option 'weight_decay': did you mean weightDecay\?/,
+      ],
       [() => new optim.AdamW([p], { eps: -1 }), /^AdamW: eps: expected/],
       [() => new optim.Adam([p], { fused: true, foreach: true }), /fused and foreach cannot both/],
       [

@@ -111,6 +111,17 @@ describe('schedules', () => {
       }
     }));
 
+  it('warn when they are stepped before the optimizer', () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
+    const scheduler = new lrScheduler.StepLR(sgd(), 2);
+    expect(warned).not.toHaveBeenCalled();
+    scheduler.step();
+    expect(String(warned.mock.calls[0]?.[0])).toMatch(
+      /StepLR.step\(\) was called before the optimizer's step/,
+    );
+    warned.mockRestore();
+  });
+
   it('may be one of your own', () => {
     class Halving extends lrScheduler.LRScheduler {
       constructor(optimizer: optim.AnyOptimizer) {
