@@ -148,8 +148,14 @@ export class ModuleHooks {
       }
       return pass === undefined ? output : pass.outputs(output);
     } catch (error) {
-      for (const entry of this.forward.entries)
-        if (entry.always && !called.has(entry)) entry.hook(module, given, undefined);
+      for (const entry of this.forward.entries) {
+        if (!entry.always || called.has(entry)) continue;
+        try {
+          entry.hook(module, given, undefined);
+        } catch {
+          // What forward threw matters more.
+        }
+      }
       throw error;
     }
   }

@@ -329,7 +329,8 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
    * are there.
    *
    * The tensors among the inputs and outputs, also those in an array of outputs, take part; none may be changed in place
-   * within forward. Gradients are released when the pass ends: `keep()` what is to stay.
+   * within forward. Gradients are released when the pass ends: `keep()` what is to stay. As custom autograd functions these
+   * hooks work on the CPU only.
    */
   registerFullBackwardHook<M extends AnyModule>(
     this: M,

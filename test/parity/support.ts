@@ -125,7 +125,7 @@ export class Comparison {
     const want = new (got.constructor as Float32ArrayConstructor)(new Uint8Array(bytes).buffer);
     const integers = !/float/.test(expected.dtype);
     if (this.bits || integers) {
-      const hash = expected.sha256 !== undefined && sha256(values) !== expected.sha256;
+      const hash = !sha256(values).startsWith(expected.sha256 ?? '');
       if (asBytes(got).equals(bytes) && !hash) return undefined;
       return `${first(got, want, (a, b) => Object.is(a, b))}${hash ? '; the hash of all values differs' : ''}`;
     }

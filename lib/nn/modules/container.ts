@@ -36,6 +36,10 @@ function placeOf(where: string, index: number, length: number): number {
   return index < 0 ? index + length : index;
 }
 
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
 function noForward(name: string, what: string): TorchError {
   return new TorchError(name, `a ${name} has no forward: ${what}`);
 }
@@ -70,7 +74,7 @@ abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
   }
   /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
-    if (typeof modules !== 'object' || !(Symbol.iterator in modules))
+    if (!isIterable(modules))
       throw new TorchError(
         `${this.constructor.name}.extend`,
         `expected an iterable of modules, got ${describe(modules)}`,
@@ -163,7 +167,7 @@ export class Sequential extends Listed<Module, [Tensor], Tensor> {
 export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[], never> {
   constructor(modules: Iterable<M> = []) {
     super();
-    if (typeof modules !== 'object' || !(Symbol.iterator in modules)) {
+    if (!isIterable(modules)) {
       throw new TorchError('ModuleList', `expected an array of modules, got ${describe(modules)}`, {
         code: 'ERR_INVALID_ARG_TYPE',
       });
@@ -178,8 +182,8 @@ export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[],
     return new ModuleList([...this].slice(start, end));
   }
   /** The modules of this list and of another in a new one. */
-  concat(other: Iterable<M>): ModuleList<M> {
-    return new ModuleList([...this, ...other]);
+  concat<N extends AnyModule>(other: Iterable<N>): ModuleList<M | N> {
+    return new ModuleList<M | N>([...this, ...other]);
   }
   /** As PyTorch prints it: equal neighbours once, with their number. */
   override toString(): string {
@@ -313,7 +317,7 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
     return this;
   }
   extend(values: Iterable<T | Tensor>): this {
-    if (typeof values !== 'object' || !(Symbol.iterator in values) || isTensor(values))
+    if (!isIterable(values) || isTensor(values))
       throw new TorchError('ParameterList', `expected an array of parameters, got ${describe(values)}`, {
         code: 'ERR_INVALID_ARG_TYPE',
       });

@@ -1,14 +1,43 @@
-// Flattening.
+// Flattening, and back.
+import { TorchError } from '../../tensor/errors.js';
+import { describe, operator } from '../../tensor/operators.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { Module } from '../module.js';
 import { Leaf } from './leaf.js';
+import { tuple } from './repr.js';
 
 /** Makes one dimension of startDim ... endDim. By default [N, C, H, W] to [N, C * H * W]. */
 export class Flatten extends Leaf {
-  readonly #repr: string;
+  readonly startDim: number;
+  readonly endDim: number;
   constructor(startDim = 1, endDim = -1) {
     super('Flatten', { startDim, endDim });
-    this.#repr = `start_dim=${startDim}, end_dim=${endDim}`;
+    this.startDim = startDim;
+    this.endDim = endDim;
   }
   override extraRepr(): string {
-    return this.#repr;
+    return `start_dim=${this.startDim}, end_dim=${this.endDim}`;
+  }
+}
+
+/** Makes several dimensions of one; one of the sizes may be -1. Unflatten(1, [2, 5, 5]): [N, 50] to [N, 2, 5, 5]. */
+export class Unflatten extends Module {
+  constructor(
+    readonly dim: number,
+    readonly unflattenedSize: readonly number[],
+  ) {
+    super();
+    if (!Array.isArray(unflattenedSize) || !unflattenedSize.every(Number.isInteger))
+      throw new TorchError(
+        'Unflatten',
+        `unflattenedSize: expected an array of integers, got ${describe(unflattenedSize)}`,
+        { code: 'ERR_INVALID_ARG_TYPE' },
+      );
+  }
+  forward(input: Tensor): Tensor {
+    return operator('aten::unflatten.int').call(input, this.dim, this.unflattenedSize) as Tensor;
+  }
+  override extraRepr(): string {
+    return `dim=${this.dim}, unflattened_size=${tuple(this.unflattenedSize)}`;
   }
 }

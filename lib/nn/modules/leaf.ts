@@ -9,6 +9,8 @@ import { Module } from '../module.js';
 
 // Of the native side. No private field: a deep copy gets one of its own.
 const made = Symbol('torch-node.nn.leaf');
+// The parameters that the native side computes with.
+const own = Symbol('torch-node.nn.leaf.parameters');
 
 interface Made {
   readonly kind: string;
@@ -24,9 +26,14 @@ function make(kind: string, options: object): Made {
 }
 
 /** @internal */
-export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<Inputs> {
+export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> extends Module<
+  Inputs,
+  Output
+> {
   /** @internal */
   readonly [made]: Made;
+  /** @internal */
+  readonly [own] = new Map<string, Parameter | null>();
 
   constructor(kind: string, options: object) {
     super();
@@ -36,7 +43,18 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<In
   /** The module's parameter of a name, or null when it has none. */
   protected parameter(name: string): Parameter | null {
     const handle = this[made].parameters.get(name);
-    return handle === undefined ? null : new Parameter({ handle });
+    const parameter = handle === undefined ? null : new Parameter({ handle });
+    this[own].set(name, parameter);
+    return parameter;
+  }
+  /**
+   * What forward computes, with other parameters than those of the native side: shared with another module, assigned, or
+   * computed whenever they are read (see utils/parametrize.ts).
+   */
+  protected compute?(parameters: Readonly<Record<string, Tensor | null>>, ...inputs: Inputs): Output;
+  /** The options for a copy; those that are tensors have to be copied. */
+  protected copiedOptions(options: object, _copies: Copies): object {
+    return options;
   }
   override deepcopy(copies: Copies = new Map()): this {
     if (copies.has(this)) return copies.get(this) as this;
@@ -44,7 +62,7 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<In
     const random = native.getRngState();
     let own: Made;
     try {
-      own = make(this[made].kind, this[made].options);
+      own = make(this[made].kind, this.copiedOptions(this[made].options, copies));
     } finally {
       native.setRngState(random);
       native.releaseTensor(random);
@@ -70,8 +88,14 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<In
     copy.modeChanged();
     return copy;
   }
-  override forward(...inputs: Inputs): Tensor {
+  /** What the inputs should have been, when they are not that: a line of the error. */
+  protected expected(..._inputs: Inputs): string | undefined {
+    return undefined;
+  }
+  override forward(...inputs: Inputs): Output {
     const name = this.constructor.name;
+    const others = this.compute === undefined ? undefined : assigned(this, this[own]);
+    if (others !== undefined) return this.compute!(others, ...inputs);
     return named(
       name,
       () =>
@@ -80,14 +104,32 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor]> extends Module<In
             this[made].handle,
             inputs.map((input, i) => expectTensor(name, `input ${i}`, input)[handleOf]),
           ),
-        ),
-      () => [
-        ...inputs.map((input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${describe(input)}`),
-        `module: ${this.toString()}`,
-      ],
+        ) as Output,
+      () => {
+        const expected = this.expected(...inputs);
+        return [
+          ...inputs.map((input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${describe(input)}`),
+          ...(expected === undefined ? [] : [`expected: ${expected}`]),
+          `module: ${this.toString()}`,
+        ];
+      },
     );
   }
   override modeChanged(): void {
     native.trainModule(this[made].handle, this.training);
   }
+}
+
+/** A module's parameters when one of them is not its own any more. Each is read once: reading may compute it. */
+function assigned(
+  module: object,
+  own: ReadonlyMap<string, Parameter | null>,
+): Record<string, Tensor | null> | undefined {
+  const values: Record<string, Tensor | null> = {};
+  let other = false;
+  for (const [name, parameter] of own) {
+    values[name] = (module as Record<string, Tensor | null>)[name]!;
+    if (values[name] !== parameter) other = true;
+  }
+  return other ? values : undefined;
 }

@@ -1,22 +1,63 @@
-// Losses.
+// Losses. forward gives one number, or under `reduction: 'none'` one for each element or sample; the formulas stand in
+// ../functional/loss.ts.
 import { TorchError } from '../../tensor/errors.js';
-import { expectOptions, handleOf } from '../../tensor/operators.js';
-import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import { describe, expectOptions, handleOf } from '../../tensor/operators.js';
+import { expectTensor, isParameter, type Tensor } from '../../tensor/tensor.js';
+import { copyTensor, type Copies } from '../deepcopy.js';
+import * as F from '../functional/loss.js';
+import type { Reduction, ReductionOption } from '../functional/loss.js';
+import { Module } from '../module.js';
+import { PairwiseDistance } from './distance.js';
 import { Leaf } from './leaf.js';
+import { Linear } from './linear.js';
+import type { FactoryOptions } from './initial.js';
+import { bool, float, tuple } from './repr.js';
 
-export interface CrossEntropyLossOptions {
+export type { Reduction, ReductionOption } from '../functional/loss.js';
+
+/** Base of the losses of an input and a target. */
+abstract class Loss<
+  Inputs extends unknown[] = [input: Tensor, target: Tensor],
+  R extends string = Reduction,
+> extends Module<Inputs> {
+  readonly reduction: R | Reduction;
+
+  constructor(options: { reduction?: R | Reduction }, others: readonly string[] = []) {
+    super();
+    const { reduction = 'mean' } = expectOptions(new.target.name, options);
+    if (!others.includes(reduction)) F.reductionNumber(new.target.name, reduction as Reduction);
+    this.reduction = reduction;
+  }
+}
+
+// A weight is part of the state, as in PyTorch; it is not trained.
+function weightOf(module: Module<never[]>, name: string, weight: Tensor | null | undefined): Tensor | null {
+  if (weight === undefined || weight === null) return null;
+  expectTensor(module.constructor.name, name, weight);
+  const buffer = isParameter(weight) ? weight.detach() : weight;
+  module.registerBuffer(
+    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    buffer,
+  );
+  return buffer;
+}
+
+export interface CrossEntropyLossOptions extends ReductionOption {
   /** A weight for each class: float [C]. */
   weight?: Tensor;
   /** Targets of this value do not count. Default -100. */
   ignoreIndex?: number;
-  /** Default 'mean'. */
-  reduction?: 'mean' | 'sum' | 'none';
   /** In [0, 1]. Default 0. */
   labelSmoothing?: number;
 }
 
 /** -log softmax(input)[target]. input: logits [N, C, ...]; target: classes int64 [N, ...], or probabilities [N, C, ...]. */
 export class CrossEntropyLoss extends Leaf<[input: Tensor, target: Tensor]> {
+  readonly reduction: Reduction;
+  readonly weight: Tensor | null;
+  readonly ignoreIndex: number;
+  readonly labelSmoothing: number;
+
   constructor(options: CrossEntropyLossOptions = {}) {
     const { weight, labelSmoothing = 0, ...rest } = expectOptions('CrossEntropyLoss', options);
     if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
@@ -33,5 +74,398 @@ export class CrossEntropyLoss extends Leaf<[input: Tensor, target: Tensor]> {
         ? {}
         : { weight: expectTensor('CrossEntropyLoss', 'weight', weight)[handleOf] }),
     });
+    this.weight = weightOf(this, 'weight', weight);
+    this.reduction = options.reduction ?? 'mean';
+    this.ignoreIndex = options.ignoreIndex ?? -100;
+    this.labelSmoothing = labelSmoothing;
+  }
+  protected override copiedOptions(options: object, copies: Copies): object {
+    return this.weight === null ? options : { ...options, weight: copyTensor(this.weight, copies)[handleOf] };
+  }
+}
+
+/** crossEntropy of a linear layer's output, in one module. input: [inFeatures] or [N, inFeatures]. */
+export class LinearCrossEntropyLoss extends Loss {
+  readonly numClasses: number;
+  readonly outFeatures: readonly number[];
+  readonly ignoreIndex: number | null;
+  readonly labelSmoothing: number;
+  readonly weight: Tensor | null;
+  readonly linear: Linear;
+
+  /** `outFeatures` are further dimensions of the logits (default none), and of the targets. `bias` is false unless given. */
+  constructor(
+    inFeatures: number,
+    numClasses: number,
+    options: Pick<FactoryOptions, 'dtype'> &
+      ReductionOption & {
+        outFeatures?: readonly number[];
+        bias?: boolean;
+        weight?: Tensor | null;
+        ignoreIndex?: number | null;
+        labelSmoothing?: number;
+      } = {},
+  ) {
+    super(options);
+    const { outFeatures = [], bias = false, weight, ignoreIndex = null, labelSmoothing = 0, dtype } = options;
+    if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+      throw new TorchError(
+        'LinearCrossEntropyLoss',
+        `labelSmoothing: expected a number from 0 to 1, got ${labelSmoothing}`,
+      );
+    this.weight = weightOf(this, 'weight', weight);
+    if (this.weight !== null && String(this.weight.shape) !== String([numClasses]))
+      throw new TorchError(
+        'LinearCrossEntropyLoss',
+        `weight: expected the shape [${numClasses}], got ${describe(this.weight)}`,
+      );
+    this.numClasses = numClasses;
+    this.outFeatures = outFeatures;
+    this.ignoreIndex = ignoreIndex;
+    this.labelSmoothing = labelSmoothing;
+    const all = outFeatures.reduce((product, size) => product * size, numClasses);
+    this.linear = new Linear(inFeatures, all, { bias, ...(dtype === undefined ? {} : { dtype }) });
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    const { linear, weight, reduction, ignoreIndex, labelSmoothing } = this;
+    const shape = [this.numClasses, ...this.outFeatures];
+    return F.linearCrossEntropy(input, linear.weight.reshape([...shape, linear.inFeatures]), target, {
+      linearBias: linear.bias?.reshape(shape) ?? null,
+      weight,
+      reduction,
+      ignoreIndex,
+      labelSmoothing,
+    });
+  }
+  override extraRepr(): string {
+    return (
+      `in_features=${this.linear.inFeatures}, num_classes=${this.numClasses}, ` +
+      `out_features=${tuple(this.outFeatures)}, bias=${bool(this.linear.bias !== null)}, ` +
+      `reduction=${this.reduction}, ignore_index=${this.ignoreIndex ?? 'None'}, ` +
+      `label_smoothing=${float(this.labelSmoothing)}, options=None`
+    );
+  }
+}
+
+/** |input - target|, of tensors of one shape. */
+export class L1Loss extends Loss {
+  constructor(options: ReductionOption = {}) {
+    super(options);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.l1Loss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** (input - target)^2, of tensors of one shape. */
+export class MSELoss extends Loss {
+  constructor(options: ReductionOption = {}) {
+    super(options);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.mseLoss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** Squares where |input - target| < beta, lines elsewhere; of tensors of one shape. */
+export class SmoothL1Loss extends Loss {
+  readonly beta: number;
+  /** `beta` is 1 unless given. */
+  constructor(options: ReductionOption & { beta?: number } = {}) {
+    super(options);
+    this.beta = options.beta ?? 1;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.smoothL1Loss(input, target, { reduction: this.reduction, beta: this.beta });
+  }
+}
+
+/** Squares where |input - target| <= delta, lines of slope delta elsewhere; of tensors of one shape. */
+export class HuberLoss extends Loss {
+  readonly delta: number;
+  /** `delta` is 1 unless given. */
+  constructor(options: ReductionOption & { delta?: number } = {}) {
+    super(options);
+    this.delta = options.delta ?? 1;
+    if (typeof this.delta !== 'number')
+      throw new TorchError('HuberLoss', `delta: expected a number, got ${describe(this.delta)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.huberLoss(input, target, { reduction: this.reduction, delta: this.delta });
+  }
+}
+
+/** -input[target] of log-probabilities. input: [C] or [N, C, ...]; target: classes int64 [] or [N, ...]. */
+export class NLLLoss extends Loss {
+  readonly weight: Tensor | null;
+  readonly ignoreIndex: number;
+  /** `weight` [C] has a weight for each class; targets of `ignoreIndex` (-100 unless given) do not count. */
+  constructor(options: ReductionOption & { weight?: Tensor | null; ignoreIndex?: number } = {}) {
+    super(options);
+    this.weight = weightOf(this, 'weight', options.weight);
+    this.ignoreIndex = options.ignoreIndex ?? -100;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, ignoreIndex, reduction } = this;
+    return F.nllLoss(input, target, { weight, ignoreIndex, reduction });
+  }
+}
+
+/** Negative log-likelihood of counts, the target, under a Poisson distribution whose (log) rate is the input. */
+export class PoissonNLLLoss extends Loss<[input: Tensor, target: Tensor]> {
+  readonly logInput: boolean;
+  readonly full: boolean;
+  readonly eps: number;
+  /** `logInput` is true, `full` (adds Stirling's term) false and `eps` (for log(0) without logInput) 1e-8 unless given. */
+  constructor(options: ReductionOption & { logInput?: boolean; full?: boolean; eps?: number } = {}) {
+    super(options);
+    ({ logInput: this.logInput = true, full: this.full = false, eps: this.eps = 1e-8 } = options);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    const { logInput, full, eps, reduction } = this;
+    return F.poissonNllLoss(input, target, { logInput, full, eps, reduction });
+  }
+}
+
+/**
+ * Negative log-likelihood of the target under a normal distribution of mean `input` and a variance: of the input's shape, or
+ * with a last dimension of 1 or without it, or a number.
+ */
+export class GaussianNLLLoss extends Loss<[input: Tensor, target: Tensor, variance: Tensor | number]> {
+  readonly full: boolean;
+  readonly eps: number;
+  /** `full` (adds the constant term) is false and `eps` (the least variance) 1e-6 unless given. */
+  constructor(options: ReductionOption & { full?: boolean; eps?: number } = {}) {
+    super(options);
+    ({ full: this.full = false, eps: this.eps = 1e-6 } = options);
+  }
+  forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
+    const { full, eps, reduction } = this;
+    return F.gaussianNllLoss(input, target, variance, { full, eps, reduction });
+  }
+}
+
+/** Kullback-Leibler divergence of log-probabilities, the input, from probabilities, the target; of one shape. */
+export class KLDivLoss extends Loss<[input: Tensor, target: Tensor], 'batchmean'> {
+  readonly logTarget: boolean;
+  /**
+   * 'batchmean' gives the divergence itself; 'mean' (the default) divides by the number of elements. With `logTarget` the
+   * target has log-probabilities too.
+   */
+  constructor(options: { reduction?: Reduction | 'batchmean'; logTarget?: boolean } = {}) {
+    super(options, ['batchmean']);
+    this.logTarget = options.logTarget ?? false;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.klDiv(input, target, { reduction: this.reduction, logTarget: this.logTarget });
+  }
+}
+
+/** Binary cross-entropy of probabilities; input and target are of one shape. */
+export class BCELoss extends Loss {
+  readonly weight: Tensor | null;
+  /** `weight` is broadcast to the target. */
+  constructor(options: ReductionOption & { weight?: Tensor | null } = {}) {
+    super(options);
+    this.weight = weightOf(this, 'weight', options.weight);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}
+
+/** Binary cross-entropy of sigmoid(input), without overflow; input and target are of one shape. */
+export class BCEWithLogitsLoss extends Loss {
+  readonly weight: Tensor | null;
+  readonly posWeight: Tensor | null;
+  /** `weight`, and `posWeight` for the positive targets, are broadcast to the target. */
+  constructor(options: ReductionOption & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
+    super(options);
+    this.weight = weightOf(this, 'weight', options.weight);
+    this.posWeight = weightOf(this, 'posWeight', options.posWeight);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, posWeight, reduction } = this;
+    return F.binaryCrossEntropyWithLogits(input, target, { weight, posWeight, reduction });
+  }
+}
+
+/** max(0, -target * (input1 - input2) + margin), with targets 1 (input1 is to be the greater) and -1. */
+export class MarginRankingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
+  readonly margin: number;
+  /** `margin` is 0 unless given. */
+  constructor(options: ReductionOption & { margin?: number } = {}) {
+    super(options);
+    this.margin = options.margin ?? 0;
+  }
+  forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    const { margin, reduction } = this;
+    return F.marginRankingLoss(input1, input2, target, { margin, reduction });
+  }
+}
+
+/** input where the target is 1, max(0, margin - input) where it is -1. */
+export class HingeEmbeddingLoss extends Loss {
+  readonly margin: number;
+  /** `margin` is 1 unless given. */
+  constructor(options: ReductionOption & { margin?: number } = {}) {
+    super(options);
+    this.margin = options.margin ?? 1;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.hingeEmbeddingLoss(input, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/** Hinge loss of several classes a sample. input: [C] or [N, C]; target: classes int64 of that shape, -1 ends the list. */
+export class MultiLabelMarginLoss extends Loss {
+  constructor(options: ReductionOption = {}) {
+    super(options);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabelMarginLoss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** log(1 + exp(-target * input)), with targets 1 and -1. */
+export class SoftMarginLoss extends Loss {
+  constructor(options: ReductionOption = {}) {
+    super(options);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.softMarginLoss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** Binary cross-entropy of each class, averaged over the classes. input: logits [C] or [N, C]; target: 0 and 1. */
+export class MultiLabelSoftMarginLoss extends Loss {
+  readonly weight: Tensor | null;
+  /** `weight` [C] has a weight for each class. */
+  constructor(options: ReductionOption & { weight?: Tensor | null } = {}) {
+    super(options);
+    this.weight = weightOf(this, 'weight', options.weight);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabelSoftMarginLoss(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}
+
+/** 1 - cos where the target is 1, max(0, cos - margin) where it is -1. inputs: [D] or [N, D]; target: [] or [N]. */
+export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
+  readonly margin: number;
+  /** `margin` is 0 unless given. */
+  constructor(options: ReductionOption & { margin?: number } = {}) {
+    super(options);
+    this.margin = options.margin ?? 0;
+  }
+  forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    const { margin, reduction } = this;
+    return F.cosineEmbeddingLoss(input1, input2, target, { margin, reduction });
+  }
+}
+
+/** Hinge loss of one class a sample. input: [C] or [N, C]; target: classes int64 [] or [N]. */
+export class MultiMarginLoss extends Loss {
+  readonly p: 1 | 2;
+  readonly margin: number;
+  readonly weight: Tensor | null;
+  /** `p`, the power, is 1 and `margin` 1 unless given; `weight` [C] has a weight for each class. */
+  constructor(options: ReductionOption & { p?: 1 | 2; margin?: number; weight?: Tensor | null } = {}) {
+    super(options);
+    F.checkMultiMargin('MultiMarginLoss', options.p ?? 1, options.weight);
+    ({ p: this.p = 1, margin: this.margin = 1 } = options);
+    this.weight = weightOf(this, 'weight', options.weight);
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    const { p, margin, weight, reduction } = this;
+    return F.multiMarginLoss(input, target, { p, margin, weight, reduction });
+  }
+}
+
+/** max(0, |anchor - positive|_p - |anchor - negative|_p + margin). Inputs: [D] or [N, D]. */
+export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor]> {
+  readonly margin: number;
+  readonly p: number;
+  readonly eps: number;
+  readonly swap: boolean;
+  /**
+   * `margin` is 1, `p` 2 and `eps` 1e-6 unless given; with `swap` the distance of positive and negative counts where it is
+   * less than that of anchor and negative.
+   */
+  constructor(options: ReductionOption & { margin?: number; p?: number; eps?: number; swap?: boolean } = {}) {
+    super(options);
+    ({ margin: this.margin = 1, p: this.p = 2, eps: this.eps = 1e-6, swap: this.swap = false } = options);
+    F.checkMargin('TripletMarginLoss', this.margin);
+  }
+  forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    const { margin, p, eps, swap, reduction } = this;
+    return F.tripletMarginLoss(anchor, positive, negative, { margin, p, eps, swap, reduction });
+  }
+}
+
+/** TripletMarginLoss with a distance of the user's: a function of two tensors, or a module. */
+export class TripletMarginWithDistanceLoss extends Loss<
+  [anchor: Tensor, positive: Tensor, negative: Tensor]
+> {
+  /** Under PyTorch's name, which a module among the parts has in the state dict. @internal */
+  readonly distance_function: ((a: Tensor, b: Tensor) => Tensor) | Module<[Tensor, Tensor]>;
+  readonly margin: number;
+  readonly swap: boolean;
+  /** `distanceFunction` is a PairwiseDistance and `margin` 1 unless given; for `swap` see TripletMarginLoss. */
+  constructor(
+    options: ReductionOption & {
+      distanceFunction?: ((a: Tensor, b: Tensor) => Tensor) | Module<[Tensor, Tensor]>;
+      margin?: number;
+      swap?: boolean;
+    } = {},
+  ) {
+    super(options);
+    this.distance_function = options.distanceFunction ?? new PairwiseDistance();
+    ({ margin: this.margin = 1, swap: this.swap = false } = options);
+    F.checkMargin('TripletMarginWithDistanceLoss', this.margin);
+  }
+  get distanceFunction(): ((a: Tensor, b: Tensor) => Tensor) | Module<[Tensor, Tensor]> {
+    return this.distance_function;
+  }
+  forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    const { distanceFunction: distance, margin, swap, reduction } = this;
+    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, {
+      distanceFunction: typeof distance === 'function' ? distance : (a, b) => distance.forward(a, b),
+      margin,
+      swap,
+      reduction,
+    });
+  }
+}
+
+/**
+ * Connectionist temporal classification. logProbs: [T, C] or [T, N, C]; targets: [N, S], or all of them in a row; lengths:
+ * tensors [] or [N], or arrays.
+ */
+export class CTCLoss extends Loss<
+  [
+    logProbs: Tensor,
+    targets: Tensor,
+    inputLengths: Tensor | readonly number[],
+    targetLengths: Tensor | readonly number[],
+  ]
+> {
+  readonly blank: number;
+  readonly zeroInfinity: boolean;
+  /** `blank`, the class between labels, is 0 unless given; `zeroInfinity` makes infinite losses, and their gradients, 0. */
+  constructor(options: ReductionOption & { blank?: number; zeroInfinity?: boolean } = {}) {
+    super(options);
+    ({ blank: this.blank = 0, zeroInfinity: this.zeroInfinity = false } = options);
+  }
+  forward(
+    logProbs: Tensor,
+    targets: Tensor,
+    inputLengths: Tensor | readonly number[],
+    targetLengths: Tensor | readonly number[],
+  ): Tensor {
+    const { blank, zeroInfinity, reduction } = this;
+    return F.ctcLoss(logProbs, targets, inputLengths, targetLengths, { blank, zeroInfinity, reduction });
   }
 }

@@ -11,18 +11,20 @@ A table is AREA.py. It has `cases()`, which yields dicts:
     args        what stands by position; a list stays a list and a tuple a tuple (both are arrays in TypeScript)
     options     what stands by name, under Python's names; {"dtype": "float64"} by the name of the dtype
     inputs      forward's arguments; without them there is no forward
+    first       arguments of a forward before anything is compared, for modules that are lazy
     call        forward's arguments by name
     method      another name than forward
     parameters  values to put into parameters before forward
     seed        default 0
     train       default true
     times       how often forward is called; the last time counts. Default 1
-    grad        false: no backward
+    grad        false: forward within no_grad(), no backward
     near        why bits cannot be equal; a tolerance holds then
     name        default: made of all that
 
 Values anywhere in them may be {"shape", ...}, a tensor (see `tensor`); {"values": [...], "dtype"}, a tensor too;
-{"class", "args", "options"}, an object; {"reference": "nn.functional.relu"}, a function itself; {"float": "inf"}.
+{"class", "args", "options"}, an object; {"reference": "nn.functional.relu"}, a function itself; {"float": "inf"};
+{"same": n}, the n-th tensor of the inputs once more.
 In inputs, floating tensors require gradients unless they say "grad": false.
 
 A table may instead have `record()`, which yields finished cases with at least "class" and "name"; AREA.run.ts then says how
@@ -37,20 +39,20 @@ import torch
 from record import cpu_model, lcg, numbers, sha256, values
 
 KEPT = HERE / 'recorded'
-WHOLE = 24  # larger tensors are kept as a hash and some of their values
-SAMPLES = 12
+WHOLE = 12  # larger tensors are kept as a hash and some of their values
+SAMPLES = 6
 
 
 # ---- what is stored ----
 
 def encode(t):
-    """As encode of ../record.py, with fewer values."""
+    """As encode of ../record.py, with fewer values and the beginning of the hash."""
     flat = values(t)
     out = dict(dtype=str(t.dtype).removeprefix('torch.'), shape=list(t.shape))
     if flat.size <= WHOLE:
         return dict(out, data=base64.b64encode(flat.tobytes()).decode())
     every = flat.size // SAMPLES
-    return dict(out, sha256=sha256(flat), every=every, data=base64.b64encode(flat[::every].tobytes()).decode())
+    return dict(out, sha256=sha256(flat)[:16], every=every, data=base64.b64encode(flat[::every].tobytes()).decode())
 
 
 def maybe(t):
@@ -94,6 +96,7 @@ def named(path):
 class Builder:
     def __init__(self):
         self.leaves = []
+        self.given = []
         self.collecting = None
 
     def value(self, spec):
@@ -107,6 +110,8 @@ class Builder:
             return self.object(spec)
         if 'reference' in spec:
             return named(spec['reference'])
+        if 'same' in spec:
+            return self.given[spec['same']]
         if set(spec) == {'float'}:
             return float(spec['float'])
         return {k: self.value(v) for k, v in spec.items()}
@@ -119,7 +124,8 @@ class Builder:
             made.requires_grad_()
         self.leaves.append(made)
         # A leaf that requires a gradient cannot be changed in place.
-        return made.clone() if self.collecting == 'clones' else made
+        self.given.append(made.clone() if self.collecting == 'clones' else made)
+        return self.given[-1]
 
     def options(self, given):
         made = {k: self.value(v) for k, v in given.items()}
@@ -155,6 +161,9 @@ def record_case(case):
     module = build.object(case) if 'class' in case else None
     parameters = {}
     if module is not None:
+        if 'first' in case:
+            with torch.no_grad():
+                module(*build.value(list(case['first'])))
         parameters = dict(module.named_parameters())
         out['initial'] = {k: encode(p) for k, p in parameters.items()}
         out['keys'] = list(module.state_dict())
@@ -176,8 +185,9 @@ def record_case(case):
         run, call = named(case['function']), build.options(case.get('options', {}))
     else:
         run, call = getattr(module, case.get('method', 'forward')), build.options(case.get('call', {}))
-    for _ in range(case.get('times', 1)):
-        result = run(*given, **call)
+    with torch.set_grad_enabled(case.get('grad', True)):
+        for _ in range(case.get('times', 1)):
+            result = run(*given, **call)
     outputs = flat(result)
     out['outputs'] = [maybe(t) for t in outputs]
     out['rngStateAfter'] = rng()
@@ -199,6 +209,8 @@ def words(spec):
             return title(spec)
         if 'reference' in spec:
             return spec['reference'].split('.')[-1]
+        if 'same' in spec:
+            return f"the same as {spec['same']}"
         if 'shape' in spec:
             notes = ' '.join(str(spec[k]) for k in ('kind', 'dtype', 'ignored') if k in spec)
             return f"{list(spec['shape'])}" + (f' ({notes})' if notes else '')

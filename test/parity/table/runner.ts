@@ -13,6 +13,7 @@ export interface ModuleCase extends TableCase {
   args?: Spec[];
   options?: Specs;
   inputs?: Spec[];
+  first?: Spec[];
   call?: Specs;
   method?: string;
   parameters?: Record<string, TensorSpec>;
@@ -78,6 +79,7 @@ function named(path: string): AnyFunction {
 
 class Builder {
   readonly leaves: Tensor[] = [];
+  readonly #given: Tensor[] = [];
   collecting: 'leaves' | 'clones' | undefined;
 
   value(spec: Spec): unknown {
@@ -86,6 +88,7 @@ class Builder {
     if ('shape' in spec || 'values' in spec) return this.#tensor(spec as unknown as TensorSpec);
     if ('class' in spec) return this.object(spec);
     if ('reference' in spec) return named(spec['reference'] as string);
+    if ('same' in spec) return this.#given[spec['same'] as number];
     if ('float' in spec) return Number((spec['float'] as string).replace('inf', 'Infinity'));
     return Object.fromEntries(Object.entries(spec).map(([name, value]) => [name, this.value(value)]));
   }
@@ -107,7 +110,9 @@ class Builder {
     if (this.collecting === undefined) return made;
     if (isFloating(made.dtype) && spec.grad !== false) made.requiresGrad = true;
     this.leaves.push(made);
-    return this.collecting === 'clones' ? made.clone() : made;
+    const given = this.collecting === 'clones' ? made.clone() : made;
+    this.#given.push(given);
+    return given;
   }
 }
 
@@ -133,6 +138,10 @@ export function runModule(one: ModuleCase, found: Collector): void {
   const build = new Builder();
   torch.manualSeed(one.seed ?? 0);
   const module = one.function === undefined ? (build.object(one) as Subject) : undefined;
+  if (module !== undefined && one.first !== undefined) {
+    const first = one.first.map((spec) => build.value(spec));
+    torch.noGrad(() => module.forward(...first));
+  }
   const parameters = module?.namedParameters() ?? [];
   if (module !== undefined) {
     compareNamed(found, 'initial', parameters, one.initial);
@@ -161,7 +170,7 @@ export function runModule(one: ModuleCase, found: Collector): void {
     run = () => module[method](...given, ...call);
   }
   let result: unknown;
-  for (let i = 0; i < (one.times ?? 1); i++) result = run();
+  for (let i = 0; i < (one.times ?? 1); i++) result = one.grad === false ? torch.noGrad(run) : run();
   const outputs = flat(result);
   found.tensors('output', outputs, one.outputs);
   found.value('random state after forward', rng(), one.rngStateAfter);

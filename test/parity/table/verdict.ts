@@ -1,6 +1,6 @@
 // What a case of a table comes to, whichever runner ran it: equal bit for bit, equal within the tolerance, or what differs.
 // For the tests beside this file and for scripts/parity.mjs.
-import type { Tensor } from 'torch-node';
+import torch, { type Tensor } from 'torch-node';
 import { Comparison, type Recorded } from '../support.js';
 
 export type Verdict = 'bits' | 'near' | { differs: Record<string, string> };
@@ -29,8 +29,10 @@ export class Collector {
   readonly #tensors: [name: string, actual: Tensor | null, expected: Recorded | null][] = [];
   readonly #values: [name: string, actual: unknown, expected: unknown][] = [];
 
+  /** As the tensor is now: it may change afterwards. */
   tensor(name: string, actual: Tensor | null, expected: Recorded | null | undefined): void {
-    this.#tensors.push([name, actual, expected ?? null]);
+    const now = torch.noGrad(() => actual?.clone() ?? null);
+    this.#tensors.push([name, now, expected ?? null]);
   }
   tensors(
     name: string,

@@ -1,0 +1,23 @@
+// Channels in another order.
+import { channelShuffle } from '../../generated/functional.js';
+import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import { Module } from '../module.js';
+import { misfit } from './fit.js';
+import { expectWhole } from './sizes.js';
+
+/** Takes one channel of each of `groups` groups in turn: [N, C, ...] to the same shape; groups divides C. */
+export class ChannelShuffle extends Module {
+  constructor(readonly groups: number) {
+    super();
+    expectWhole('ChannelShuffle', 'groups', groups, 1);
+  }
+  override forward(input: Tensor): Tensor {
+    const { shape } = expectTensor('ChannelShuffle', 'input', input);
+    if (shape.length < 3 || shape[1]! % this.groups !== 0)
+      throw misfit(this, input, `[N, C, ...] of 3 dimensions or more with C a multiple of ${this.groups}`);
+    return channelShuffle(input, this.groups);
+  }
+  override extraRepr(): string {
+    return `groups=${this.groups}`;
+  }
+}

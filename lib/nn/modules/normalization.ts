@@ -1,0 +1,234 @@
+// Normalisation over features, groups of channels and neighbouring channels.
+import { TorchError } from '../../tensor/errors.js';
+import { expectOptions } from '../../tensor/operators.js';
+import { rmsNorm } from '../../generated/functional.js';
+import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
+import {
+  groupNorm,
+  layerNorm,
+  localResponseNorm,
+  type LocalResponseNormOptions,
+} from '../functional/normalization.js';
+import { CrossMapLRN2dFunction } from '../functional/crossMapLrn.js';
+import { Module } from '../module.js';
+import { misfit } from './fit.js';
+import { emptyParameter, resetAffine, type FactoryOptions } from './initial.js';
+import { bool, number, tuple } from './repr.js';
+import { expectWhole } from './sizes.js';
+
+function shapeOf(where: string, given: number | readonly number[]): number[] {
+  const shape = Array.isArray(given) ? [...(given as readonly number[])] : [given as number];
+  if (shape.length === 0)
+    throw new TorchError(where, 'normalizedShape: expected at least one size, got []', {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  return shape.map((size) => expectWhole(where, 'normalizedShape', size, 0));
+}
+
+/** The last dimensions have the shape that is normalised over. */
+function expectLast(module: Module, input: Tensor, last: readonly number[]): void {
+  const { shape } = expectTensor(module.constructor.name, 'input', input);
+  if (String(shape.slice(-last.length)) === String(last) && shape.length >= last.length) return;
+  const given = shape.slice(-last.length);
+  const text = given.length === 1 ? String(given[0]) : `[${given.join(', ')}]`;
+  const advice = `make it new nn.${module.constructor.name}(${text}), or change what comes before it`;
+  throw misfit(module, input, `[..., ${last.join(', ')}]`, shape.length >= last.length ? advice : undefined);
+}
+
+export interface LayerNormOptions extends FactoryOptions {
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+  /** Whether there are a weight and a bias for each element. Default true. */
+  elementwiseAffine?: boolean;
+  /** Whether there is a bias where there is a weight. Default true. */
+  bias?: boolean;
+}
+
+/**
+ * (x - mean) / sqrt(variance + eps) * weight + bias, mean and (biased) variance being those of the last dimensions, which
+ * have the shape `normalizedShape` (a number means one dimension): [..., ...normalizedShape] to the same shape.
+ */
+export class LayerNorm extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+  readonly elementwiseAffine: boolean;
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    super();
+    const { eps = 1e-5, elementwiseAffine = true, bias = true } = expectOptions('LayerNorm', options);
+    this.normalizedShape = shapeOf('LayerNorm', normalizedShape);
+    this.eps = eps;
+    this.elementwiseAffine = elementwiseAffine;
+    this.weight = elementwiseAffine ? emptyParameter(this.normalizedShape, options) : null;
+    this.bias = elementwiseAffine && bias ? emptyParameter(this.normalizedShape, options) : null;
+    this.resetParameters();
+  }
+  /** Ones for the weight, zeros for the bias. */
+  resetParameters(): void {
+    resetAffine(this.weight, this.bias);
+  }
+  override forward(input: Tensor): Tensor {
+    expectLast(this, input, this.normalizedShape);
+    const { weight, bias, eps } = this;
+    return layerNorm(input, this.normalizedShape, { weight, bias, eps });
+  }
+  override extraRepr(): string {
+    return `${tuple(this.normalizedShape)}, eps=${number(this.eps)}, elementwise_affine=${bool(this.elementwiseAffine)}, bias=${bool(this.bias !== null)}`;
+  }
+}
+
+export interface GroupNormOptions extends FactoryOptions {
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+  /** Whether there are a weight and a bias for each channel. Default true. */
+  affine?: boolean;
+  /** Whether there is a bias where there is a weight. Default true. */
+  bias?: boolean;
+}
+
+/**
+ * (x - mean) / sqrt(variance + eps) * weight + bias, mean and (biased) variance being those of each of `numGroups` groups of
+ * channels: [N, numChannels, ...] to the same shape; numGroups divides numChannels.
+ */
+export class GroupNorm extends Module {
+  readonly eps: number;
+  readonly affine: boolean;
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+
+  constructor(
+    readonly numGroups: number,
+    readonly numChannels: number,
+    options: GroupNormOptions = {},
+  ) {
+    super();
+    const { eps = 1e-5, affine = true, bias = true } = expectOptions('GroupNorm', options);
+    expectWhole('GroupNorm', 'numGroups', numGroups, 1);
+    expectWhole('GroupNorm', 'numChannels', numChannels, 0);
+    if (numChannels % numGroups !== 0)
+      throw new TorchError(
+        'GroupNorm',
+        `numChannels: expected a multiple of numGroups, which is ${numGroups}, got ${numChannels}`,
+      );
+    this.eps = eps;
+    this.affine = affine;
+    this.weight = affine ? emptyParameter([numChannels], options) : null;
+    this.bias = affine && bias ? emptyParameter([numChannels], options) : null;
+    this.resetParameters();
+  }
+  /** Ones for the weight, zeros for the bias. */
+  resetParameters(): void {
+    resetAffine(this.weight, this.bias);
+  }
+  override forward(input: Tensor): Tensor {
+    const { shape } = expectTensor('GroupNorm', 'input', input);
+    if (shape.length < 2 || (this.affine && shape[1] !== this.numChannels))
+      throw misfit(
+        this,
+        input,
+        `[N, ${this.numChannels}, ...]`,
+        `make it new nn.GroupNorm(${this.numGroups}, ${shape[1] ?? 'channels'}), or change what comes before it`,
+      );
+    const { weight, bias, eps } = this;
+    return groupNorm(input, this.numGroups, { weight, bias, eps });
+  }
+  override extraRepr(): string {
+    return `${this.numGroups}, ${this.numChannels}, eps=${number(this.eps)}, affine=${bool(this.affine)}, bias=${bool(this.bias !== null)}`;
+  }
+}
+
+export interface RMSNormOptions extends FactoryOptions {
+  /** Added to the mean square; null is the dtype's smallest step at 1. Default null. */
+  eps?: number | null;
+  /** Whether there is a weight for each element. Default true. */
+  elementwiseAffine?: boolean;
+}
+
+/**
+ * x / sqrt(mean of x^2 + eps) * weight over the last dimensions, which have the shape `normalizedShape` (a number means one
+ * dimension): [..., ...normalizedShape] to the same shape.
+ */
+export class RMSNorm extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number | null;
+  readonly elementwiseAffine: boolean;
+  readonly weight: Parameter | null;
+
+  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}) {
+    super();
+    const { eps = null, elementwiseAffine = true } = expectOptions('RMSNorm', options);
+    this.normalizedShape = shapeOf('RMSNorm', normalizedShape);
+    this.eps = eps;
+    this.elementwiseAffine = elementwiseAffine;
+    this.weight = elementwiseAffine ? emptyParameter(this.normalizedShape, options) : null;
+    this.resetParameters();
+  }
+  /** Ones for the weight. */
+  resetParameters(): void {
+    resetAffine(this.weight, null);
+  }
+  override forward(input: Tensor): Tensor {
+    expectLast(this, input, this.normalizedShape);
+    return rmsNorm(input, this.normalizedShape, { weight: this.weight, eps: this.eps });
+  }
+  override extraRepr(): string {
+    return `${tuple(this.normalizedShape)}, eps=${number(this.eps)}, elementwise_affine=${bool(this.elementwiseAffine)}`;
+  }
+}
+
+/**
+ * x / (k + alpha * mean of x^2 over `size` neighbouring channels)^beta, channels beyond the first and the last counting as
+ * zeros: [N, C, L, ...] to the same shape.
+ */
+export class LocalResponseNorm extends Module {
+  private readonly options: LocalResponseNormOptions;
+
+  constructor(
+    readonly size: number,
+    options: LocalResponseNormOptions = {},
+  ) {
+    super();
+    expectWhole('LocalResponseNorm', 'size', size, 1);
+    this.options = { ...expectOptions('LocalResponseNorm', options) };
+  }
+  override forward(input: Tensor): Tensor {
+    return localResponseNorm(input, this.size, this.options);
+  }
+  override extraRepr(): string {
+    const { alpha = 1e-4, beta = 0.75, k } = this.options;
+    // Python's default for k is a float.
+    return `${this.size}, alpha=${number(alpha)}, beta=${number(beta)}, k=${k === undefined ? '1.0' : number(k)}`;
+  }
+}
+
+/**
+ * Lua Torch's LocalResponseNorm, kept for its models: [N, C, H, W] to the same shape. Its windows and gradients are
+ * PyTorch's, which at the first and last channels are not quite those of the formula; a backward pass needs a size of 2 or more.
+ */
+export class CrossMapLRN2d extends Module {
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
+
+  constructor(
+    readonly size: number,
+    options: LocalResponseNormOptions = {},
+  ) {
+    super();
+    expectWhole('CrossMapLRN2d', 'size', size, 1);
+    const { alpha = 1e-4, beta = 0.75, k = 1 } = expectOptions('CrossMapLRN2d', options);
+    this.alpha = alpha;
+    this.beta = beta;
+    this.k = k;
+  }
+  override forward(input: Tensor): Tensor {
+    if (expectTensor('CrossMapLRN2d', 'input', input).ndim !== 4) throw misfit(this, input, '[N, C, H, W]');
+    const { size, alpha, beta, k } = this;
+    return CrossMapLRN2dFunction.apply(input, { size, alpha, beta, k });
+  }
+  override extraRepr(): string {
+    return `${this.size}, alpha=${number(this.alpha)}, beta=${number(this.beta)}, k=${number(this.k)}`;
+  }
+}

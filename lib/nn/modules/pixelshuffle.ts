@@ -1,0 +1,42 @@
+// Pixels from channels, and channels from pixels.
+import { pixelShuffle, pixelUnshuffle } from '../../generated/functional.js';
+import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import { Module } from '../module.js';
+import { misfit } from './fit.js';
+import { expectWhole } from './sizes.js';
+
+/** [..., C * r^2, H, W] to [..., C, H * r, W * r], r being the upscale factor. */
+export class PixelShuffle extends Module {
+  constructor(readonly upscaleFactor: number) {
+    super();
+    expectWhole('PixelShuffle', 'upscaleFactor', upscaleFactor, 1);
+  }
+  override forward(input: Tensor): Tensor {
+    const { shape } = expectTensor('PixelShuffle', 'input', input);
+    const each = this.upscaleFactor ** 2;
+    if (shape.length < 3 || shape.at(-3)! % each !== 0)
+      throw misfit(this, input, `[..., C * ${each}, H, W]: a multiple of ${this.upscaleFactor}^2 channels`);
+    return pixelShuffle(input, this.upscaleFactor);
+  }
+  override extraRepr(): string {
+    return `upscale_factor=${this.upscaleFactor}`;
+  }
+}
+
+/** [..., C, H * r, W * r] to [..., C * r^2, H, W], r being the downscale factor. */
+export class PixelUnshuffle extends Module {
+  constructor(readonly downscaleFactor: number) {
+    super();
+    expectWhole('PixelUnshuffle', 'downscaleFactor', downscaleFactor, 1);
+  }
+  override forward(input: Tensor): Tensor {
+    const { shape } = expectTensor('PixelUnshuffle', 'input', input);
+    const factor = this.downscaleFactor;
+    if (shape.length < 3 || shape.slice(-2).some((size) => size % factor !== 0))
+      throw misfit(this, input, `[..., C, H * ${factor}, W * ${factor}]: multiples of ${factor}`);
+    return pixelUnshuffle(input, factor);
+  }
+  override extraRepr(): string {
+    return `downscale_factor=${this.downscaleFactor}`;
+  }
+}

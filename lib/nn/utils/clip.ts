@@ -1,0 +1,151 @@
+// Gradients kept small: by their common norm, or value by value.
+import { noGrad } from '../../tensor/autograd.js';
+import { full } from '../../tensor/create.js';
+import { TorchError } from '../../tensor/errors.js';
+import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import { isTensor, type Tensor } from '../../tensor/tensor.js';
+
+export interface ClipNormOptions {
+  /** The p of the norm; Infinity for the largest value. Default 2. */
+  normType?: number;
+  /** Whether a norm that is NaN or infinite throws. Default false. */
+  errorIfNonfinite?: boolean;
+  /** Whether all gradients of one device and dtype are scaled by one call. The numbers are the same. Default true. */
+  foreach?: boolean;
+}
+
+/**
+ * The norm of several tensors as if they were one vector: a tensor of 0 dimensions.
+ *
+ * @throws TorchError under errorIfNonfinite when it is NaN or infinite.
+ */
+export function getTotalNorm(tensors: Tensor | Iterable<Tensor>, options: ClipNormOptions = {}): Tensor {
+  const where = 'getTotalNorm';
+  const { normType = 2, errorIfNonfinite = false, foreach = true } = expectOptions(where, options);
+  const all = listed(where, tensors);
+  return noGrad(() => {
+    if (all.length === 0) return full([], 0);
+    const device = all[0]!.device;
+    const norms = groups(all).flatMap((group) =>
+      foreach
+        ? (operator('aten::_foreach_norm.Scalar').call(group, normType) as Tensor[])
+        : group.map((tensor) => vectorNorm(tensor, normType)),
+    );
+    const stacked = operator('aten::stack').call(norms.map((norm) => norm.to({ device }))) as Tensor;
+    const total = vectorNorm(stacked, normType);
+    if (errorIfNonfinite && !Number.isFinite(total.item())) {
+      throw new TorchError(
+        where,
+        `the norm of the gradients is ${total.item()}, so that they cannot be scaled to one: look for the reason, or leave out ` +
+          'errorIfNonfinite to scale them by that anyway',
+      );
+    }
+    return total;
+  });
+}
+
+/**
+ * Scales the parameters' gradients in place by maxNorm / (totalNorm + 1e-6) where that is below 1; totalNorm is a tensor
+ * of 0 dimensions, as getTotalNorm gives it.
+ */
+export function clipGradsWithNorm_(
+  parameters: Tensor | Iterable<Tensor>,
+  maxNorm: number,
+  totalNorm: Tensor,
+  options: { foreach?: boolean } = {},
+): void {
+  const { foreach = true } = expectOptions('clipGradsWithNorm_', options);
+  const grads = gradients('clipGradsWithNorm_', parameters);
+  expectNumber('clipGradsWithNorm_', 'maxNorm', maxNorm);
+  if (grads.length === 0) return;
+  noGrad(() => {
+    // As Python divides a number by a tensor.
+    const factor = (operator('aten::reciprocal').call(totalNorm.add(1e-6)) as Tensor).mul(maxNorm);
+    const clamped = operator('aten::clamp').call(factor, null, 1) as Tensor;
+    for (const group of groups(grads)) {
+      const here = clamped.to({ device: group[0]!.device });
+      if (foreach) operator('aten::_foreach_mul_.Tensor').call(group, here);
+      else for (const gradient of group) gradient.mul_(here);
+    }
+  });
+}
+
+/**
+ * Scales the gradients of all parameters in place so that their norm, taken as if they were one vector, is at most maxNorm.
+ * Parameters without gradient are passed over.
+ *
+ * @returns the norm before: a tensor of 0 dimensions
+ * @throws TorchError under errorIfNonfinite when that is NaN or infinite; the gradients then stay as they are.
+ */
+export function clipGradNorm_(
+  parameters: Tensor | Iterable<Tensor>,
+  maxNorm: number,
+  options: ClipNormOptions = {},
+): Tensor {
+  expectNumber('clipGradNorm_', 'maxNorm', maxNorm);
+  // An iterable may be one that can be walked once.
+  const all = listed('clipGradNorm_', parameters);
+  const total = getTotalNorm(gradients('clipGradNorm_', all), options);
+  const { foreach = true } = options;
+  clipGradsWithNorm_(all, maxNorm, total, { foreach });
+  return total;
+}
+
+/** Brings every value of the parameters' gradients into [-clipValue, clipValue], in place. */
+export function clipGradValue_(
+  parameters: Tensor | Iterable<Tensor>,
+  clipValue: number,
+  options: { foreach?: boolean } = {},
+): void {
+  const { foreach = true } = expectOptions('clipGradValue_', options);
+  expectNumber('clipGradValue_', 'clipValue', clipValue);
+  noGrad(() => {
+    for (const group of groups(gradients('clipGradValue_', parameters))) {
+      if (foreach) {
+        operator('aten::_foreach_clamp_min_.Scalar').call(group, -clipValue);
+        operator('aten::_foreach_clamp_max_.Scalar').call(group, clipValue);
+      } else for (const gradient of group) operator('aten::clamp_').call(gradient, -clipValue, clipValue);
+    }
+  });
+}
+
+function vectorNorm(tensor: Tensor, normType: number): Tensor {
+  return operator('aten::linalg_vector_norm').call(tensor, normType) as Tensor;
+}
+
+/** The tensors of each device and dtype. */
+function groups(tensors: readonly Tensor[]): Tensor[][] {
+  const found = new Map<string, Tensor[]>();
+  for (const tensor of tensors) {
+    const kind = `${tensor.device} ${tensor.dtype}`;
+    const group = found.get(kind);
+    if (group === undefined) found.set(kind, [tensor]);
+    else group.push(tensor);
+  }
+  return [...found.values()];
+}
+
+function gradients(where: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
+  return listed(where, parameters).flatMap(({ grad }) => (grad === null ? [] : [grad]));
+}
+
+// A tensor is iterable too, by its rows.
+function listed(where: string, tensors: Tensor | Iterable<Tensor>): Tensor[] {
+  const all = isTensor(tensors) ? [tensors] : iterable(tensors) ? [...tensors] : [tensors];
+  for (const one of all) {
+    if (!isTensor(one))
+      throw new TorchError(where, `expected tensors, got ${describe(one)}`, { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+  return all;
+}
+
+function iterable(value: unknown): value is Iterable<Tensor> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
+function expectNumber(where: string, name: string, value: unknown): void {
+  if (typeof value !== 'number' || Number.isNaN(value))
+    throw new TorchError(where, `${name}: expected a number, got ${describe(value)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+}

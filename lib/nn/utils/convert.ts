@@ -1,0 +1,48 @@
+// All parameters as one vector, and back.
+import { native } from '../../native/binding.js';
+import { named, TorchError } from '../../tensor/errors.js';
+import { handleOf, operator } from '../../tensor/operators.js';
+import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+
+/**
+ * The parameters' values one after another: [total]. A copy, through which gradients flow back to the parameters.
+ *
+ * @throws TorchError when they lie on different devices.
+ */
+export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
+  const all = [...parameters];
+  expectOneDevice('parametersToVector', all);
+  return operator('aten::cat').call(all.map((parameter) => parameter.reshape(-1))) as Tensor;
+}
+
+/**
+ * Gives the parameters the values of a vector [total], in order. They are views of the vector from then on, as in
+ * Python: what is written to one is seen in the other.
+ *
+ * @throws TorchError when the vector has not as many elements as all parameters together, or they lie on different devices.
+ */
+export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
+  const where = 'vectorToParameters';
+  expectTensor(where, 'vector', vector);
+  const all = [...parameters];
+  expectOneDevice(where, all);
+  const total = all.reduce((sum, { numel }) => sum + numel, 0);
+  if (vector.ndim !== 1 || vector.numel !== total)
+    throw new TorchError(where, `vector: expected the shape [${total}], got [${vector.shape.join(', ')}]`);
+  const data = vector.detach();
+  let start = 0;
+  for (const parameter of all) {
+    const part = data.narrow(0, start, parameter.numel).reshape([...parameter.shape]);
+    named(where, () => native.setData(parameter[handleOf], part[handleOf]));
+    start += parameter.numel;
+  }
+}
+
+function expectOneDevice(where: string, tensors: readonly Tensor[]): void {
+  const devices = new Set(tensors.map((tensor) => expectTensor(where, 'parameters', tensor).device));
+  if (devices.size > 1)
+    throw new TorchError(
+      where,
+      `parameters: expected all on one device, they are on ${[...devices].join(' and ')}`,
+    );
+}

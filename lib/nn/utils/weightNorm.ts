@@ -1,0 +1,70 @@
+// Weight normalisation in its older form, under the keys weight_g and weight_v. torch.nn.utils.weight_norm.
+import { noGrad } from '../../tensor/autograd.js';
+import { TorchError } from '../../tensor/errors.js';
+import { expectOptions } from '../../tensor/operators.js';
+import { isParameter, Parameter, type Tensor } from '../../tensor/tensor.js';
+import { aten } from '../functional/call.js';
+import type { AnyModule } from '../module.js';
+
+type Values = Record<string, unknown>;
+
+// Which of a module's parameters are normalised, and over which dimension not; deep copies get their own.
+const normalised = Symbol('torch-node.nn.weightNorm');
+interface Normalised {
+  [normalised]?: Map<string, number>;
+}
+
+/**
+ * Weight normalisation: from now on the parameter is weight_g * weight_v / |weight_v|, computed whenever it is read, the norms
+ * being taken over all dimensions but `dim` (over all of them with null). For new programs there is
+ * `parametrizations.weightNorm`.
+ */
+export function weightNorm<M extends AnyModule>(
+  module: M,
+  options: {
+    /** Default 'weight'. */
+    name?: string;
+    /** Default 0. */
+    dim?: number | null;
+  } = {},
+): M {
+  const { name = 'weight', dim = 0 } = expectOptions('weightNorm', options);
+  const values = module as unknown as Values & Normalised;
+  if (values[normalised]?.has(name)) throw new TorchError('weightNorm', `'${name}' is normalised already`);
+  const weight = Object.hasOwn(module, name) ? values[name] : undefined;
+  if (!isParameter(weight))
+    throw new TorchError('weightNorm', `${module.constructor.name} has no parameter '${name}'`);
+  const over = dim ?? -1;
+  delete values[name];
+  noGrad(() => {
+    module.registerParameter(`${name}_g`, new Parameter(aten('norm_except_dim', weight, 2, over)));
+    module.registerParameter(`${name}_v`, new Parameter(weight));
+  });
+  values[normalised] = new Map([...(values[normalised] ?? []), [name, over]]);
+  Object.defineProperty(module, name, {
+    configurable: true,
+    enumerable: false,
+    get: computed(name),
+  });
+  return module;
+}
+
+// A function of the module that it is called on: a deep copy has the same.
+function computed(name: string) {
+  return function (this: Values & Normalised): Tensor {
+    return aten('_weight_norm', this[`${name}_v`], this[`${name}_g`], this[normalised]!.get(name));
+  };
+}
+
+/** Takes weightNorm away: the parameter stays as it was computed. */
+export function removeWeightNorm<M extends AnyModule>(module: M, options: { name?: string } = {}): M {
+  const { name = 'weight' } = expectOptions('removeWeightNorm', options);
+  const values = module as unknown as Values & Normalised;
+  if (!values[normalised]?.has(name))
+    throw new TorchError('removeWeightNorm', `'${name}' of ${module.constructor.name} is not normalised`);
+  const weight = noGrad(() => values[name] as Tensor);
+  for (const key of [name, `${name}_g`, `${name}_v`]) delete values[key];
+  values[normalised].delete(name);
+  values[name] = new Parameter(weight);
+  return module;
+}
