@@ -1,6 +1,7 @@
 // Averages of a model's parameters over its training, as torch.optim.swa_utils makes them:
 // https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
 import { isModule, Module, type AnyModule } from '../nn/module.js';
+import { isBatchNorm } from '../nn/modules/batchnorm.js';
 import { noGrad } from '../tensor/autograd.js';
 import type { Device } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
@@ -177,7 +178,8 @@ export function updateBn(
   model: Module,
   options: { device?: Device } = {},
 ): void {
-  const norms: BatchNorm[] = (model.modules() as unknown[]).filter(isBatchNorm);
+  // Their momentum is not for others to change, and is put back.
+  const norms: { momentum: number | null; resetRunningStats(): void }[] = model.modules().filter(isBatchNorm);
   if (norms.length === 0) return;
   const momenta = norms.map((norm) => norm.momentum);
   const wasTraining = model.training;
@@ -200,16 +202,6 @@ export function updateBn(
     norms.forEach((norm, i) => (norm.momentum = momenta[i]!));
     model.train(wasTraining);
   }
-}
-
-interface BatchNorm {
-  momentum: number | null;
-  resetRunningStats(): void;
-}
-
-function isBatchNorm(module: unknown): module is BatchNorm {
-  const found = module as Partial<BatchNorm>;
-  return typeof found.resetRunningStats === 'function' && 'momentum' in found;
 }
 
 export interface SWALROptions extends SchedulerOptions {

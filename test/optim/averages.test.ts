@@ -75,25 +75,16 @@ describe('AveragedModel', () => {
       for (let i = 0; i < 5; i++) averaged.updateParameters(model);
     }));
 
-  it('computes the statistics of batch norms anew', () => {
-    // A batch norm by its marks: a momentum, and running statistics that can be reset.
-    class Norm extends nn.Module {
-      momentum: number | null = 0.1;
-      momenta: (number | null)[] = [];
-      mean = 7;
-      resetRunningStats(): void {
-        this.mean = 0;
-      }
-      forward(x: torch.Tensor): torch.Tensor {
-        this.momenta.push(this.momentum);
-        this.mean += x.mean().item();
-        return x;
-      }
-    }
-    const norm = new Norm();
-    const net = new nn.Sequential(norm).eval();
-    updateBn([torch.tensor([1, 3]), [torch.tensor([4]), 'a label']], net);
-    expect([norm.mean, norm.momenta, norm.momentum, norm.training]).toEqual([6, [null, null], 0.1, false]);
+  it('computes the statistics of batch norms anew, and of no other layers', () => {
+    const norm = new nn.BatchNorm1d(1, { momentum: 0.3 });
+    const other = new nn.InstanceNorm1d(1, { trackRunningStats: true });
+    const net = new nn.Sequential(norm, other).eval();
+    other.runningMean!.fill_(100);
+    updateBn([torch.tensor([[[1, 3]]]), [torch.tensor([[[4, 8]]]), 'a label']], net);
+    expect([norm.runningMean!.item(), norm.runningVar!.item()]).toEqual([4, 5]);
+    expect([norm.momentum, norm.training]).toEqual([0.3, false]);
+    // Trained on, not begun anew.
+    expect(other.runningMean!.item()).toBeCloseTo(81);
     updateBn([torch.tensor([1])], new Model());
   });
 

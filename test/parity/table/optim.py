@@ -93,6 +93,10 @@ def cases():
             yield {'class': 'optim.swa_utils.AveragedModel', 'options': options, 'dtype': dtype}
 
 
+    yield {'class': 'optim.swa_utils.update_bn', 'options': {}}
+    yield {'class': 'optim.swa_utils.update_bn', 'options': dict(momentum=0.5)}
+
+
 def title(case):
     def text(value):
         return f'{value["tensor"]} (a tensor)' if isinstance(value, dict) else value
@@ -176,6 +180,15 @@ def record_average(case):
     return dict(case, name=title(case), parameters=summary(list(averaged.parameters())), averaged=averaged.n_averaged.item())
 
 
+def record_norms(case):
+    """The running statistics of batch norms, computed anew over three batches."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4, **case['options']), nn.Tanh(), nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False))
+    model(numbers([6, 5], seed=11))
+    torch.optim.swa_utils.update_bn([numbers([n, 5], seed=20 + n) for n in (6, 3, 7)], model)
+    return dict(case, name=title(case), parameters=summary([b.double() for b in model.buffers()]))
+
+
 def by_key(state):
     """{parameter: {key: value}} as {key: values in the parameters' order}."""
     keys = {}
@@ -192,4 +205,5 @@ def summarize(values):
 
 
 def record():
-    return (record_average(case) if 'swa_utils' in case['class'] else record_case(case) for case in cases())
+    kinds = {'AveragedModel': record_average, 'update_bn': record_norms}
+    return (kinds.get(case['class'].split('.')[-1], record_case)(case) for case in cases())

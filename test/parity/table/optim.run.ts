@@ -149,8 +149,33 @@ function runAverage(one: AverageCase, found: Collector): void {
   found.value('averaged', averaged.nAveraged, one.averaged);
 }
 
-export function run(one: OptimCase | AverageCase, found: Collector): void {
+interface NormsCase extends TableCase {
+  class: 'optim.swa_utils.update_bn';
+  options: { momentum?: number };
+  // recorded
+  parameters: Summary;
+}
+
+/** The running statistics of batch norms, computed anew over three batches. */
+function runNorms(one: NormsCase, found: Collector): void {
+  torch.manualSeed(0);
+  const model = new nn.Sequential(
+    new nn.Linear(5, 4),
+    new nn.BatchNorm1d(4, one.options),
+    new nn.Tanh(),
+    new nn.Linear(4, 3),
+    new nn.BatchNorm1d(3, { affine: false }),
+  );
+  model.forward(numbers({ shape: [6, 5], seed: 11 }));
+  const batches = [6, 3, 7].map((n) => numbers({ shape: [n, 5], seed: 20 + n }));
+  optim.swaUtils.updateBn(batches, model);
+  const buffers = model.namedBuffers().map(([, buffer]) => buffer.to('float64'));
+  compareSummary(found, 'buffers', buffers, one.parameters);
+}
+
+export function run(one: OptimCase | AverageCase | NormsCase, found: Collector): void {
   if (one.class === 'optim.swa_utils.AveragedModel') runAverage(one as AverageCase, found);
+  else if (one.class === 'optim.swa_utils.update_bn') runNorms(one as NormsCase, found);
   else runOptimizer(one as OptimCase, found);
 }
 
