@@ -246,7 +246,7 @@ export abstract class Optimizer<
    */
   loadStateDict(saved: OptimizerState): void {
     const where = `${this.constructor.name}.loadStateDict`;
-    if (!Array.isArray((saved as Partial<OptimizerState> | null)?.param_groups))
+    if (!isStateDict(saved))
       throw new TorchError(where, `expected a state dict, { state, param_groups }, got ${describe(saved)}`);
     const sizes = saved.param_groups.map((group) => group.params.length).join(', ');
     const own = this.paramGroups.map((group) => group.params.length).join(', ');
@@ -256,7 +256,7 @@ export abstract class Optimizer<
     const groups = this.paramGroups.map((group, g) => {
       const { params: _, ...settings } = saved.param_groups[g]!;
       const loaded = Object.fromEntries(
-        Object.entries(settings).map(([name, value]) => [camelCase(name), copied(value as StateValue)]),
+        Object.entries(settings).map(([name, value]) => [camelCase(name), owned(value as StateValue)]),
       );
       return this.loadedGroup({ ...group, ...loaded });
     });
@@ -268,8 +268,8 @@ export abstract class Optimizer<
           const entry = saved.state[number];
           if (entry === undefined || Object.keys(entry).length === 0) return;
           const parameter = group.params[i]!;
-          for (const [name, shape] of Object.entries(this.layout(group, parameter)))
-            expectState(where, number, entry, name, shapeOf(shape, parameter));
+          for (const [name, kind] of Object.entries(this.layout(group, parameter)))
+            expectState(where, number, entry, name, kind, parameter);
           state.set(parameter, this.#cast(group, parameter, entry));
         }),
       );
@@ -282,12 +282,13 @@ export abstract class Optimizer<
   // the parameter's dtype and device.
   #cast(group: ParamGroup<O>, parameter: Tensor, entry: ParameterState): S {
     const { device, dtype } = parameter;
-    const counts = this.layout(group, parameter)['step'] === 'scalar';
+    const layout = this.layout(group, parameter);
     const floating = dtype.startsWith('float') || dtype === 'bfloat16';
     const cast = (value: StateValue, name?: string): StateValue => {
       if (Array.isArray(value)) return value.map((item) => cast(item as StateValue));
-      // Older states count steps in numbers; SparseAdam still does.
-      if (!isTensor(value)) return counts && name === 'step' ? scalar(value as number) : value;
+      // Older states have numbers for some tensors.
+      if (!isTensor(value))
+        return typeof value === 'number' && layout[name ?? ''] === 'scalar' ? scalar(value) : value;
       const target =
         name !== 'step'
           ? { device, ...(floating ? { dtype } : {}) }
@@ -397,8 +398,20 @@ function copied(value: StateValue): StateValue {
   return isTensor(value) ? value.detach() : value;
 }
 
-function shapeOf(kind: StateLayout[string], parameter: Tensor): readonly number[] {
-  return kind === 'like' ? parameter.shape : kind === 'scalar' ? [] : kind;
+// A copy that no scope releases.
+function owned(value: StateValue): StateValue {
+  if (Array.isArray(value)) return value.map((item) => owned(item as StateValue));
+  return isTensor(value) ? value.detach().clone().keep() : value;
+}
+
+function isStateDict(value: unknown): value is OptimizerState {
+  const { state, param_groups: groups } = (value ?? {}) as Partial<OptimizerState>;
+  return (
+    typeof state === 'object' &&
+    (state as object | null) !== null &&
+    Array.isArray(groups) &&
+    groups.every((group: unknown) => isGroup(group) && Array.isArray(group.params))
+  );
 }
 
 function expectState(
@@ -406,11 +419,19 @@ function expectState(
   number: number,
   entry: ParameterState,
   name: string,
-  shape: readonly number[],
+  kind: StateLayout[string],
+  parameter: Tensor,
 ): void {
   const value = entry[name];
   if (value === undefined) throw new TorchError(where, `the state of parameter ${number} has no ${name}`);
-  if (isTensor(value) && String(value.shape) !== String(shape)) {
+  if (value === null || (kind === 'scalar' && typeof value === 'number')) return;
+  if (!isTensor(value)) {
+    throw new TorchError(where, `${name} of parameter ${number}: expected a Tensor, got ${describe(value)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  }
+  const shape = kind === 'like' ? parameter.shape : kind === 'scalar' ? [] : kind;
+  if (String(value.shape) !== String(shape)) {
     throw new TorchError(
       where,
       `${name} of parameter ${number}: the shape [${value.shape.join(', ')}] does not fit, expected [${shape.join(', ')}]`,

@@ -124,7 +124,8 @@ describe.each(makers)('%s', (name, make) => {
     expect(() => optimizer.loadStateDict(make([a, parameter(1)]).stateDict())).toThrow(
       /groups of 2 parameters, this optimizer of 1/,
     );
-    expect(() => optimizer.loadStateDict(null as never)).toThrow(/expected a state dict/);
+    for (const wrong of [null, {}, { state: {}, param_groups: [{}] }, { state: null, param_groups: [] }])
+      expect(() => optimizer.loadStateDict(wrong as never)).toThrow(/expected a state dict/);
     if (name !== 'SGD')
       expect(() =>
         optimizer.loadStateDict({ ...other.stateDict(), state: { 0: { step: torch.tensor(1) } } }),
@@ -229,6 +230,27 @@ describe('Optimizer', () => {
     expect(optimizer.state.get(p)!.exp_avg.item()).toBe(7);
     for (const tensor of Object.values(saved.state[0]!)) tensor.dispose();
     learn([p], optimizer);
+  });
+
+  it('keeps a learning rate that is a tensor through a state dict, a copy of its own', () => {
+    const [one, two] = [0.5, 0.1].map((lr) => new optim.Adam([parameter(1)], { lr: torch.tensor(lr) })) as [
+      optim.Adam,
+      optim.Adam,
+    ];
+    torch.scope(() => two.loadStateDict(one.stateDict()));
+    (one.paramGroups[0]!.lr as Tensor).fill_(7);
+    expect((two.paramGroups[0]!.lr as Tensor).item()).toBe(0.5);
+  });
+
+  it('refuses what is no tensor for one', () => {
+    const p = parameter(0);
+    const optimizer = new optim.Adam([p]);
+    learn([p], optimizer);
+    const saved = optimizer.stateDict();
+    const state = { 0: { ...saved.state[0]!, exp_avg: 1 } };
+    expect(() => optimizer.loadStateDict({ ...saved, state })).toThrow(
+      /exp_avg of parameter 0: expected a Tensor, got 1/,
+    );
   });
 
   it('has step counts of older states become tensors', () => {
