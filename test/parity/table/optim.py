@@ -161,6 +161,8 @@ def record_case(case):
                 for g in state['param_groups']]
     out = dict(case, name=title(case), losses=summary([torch.stack(losses)]), parameters=summary([p.detach() for p in parameters]),
                state={k: summarize(v) for k, v in by_key(state['state']).items()})
+    if case['class'] == 'optim.LBFGS':  # of which on other CPUs nothing else can be compared
+        out['first'] = summary(losses[:1])
     # The names of settings, and what groups make of them, are the same in all of an optimizer's cases.
     return dict(out, settings=settings) if groups or case['class'] == 'optim.LBFGS' else out
 

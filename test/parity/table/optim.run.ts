@@ -16,6 +16,7 @@ interface OptimCase extends TableCase {
   late?: number;
   frozen?: number;
   // recorded
+  first?: Summary;
   losses: Summary;
   parameters: Summary;
   state: Record<string, { tensors: Summary | null; values: number[] }>;
@@ -95,16 +96,22 @@ function runOptimizer(one: OptimCase, found: Collector): void {
       optimizer.step();
     }
   }
-  compareSummary(found, 'losses', [torch.stack(losses)], one.losses);
-  compareSummary(found, 'parameters', parameters, one.parameters);
   const { state, param_groups } = optimizer.stateDict();
-  const keys = byKey(state);
-  found.value('state keys', [...keys.keys()].sort().join(), Object.keys(one.state).sort().join());
-  for (const [key, { tensors, values }] of Object.entries(one.state)) {
-    const flat = (keys.get(key) ?? []).flat();
-    compareSummary(found, key, flat.filter(isTensor), tensors);
-    found.value(`${key}: numbers`, text(flat.filter((value) => typeof value === 'number')), text(values));
-  }
+  if (one.first !== undefined) compareSummary(found, 'first loss', losses.slice(0, 1), one.first);
+  const rest = (): void => {
+    compareSummary(found, 'losses', [torch.stack(losses)], one.losses);
+    compareSummary(found, 'parameters', parameters, one.parameters);
+    const keys = byKey(state);
+    found.value('state keys', [...keys.keys()].sort().join(), Object.keys(one.state).sort().join());
+    for (const [key, { tensors, values }] of Object.entries(one.state)) {
+      const flat = (keys.get(key) ?? []).flat();
+      compareSummary(found, key, flat.filter(isTensor), tensors);
+      found.value(`${key}: numbers`, text(flat.filter((value) => typeof value === 'number')), text(values));
+    }
+  };
+  // The line search and the products of gradients make much of a last bit.
+  if (one.class === 'optim.LBFGS') found.onlyBits(rest);
+  else rest();
   if (one.settings !== undefined) {
     const settings = param_groups.map(({ params: _, ...rest }) => rest);
     found.value('settings', text(settings), text(one.settings));

@@ -35,6 +35,7 @@ import argparse, base64, importlib.util, json, math, pathlib, subprocess, sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+import numpy as np
 import torch
 from record import cpu_model, lcg, numbers, sha256, values
 
@@ -52,6 +53,8 @@ def encode(t):
     if flat.size <= WHOLE:
         return dict(out, data=base64.b64encode(flat.tobytes()).decode())
     every = flat.size // SAMPLES
+    if t.is_floating_point():
+        out['largest'] = float(f'{np.abs(flat[np.isfinite(flat)]).max(initial=0):.2g}')
     return dict(out, sha256=sha256(flat)[:16], every=every, data=base64.b64encode(flat[::every].tobytes()).decode())
 
 
