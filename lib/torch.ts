@@ -1,4 +1,5 @@
 // The package's public interface: what `torch` is to a user.
+export * as amp from './amp/index.js';
 export * as autograd from './autograd/index.js';
 export * as checkpoints from './checkpoints/index.js';
 export * as data from './data/index.js';
@@ -14,6 +15,7 @@ export * as fft from './generated/fft.js';
 export * as linalg from './generated/linalg.js';
 export * as special from './generated/special.js';
 
+export { autocast, getAutocastDtype, isAutocastEnabled } from './amp/autocast.js';
 export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
 export { fromBuffer, fromTypedArray, type BufferOptions } from './tensor/buffers.js';
 export { arange, full, shape, tensor, type TensorOptions } from './tensor/create.js';

@@ -38,8 +38,8 @@ napi_value initialize(napi_env env, napi_value exports) {
     makeRoomForIntegers(*environment, exports);
     for (const auto& table :
          {operatorBindings(), tensorBindings(), memoryBindings(), dlpackBindings(), transferBindings(),
-          autogradBindings(), functionBindings(), anomalyBindings(), moduleBindings(), optimizerBindings(),
-          imageBindings(), runtimeBindings(), objectBindings()}) {
+          autogradBindings(), autocastBindings(), functionBindings(), anomalyBindings(), moduleBindings(),
+          optimizerBindings(), imageBindings(), runtimeBindings(), objectBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;
         check(env, napi_create_function(env, binding.name, NAPI_AUTO_LENGTH, binding.call, environment, &function));

@@ -12,6 +12,7 @@ std::vector<Binding> memoryBindings();
 std::vector<Binding> dlpackBindings();
 std::vector<Binding> transferBindings();
 std::vector<Binding> autogradBindings();
+std::vector<Binding> autocastBindings();
 std::vector<Binding> functionBindings();
 std::vector<Binding> anomalyBindings();
 std::vector<Binding> imageBindings();

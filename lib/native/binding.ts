@@ -110,6 +110,15 @@ export interface NativeAddon {
   setGradEnabled(on: boolean): void;
   enterInferenceMode(): void;
   leaveInferenceMode(): void;
+  // autocast
+  autocastEnabled(device: string): boolean;
+  autocastDtype(device: string): string;
+  setAutocast(device: string, enabled: boolean, dtype: string): void;
+  autocastCacheEnabled(): boolean;
+  setAutocastCache(on: boolean): void;
+  enterAutocast(): void;
+  leaveAutocast(): void;
+  clearAutocastCache(): void;
   // functions and hooks
   applyFunction(
     name: string,

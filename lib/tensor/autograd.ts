@@ -5,8 +5,11 @@ import { TorchError } from './errors.js';
 import { describe, describeTensor, expectOptions, handleOf } from './operators.js';
 import { Tensor } from './tensor.js';
 
-// A mode belongs to the thread: a function that goes on after an await would find the mode of whoever ran in between.
-function synchronously<T>(where: string, enter: () => () => void, run: () => T): T {
+/**
+ * Runs a function in a mode; `enter` sets it and gives what takes it back. A mode belongs to the thread: a function that goes
+ * on after an await would find the mode of whoever ran in between. @internal
+ */
+export function synchronously<T>(where: string, enter: () => () => void, run: () => T): T {
   if (typeof run !== 'function') {
     throw new TorchError(where, `expected a function, got ${describe(run)}`, {
       code: 'ERR_INVALID_ARG_TYPE',

@@ -134,6 +134,14 @@ export function openScope(): Scope {
 }
 
 /**
+ * Runs a user's function that is called inside a scope of the library's own: what it makes belongs to the scope around
+ * that one. @internal
+ */
+export function inScopeAround<T>(run: () => T): T {
+  return storage.run(currentScope()?.parent as Scope, run);
+}
+
+/**
  * Runs a synchronous function and releases the tensors that it made, also those that it returns, but for those inside the
  * value of `kept`, which the garbage collector owns from then on. @internal
  */

@@ -1,5 +1,6 @@
 // torch.utils.checkpoint: what lies inside is computed again in the backward pass instead of being kept.
 import { native } from '../native/binding.js';
+import { inTheseModes } from '../amp/autocast.js';
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
 import { backward, enableGrad, isGradEnabled } from '../tensor/autograd.js';
 import { zeros } from '../generated/functions.js';
@@ -23,13 +24,17 @@ class Checkpoint extends AutogradFunction {
     const others = inputs.map((value) =>
       isTensor(value) ? { requiresGrad: value.requiresGrad } : { value },
     );
+    const autocast = inTheseModes();
     // In a closure: what is put on ctx itself is searched for tensors.
     ctx.recompute = (tensors) => {
       let next = 0;
       const given = others.map((each) =>
         'value' in each ? each.value : tensors[next++]!.detach().requiresGrad_(each.requiresGrad),
       );
-      return { inputs: given.map((value) => (isTensor(value) ? value : null)), outputs: fn(...given) };
+      return {
+        inputs: given.map((value) => (isTensor(value) ? value : null)),
+        outputs: autocast(() => fn(...given)),
+      };
     };
     return fn(...inputs);
   }
@@ -70,7 +75,7 @@ function recomputed(ctx: Ctx): ReturnType<Recompute> {
 
 /**
  * `fn(...inputs)`, of which only the inputs are kept for the backward pass: it calls `fn` again there, which takes time and
- * saves memory. The CPU's random numbers are the same the second time. `fn` returns a tensor or an array of them; tensors
+ * saves memory. The CPU's random numbers are the same the second time, and so is autocast. `fn` returns a tensor or an array of them; tensors
  * inside arrays and objects among the inputs get no gradient. As PyTorch's torch.utils.checkpoint with
  * `use_reentrant=True`, but that parameters inside `fn` get their gradients though no input requires one.
  *

@@ -22,6 +22,8 @@ export interface Recorded {
   every?: number;
   /** The largest absolute value, of those that are not kept too. */
   largest?: number;
+  /** How many times the usual difference is allowed where bits are not compared: many steps make more of it. */
+  slack?: number;
 }
 
 // Tensors whose values are all smaller are compared as if one were this large: rounding makes something of what should be 0.
@@ -137,7 +139,8 @@ export class Comparison {
     const sizes = [...want].map(Math.abs).filter(Number.isFinite);
     const largest = Math.max(...sizes, expected.largest ?? 0, NOISE);
     const part = expected.dtype === 'float64' ? 1e-12 : /16$/.test(expected.dtype) ? 1e-2 : this.tolerance;
-    const near = (a: number, b: number): boolean => Object.is(a, b) || Math.abs(a - b) <= part * largest;
+    const allowed = part * largest * (expected.slack ?? 1);
+    const near = (a: number, b: number): boolean => Object.is(a, b) || Math.abs(a - b) <= allowed;
     return got.every((value, i) => near(Number(value), want[i]!)) ? undefined : first(got, want, near);
   }
 }

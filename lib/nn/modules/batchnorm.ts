@@ -9,7 +9,19 @@ import { NormNd, type NormOptions } from './normNd.js';
 
 export type { NormOptions } from './normNd.js';
 
+// Classes of another realm fail instanceof; the brand does not.
+const brand = Symbol.for('torch-node.nn.BatchNorm');
+
+/** Whether a module is a batch norm, of whatever number of dimensions; works across realms. @internal */
+export function isBatchNorm(module: unknown): module is NormNd {
+  return typeof module === 'object' && module !== null && brand in module;
+}
+
 abstract class BatchNormNd extends NormNd {
+  /** @internal */
+  get [brand](): true {
+    return true;
+  }
   /** The shapes that may come, the channels being called C. */
   private readonly shapes: readonly string[];
 

@@ -267,7 +267,7 @@ def recorded(area):
 
 
 def main():
-    areas = sorted(path.stem for path in HERE.glob('*.py') if path.name != 'record.py')
+    areas = sorted(path.stem for path in HERE.glob('*.py') if path.name not in ('record.py', 'trajectory.py'))
     p = argparse.ArgumentParser()
     p.add_argument('areas', nargs='*', metavar='AREA', help=f'default: {", ".join(areas)}')
     p.add_argument('--out', type=pathlib.Path)

@@ -26,13 +26,13 @@ export type Runner<T extends TableCase> = (one: T, found: Collector) => void;
 
 /** What was computed beside what was recorded. */
 export class Collector {
-  readonly #tensors: [name: string, actual: Tensor | null, expected: Recorded | null][] = [];
-  readonly #values: [name: string, actual: unknown, expected: unknown][] = [];
+  readonly #checks: { check: (comparison: Comparison) => void; onlyBits: boolean }[] = [];
+  #onlyBits = false;
 
   /** As the tensor is now: it may change afterwards. */
   tensor(name: string, actual: Tensor | null, expected: Recorded | null | undefined): void {
     const now = torch.noGrad(() => actual?.clone() ?? null);
-    this.#tensors.push([name, now, expected ?? null]);
+    this.#add((comparison) => comparison.tensor(name, now, expected ?? null));
   }
   tensors(
     name: string,
@@ -44,7 +44,16 @@ export class Collector {
   }
   /** What no machine may compute otherwise. */
   value(name: string, actual: unknown, expected: unknown): void {
-    this.#values.push([name, actual, expected]);
+    this.#add((comparison) => comparison.value(name, actual, expected));
+  }
+  /** What the function has compared is compared where bits are only: rounding makes something else of it on other CPUs. */
+  onlyBits(compare: () => void): void {
+    this.#onlyBits = true;
+    compare();
+    this.#onlyBits = false;
+  }
+  #add(check: (comparison: Comparison) => void): void {
+    this.#checks.push({ check, onlyBits: this.#onlyBits });
   }
 
   /** Tensors that were released meanwhile cannot be compared: ask within the scope that they were made in. */
@@ -56,8 +65,7 @@ export class Collector {
   }
   #compare(bits: boolean): Readonly<Record<string, string>> {
     const comparison = new Comparison(bits);
-    for (const one of this.#values) comparison.value(...one);
-    for (const one of this.#tensors) comparison.tensor(...one);
+    for (const { check, onlyBits } of this.#checks) if (bits || !onlyBits) check(comparison);
     return comparison.differences;
   }
 }

@@ -1,0 +1,355 @@
+// GradScaler: keeps the small gradients of float16 from vanishing, as torch.amp.GradScaler does:
+// https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+import { noGrad } from '../tensor/autograd.js';
+import { cuda } from '../tensor/devices.js';
+import { TorchError } from '../tensor/errors.js';
+import { describe, expectOptions, operator } from '../tensor/operators.js';
+import { scope } from '../tensor/scope.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isOptimizer, type AnyOptimizer } from '../optim/optimizer.js';
+import { expectInteger, expectNumber } from '../optim/settings.js';
+
+export interface GradScalerOptions {
+  /** The scale to begin with. Default 65,536. */
+  initScale?: number;
+  /** What the scale is multiplied by after growthInterval steps without an infinite gradient; above 1. Default 2. */
+  growthFactor?: number;
+  /** What it is multiplied by after a step with one; below 1. Default 0.5. */
+  backoffFactor?: number;
+  /** Default 2000. */
+  growthInterval?: number;
+  /** false has all methods pass on what they get. Default true. */
+  enabled?: boolean;
+}
+
+/** What `stateDict()` gives, under PyTorch's names; empty where the scaler is not enabled. */
+export interface GradScalerState {
+  scale?: number;
+  growth_factor?: number;
+  backoff_factor?: number;
+  growth_interval?: number;
+  _growth_tracker?: number;
+}
+
+// What an optimizer has had since the last update.
+interface Progress {
+  stage: 'ready' | 'unscaled' | 'stepped';
+  /** By device: 1 where a gradient was infinite or NaN. */
+  foundInf: Map<string, Tensor>;
+}
+
+/**
+ * Multiplies losses by a scale, divides the gradients by it again before the optimizer's step, leaves out steps with infinite
+ * gradients, and adapts the scale:
+ *
+ *     scaler.scale(loss).backward();
+ *     scaler.step(optimizer);
+ *     scaler.update();
+ *
+ * On CUDA by default, `new GradScaler('cpu')` for the CPU. Where CUDA is not available a warning is given, and the scaler
+ * turned off, as in PyTorch.
+ */
+export class GradScaler {
+  readonly #enabled: boolean;
+  readonly #device: 'cpu' | 'cuda';
+  #initScale: number;
+  #growthFactor: number;
+  #backoffFactor: number;
+  #growthInterval: number;
+  #initGrowthTracker = 0;
+  // Made on the device of the first loss.
+  #scale: Tensor | undefined;
+  #growthTracker: Tensor | undefined;
+  readonly #progress = new Map<AnyOptimizer, Progress>();
+
+  /** Throws a TorchError for factors out of range. */
+  constructor(device: 'cpu' | 'cuda' = 'cuda', options: GradScalerOptions = {}) {
+    if ((device as string) !== 'cpu' && (device as string) !== 'cuda')
+      throw new TorchError('GradScaler', `expected 'cpu' or 'cuda', got ${describe(device)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    expectOptions('GradScaler', options);
+    this.#device = device;
+    this.#initScale = options.initScale ?? 2 ** 16;
+    this.#growthFactor = options.growthFactor ?? 2;
+    this.#backoffFactor = options.backoffFactor ?? 0.5;
+    this.#growthInterval = options.growthInterval ?? 2000;
+    let enabled = options.enabled ?? true;
+    if (enabled && device === 'cuda' && !cuda.isAvailable()) {
+      process.emitWarning('GradScaler: CUDA is not available: it is turned off', 'TorchWarning');
+      enabled = false;
+    }
+    this.#enabled = enabled;
+    if (!enabled) return;
+    expectNumber('GradScaler', 'initScale', this.#initScale, { above: 0 });
+    expectNumber('GradScaler', 'growthFactor', this.#growthFactor, { above: 1 });
+    expectNumber('GradScaler', 'backoffFactor', this.#backoffFactor, { below: 1 });
+    expectInteger('GradScaler', 'growthInterval', this.#growthInterval, 1);
+  }
+
+  get isEnabled(): boolean {
+    return this.#enabled;
+  }
+
+  /** A loss, or several, times the scale. */
+  scale(outputs: Tensor): Tensor;
+  scale(outputs: readonly Tensor[]): Tensor[];
+  scale(outputs: Tensor | readonly Tensor[]): Tensor | Tensor[];
+  scale(outputs: Tensor | readonly Tensor[]): Tensor | Tensor[] {
+    if (Array.isArray(outputs)) return (outputs as Tensor[]).map((output) => this.scale(output));
+    if (!isTensor(outputs))
+      throw new TorchError(
+        'GradScaler.scale',
+        `expected a Tensor or an array of them, got ${describe(outputs)}`,
+        {
+          code: 'ERR_INVALID_ARG_TYPE',
+        },
+      );
+    if (!this.#enabled) return outputs;
+    if (this.#scale === undefined) {
+      this.#scale = filled(this.#initScale, 'float32', outputs.device);
+      this.#growthTracker = filled(this.#initGrowthTracker, 'int32', outputs.device);
+    }
+    return outputs.mul(this.#scale.to({ device: outputs.device }));
+  }
+
+  /**
+   * Divides the gradients of an optimizer's parameters by the scale, to clip them say; `step` does so itself otherwise.
+   *
+   * @throws TorchError when it was done since the last update, after `step`, before any `scale`, and for float16 gradients
+   */
+  unscale_(optimizer: AnyOptimizer): void {
+    if (!this.#enabled) return;
+    const scale = this.#expectScale('unscale_');
+    const progress = this.#of('unscale_', optimizer);
+    if (progress.stage === 'unscaled')
+      throw new TorchError(
+        'GradScaler.unscale_',
+        'was called on this optimizer already since the last update()',
+      );
+    if (progress.stage === 'stepped') throw new TorchError('GradScaler.unscale_', 'is called after step()');
+    scope(() => {
+      const inverse = scale.to('float64').reciprocal().to('float32');
+      this.#checkGradients(optimizer, progress, inverse, false);
+    });
+    progress.stage = 'unscaled';
+  }
+
+  /**
+   * The optimizer's step, unless a gradient is infinite or NaN; what it returns. Gradients are unscaled first where that was
+   * not done; fused optimizers do so themselves.
+   *
+   * @throws TorchError when called twice before `update`, and where no parameter has a gradient
+   */
+  step(optimizer: AnyOptimizer): unknown {
+    if (!this.#enabled) return optimizer.step();
+    const scale = this.#expectScale('step');
+    const progress = this.#of('step', optimizer);
+    if (progress.stage === 'stepped')
+      throw new TorchError('GradScaler.step', 'was called on this optimizer already since the last update()');
+    let result: unknown;
+    if (scalesItself(optimizer)) result = this.#stepScaled(optimizer, progress, scale);
+    else {
+      if (progress.stage === 'ready') this.unscale_(optimizer);
+      if (progress.foundInf.size === 0)
+        throw new TorchError('GradScaler.step', 'no parameter of this optimizer has a gradient');
+      if ([...progress.foundInf.values()].every((found) => found.item() === 0)) result = optimizer.step();
+    }
+    progress.stage = 'stepped';
+    return result;
+  }
+
+  #stepScaled(optimizer: AnyOptimizer & Scaled, progress: Progress, scale: Tensor): unknown {
+    return scope(() => {
+      if (progress.stage === 'ready')
+        this.#checkGradients(optimizer, progress, filled(1, 'float32', scale.device, false), true);
+      const found = this.#combined([progress], scale.device) ?? filled(0, 'float32', scale.device, false);
+      optimizer.gradScale = progress.stage === 'unscaled' ? null : scale;
+      optimizer.foundInf = found;
+      try {
+        return optimizer.step();
+      } finally {
+        optimizer.gradScale = null;
+        optimizer.foundInf = null;
+      }
+    });
+  }
+
+  /**
+   * Adapts the scale at the end of an iteration, by what all optimizers found; or sets it.
+   *
+   * @throws TorchError when no gradients were looked at since the last time
+   */
+  update(newScale?: number | Tensor): void {
+    if (!this.#enabled) return;
+    const scale = this.#expectScale('update');
+    noGrad(() =>
+      scope(() => {
+        if (newScale === undefined) {
+          const found = this.#combined([...this.#progress.values()], scale.device);
+          if (found === undefined)
+            throw new TorchError('GradScaler.update', 'no gradients were looked at since the last update()');
+          operator('aten::_amp_update_scale_').call(
+            scale,
+            this.#growthTracker,
+            found,
+            this.#growthFactor,
+            this.#backoffFactor,
+            this.#growthInterval,
+          );
+        } else if (typeof newScale === 'number') scale.fill_(newScale);
+        else if (isTensor(newScale) && newScale.numel === 1 && !newScale.requiresGrad)
+          scale.copy_(newScale.reshape([]));
+        else {
+          throw new TorchError(
+            'GradScaler.update',
+            `expected a number, or a tensor of one element that requires no gradient, got ${describe(newScale)}`,
+            { code: 'ERR_INVALID_ARG_TYPE' },
+          );
+        }
+      }),
+    );
+    for (const { foundInf } of this.#progress.values())
+      for (const found of foundInf.values()) found.dispose();
+    this.#progress.clear();
+  }
+
+  // ---- settings and state ----
+
+  /** The scale; reads it from the device. 1 where the scaler is not enabled. */
+  getScale(): number {
+    if (!this.#enabled) return 1;
+    return this.#scale === undefined ? this.#initScale : this.#scale.item();
+  }
+  getGrowthFactor(): number {
+    return this.#growthFactor;
+  }
+  setGrowthFactor(factor: number): void {
+    this.#growthFactor = factor;
+  }
+  getBackoffFactor(): number {
+    return this.#backoffFactor;
+  }
+  setBackoffFactor(factor: number): void {
+    this.#backoffFactor = factor;
+  }
+  getGrowthInterval(): number {
+    return this.#growthInterval;
+  }
+  setGrowthInterval(interval: number): void {
+    this.#growthInterval = interval;
+  }
+
+  /** Ask for it after `update()`. */
+  stateDict(): GradScalerState {
+    if (!this.#enabled) return {};
+    return {
+      scale: this.getScale(),
+      growth_factor: this.#growthFactor,
+      backoff_factor: this.#backoffFactor,
+      growth_interval: this.#growthInterval,
+      _growth_tracker: this.#growthTracker?.item() ?? this.#initGrowthTracker,
+    };
+  }
+
+  /** Throws a TorchError for the empty state of a scaler that was not enabled, and does nothing where this one is not. */
+  loadStateDict(state: GradScalerState): void {
+    if (!this.#enabled) return;
+    const where = 'GradScaler.loadStateDict';
+    if (Object.keys(state).length === 0)
+      throw new TorchError(where, 'the state is empty: it is that of a scaler that was not enabled');
+    const names = ['scale', 'growth_factor', 'backoff_factor', 'growth_interval', '_growth_tracker'] as const;
+    for (const name of names) expectNumber(where, name, state[name]);
+    const { scale, growth_factor, backoff_factor, growth_interval, _growth_tracker } =
+      state as Required<GradScalerState>;
+    this.#initScale = scale;
+    this.#growthFactor = growth_factor;
+    this.#backoffFactor = backoff_factor;
+    this.#growthInterval = growth_interval;
+    this.#initGrowthTracker = _growth_tracker;
+    this.#scale?.fill_(scale);
+    this.#growthTracker?.fill_(_growth_tracker);
+  }
+
+  // ---- gradients ----
+
+  #expectScale(method: string): Tensor {
+    if (this.#scale !== undefined) return this.#scale;
+    throw new TorchError(
+      `GradScaler.${method}`,
+      'nothing was scaled yet: call scaler.scale(loss).backward() earlier in the iteration',
+    );
+  }
+
+  #of(method: string, optimizer: AnyOptimizer): Progress {
+    if (!isOptimizer(optimizer))
+      throw new TorchError(`GradScaler.${method}`, `expected an optimizer, got ${describe(optimizer)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    let progress = this.#progress.get(optimizer);
+    if (progress === undefined) {
+      progress = { stage: 'ready', foundInf: new Map() };
+      this.#progress.set(optimizer, progress);
+    }
+    return progress;
+  }
+
+  // Multiplies all gradients, and finds out on each device whether there is an infinite one.
+  #checkGradients(optimizer: AnyOptimizer, progress: Progress, factor: Tensor, allowHalf: boolean): void {
+    const kinds = new Map<string, Tensor[]>();
+    for (const { params } of optimizer.paramGroups) {
+      for (const parameter of params) {
+        const gradient = parameter.grad;
+        if (gradient === null) continue;
+        if (!allowHalf && gradient.dtype === 'float16') {
+          throw new TorchError(
+            'GradScaler.unscale_',
+            'there are float16 gradients, which would lose what unscaling brings back: keep parameters in float32 and use autocast',
+          );
+        }
+        const kind = `${gradient.device} ${gradient.dtype}`;
+        kinds.set(kind, [...(kinds.get(kind) ?? []), gradient]);
+      }
+    }
+    noGrad(() => {
+      for (const gradients of kinds.values()) {
+        const { device } = gradients[0]!;
+        let found = progress.foundInf.get(device);
+        if (found === undefined) {
+          found = filled(0, 'float32', device);
+          progress.foundInf.set(device, found);
+        }
+        operator('aten::_amp_foreach_non_finite_check_and_unscale_').call(
+          gradients,
+          found,
+          factor.to({ device }),
+        );
+      }
+    });
+  }
+
+  #combined(all: readonly Progress[], device: string): Tensor | undefined {
+    const found = all.flatMap(({ foundInf }) => [...foundInf.values()].map((one) => one.to({ device })));
+    return found.length === 0 ? undefined : found.reduce((sum, one) => sum.add(one));
+  }
+
+  /** As PyTorch shows it. */
+  toString(): string {
+    return `GradScaler(device=${this.#device}, enabled=${this.#enabled}, scale=${this.getScale()})`;
+  }
+}
+
+interface Scaled {
+  gradScale: Tensor | null;
+  foundInf: Tensor | null;
+}
+
+// Fused kernels divide by the scale themselves.
+function scalesItself(optimizer: AnyOptimizer): optimizer is AnyOptimizer & Scaled {
+  return 'gradScale' in optimizer && (optimizer.defaults as { fused?: unknown }).fused === true;
+}
+
+function filled(value: number, dtype: 'float32' | 'int32', device: string, keep = true): Tensor {
+  const made = operator('aten::scalar_tensor').call(value, dtype, undefined, device) as Tensor;
+  return keep ? made.keep() : made;
+}

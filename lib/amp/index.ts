@@ -1,0 +1,3 @@
+// torch.amp: mixed precision.
+export * from './autocast.js';
+export * from './gradScaler.js';

@@ -1,0 +1,72 @@
+// Schedules by a function of the epoch.
+import { TorchError } from '../../tensor/errors.js';
+import { describe } from '../../tensor/operators.js';
+import type { AnyOptimizer } from '../optimizer.js';
+import { times, type Value } from '../values.js';
+import { LRScheduler, type SchedulerOptions, type SchedulerState } from './scheduler.js';
+
+/** The factor of an epoch. */
+export type LrLambda = (epoch: number) => number;
+
+abstract class ByFunction extends LRScheduler {
+  readonly #lambdas: readonly LrLambda[];
+
+  constructor(optimizer: AnyOptimizer, lrLambda: LrLambda | readonly LrLambda[], options: SchedulerOptions) {
+    super(optimizer);
+    const groups = optimizer.paramGroups.length;
+    const list = typeof lrLambda === 'function' ? Array<LrLambda>(groups).fill(lrLambda) : lrLambda;
+    if (!Array.isArray(list) || list.length !== groups || list.some((one) => typeof one !== 'function')) {
+      throw new TorchError(
+        this.constructor.name,
+        `lrLambda: expected a function, or one for each of the ${groups} groups, got ${describe(lrLambda)}`,
+        { code: 'ERR_INVALID_ARG_TYPE' },
+      );
+    }
+    this.#lambdas = list as LrLambda[];
+    this.start(options.lastEpoch);
+  }
+
+  /** As in PyTorch functions are not saved: a null stands for each. */
+  override stateDict(): SchedulerState {
+    return { ...super.stateDict(), lr_lambdas: this.#lambdas.map(() => null) };
+  }
+
+  protected factor(group: number): number {
+    return this.#lambdas[group]!(this.lastEpoch);
+  }
+}
+
+/**
+ * lr = initialLr * lrLambda(epoch): https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
+ */
+export class LambdaLR extends ByFunction {
+  constructor(
+    optimizer: AnyOptimizer,
+    lrLambda: LrLambda | readonly LrLambda[],
+    options: SchedulerOptions = {},
+  ) {
+    super(optimizer, lrLambda, options);
+  }
+
+  protected override getLr(): Value[] {
+    return this.baseLrs.map((lr, g) => times(lr, this.factor(g)));
+  }
+}
+
+/**
+ * lr = lr * lrLambda(epoch), from the second epoch on:
+ * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
+ */
+export class MultiplicativeLR extends ByFunction {
+  constructor(
+    optimizer: AnyOptimizer,
+    lrLambda: LrLambda | readonly LrLambda[],
+    options: SchedulerOptions = {},
+  ) {
+    super(optimizer, lrLambda, options);
+  }
+
+  protected override getLr(): Value[] {
+    return this.isInitial ? this.currentLr() : this.currentLr().map((lr, g) => times(lr, this.factor(g)));
+  }
+}

@@ -1,0 +1,237 @@
+// LRScheduler: the base of learning-rate schedules, as torch.optim.lr_scheduler.LRScheduler is:
+// https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+import { noGrad } from '../../tensor/autograd.js';
+import { TorchError } from '../../tensor/errors.js';
+import { describe } from '../../tensor/operators.js';
+import { scope } from '../../tensor/scope.js';
+import { isTensor } from '../../tensor/tensor.js';
+import { isOptimizer, type AnyOptimizer } from '../optimizer.js';
+import { camelCase, snakeCase } from '../settings.js';
+import type { Value } from '../values.js';
+
+/** Options of most schedules. */
+export interface SchedulerOptions {
+  /** The epoch to go on after; -1, the default, begins anew. Otherwise the groups have to have an `initialLr`. */
+  lastEpoch?: number;
+}
+
+/** What `stateDict()` gives: a schedule's fields under PyTorch's names. */
+export type SchedulerState = Record<string, unknown>;
+
+// Fields whose names in Python are not simply theirs in snake_case.
+const PYTHON: Record<string, string> = {
+  stepCount: '_step_count',
+  lastLr: '_last_lr',
+  tMax: 'T_max',
+  t0: 'T_0',
+  tI: 'T_i',
+  tMult: 'T_mult',
+  tCur: 'T_cur',
+  schedulers: '_schedulers',
+  milestonesOfSchedules: '_milestones',
+  schedulePhases: '_schedule_phases',
+  annealFuncType: '_anneal_func_type',
+  annealStrategy: '_anneal_strategy',
+  useBeta1: 'use_beta1',
+};
+const OURS = Object.fromEntries(Object.entries(PYTHON).map(([ours, python]) => [python, ours]));
+
+/** @internal */
+export function pythonName(field: string): string {
+  return PYTHON[field] ?? snakeCase(field);
+}
+
+/**
+ * The base of schedules: `step()`, called after the optimizer's, sets the learning rates of its groups. A schedule of your own
+ * gives `getLr()` and calls `start()` at the end of its constructor.
+ */
+export abstract class LRScheduler {
+  readonly optimizer: AnyOptimizer;
+  /** How many steps were taken, less one. */
+  lastEpoch = -1;
+  /** The learning rates that the groups had at the beginning. */
+  baseLrs: Value[] = [];
+  protected stepCount = 0;
+  protected lastLr: Value[] = [];
+  // While the constructor takes the first step.
+  #initial = false;
+
+  /** Throws a TorchError for what is no optimizer. */
+  constructor(optimizer: AnyOptimizer) {
+    if (!isOptimizer(optimizer))
+      throw new TorchError(this.constructor.name, `expected an optimizer, got ${describe(optimizer)}`, {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    this.optimizer = optimizer;
+  }
+
+  /** The learning rates that the last step set, one for each group. */
+  getLastLr(): Value[] {
+    return this.lastLr;
+  }
+
+  /**
+   * Goes on by one epoch. With `epoch`, which PyTorch advises against, to that one; schedules then use their closed form where
+   * they have one.
+   */
+  step(epoch?: number): void {
+    if (this.stepCount === 1 && this.optimizer.stepsTaken === 0) {
+      process.emitWarning(
+        `${this.constructor.name}.step() was called before the optimizer's step(): the first learning rate of the schedule is skipped`,
+        'TorchWarning',
+      );
+    }
+    this.stepCount++;
+    this.updateLr(epoch);
+  }
+
+  /** The schedule's state, under PyTorch's names. */
+  stateDict(): SchedulerState {
+    const { optimizer: _, ...fields } = this;
+    return Object.fromEntries(
+      Object.entries(fields)
+        .filter(([name, value]) => typeof value !== 'function' && !this.unsaved.includes(name))
+        .map(([name, value]) => [pythonName(name), structure(value)]),
+    );
+  }
+
+  /** Takes over a state that `stateDict()` gave, here or in Python; what it has more is left aside. */
+  loadStateDict(state: SchedulerState): void {
+    const fields = new Set(Object.keys(this).filter((name) => !this.unsaved.includes(name)));
+    fields.delete('optimizer');
+    for (const [key, value] of Object.entries(state)) {
+      const name = OURS[key] ?? camelCase(key);
+      if (fields.has(name)) Object.assign(this, { [name]: structure(value) });
+    }
+  }
+
+  // ---- for subclasses ----
+
+  /** The learning rates of the epoch `lastEpoch`, one for each group. */
+  protected getLr(): Value[] {
+    throw new TorchError(this.constructor.name, 'does not say what the learning rates are: give getLr()');
+  }
+
+  /** The same, worked out from the epoch's number alone; for schedules that can. */
+  protected closedForm?(): Value[];
+
+  /** Fields that are not part of the state. @internal */
+  protected get unsaved(): readonly string[] {
+    return [];
+  }
+
+  protected get isInitial(): boolean {
+    return this.#initial;
+  }
+
+  /** Remembers the initial learning rates, and sets those of the first epoch. */
+  protected start(lastEpoch = -1): void {
+    if (!Number.isInteger(lastEpoch) || lastEpoch < -1)
+      throw new TorchError(
+        this.constructor.name,
+        `lastEpoch: expected -1 or an epoch, got ${describe(lastEpoch)}`,
+      );
+    this.optimizer.paramGroups.forEach((group, g) => {
+      if (lastEpoch === -1) group.initialLr ??= copyOf(group.lr);
+      else if (group.initialLr === undefined) {
+        throw new TorchError(
+          this.constructor.name,
+          `group ${g} has no initialLr, which going on from an epoch needs: load the optimizer's state before`,
+        );
+      }
+    });
+    this.baseLrs = this.optimizer.paramGroups.map((group) => copyOf(group.initialLr!));
+    this.lastEpoch = lastEpoch;
+    this.initialStep();
+  }
+
+  /** @internal */
+  initialStep(): void {
+    this.stepCount = 0;
+    this.#initial = true;
+    try {
+      this.step();
+    } finally {
+      this.#initial = false;
+    }
+  }
+
+  /** @internal */
+  updateLr(epoch?: number): void {
+    noGrad(() =>
+      scope(() => {
+        let rates: Value[];
+        if (epoch === undefined) {
+          this.lastEpoch++;
+          rates = this.getLr();
+        } else {
+          this.lastEpoch = epoch;
+          rates = this.closedForm?.() ?? this.getLr();
+        }
+        this.setLr(rates);
+      }),
+    );
+  }
+
+  protected setLr(rates: readonly Value[]): void {
+    this.optimizer.paramGroups.forEach((group, g) => setLr(group, rates[g]!));
+    this.lastLr = this.currentLr();
+  }
+
+  /** The groups' learning rates as they are: copies. */
+  protected currentLr(): Value[] {
+    return this.optimizer.paramGroups.map((group) => copyOf(group.lr));
+  }
+
+  /** A learning rate for each group, made of the group's own. */
+  protected eachLr(make: (lr: Value) => Value): Value[] {
+    return this.optimizer.paramGroups.map((group) => make(group.lr));
+  }
+}
+
+/** A number as it is; a tensor's copy, which no scope releases. @internal */
+export function copyOf(value: Value): Value {
+  return isTensor(value) ? value.detach().clone().keep() : value;
+}
+
+/** Sets a group's learning rate; a tensor stays the same one. @internal */
+export function setLr(group: { lr: Value }, rate: Value): void {
+  if (isTensor(group.lr)) group.lr.fill_(isTensor(rate) ? rate.item() : rate);
+  else group.lr = rate;
+}
+
+/** A number for each group: one for all, or a list with one for each. @internal */
+export function perGroup(
+  where: string,
+  name: string,
+  optimizer: AnyOptimizer,
+  value: number | readonly number[],
+): number[] {
+  const groups = optimizer.paramGroups.length;
+  const list = typeof value === 'number' ? Array<number>(groups).fill(value) : value;
+  if (!Array.isArray(list) || list.length !== groups || list.some((one) => typeof one !== 'number'))
+    throw new TorchError(
+      where,
+      `${name}: expected a number, or one for each of the ${groups} groups, got ${describe(value)}`,
+    );
+  return [...(list as number[])];
+}
+
+/** How many of ascending numbers are no more than x. @internal */
+export function bisectRight(numbers: readonly number[], x: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (x < numbers[middle]!) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function structure(value: unknown): unknown {
+  if (isTensor(value)) return copyOf(value);
+  if (Array.isArray(value)) return value.map(structure);
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, structure(item)]));
+  return value;
+}

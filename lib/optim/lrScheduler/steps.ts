@@ -1,0 +1,209 @@
+// Schedules that multiply the learning rate by simple factors. Each goes on from the rates that the groups have, so that
+// several can be chained, and gives PyTorch's numbers bit for bit.
+import { TorchError } from '../../tensor/errors.js';
+import { describe } from '../../tensor/operators.js';
+import type { AnyOptimizer } from '../optimizer.js';
+import { expectInteger, expectNumber } from '../settings.js';
+import { pow, times, type Value } from '../values.js';
+import { bisectRight, LRScheduler, type SchedulerOptions } from './scheduler.js';
+
+/**
+ * lr = lr * gamma every `stepSize` epochs:
+ * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+ */
+export class StepLR extends LRScheduler {
+  stepSize: number;
+  gamma: number;
+
+  /** gamma: default 0.1. */
+  constructor(
+    optimizer: AnyOptimizer,
+    stepSize: number,
+    options: SchedulerOptions & { gamma?: number } = {},
+  ) {
+    super(optimizer);
+    expectInteger('StepLR', 'stepSize', stepSize, 1);
+    this.stepSize = stepSize;
+    this.gamma = options.gamma ?? 0.1;
+    this.start(options.lastEpoch);
+  }
+
+  protected override getLr(): Value[] {
+    if (this.lastEpoch === 0 || this.lastEpoch % this.stepSize !== 0) return this.currentLr();
+    return this.eachLr((lr) => times(lr, this.gamma));
+  }
+
+  protected override closedForm(): Value[] {
+    return this.baseLrs.map((lr) => times(lr, pow(this.gamma, Math.floor(this.lastEpoch / this.stepSize))));
+  }
+}
+
+/**
+ * lr = lr * gamma at each of the milestones; one that comes twice counts twice:
+ * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
+ */
+export class MultiStepLR extends LRScheduler {
+  /** How often each epoch is a milestone. */
+  milestones: Record<number, number> = {};
+  gamma: number;
+
+  /** gamma: default 0.1. */
+  constructor(
+    optimizer: AnyOptimizer,
+    milestones: Iterable<number>,
+    options: SchedulerOptions & { gamma?: number } = {},
+  ) {
+    super(optimizer);
+    for (const milestone of milestones) {
+      expectInteger('MultiStepLR', 'milestones', milestone);
+      this.milestones[milestone] = (this.milestones[milestone] ?? 0) + 1;
+    }
+    this.gamma = options.gamma ?? 0.1;
+    this.start(options.lastEpoch);
+  }
+
+  protected override getLr(): Value[] {
+    const count = this.milestones[this.lastEpoch];
+    return count === undefined ? this.currentLr() : this.eachLr((lr) => times(lr, pow(this.gamma, count)));
+  }
+
+  protected override closedForm(): Value[] {
+    // The keys of an object that are numbers come in ascending order.
+    const all = Object.entries(this.milestones).flatMap(([epoch, count]) =>
+      Array<number>(count).fill(Number(epoch)),
+    );
+    return this.baseLrs.map((lr) => times(lr, pow(this.gamma, bisectRight(all, this.lastEpoch))));
+  }
+}
+
+/**
+ * lr * factor until the epoch `totalIters`, lr from then on:
+ * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html
+ */
+export class ConstantLR extends LRScheduler {
+  factor: number;
+  totalIters: number;
+
+  /** factor: from 0 to 1, default a third. totalIters: default 5. */
+  constructor(
+    optimizer: AnyOptimizer,
+    options: SchedulerOptions & { factor?: number; totalIters?: number } = {},
+  ) {
+    super(optimizer);
+    this.factor = options.factor ?? 1 / 3;
+    this.totalIters = options.totalIters ?? 5;
+    expectNumber('ConstantLR', 'factor', this.factor, { least: 0, most: 1 });
+    expectInteger('ConstantLR', 'totalIters', this.totalIters);
+    this.start(options.lastEpoch);
+  }
+
+  protected override getLr(): Value[] {
+    if (this.lastEpoch === 0) return this.eachLr((lr) => times(lr, this.factor));
+    if (this.lastEpoch !== this.totalIters) return this.currentLr();
+    return this.eachLr((lr) => times(lr, 1 / this.factor));
+  }
+
+  protected override closedForm(): Value[] {
+    const ended = this.lastEpoch >= this.totalIters ? 1 : 0;
+    return this.baseLrs.map((lr) => times(lr, this.factor + ended * (1 - this.factor)));
+  }
+}
+
+/**
+ * From lr * startFactor in a line to lr * endFactor at the epoch `totalIters`:
+ * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
+ */
+export class LinearLR extends LRScheduler {
+  startFactor: number;
+  endFactor: number;
+  totalIters: number;
+
+  /** startFactor: above 0, up to 1, default a third. endFactor: from 0 to 1, default 1. totalIters: default 5. */
+  constructor(
+    optimizer: AnyOptimizer,
+    options: SchedulerOptions & { startFactor?: number; endFactor?: number; totalIters?: number } = {},
+  ) {
+    super(optimizer);
+    this.startFactor = options.startFactor ?? 1 / 3;
+    this.endFactor = options.endFactor ?? 1;
+    this.totalIters = options.totalIters ?? 5;
+    expectNumber('LinearLR', 'startFactor', this.startFactor, { above: 0, most: 1 });
+    expectNumber('LinearLR', 'endFactor', this.endFactor, { least: 0, most: 1 });
+    expectInteger('LinearLR', 'totalIters', this.totalIters);
+    this.start(options.lastEpoch);
+  }
+
+  protected override getLr(): Value[] {
+    const { startFactor, endFactor, totalIters, lastEpoch } = this;
+    if (lastEpoch === 0) return this.eachLr((lr) => times(lr, startFactor));
+    if (this.isInitial || lastEpoch > totalIters) return this.currentLr();
+    const span = endFactor - startFactor;
+    const factor = 1 + span / (totalIters * startFactor + (lastEpoch - 1) * span);
+    return this.eachLr((lr) => times(lr, factor));
+  }
+
+  protected override closedForm(): Value[] {
+    const { startFactor, endFactor, totalIters, lastEpoch } = this;
+    const factor = startFactor + ((endFactor - startFactor) * Math.min(totalIters, lastEpoch)) / totalIters;
+    return this.baseLrs.map((lr) => times(lr, factor));
+  }
+}
+
+/**
+ * lr = lr * gamma every epoch:
+ * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
+ */
+export class ExponentialLR extends LRScheduler {
+  gamma: number;
+
+  constructor(optimizer: AnyOptimizer, gamma: number, options: SchedulerOptions = {}) {
+    super(optimizer);
+    expectNumber('ExponentialLR', 'gamma', gamma);
+    this.gamma = gamma;
+    this.start(options.lastEpoch);
+  }
+
+  protected override getLr(): Value[] {
+    return this.isInitial ? this.currentLr() : this.eachLr((lr) => times(lr, this.gamma));
+  }
+
+  protected override closedForm(): Value[] {
+    return this.baseLrs.map((lr) => times(lr, pow(this.gamma, this.lastEpoch)));
+  }
+}
+
+/**
+ * lr (1 - epoch / totalIters)^power:
+ * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
+ */
+export class PolynomialLR extends LRScheduler {
+  totalIters: number;
+  power: number;
+
+  /** totalIters: default 5. power: default 1. */
+  constructor(
+    optimizer: AnyOptimizer,
+    options: SchedulerOptions & { totalIters?: number; power?: number } = {},
+  ) {
+    super(optimizer);
+    this.totalIters = options.totalIters ?? 5;
+    this.power = options.power ?? 1;
+    expectInteger('PolynomialLR', 'totalIters', this.totalIters, 1);
+    if (typeof this.power !== 'number')
+      throw new TorchError('PolynomialLR', `power: expected a number, got ${describe(this.power)}`);
+    this.start(options.lastEpoch);
+  }
+
+  protected override getLr(): Value[] {
+    const { totalIters, lastEpoch } = this;
+    if (this.isInitial || lastEpoch > totalIters) return this.currentLr();
+    const factor = pow((1 - lastEpoch / totalIters) / (1 - (lastEpoch - 1) / totalIters), this.power);
+    return this.eachLr((lr) => times(lr, factor));
+  }
+
+  protected override closedForm(): Value[] {
+    const { totalIters, lastEpoch } = this;
+    const factor = pow(1 - Math.min(totalIters, lastEpoch) / totalIters, this.power);
+    return this.baseLrs.map((lr) => times(lr, factor));
+  }
+}

@@ -1,0 +1,447 @@
+// Optimizer: the base of all optimizers, with parameter groups, state, hooks and state dicts as torch.optim.Optimizer has
+// them: https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
+import { noGrad } from '../tensor/autograd.js';
+import { TorchError } from '../tensor/errors.js';
+import { describe, operator } from '../tensor/operators.js';
+import { scope } from '../tensor/scope.js';
+import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
+import { camelCase, settled, snakeCase } from './settings.js';
+import type { Value } from './values.js';
+
+/** Options that all optimizers have. */
+export interface OptimizerOptions {
+  /** Learning rate: a number, or a tensor of one element. */
+  lr?: Value;
+}
+
+/** Options of most optimizers, beside their own. */
+export interface CommonOptions extends OptimizerOptions {
+  /** Climb instead of descend. Default false. */
+  maximize?: boolean;
+  /**
+   * How the update is carried out: with _foreach_ operators over lists of tensors, or in a loop over the parameters. null
+   * (the default) chooses as PyTorch does: foreach where all parameters are on CUDA. */
+  foreach?: boolean | null;
+  /** For CUDA graphs, whose steps may read nothing on the host. Not on the CPU, as in PyTorch; here not on CUDA either yet. */
+  capturable?: boolean;
+}
+
+/** What schedules leave in a group beside its settings. */
+export interface ScheduleSettings {
+  initialLr?: Value;
+  minLr?: number;
+  maxLr?: number;
+  swaLr?: number;
+  baseMomentum?: number;
+  maxMomentum?: number;
+}
+
+/** A group as the optimizer holds it. Settings may be changed between steps; schedules do. */
+export type ParamGroup<O> = Required<O> & ScheduleSettings & { params: Tensor[]; paramNames?: string[] };
+
+/** A parameter, alone or with its name as `module.namedParameters()` gives it. */
+export type Trained = Tensor | readonly [name: string, parameter: Tensor];
+
+/** Parameters with settings of their own; what is left out comes from the optimizer's options. */
+export type GroupOf<O> = O & { params: Iterable<Trained> | Tensor };
+
+/** What an optimizer's first argument is. */
+export type Params<O> = Iterable<Trained> | Iterable<GroupOf<O>>;
+
+/** What an optimizer keeps for a parameter between steps, under PyTorch's keys such as "exp_avg". */
+export type ParameterState = Record<string, StateValue>;
+export type StateValue = Tensor | number | null | readonly StateValue[];
+
+/** The names of a parameter's state tensors: like the parameter, a float32 of no dimensions, or of a shape of their own. */
+export type StateLayout = Record<string, 'like' | 'scalar' | readonly number[]>;
+
+/**
+ * What `stateDict()` gives: PyTorch's own structure. State by the parameters' numbers, counted through all groups, and each
+ * group's settings under PyTorch's names (`weight_decay`) with the numbers of its parameters.
+ */
+export interface OptimizerState<S extends ParameterState = ParameterState> {
+  state: Record<number, S>;
+  param_groups: ({ params: number[] } & Record<string, unknown>)[];
+}
+
+/** A hook on an optimizer's steps, to be taken off again. */
+export interface StepHook {
+  remove(): void;
+}
+type Hook = (optimizer: AnyOptimizer, closure: (() => unknown) | undefined) => void;
+
+// Classes of another realm fail instanceof; the brand does not.
+const brand = Symbol.for('torch-node.optim.Optimizer');
+
+/** An optimizer as schedules and scalers see it. */
+export interface AnyOptimizer {
+  readonly defaults: Readonly<object>;
+  readonly paramGroups: (ScheduleSettings & {
+    lr: Value;
+    params: Tensor[];
+    momentum?: number;
+    betas?: [number, number];
+  })[];
+  /** How many steps were taken. */
+  readonly stepsTaken: number;
+  step(closure?: () => unknown): unknown;
+}
+
+/** Whether a value is an optimizer; works across realms. */
+export function isOptimizer(value: unknown): value is AnyOptimizer {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+/**
+ * The base of optimizers. A subclass checks its settings (`check`), says which state a parameter has (`layout`) and takes a
+ * step (`run`).
+ */
+export abstract class Optimizer<
+  O extends OptimizerOptions = OptimizerOptions,
+  S extends ParameterState = ParameterState,
+> {
+  readonly paramGroups: ParamGroup<O>[] = [];
+  /** The settings of groups that do not set them otherwise. */
+  readonly defaults: Required<O>;
+  #state = new Map<Tensor, S>();
+  #stepsTaken = 0;
+  readonly #before = new Set<Hook>();
+  readonly #after = new Set<Hook>();
+
+  /**
+   * `params`: parameters, named parameters, or groups with settings of their own.
+   *
+   * @throws TorchError for settings out of range, an empty list, what is no tensor or no leaf, and a parameter given twice.
+   */
+  constructor(params: Params<O>, options: O, defaults: Required<O>) {
+    if (typeof options !== 'object' || (options as O | null) === null)
+      throw this.#wrong(`expected an object of options, got ${describe(options)}`);
+    for (const name of Object.keys(options)) if (!(name in defaults)) throw this.#unknown(name, defaults);
+    this.defaults = settled(defaults, options);
+    this.check(this.defaults);
+    if (
+      isTensor(params) ||
+      typeof (params as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function'
+    )
+      throw this.#wrong(`expected an array of parameters or of groups, got ${describe(params)}`);
+    const list = [...params] as (Trained | GroupOf<O>)[];
+    if (list.length === 0) throw this.#wrong('got an empty list of parameters');
+    if (isGroup(list[0])) for (const group of list) this.addParamGroup(group as GroupOf<O>);
+    else this.addParamGroup({ params: list as Trained[] } as unknown as GroupOf<O>);
+  }
+
+  /** @internal */
+  get [brand](): true {
+    return true;
+  }
+
+  /** Each parameter's state. */
+  get state(): ReadonlyMap<Tensor, S> {
+    return this.#state;
+  }
+
+  /** How many steps were taken. */
+  get stepsTaken(): number {
+    return this.#stepsTaken;
+  }
+
+  /** Adds a group of parameters, which none of the others may have. */
+  addParamGroup(group: GroupOf<O>): void {
+    if (!isGroup(group)) throw this.#wrong(`expected a group, { params: [...] }, got ${describe(group)}`);
+    const { params, ...settings } = group;
+    const given: Trained[] = isTensor(params) ? [params] : [...params];
+    const names = given.flatMap((one) => (Array.isArray(one) ? [String(one[0])] : []));
+    const tensors = given.map((one): unknown => (Array.isArray(one) ? (one as unknown[])[1] : one));
+    if (names.length > 0 && names.length < given.length)
+      throw this.#wrong('some parameters have names and some have none');
+    const full = {
+      ...settled(this.defaults, settings),
+      params: tensors as Tensor[],
+      ...(names.length > 0 ? { paramNames: names } : {}),
+    } as ParamGroup<O>;
+    this.check(full);
+    const known = new Set(this.paramGroups.flatMap((other) => other.params));
+    for (const [i, value] of tensors.entries()) {
+      const parameter = expectTensor(this.constructor.name, `parameter ${i}`, value);
+      if (!parameter.isLeaf && !parameter.retainsGrad)
+        throw this.#wrong(`parameter ${i} is not a leaf: only leaves of the graph can be optimized`);
+      if (known.has(parameter)) throw this.#wrong(`parameter ${i} is there twice`);
+      known.add(parameter);
+    }
+    this.paramGroups.push(full);
+  }
+
+  /**
+   * Updates every parameter that has a gradient. A closure, if given, computes the loss again first, with gradients on; what
+   * it returns is returned.
+   */
+  step(): void;
+  step<T>(closure: () => T): T;
+  step<T>(closure?: () => T): T | void {
+    for (const hook of this.#before) hook(this as unknown as AnyOptimizer, closure);
+    const result = this.run(closure);
+    this.#stepsTaken++;
+    for (const hook of this.#after) hook(this as unknown as AnyOptimizer, closure);
+    return result;
+  }
+
+  /** Forgets the gradients; with `setToNone: false` fills them with zeros instead. */
+  zeroGrad(options: { setToNone?: boolean } = {}): void {
+    const setToNone = options.setToNone ?? true;
+    noGrad(() =>
+      scope(() => {
+        for (const { params } of this.paramGroups) {
+          for (const parameter of params) {
+            const gradient = setToNone ? null : parameter.grad;
+            if (gradient === null) parameter.grad = null;
+            else {
+              gradient.detach_();
+              gradient.zero_();
+            }
+          }
+        }
+      }),
+    );
+  }
+
+  /** Calls a function before every step, with the optimizer and the step's closure. */
+  registerStepPreHook(hook: Hook): StepHook {
+    return added(this.#before, hook);
+  }
+  /** Calls a function after every step, with the optimizer and the step's closure. */
+  registerStepPostHook(hook: Hook): StepHook {
+    return added(this.#after, hook);
+  }
+
+  // ---- state dicts ----
+
+  /**
+   * The state and the groups' settings, as PyTorch's `state_dict()` has them. Tensors share memory with the optimizer's own.
+   */
+  stateDict(): OptimizerState<S> {
+    const numbers = new Map<Tensor, number>();
+    const groups = this.paramGroups.map(({ params, ...settings }) => ({
+      ...Object.fromEntries(
+        Object.entries(settings).map(([name, value]) => [snakeCase(name), copied(value as StateValue)]),
+      ),
+      params: params.map((parameter) => {
+        numbers.set(parameter, numbers.size);
+        return numbers.size - 1;
+      }),
+    }));
+    const state: Record<number, S> = {};
+    for (const [parameter, entry] of this.state) {
+      const number = numbers.get(parameter);
+      if (number !== undefined) state[number] = mapped(entry, copied) as S;
+    }
+    return { state, param_groups: groups };
+  }
+
+  /**
+   * Takes over a state, copying its tensors: one that `stateDict()` gave here or, translated as it stands, in Python. Names of
+   * settings may also be those of here, in camelCase.
+   *
+   * @throws TorchError when groups or their sizes differ, settings are out of range, or state is missing or of another
+   * shape; nothing is changed then.
+   */
+  loadStateDict(saved: OptimizerState): void {
+    const where = `${this.constructor.name}.loadStateDict`;
+    if (!isStateDict(saved))
+      throw new TorchError(where, `expected a state dict, { state, param_groups }, got ${describe(saved)}`);
+    const sizes = saved.param_groups.map((group) => group.params.length).join(', ');
+    const own = this.paramGroups.map((group) => group.params.length).join(', ');
+    if (sizes !== own) {
+      throw new TorchError(where, `the state has groups of ${sizes} parameters, this optimizer of ${own}`);
+    }
+    const groups = this.paramGroups.map((group, g) => {
+      const { params: _, ...settings } = saved.param_groups[g]!;
+      const loaded = Object.fromEntries(
+        Object.entries(settings).map(([name, value]) => [camelCase(name), owned(value as StateValue)]),
+      );
+      return this.loadedGroup({ ...group, ...loaded });
+    });
+    for (const group of groups) this.check(group);
+    const state = new Map<Tensor, S>();
+    noGrad(() => {
+      groups.forEach((group, g) =>
+        saved.param_groups[g]!.params.forEach((number, i) => {
+          const entry = saved.state[number];
+          if (entry === undefined || Object.keys(entry).length === 0) return;
+          const parameter = group.params[i]!;
+          for (const [name, kind] of Object.entries(this.layout(group, parameter)))
+            expectState(where, number, entry, name, kind, parameter);
+          state.set(parameter, this.#cast(group, parameter, entry));
+        }),
+      );
+    });
+    groups.forEach((group, g) => Object.assign(this.paramGroups[g]!, group));
+    this.replaceState(state);
+  }
+
+  // As PyTorch casts it: step counts stay where and what they are unless a fused kernel reads them, all other tensors get
+  // the parameter's dtype and device.
+  #cast(group: ParamGroup<O>, parameter: Tensor, entry: ParameterState): S {
+    const { device, dtype } = parameter;
+    const layout = this.layout(group, parameter);
+    const floating = dtype.startsWith('float') || dtype === 'bfloat16';
+    const cast = (value: StateValue, name?: string): StateValue => {
+      if (Array.isArray(value)) return value.map((item) => cast(item as StateValue));
+      // Older states have numbers for some tensors.
+      if (!isTensor(value))
+        return typeof value === 'number' && layout[name ?? ''] === 'scalar' ? scalar(value) : value;
+      const target =
+        name !== 'step'
+          ? { device, ...(floating ? { dtype } : {}) }
+          : 'fused' in group && group.fused === true
+            ? { device, dtype: 'float32' as const }
+            : { dtype: value.dtype };
+      return value.detach().to(target, { copy: true }).keep();
+    };
+    return Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, cast(value, name)])) as S;
+  }
+
+  toString(): string {
+    const groups = this.paramGroups.map(({ params: _, ...settings }, g) => {
+      const lines = Object.entries(settings)
+        .map(([name, value]): [string, unknown] => [snakeCase(name), value])
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, value]) => `    ${name}: ${pythonic(value)}\n`);
+      return `\nParameter Group ${g}\n${lines.join('')}`;
+    });
+    return `${this.constructor.name} (${groups.join('')})`;
+  }
+
+  // ---- what subclasses give ----
+
+  /** Throws a TorchError for settings out of range. @internal */
+  protected abstract check(settings: Required<O>): void;
+
+  /** What tensors a parameter's state has. @internal */
+  protected abstract layout(group: ParamGroup<O>, parameter: Tensor): StateLayout;
+
+  /** Groups of a loaded state, for subclasses that insist on a setting. @internal */
+  protected loadedGroup(group: ParamGroup<O>): ParamGroup<O> {
+    return group;
+  }
+
+  /** @internal */
+  protected replaceState(state: Map<Tensor, S>): void {
+    this.#state = state;
+  }
+
+  /** @internal */
+  protected setState(parameter: Tensor, state: S): S {
+    this.#state.set(parameter, state);
+    return state;
+  }
+
+  /** One step: the closure, then all groups. @internal */
+  protected abstract run<T>(closure?: () => T): T | undefined;
+
+  #unknown(name: string, defaults: Required<O>): TorchError {
+    if (name === 'differentiable')
+      return this.#wrong(
+        'differentiable: gradients cannot flow through steps; detach, or write the update yourself',
+      );
+    const near = camelCase(name);
+    const hint = near in defaults ? `did you mean ${near}?` : `there are ${Object.keys(defaults).join(', ')}`;
+    return this.#wrong(`there is no option '${name}': ${hint}`);
+  }
+
+  #wrong(message: string): TorchError {
+    return new TorchError(this.constructor.name, message);
+  }
+}
+
+function isGroup(value: unknown): value is { params: unknown } {
+  return typeof value === 'object' && value !== null && !isTensor(value) && 'params' in value;
+}
+
+function added(hooks: Set<Hook>, hook: Hook): StepHook {
+  // A function of its own, so that one may be there twice.
+  const called: Hook = (...args) => hook(...args);
+  hooks.add(called);
+  return { remove: () => void hooks.delete(called) };
+}
+
+// ---- state ----
+
+/** Zeros of a tensor's shape, dtype, device and memory format, which no scope releases. @internal */
+export function zerosLike(tensor: Tensor): Tensor {
+  const zeros = operator('aten::zeros_like').call(
+    tensor,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    'preserve',
+  ) as Tensor;
+  return zeros.keep();
+}
+
+/** A float32 of no dimensions, which no scope releases. @internal */
+export function scalar(value: number, device = 'cpu'): Tensor {
+  return (operator('aten::scalar_tensor').call(value, 'float32', undefined, device) as Tensor).keep();
+}
+
+/** Zeros of a shape, with a tensor's dtype and device, which no scope releases. @internal */
+export function zeros(shape: readonly number[], like: Tensor): Tensor {
+  return (operator('aten::new_zeros').call(like, shape) as Tensor).keep();
+}
+
+function mapped(entry: ParameterState, map: (value: StateValue) => StateValue): ParameterState {
+  return Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, map(value)]));
+}
+
+function copied(value: StateValue): StateValue {
+  if (Array.isArray(value)) return value.map((item) => copied(item as StateValue));
+  return isTensor(value) ? value.detach() : value;
+}
+
+// A copy that no scope releases.
+function owned(value: StateValue): StateValue {
+  if (Array.isArray(value)) return value.map((item) => owned(item as StateValue));
+  return isTensor(value) ? value.detach().clone().keep() : value;
+}
+
+function isStateDict(value: unknown): value is OptimizerState {
+  const { state, param_groups: groups } = (value ?? {}) as Partial<OptimizerState>;
+  return (
+    typeof state === 'object' &&
+    (state as object | null) !== null &&
+    Array.isArray(groups) &&
+    groups.every((group: unknown) => isGroup(group) && Array.isArray(group.params))
+  );
+}
+
+function expectState(
+  where: string,
+  number: number,
+  entry: ParameterState,
+  name: string,
+  kind: StateLayout[string],
+  parameter: Tensor,
+): void {
+  const value = entry[name];
+  if (value === undefined) throw new TorchError(where, `the state of parameter ${number} has no ${name}`);
+  if (value === null || (kind === 'scalar' && typeof value === 'number')) return;
+  if (!isTensor(value)) {
+    throw new TorchError(where, `${name} of parameter ${number}: expected a Tensor, got ${describe(value)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  }
+  const shape = kind === 'like' ? parameter.shape : kind === 'scalar' ? [] : kind;
+  if (String(value.shape) !== String(shape)) {
+    throw new TorchError(
+      where,
+      `${name} of parameter ${number}: the shape [${value.shape.join(', ')}] does not fit, expected [${shape.join(', ')}]`,
+    );
+  }
+}
+
+function pythonic(value: unknown): string {
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (Array.isArray(value)) return `(${value.map(pythonic).join(', ')})`;
+  return typeof value === 'number' || typeof value === 'string' ? String(value) : describe(value);
+}

@@ -1,0 +1,105 @@
+// SparseAdam: Adam for sparse gradients, which updates only what they hold.
+import { operator } from '../tensor/operators.js';
+import type { Tensor } from '../tensor/tensor.js';
+import {
+  type OptimizerOptions,
+  type OptimizerState,
+  type ParamGroup,
+  type Params,
+  type StateLayout,
+  zerosLike,
+} from './optimizer.js';
+import { expectBetas, expectNumber, expectRate } from './settings.js';
+import { UpdatingOptimizer, type Slot } from './updating.js';
+import { negative, over, pow, times } from './values.js';
+
+export interface SparseAdamOptions extends OptimizerOptions {
+  /** Coefficients of the running averages of the gradient and of its square. Default [0.9, 0.999]. */
+  betas?: [number, number];
+  /** Added to the denominator. Default 1e-8. */
+  eps?: number;
+  /** Climb instead of descend. Default false. */
+  maximize?: boolean;
+}
+
+type State = { step: number } & Record<'exp_avg' | 'exp_avg_sq', Tensor>;
+
+/** What `stateDict()` gives. */
+export type SparseAdamState = OptimizerState<State>;
+
+const DEFAULTS: Required<SparseAdamOptions> = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  maximize: false,
+};
+
+/**
+ * torch.optim.SparseAdam: https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html
+ *
+ * For parameters whose gradients are sparse, as those of an embedding with `sparse: true` are; dense ones are refused.
+ */
+export class SparseAdam extends UpdatingOptimizer<SparseAdamOptions, State> {
+  /** `params`: parameters, or groups with settings of their own. Throws a TorchError for settings out of range. */
+  constructor(params: Params<SparseAdamOptions>, options: SparseAdamOptions = {}) {
+    super(params, options, DEFAULTS);
+  }
+
+  /** @internal */
+  protected override check(settings: Required<SparseAdamOptions>): void {
+    expectRate('SparseAdam', settings.lr);
+    expectBetas('SparseAdam', settings.betas);
+    expectNumber('SparseAdam', 'eps', settings.eps, { above: 0 });
+  }
+
+  /** @internal */
+  protected override layout(): StateLayout {
+    return { exp_avg: 'like', exp_avg_sq: 'like' };
+  }
+
+  /** @internal */
+  protected override initialState(_group: unknown, parameter: Tensor): State {
+    return { step: 0, exp_avg: zerosLike(parameter), exp_avg_sq: zerosLike(parameter) };
+  }
+
+  /** @internal */
+  protected override single(group: ParamGroup<SparseAdamOptions>, slot: Slot<State>): void {
+    const { eps, maximize } = group;
+    const [beta1, beta2] = group.betas;
+    const { parameter, state } = slot;
+    const { exp_avg: average, exp_avg_sq: squares } = state;
+    const t = ++state.step;
+    // The update is not linear: indices must come once.
+    const gradient = sparse('coalesce', maximize ? slot.gradient.neg() : slot.gradient);
+    const indices = sparse('_indices', gradient);
+    const values = sparse('_values', gradient);
+    if (values.numel === 0) return;
+    const spread = (some: Tensor): Tensor =>
+      operator('aten::sparse_coo_tensor.indices_size').call(indices, some, [...gradient.shape]) as Tensor;
+    const masked = (dense: Tensor): Tensor =>
+      sparse('_values', operator('aten::sparse_mask').call(dense, gradient) as Tensor);
+
+    const oldAverage = masked(average);
+    const averageChange = values.sub(oldAverage).mul_(1 - beta1);
+    average.add_(spread(averageChange));
+    const oldSquares = masked(squares);
+    const squaresChange = values
+      .pow(2)
+      .sub_(oldSquares)
+      .mul_(1 - beta2);
+    squares.add_(spread(squaresChange));
+    const numerator = averageChange.add_(oldAverage);
+    const denominator = squaresChange.add_(oldSquares).sqrt_().add_(eps);
+    const stepSize = over(times(group.lr, Math.sqrt(1 - pow(beta2, t))), 1 - pow(beta1, t));
+    parameter.add_(spread(times(negative(stepSize), numerator.div_(denominator)) as Tensor));
+  }
+
+  /** @internal */
+  protected override foreach(): void {
+    throw new Error('SparseAdam has no such option');
+  }
+}
+
+function sparse(name: string, tensor: Tensor): Tensor {
+  return operator(`aten::${name}`).call(tensor) as Tensor;
+}

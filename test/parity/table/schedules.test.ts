@@ -1,0 +1,5 @@
+// See schedules.py.
+import { run } from './schedules.run.js';
+import { testTable } from './tables.js';
+
+testTable('schedules', run);
