@@ -183,6 +183,10 @@ function callNative(id: number, encoded: readonly unknown[]): unknown {
       return native.callOperator(id, encoded[0], encoded[1]);
     case 3:
       return native.callOperator(id, encoded[0], encoded[1], encoded[2]);
+    case 4:
+      return native.callOperator(id, encoded[0], encoded[1], encoded[2], encoded[3]);
+    case 5:
+      return native.callOperator(id, encoded[0], encoded[1], encoded[2], encoded[3], encoded[4]);
     default:
       return native.callOperator(id, ...encoded);
   }

@@ -5,6 +5,7 @@
 import * as table from '../generated/table.js';
 import { checkDevice } from './devices.js';
 import { TorchError } from './errors.js';
+import { describeTensor, type Handled } from './handles.js';
 import { describe, findOperator, isOptions, lacking, type Operator } from './operators.js';
 import { acceptance, type Acceptance } from './acceptance.js';
 import { camelCase, parseSchema, takesNumbersAsTensors, type Schema } from './schema.js';
@@ -20,6 +21,8 @@ interface Parameter extends Acceptance {
 interface Form {
   readonly operator: Operator;
   readonly parameters: readonly Parameter[];
+  /** Where the parameter of a name is. */
+  readonly places: ReadonlyMap<string, number>;
   /** How many of the parameters are the object that a method belongs to. */
   readonly selves: number;
   /** How many of the parameters, these included, may be given by position. */
@@ -52,6 +55,7 @@ export class Overloads {
   /** 1 for a method, whose first argument is its tensor. */
   readonly #selves: 0 | 1;
   #forms: readonly Form[] | undefined;
+  #alone: Form | undefined;
 
   /** `spec` lists the forms of aten::`base` as the table does: "Tensor>out Scalar". */
   constructor(name: string, base: string, spec: string, method = false) {
@@ -68,12 +72,21 @@ export class Overloads {
     const options = isOptions(last) ? last : undefined;
     let count = options === undefined ? args.length : args.length - 1;
     while (count > this.#selves && args[count - 1] === undefined) count--;
-    const given = count === args.length ? args : args.slice(0, count);
-    for (const form of forms) {
-      const values = fit(form, given, options);
+    for (let i = 0; i < forms.length; i++) {
+      const form = forms[i]!;
+      const values = fit(form, args, count, options);
       if (typeof values !== 'number') return run(form, values, options);
     }
-    throw this.#misfit(forms, given, options);
+    throw this.#misfit(forms, args.slice(0, count), options);
+  }
+
+  /** call() with nothing but a method's tensor, for which always the same form is chosen. */
+  callAlone(self: unknown): unknown {
+    if (!isTensor(self)) return this.call([self]);
+    const form = (this.#alone ??= (this.#forms ??= this.#load()).find(
+      (each) => typeof fit(each, [self], 1, undefined) !== 'number',
+    ));
+    return form === undefined ? this.call([self]) : form.wrap(form.operator.callTensors(self));
   }
 
   #load(): Form[] {
@@ -87,7 +100,8 @@ export class Overloads {
   }
 
   #misfit(forms: readonly Form[], given: readonly unknown[], options: Options | undefined): TorchError {
-    const why = (form: Form): string => explain(form, fit(form, given, options) as Misfit, given, options);
+    const why = (form: Form): string =>
+      explain(form, fit(form, given, given.length, options) as Misfit, given, options);
     const words = given.map((value, i) => (i < this.#selves ? 'self: ' : '') + describe(value));
     for (const [name, value] of Object.entries(options ?? {})) words.push(`${name}: ${describe(value)}`);
     const message =
@@ -118,6 +132,7 @@ function makeForm(found: Operator, outName: string | undefined, base: string, se
   return {
     operator: found,
     parameters,
+    places: new Map(parameters.map(({ name }, i) => [name, i])),
     selves,
     positional,
     required: parameters.findLastIndex(({ required }) => required) + 1,
@@ -137,57 +152,61 @@ function outOrder(schema: Schema, out: Schema): number[] {
   );
 }
 
-/** The arguments in the schema's order, or why they do not fit. */
+/** The first `count` arguments and the options in the schema's order, or why they do not fit. */
 function fit(
   form: Form,
-  given: readonly unknown[],
+  args: readonly unknown[],
+  count: number,
   options: Options | undefined,
 ): readonly unknown[] | Misfit {
   const { parameters, positional, required, spread } = form;
-  const list =
-    spread >= 0 && given.length > spread && isInteger(given[spread]) ? given.slice(spread) : undefined;
-  const placed = list === undefined ? given : [...given.slice(0, spread), list];
-  if (placed.length > positional) return TOO_MANY;
-  for (let i = 0; i < placed.length; i++) {
+  let placed = args;
+  let length = count;
+  if (spread >= 0 && count > spread && isInteger(args[spread])) {
+    placed = [...args.slice(0, spread), args.slice(spread, count)];
+    length = placed.length;
+  }
+  if (length > positional) return TOO_MANY;
+  for (let i = 0; i < length; i++) {
     const value = placed[i];
     if (value !== undefined && !takes(parameters[i]!, value)) return i;
   }
-  if (options !== undefined) return withOptions(form, placed, options);
+  if (length < placed.length) placed = placed.slice(0, length);
+  if (options !== undefined) {
+    const withThem = placeOptions(form, placed, options);
+    if (typeof withThem === 'number') return withThem;
+    placed = withThem;
+  }
   for (let i = 0; i < required; i++) if (placed[i] === undefined && parameters[i]!.required) return i;
   return placed;
 }
 
-function withOptions(form: Form, placed: readonly unknown[], options: Options): readonly unknown[] | Misfit {
-  const { parameters } = form;
-  const values: unknown[] = new Array(parameters.length);
-  let taken = 0;
-  for (let i = 0; i < parameters.length; i++) {
-    const parameter = parameters[i]!;
-    let value = placed[i];
-    if (value === undefined) {
-      value = options[parameter.name];
-      if (value !== undefined) {
-        taken++;
-        if (!takes(parameter, value)) return i;
-      } else if (parameter.required) return i;
+function placeOptions(form: Form, placed: readonly unknown[], options: Options): unknown[] | Misfit {
+  const values = [...placed];
+  for (const name in options) {
+    const value = options[name];
+    if (value === undefined) continue;
+    const place = form.places.get(name);
+    if (place === undefined) {
+      if (isOfNoSchema(form, name, value)) continue;
+      return UNKNOWN_OPTION;
     }
-    values[i] = value;
+    if (values[place] !== undefined) return UNKNOWN_OPTION;
+    if (!takes(form.parameters[place]!, value)) return place;
+    while (values.length < place) values.push(undefined);
+    values[place] = value;
   }
-  for (const name in options) if (isGiven(form, options, name)) taken--;
-  return taken < 0 ? UNKNOWN_OPTION : values;
+  return values;
 }
 
 const takes = (parameter: Parameter, value: unknown): boolean =>
   value === null ? parameter.nullable : parameter.accepts(value);
 
-/** Whether an option has a value and is one that schemas have. */
-function isGiven(form: Form, options: Options, name: string): boolean {
-  const value = options[name];
+/** Whether an option is one that a form has beside its schema's. */
+function isOfNoSchema(form: Form, name: string, value: unknown): boolean {
   return (
-    value !== undefined &&
-    Object.hasOwn(options, name) &&
-    !(name === 'out' && (form.out !== undefined || value === null)) &&
-    !(name === 'requiresGrad' && form.factory)
+    (name === 'out' && (form.out !== undefined || value === null)) ||
+    (name === 'requiresGrad' && form.factory)
   );
 }
 
@@ -202,7 +221,9 @@ function explain(
     return `it takes at most ${positional - selves} arguments by position, ${given.length - selves} were given`;
   if (misfit === UNKNOWN_OPTION) {
     const names = parameters.map(({ name }) => name);
-    const passed = Object.keys(options!).filter((name) => isGiven(form, options!, name));
+    const passed = Object.keys(options!).filter(
+      (name) => options![name] !== undefined && !isOfNoSchema(form, name, options![name]),
+    );
     const twice = passed.find((name) => names.includes(name));
     const unknown = passed.find((name) => !names.includes(name));
     return unknown === undefined
@@ -219,7 +240,8 @@ function explain(
 }
 
 function run(form: Form, values: readonly unknown[], options: Options | undefined): unknown {
-  for (const i of form.devices) if (typeof values[i] === 'string') checkDevice(values[i]);
+  if (form.devices.length > 0)
+    for (const i of form.devices) if (typeof values[i] === 'string') checkDevice(values[i]);
   if (options === undefined) return form.wrap(form.operator.callList(values));
   const { out } = options;
   if (form.out !== undefined && out !== undefined && out !== null) {
@@ -232,6 +254,10 @@ function run(form: Form, values: readonly unknown[], options: Options | undefine
   if (form.factory && options['requiresGrad'] === true)
     (result as { requiresGrad: boolean }).requiresGrad = true;
   return result;
+}
+
+function isTensor(value: unknown): value is Handled {
+  return typeof value === 'object' && value !== null && describeTensor in value;
 }
 
 function isInteger(value: unknown): boolean {
@@ -316,9 +342,9 @@ export function installMethods(prototype: object): void {
       [shown](this: unknown, ...args: unknown[]): unknown {
         overloads ??= findMethod(name);
         // Most calls have one argument or none, and spreading an array takes as long as all of the choice.
-        return overloads.call(
-          args.length === 0 ? [this] : args.length === 1 ? [this, args[0]] : [this, ...args],
-        );
+        return args.length === 0
+          ? overloads.callAlone(this)
+          : overloads.call(args.length === 1 ? [this, args[0]] : [this, ...args]);
       },
     }[shown];
     Object.defineProperty(prototype, shown, { value: method, writable: true, configurable: true });
