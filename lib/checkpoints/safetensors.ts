@@ -1,12 +1,15 @@
 // safetensors: https://huggingface.co/docs/safetensors. A file is eight bytes (length of the header, little endian),
 // the header as JSON, and the tensors' bytes.
-import fs from 'node:fs/promises';
-import writeFileAtomic from 'write-file-atomic';
-import type { DType } from '../tensor/dtype.js';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { writeAtomically } from '../files/atomic.js';
+import { BYTES, type DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
-import { tensor } from '../tensor/create.js';
 import { operator } from '../tensor/operators.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { scope } from '../tensor/scope.js';
+import { expectTensor, type Tensor } from '../tensor/tensor.js';
+import { chunksOf } from '../files/chunks.js';
+import { fillBytes, inMemoryOf } from './memory.js';
 import { rawBytes } from './rawBytes.js';
 
 const NAMES: Partial<Record<DType, string>> = {
@@ -21,21 +24,12 @@ const NAMES: Partial<Record<DType, string>> = {
   float32: 'F32',
   float64: 'F64',
 };
-const BYTES: Record<string, number> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  I16: 2,
-  F16: 2,
-  BF16: 2,
-  I32: 4,
-  F32: 4,
-  I64: 8,
-  F64: 8,
-};
+const DTYPES = new Map(Object.entries(NAMES).map(([dtype, name]) => [name, dtype as DType]));
 
 // The header that the format allows at most, in bytes.
 const MAX_HEADER = 100_000_000;
+// Where mapping a file into memory begins to pay.
+const MAPPED_FROM = 2 ** 25;
 
 interface Entry {
   dtype: string;
@@ -43,16 +37,37 @@ interface Entry {
   data_offsets: [begin: number, end: number];
 }
 
+/** A tensor in a file: its bytes lie from `begin` to `end`, counted from the file's beginning. */
+interface Place {
+  key: string;
+  dtype: DType;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+interface Contents {
+  places: Place[];
+  metadata: Record<string, string>;
+}
+
+export interface Safetensors {
+  tensors: Record<string, Tensor>;
+  metadata: Record<string, string>;
+}
+
+// ---- writing ----
+
 /**
- * Writes tensors (and strings, as metadata) to a file: atomically, so that a crash or a full disk leaves the old file.
- * Views are written as tensors of their own. Bytes are little endian, as the format asks.
+ * Writes tensors (and strings, as metadata) to a file, one after another: atomically, so that a crash or a full disk leaves
+ * the old file. Views are written as tensors of their own. Bytes are little endian, as the format asks.
  */
 export async function saveSafetensors(
   file: string,
   tensors: Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeFileAtomic(file, encodeSafetensors(tensors, metadata));
+  await writeAtomically(file, parts('saveSafetensors', tensors, metadata));
 }
 
 /** The bytes of such a file. */
@@ -60,65 +75,120 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Buffer {
+  return Buffer.concat([...parts('encodeSafetensors', tensors, metadata)]);
+}
+
+function* parts(
+  caller: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>>,
+): Generator<Buffer> {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
-  const parts: Buffer[] = [];
   let offset = 0;
   for (const [name, value] of Object.entries(tensors)) {
-    const dtype = NAMES[value.dtype];
-    if (dtype === undefined)
-      throw new TorchError('saveSafetensors', `${name}: the format has no ${value.dtype}`);
-    const bytes = rawBytes(value);
-    header[name] = { dtype, shape: value.shape, data_offsets: [offset, offset + bytes.length] };
-    parts.push(bytes);
-    offset += bytes.length;
+    const dtype = NAMES[expectTensor(caller, name, value).dtype];
+    if (dtype === undefined) throw new TorchError(caller, `${name}: the format has no ${value.dtype}`);
+    const size = value.numel * BYTES[value.dtype];
+    header[name] = { dtype, shape: value.shape, data_offsets: [offset, offset + size] };
+    offset += size;
   }
   // Padded with spaces so that the tensors begin at a multiple of eight.
   const text = JSON.stringify(header);
   const json = Buffer.from(text + ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
-  return Buffer.concat([length, json, ...parts]);
+  yield Buffer.concat([length, json]);
+  for (const value of Object.values(tensors)) yield rawBytes(value);
 }
 
-/** Reads such a file. Throws a TorchError that says what is wrong when it is truncated, tampered with or something else. */
-export async function loadSafetensors(
-  file: string,
-): Promise<{ tensors: Record<string, Tensor>; metadata: Record<string, string> }> {
-  return decodeSafetensors(await fs.readFile(file), file);
+// ---- reading ----
+
+/**
+ * Reads such a file. A large one (from 32 MiB on) is mapped into memory: its tensors are read from the disk when they are
+ * used, and what is written to them stays in memory. Such a file must not be cut or written over in place while its tensors
+ * live; putting another in its place, as all writers here do, is no danger. `mmap` decides otherwise.
+ *
+ * Throws a TorchError that says what is wrong when the file is truncated, tampered with or something else.
+ */
+export async function loadSafetensors(file: string, options: { mmap?: boolean } = {}): Promise<Safetensors> {
+  // Synchronously: reading the header takes less time than waking a thread for it.
+  const { start, size } = readStart(file);
+  const contents = readContents(start, size, file);
+  if (options.mmap ?? size >= MAPPED_FROM) return mapped(file, size, contents);
+  const handle = await open(file, 'r');
+  const tensors: Record<string, Tensor> = {};
+  try {
+    for (const place of contents.places) define(tensors, place.key, await readTensor(handle, place));
+    return { tensors, metadata: contents.metadata };
+  } catch (error) {
+    for (const one of Object.values(tensors)) one.dispose();
+    throw typeof (error as NodeJS.ErrnoException).syscall === 'string'
+      ? error
+      : new TorchError('loadSafetensors', `${file} changed while it was read: ${(error as Error).message}`, { cause: error }); // prettier-ignore
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The tensors in such a file's bytes; `name` is what errors call them. */
-export function decodeSafetensors(
-  bytes: Buffer,
-  name = 'the data',
-): { tensors: Record<string, Tensor>; metadata: Record<string, string> } {
+export function decodeSafetensors(bytes: Buffer, name = 'the data'): Safetensors {
+  const { places, metadata } = readContents(bytes, bytes.length, name);
+  const tensors: Record<string, Tensor> = {};
+  for (const place of places)
+    define(tensors, place.key, build(place, [bytes.subarray(place.begin, place.end)]));
+  return { tensors, metadata };
+}
+
+// As a property of its own whatever its name: '__proto__' is a name like another in a file.
+function define(tensors: Record<string, Tensor>, key: string, value: Tensor): void {
+  Object.defineProperty(tensors, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
+/** The header's bytes, with the eight before it; fewer where the file has no more. */
+function readStart(file: string): { start: Buffer; size: number } {
+  const descriptor = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    const read = (at: number, length: number): Buffer => {
+      const out = Buffer.alloc(length);
+      return out.subarray(0, readSync(descriptor, out, 0, length, at));
+    };
+    const first = read(0, 8);
+    const header = first.length < 8 ? 0 : Math.min(Number(first.readBigUInt64LE()), MAX_HEADER, size - 8);
+    return { start: Buffer.concat([first, read(8, Math.max(header, 0))]), size };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function readContents(start: Buffer, size: number, name: string): Contents {
   const fail = (message: string): never => {
     throw new TorchError('loadSafetensors', `${name} is no complete safetensors file: ${message}`);
   };
-  if (bytes.length < 8) fail(`it has ${bytes.length} bytes, at least 8 are needed`);
-  const size = bytes.readBigUInt64LE();
-  if (size > BigInt(MAX_HEADER)) fail(`its header claims ${size} bytes, ${MAX_HEADER} are allowed`);
-  if (bytes.length < 8 + Number(size)) fail(`its header claims ${size} bytes, ${bytes.length - 8} are there`);
-  const data = bytes.subarray(8 + Number(size));
+  if (start.length < 8) fail(`it has ${start.length} bytes, at least 8 are needed`);
+  const claimed = start.readBigUInt64LE();
+  if (claimed > BigInt(MAX_HEADER)) fail(`its header claims ${claimed} bytes, ${MAX_HEADER} are allowed`);
+  const data = 8 + Number(claimed);
+  if (start.length < data) fail(`its header claims ${claimed} bytes, ${start.length - 8} are there`);
   let header: Record<string, unknown> = {};
   try {
-    header = JSON.parse(bytes.toString('utf8', 8, 8 + Number(size))) as Record<string, unknown>;
+    header = JSON.parse(start.toString('utf8', 8, data)) as Record<string, unknown>;
   } catch (error) {
     fail(`its header is not JSON (${(error as Error).message})`);
   }
-  const tensors: Record<string, Tensor> = {};
+  if (typeof header !== 'object' || (header as unknown) === null) fail('its header is no JSON object');
+  const places: Place[] = [];
   let metadata: Record<string, string> = {};
-  const spans: { key: string; begin: number; end: number }[] = [];
   for (const [key, value] of Object.entries(header)) {
     if (key === '__metadata__') {
       metadata = value as Record<string, string>;
       continue;
     }
-    const { dtype, shape, data_offsets: offsets } = value as Entry;
-    const width = BYTES[dtype];
-    if (width === undefined)
-      fail(
-        `tensor '${key}' has the dtype ${JSON.stringify(dtype)}, known are ${Object.keys(BYTES).join(', ')}`,
+    const { dtype: given, shape, data_offsets: offsets } = (value ?? {}) as Entry;
+    const dtype = DTYPES.get(given);
+    if (dtype === undefined)
+      return fail(
+        `tensor '${key}' has the dtype ${JSON.stringify(given)}, known are ${[...DTYPES.keys()].join(', ')}`,
       );
     const whole = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
     if (
@@ -131,34 +201,53 @@ export function decodeSafetensors(
       fail(`tensor '${key}' has a broken entry ${JSON.stringify(value)}`);
     }
     const [begin, end] = offsets;
-    const expected = shape.reduce((product, n) => product * n, width!);
+    const expected = shape.reduce((product, n) => product * n, BYTES[dtype]);
     if (end - begin !== expected)
       fail(
         `tensor '${key}' of shape [${shape.join(', ')}] needs ${expected} bytes, its entry has ${end - begin}`,
       );
-    if (end > data.length)
-      fail(`tensor '${key}' ends at ${end}, the file has ${data.length} bytes of tensors`);
-    spans.push({ key, begin, end });
-    tensors[key] = fromRaw(data.subarray(begin, end), dtype, shape);
+    if (end > size - data)
+      fail(`tensor '${key}' ends at ${end}, the file has ${size - data} bytes of tensors`);
+    places.push({ key, dtype, shape, begin: data + begin, end: data + end });
   }
   // Not in the header's order, which need not be that of the bytes and is lost where names are whole numbers.
-  let used = 0;
-  for (const { key, begin, end } of spans.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+  let used = data;
+  for (const { key, begin, end } of places.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== used)
-      fail(`tensor '${key}' begins at ${begin}, expected ${used}: entries overlap or leave holes`);
+      fail(
+        `tensor '${key}' begins at ${begin - data}, expected ${used - data}: entries overlap or leave holes`,
+      );
     used = end;
   }
-  if (used !== data.length) fail(`${data.length - used} bytes at its end belong to no tensor`);
-  return { tensors, metadata };
+  if (used !== size) fail(`${size - used} bytes at its end belong to no tensor`);
+  return { places, metadata };
 }
 
-function fromRaw(bytes: Buffer, dtype: string, shape: number[]): Tensor {
-  const name = (Object.keys(NAMES) as DType[]).find((key) => NAMES[key] === dtype)!;
-  const copy = new ArrayBuffer(bytes.length);
-  new Uint8Array(copy).set(bytes);
-  if (name !== 'float16' && name !== 'bfloat16') return tensor(copy, { dtype: name, shape });
-  const raw = tensor(copy, { dtype: 'int16', shape });
-  const result = operator('aten::view.dtype').call(raw, name) as Tensor;
-  raw.dispose();
-  return result;
+async function readTensor(handle: FileHandle, place: Place): Promise<Tensor> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of chunksOf(handle, place.begin, place.end)) chunks.push(chunk);
+  return build(place, chunks);
+}
+
+/** A tensor with a copy of these bytes. */
+function build({ dtype, shape, begin, end }: Place, chunks: readonly Uint8Array[]): Tensor {
+  return scope(() => {
+    const bytes = operator('aten::empty.memory_format').call([end - begin], 'uint8') as Tensor;
+    fillBytes(bytes, chunks);
+    return inMemoryOf(bytes, dtype, shape);
+  });
+}
+
+/** Tensors over a mapping of the file, which lives as long as the last of them. */
+function mapped(file: string, size: number, { places, metadata }: Contents): Safetensors {
+  return scope(() => {
+    const tensors: Record<string, Tensor> = {};
+    const all = operator('aten::from_file').call(file, false, size, 'uint8') as Tensor;
+    for (const { key, dtype, shape, begin, end } of places) {
+      const bytes = operator('aten::narrow').call(all, 0, begin, end - begin) as Tensor;
+      // libtorch wants its elements aligned; a header of odd length leaves them elsewhere.
+      define(tensors, key, inMemoryOf(begin % BYTES[dtype] === 0 ? bytes : bytes.clone(), dtype, shape));
+    }
+    return { tensors, metadata };
+  });
 }

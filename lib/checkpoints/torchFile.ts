@@ -3,7 +3,6 @@
 import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
 import { writeAtomically } from '../files/atomic.js';
-import { fromTypedArray } from '../tensor/buffers.js';
 import { checkDevice } from '../tensor/devices.js';
 import type { Device, DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
@@ -11,6 +10,7 @@ import { handleOf, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
 import { native } from '../native/binding.js';
+import { fillBytes, memoryOf } from './memory.js';
 import { unpickle, type Callable } from './pickle/reader.js';
 import { Call, Global, PersistentId, pickle } from './pickle/writer.js';
 
@@ -105,7 +105,7 @@ async function readArchive(file: string, made: Tensor[]): Promise<Archive> {
         const storage = bytesTensor(entry.size);
         made.push(storage);
         storages.set(key, storage);
-        await fill(storage, entry.chunks(), entry.size);
+        fillBytes(storage, await collected(entry.chunks()));
       }
     }
     return { pickle: data!, storages };
@@ -114,18 +114,6 @@ async function readArchive(file: string, made: Tensor[]): Promise<Archive> {
 
 function bytesTensor(size: number): Tensor {
   return scope(() => operator('aten::empty.memory_format').call([size], 'uint8') as Tensor).keep();
-}
-
-async function fill(storage: Tensor, chunks: AsyncIterable<Buffer>, size: number): Promise<void> {
-  // Where the environment allows no buffer over the tensor's memory, through one of its own.
-  const view = memoryOf(storage);
-  const bytes = view ?? new Uint8Array(size);
-  let at = 0;
-  for await (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  if (view === null && size > 0) scope(() => storage.copy_(fromTypedArray(bytes)));
 }
 
 async function collected(chunks: AsyncIterable<Buffer>): Promise<Buffer[]> {
@@ -418,11 +406,4 @@ function bytesOf(tensor: Tensor): Buffer {
   } finally {
     bytes.dispose();
   }
-}
-
-/** The memory of a contiguous uint8 tensor, or null where the environment allows no array over it. */
-function memoryOf(tensor: Tensor): Uint8Array | null {
-  if (tensor.numel === 0) return new Uint8Array(0);
-  const memory = native.viewMemory(tensor[handleOf]);
-  return memory && new Uint8Array(memory[0], memory[1], tensor.numel);
 }

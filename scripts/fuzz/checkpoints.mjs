@@ -102,7 +102,7 @@ async function child({ seed, from, to, folder, tell }) {
     writeFileSync(file, bytes);
     if (number % 200 === from % 200) globalThis.gc();
     writeSync(clear, '5', 0);
-    const before = resident();
+    const before = status('VmRSS');
     let outcome;
     let why = '';
     const scope = torch.openScope();
@@ -115,7 +115,7 @@ async function child({ seed, from, to, folder, tell }) {
     } finally {
       scope.end();
     }
-    const grown = highWater() - before;
+    const grown = status('VmHWM') - before;
     if (grown > 2 * bytes.length + SLACK) [outcome, why] = ['memory', `${name}: ${grown} bytes for ${bytes.length}`]; // prettier-ignore
     if (tell) console.log(name, bytes.length, outcome, why);
     say({ number, outcome, why: outcome === 'error' ? '' : why });
@@ -123,9 +123,11 @@ async function child({ seed, from, to, folder, tell }) {
   process.exit(0);
 }
 
-const status = (key) => 1024 * Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))[1]); // prettier-ignore
-const resident = () => status('VmRSS');
-const highWater = () => status('VmHWM');
+function status(key) {
+  return (
+    1024 * Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))[1])
+  );
+}
 
 /** One file of each format, and one that Python wrote. */
 async function samples(torch, folder) {

@@ -41,6 +41,39 @@ describe('safetensors', () => {
     }
   });
 
+  it('maps a file into memory, and keeps what is written there out of it', async () => {
+    const file = path.join(folder, 'mapped.safetensors');
+    const all = {
+      a: torch.arange(6).reshape(2, 3),
+      half: torch.ones([3]).to('bfloat16'),
+      none: torch.zeros([0, 3]),
+    };
+    await checkpoints.saveSafetensors(file, all);
+    for (const mmap of [true, false]) {
+      const { tensors } = await checkpoints.loadSafetensors(file, { mmap });
+      expect(Object.values(tensors).map(({ dtype, shape }) => [dtype, shape])).toEqual(
+        Object.values(all).map(({ dtype, shape }) => [dtype, shape]),
+      );
+      expect(tensors['a']!.add_(1).toArray()).toEqual([[1, 2, 3], [4, 5, 6]]); // prettier-ignore
+      const half = tensors['half']!.requiresGrad_();
+      half.sum().backward();
+      expect([half.isLeaf, half.grad!.toArray()]).toEqual([true, [1, 1, 1]]);
+    }
+    expect((await checkpoints.loadSafetensors(file)).tensors['a']!.toArray()).toEqual([[0, 1, 2], [3, 4, 5]]); // prettier-ignore
+    // A header of odd length, as other writers may leave it.
+    const good = checkpoints.encodeSafetensors({ a: torch.ones([2]) });
+    const header =
+      good
+        .subarray(8, good.length - 8)
+        .toString()
+        .trimEnd() + ' '.repeat(2);
+    const length = Buffer.alloc(8);
+    const odd = Buffer.from(header.length % 4 === 0 ? `${header} ` : header);
+    length.writeBigUInt64LE(BigInt(odd.length));
+    writeFileSync(file, Buffer.concat([length, odd, good.subarray(-8)]));
+    expect((await checkpoints.loadSafetensors(file, { mmap: true })).tensors['a']!.toArray()).toEqual([1, 1]);
+  });
+
   it('refuses every truncation and much tampering', () => {
     const good = checkpoints.encodeSafetensors({ a: torch.ones([2, 2]), b: torch.zeros([3]) });
     expect(Object.keys(checkpoints.decodeSafetensors(good).tensors)).toEqual(['a', 'b']);
