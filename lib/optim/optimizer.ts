@@ -1,5 +1,6 @@
 // Optimizer: the base of all optimizers, with parameter groups, state, hooks and state dicts as torch.optim.Optimizer has
 // them: https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
+import { types } from 'node:util';
 import { noGrad } from '../tensor/autograd.js';
 import { TorchError } from '../tensor/errors.js';
 import { describe, operator } from '../tensor/operators.js';
@@ -60,6 +61,7 @@ export type StateLayout = Record<string, 'like' | 'scalar' | readonly number[]>;
  * group's settings under PyTorch's names (`weight_decay`) with the numbers of its parameters.
  */
 export interface OptimizerState<S extends ParameterState = ParameterState> {
+  /** By the parameter's number. A Map, as torch.load gives for a file of Python's, is taken as well. */
   state: Record<number, S>;
   param_groups: ({ params: number[] } & Record<string, unknown>)[];
 }
@@ -261,11 +263,14 @@ export abstract class Optimizer<
       return this.loadedGroup({ ...group, ...loaded });
     });
     for (const group of groups) this.check(group);
+    const entries: unknown = saved.state;
+    const entryOf = (number: number): S | undefined =>
+      types.isMap(entries) ? (entries.get(number) as S | undefined) : (saved.state[number] as S | undefined);
     const state = new Map<Tensor, S>();
     noGrad(() => {
       groups.forEach((group, g) =>
         saved.param_groups[g]!.params.forEach((number, i) => {
-          const entry = saved.state[number];
+          const entry = entryOf(number);
           if (entry === undefined || Object.keys(entry).length === 0) return;
           const parameter = group.params[i]!;
           for (const [name, kind] of Object.entries(this.layout(group, parameter)))

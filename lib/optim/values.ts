@@ -56,14 +56,14 @@ export function numberOf(a: Value): number {
 
 /** a < b */
 export function less(a: Value, b: Value): boolean {
-  if (isTensor(a)) return Boolean(a.lt(b).item());
-  return isTensor(b) ? Boolean(b.gt(a).item()) : a < b;
+  if (isTensor(a)) return a.lt(b).item();
+  return isTensor(b) ? b.gt(a).item() : a < b;
 }
 
 /** a <= b */
 export function lessOrEqual(a: Value, b: Value): boolean {
-  if (isTensor(a)) return Boolean(a.le(b as number).item());
-  return isTensor(b) ? Boolean(b.ge(a).item()) : a <= b;
+  if (isTensor(a)) return a.le(b as number).item();
+  return isTensor(b) ? b.ge(a).item() : a <= b;
 }
 
 /** Python's min: the first where they are equal, or cannot be compared. */

@@ -43,7 +43,8 @@ export class PersistentId {
 /**
  * The pickle of a value. Plain objects and Maps become dictionaries (properties that are undefined are left out), arrays
  * become lists and frozen arrays tuples, whole numbers ints and others floats, bigints ints, null None, Uint8Arrays
- * bytes, Sets sets. What occurs twice is written once; cycles through lists and dictionaries are kept.
+ * bytes, Sets sets. What occurs twice is written once; cycles through lists and dictionaries are kept. Beside
+ * `param_groups`, as optimizers have it, the keys of `state` are numbers.
  *
  * Throws an Error that names the place of a value that cannot be written.
  */
@@ -216,7 +217,10 @@ class Pickler {
     this.#put('}');
     this.#remember(key);
     this.#put('(');
-    for (const [name, item] of entries) {
+    // As optimizers give it: numbers, which JavaScript's objects turn into texts, and PyTorch does not take for them.
+    const isOptimizer = entries.some(([name]) => name === 'param_groups');
+    for (const [name, given] of entries) {
+      const item = isOptimizer && name === 'state' ? numbered(given) : given;
       const kind = typeof name;
       if (
         name !== null &&
@@ -235,6 +239,15 @@ class Pickler {
 
 const isEncoded = (value: unknown): value is Call | Global | PersistentId =>
   typeof value === 'object' && value !== null && encodedMark in value;
+
+/** A plain object whose keys are all whole numbers as a Map of these numbers. */
+function numbered(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
+  const entries = Object.entries(value);
+  return entries.every(([key]) => /^(0|[1-9]\d{0,14})$/.test(key))
+    ? new Map(entries.map(([key, item]) => [Number(key), item as unknown]))
+    : value;
+}
 
 const place = (path: string): string => (path === '' ? 'the value' : path);
 
