@@ -4,7 +4,7 @@
 //   --only a,b   which rows (all; below)              --json FILE  every measurement
 //   --quick      two rounds of short workloads, to see that all is well
 //
-// Rows: step, add, operators, loop, import, memory (part 1 and tensors); part2, tutorial, jobsMemory, busy (the twelve networks; they
+// Rows: step, add, operators, loop, import, memory, checkpoint (part 1 and tensors); part2, tutorial, jobsMemory, busy (the twelve networks; they
 // want the reference program). The tutorial's way takes minutes: it is measured once.
 //
 // Every measurement has a process of its own (ours.mjs, peer.py), and the sides take turns, so that what disturbs the
@@ -251,6 +251,25 @@ const measures = {
     if (lists[0].includes(undefined))
       throw new Error('peak memory is read from /proc, which this system lacks');
     return [compared('Part 1 whole, one epoch: peak resident memory', 'MB', ...lists, 0.7)];
+  },
+
+  async checkpoint() {
+    const file = path.join(temporary, 'big.safetensors');
+    await ours('writeSafetensors', { file });
+    const none = async () => ({});
+    const [mine, peers] = await inTurn(rounds + 1, [
+      () => ours('readSafetensors', { file }),
+      python.command ? () => theirs('readSafetensors', { file }) : none,
+    ]);
+    await rm(file);
+    // The first round brings the file into the system's cache.
+    const row = (name, unit, key, target, factor = 1) =>
+      compared(name, unit, ...[mine, peers].map((runs) => runs.slice(1).map((each) => factor * each[key])), target); // prettier-ignore
+    return [
+      row('Loading a safetensors file of 500 MB and reading every value once', 'ms', 'read', 1.2, 1000),
+      row('Loading alone, which maps the file', 'ms', 'load', 1.2, 1000),
+      row('The same process whole: peak resident memory', 'MB', 'peakMb', 1.2),
+    ];
   },
 
   async part2() {

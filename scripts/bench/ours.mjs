@@ -3,7 +3,7 @@
 //
 // All imports are light but torch-node itself: `firstStep` is timed from the process's start.
 import { availableParallelism } from 'node:os';
-import torch, { data, nn, optim } from 'torch-node';
+import torch, { checkpoints, data, nn, optim } from 'torch-node';
 import { originalNetwork, part1 } from '../../dist/experiments/cifar10/part1.js';
 import { begin, trainEpoch } from '../../dist/experiments/cifar10/training.js';
 
@@ -136,6 +136,22 @@ const workloads = {
       if (i % 100_000 === 0) peak = Math.max(peak, process.memoryUsage.rss());
     }
     return { ns: (1e6 * (performance.now() - start)) / count, mb: (peak - before) / 2 ** 20 };
+  },
+
+  /** Writes 500 MB in 25 tensors. */
+  async writeSafetensors({ file }) {
+    const tensors = Array.from({ length: 25 }, (_, i) => [`layer${i}.weight`, torch.randn([1024, 5120])]);
+    await checkpoints.saveSafetensors(file, Object.fromEntries(tensors));
+  },
+
+  /** Seconds to load such a file, and to load it and read every value once. */
+  async readSafetensors({ file }) {
+    torch.setNumThreads(1);
+    const start = performance.now();
+    const { tensors } = await checkpoints.loadSafetensors(file);
+    const loaded = performance.now();
+    for (const tensor of Object.values(tensors)) tensor.sum().item();
+    return { load: (loaded - start) / 1000, read: (performance.now() - start) / 1000 };
   },
 
   /** One training step of the course's network on random images; the harness holds the clock. */

@@ -109,6 +109,18 @@ def operators(count):
     return dict(ns=ns)
 
 
+def readSafetensors(file):
+    """Seconds to load the file, and to load it and read every value once."""
+    from safetensors.torch import load_file
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    tensors = load_file(file)
+    loaded = time.perf_counter()
+    for tensor in tensors.values():
+        tensor.sum().item()
+    return dict(load=loaded - start, read=time.perf_counter() - start)
+
+
 def firstStep():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
