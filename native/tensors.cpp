@@ -134,7 +134,8 @@ Raw read(Environment& environment, const at::Tensor& tensor) {
 // storage(tensor): which storage it lies in (a number that two tensors share exactly when they share memory), how many
 // bytes that has, and at which element the tensor begins.
 Raw storage(Environment& environment, const at::Tensor& tensor) {
-  if (!tensor.has_storage()) throw std::invalid_argument("this tensor has no memory of its own kind: it is not strided");
+  if (!tensor.has_storage())
+    throw std::invalid_argument("this tensor has no memory of its own kind: it is not strided");
   const Napi::Object out = Napi::Object::New(environment.env());
   const auto address = reinterpret_cast<uintptr_t>(tensor.storage().unsafeGetStorageImpl());
   out.Set("address", static_cast<double>(address));

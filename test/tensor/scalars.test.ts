@@ -41,8 +41,10 @@ function run({ op, tensor, scalar }: Case): Tensor {
     case 'div':
     case 'pow':
     case 'remainder':
-    case 'eq':
-      return (values[op] as (this: Tensor, other: Scalar) => Tensor).call(values, s);
+    case 'eq': {
+      const method: (this: Tensor, other: Scalar) => Tensor = values[op];
+      return method.call(values, s);
+    }
     case 'rpow':
       return torch.pow(s, values);
     case 'where':

@@ -47,7 +47,7 @@ export async function finish({
     settings: {
       epochs: first.epochs.length,
       'batch size': experiment.batchSize,
-      optimizer: `SGD, learning rate ${sgd.lr}, momentum ${sgd.momentum}`,
+      optimizer: `SGD, learning rate ${typeof sgd.lr === 'number' ? sgd.lr : sgd.lr.item()}, momentum ${sgd.momentum}`,
       loss: 'cross-entropy',
       seeds: runs.map((run) => run.seed).join(', '),
       device: first.device,

@@ -24,11 +24,12 @@ export async function finishComparison(options: FinishComparisonOptions): Promis
       const experiment = experiments.get(row.model)!;
       const net = experiment.network();
       const sgd = experiment.optimizer(net.parameters()).paramGroups[0]!;
+      const lr = typeof sgd.lr === 'number' ? sgd.lr : sgd.lr.item();
       return {
         row,
         results: results.filter(({ run }) => run.model === row.model),
         summary: String(net),
-        settings: `SGD, learning rate ${sgd.lr}, momentum ${sgd.momentum}; batches of ${experiment.batchSize}`,
+        settings: `SGD, learning rate ${lr}, momentum ${sgd.momentum}; batches of ${experiment.batchSize}`,
       };
     }),
   });

@@ -538,5 +538,5 @@ function looksCausal(
   const size = x.ndim === 2 ? x.size(0) : x.size(batchFirst ? 1 : 0);
   if (String(mask.shape) !== String([size, size])) return false;
   const { dtype, device } = mask;
-  return mask.eq(causalMask(size, { dtype, device })).all().item() as unknown as boolean;
+  return mask.eq(causalMask(size, { dtype, device })).all().item();
 }

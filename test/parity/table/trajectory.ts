@@ -33,7 +33,10 @@ export function ours(name: string): string {
 /** A recorded value as text that any machine writes alike: keys in order, numbers as JavaScript writes them. */
 export function text(value: unknown): string {
   return JSON.stringify(value, (_, one: unknown) => {
-    if (isTensor(one)) return one.item();
+    if (isTensor(one)) {
+      const number: number = one.item();
+      return number;
+    }
     if (typeof one === 'number' && !Number.isFinite(one)) return String(one).replace('Infinity', 'inf');
     return typeof one === 'object' && one !== null && !Array.isArray(one)
       ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)))
