@@ -41,10 +41,8 @@ function run({ op, tensor, scalar }: Case): Tensor {
     case 'div':
     case 'pow':
     case 'remainder':
-    case 'eq': {
-      const method: (this: Tensor, other: Scalar) => Tensor = values[op];
-      return method.call(values, s);
-    }
+    case 'eq':
+      return (values as unknown as Record<typeof op, (other: Scalar) => Tensor>)[op](s);
     case 'rpow':
       return torch.pow(s, values);
     case 'where':
