@@ -39,7 +39,7 @@ napi_value initialize(napi_env env, napi_value exports) {
     for (const auto& table :
          {operatorBindings(), tensorBindings(), memoryBindings(), dlpackBindings(), transferBindings(),
           autogradBindings(), functionBindings(), anomalyBindings(), moduleBindings(), optimizerBindings(),
-          imageBindings(), runtimeBindings(), objectBindings()}) {
+          imageBindings(), runtimeBindings(), objectBindings(), scriptBindings(), inductorBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;
         check(env, napi_create_function(env, binding.name, NAPI_AUTO_LENGTH, binding.call, environment, &function));
