@@ -69,7 +69,15 @@ Raw loadPackageAsync(Environment& environment, const std::string& file, const st
 
 std::vector<at::Tensor> runPackageOn(Package& package, const std::vector<at::Tensor>& inputs) {
   const at::NoGradGuard noGrad;
-  return package.loader.run(inputs);
+  try {
+    return package.loader.run(inputs);
+  } catch (const c10::Error&) {
+    throw;
+  } catch (const std::runtime_error& error) {
+    std::string text = error.what();
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    throw std::runtime_error(text);
+  }
 }
 
 void checkCount(const Package& package, const std::vector<at::Tensor>& inputs) {

@@ -46,8 +46,13 @@ std::string readableScript(const std::string& text) {
   const std::string mark = "<--- HERE\n";
   const size_t end = text.rfind(mark);
   if (end == std::string::npos) return text.substr(opening.size());
-  std::string words = text.substr(end + mark.size());
-  words.erase(0, words.find_first_not_of('\n'));
+  // A few lines of the code follow, indented, before the words.
+  size_t start = end + mark.size();
+  while (start < text.size() && (text[start] == ' ' || text[start] == '\n')) {
+    const size_t next = text.find('\n', start);
+    start = next == std::string::npos ? text.size() : next + 1;
+  }
+  std::string words = text.substr(start);
   while (!words.empty() && words.back() == '\n') words.pop_back();
   return words + "\n" + text.substr(opening.size(), end + mark.size() - 1 - opening.size());
 }
@@ -97,7 +102,7 @@ void readArchive(Archive& archive) {
       throw std::runtime_error(
           "this is no TorchScript archive: it has no code in it. torch.load reads what torch.save wrote");
     }
-    if (text.find("zip archive") != std::string::npos) {
+    if (text.find("zip archive") != std::string::npos || text.find("istream reader") != std::string::npos) {
       throw std::runtime_error(
           "this is no TorchScript archive, as torch.jit.save writes them, or it is truncated or damaged: " + text);
     }

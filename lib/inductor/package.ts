@@ -1,6 +1,6 @@
 // Packages that torch._inductor.aoti_compile_and_package wrote: loaded, described and run.
 import { native } from '../native/binding.js';
-import { named, TorchError } from '../tensor/errors.js';
+import { asTorchError, named, TorchError } from '../tensor/errors.js';
 import { describe, expectOptions, handleOf } from '../tensor/operators.js';
 import { expectTensor, Tensor } from '../tensor/tensor.js';
 
@@ -54,7 +54,7 @@ export class CompiledModel {
       const outputs = await native.runPackageAsync(this.#live(), handles);
       return outputs.map((handle) => new Tensor(handle));
     } catch (error) {
-      return named('CompiledModel.runAsync', () => { throw error; }, () => words); // prettier-ignore
+      throw asTorchError('CompiledModel.runAsync', error, () => words);
     }
   }
 
@@ -103,7 +103,11 @@ export class CompiledModel {
  */
 export function aotiLoadPackage(file: string, options: PackageOptions = {}): CompiledModel {
   const [model, runners] = checked(file, options);
-  return new CompiledModel(named('inductor.aotiLoadPackage', () => native.loadPackage(file, model, runners)));
+  try {
+    return new CompiledModel(native.loadPackage(file, model, runners));
+  } catch (error) {
+    throw unreadable(file, error);
+  }
 }
 
 /** aotiLoadPackage() on another thread. */
@@ -115,8 +119,12 @@ export async function aotiLoadPackageAsync(
   try {
     return new CompiledModel(await native.loadPackageAsync(file, model, runners));
   } catch (error) {
-    return named('inductor.aotiLoadPackage', () => { throw error; }); // prettier-ignore
+    throw unreadable(file, error);
   }
+}
+
+function unreadable(file: string, error: unknown): TorchError {
+  return new TorchError('inductor.aotiLoadPackage', `${file}: ${(error as Error).message}`, { cause: error });
 }
 
 function checked(file: string, options: PackageOptions): [model: string, runners: number] {

@@ -45,6 +45,8 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
   readonly originalName: string;
   #handle: number;
   #scope: Scope | undefined;
+  /** Whether it is what was loaded, and not a part of that. */
+  readonly #whole: boolean;
   readonly #shared: Shared;
   readonly #methods = new Map<string, Operator>();
   /** Tensors that were given out, by name; libtorch's number of each. */
@@ -54,8 +56,9 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
   constructor({ handle, extraFiles }: LoadedScript, shared?: Shared) {
     super();
     this.#handle = handle;
+    this.#whole = shared === undefined;
     this.#shared = shared ?? new Shared();
-    this.#scope = shared === undefined ? currentScope() : undefined;
+    this.#scope = this.#whole ? currentScope() : undefined;
     if (this.#scope === undefined) native.adoptObject(this, handle);
     else this.#scope.track(this);
     this.extraFiles = new Map(extraFiles.map(([name, bytes]) => [name, Buffer.from(bytes)]));
@@ -76,12 +79,13 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
   get disposed(): boolean {
     return this.#handle === 0;
   }
-  /** Releases the module and its parts now. Calls that are under way go on to their ends, tensors that are held stay. */
+  /** Releases the module now, and its parts where it is what was loaded. Calls that are under way go on to their ends, tensors that are held stay. */
   dispose(): void {
     if (this.#handle === 0) return;
     native.releaseObject(this.#handle);
     this.#handle = 0;
     this.#scope = undefined;
+    if (!this.#whole) return;
     const parts = [...this.#shared.modules.values()];
     this.#shared.modules.clear();
     this.#shared.tensors.clear();
