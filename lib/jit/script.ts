@@ -262,9 +262,9 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
     const before = copies.get(this);
     if (before !== undefined) return before as this;
     const bytes = new Uint8Array(native.scriptBytes(this.#live(), []));
-    const copy = new ScriptModule(native.loadScript(bytes, null, [])).keep() as this;
+    const copy: unknown = new ScriptModule(native.loadScript(bytes, null, [])).keep();
     copies.set(this, copy);
-    return copy;
+    return copy as this;
   }
   override registerParameter(name: string): never {
     throw this.#fixed('registerParameter', name);

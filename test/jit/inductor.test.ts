@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import torch, { type Tensor } from 'torch-node';
-import { noPython, python, useOneThread } from '../parity/support';
-import { collectGarbage, liveTensors } from '../support/leaks';
-import { itWhen } from '../support/skip';
+import { noPython, python, useOneThread } from '../parity/support.js';
+import { collectGarbage, liveTensors } from '../support/leaks.js';
+import { itWhen } from '../support/skip.js';
 
 useOneThread();
 

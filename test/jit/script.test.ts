@@ -6,9 +6,9 @@ import path from 'node:path';
 import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import torch, { nn, optim, type Tensor } from 'torch-node';
-import { noPython, python, useOneThread } from '../parity/support';
-import { collectGarbage, liveTensors, withoutLeaks } from '../support/leaks';
-import { itWhen } from '../support/skip';
+import { noPython, python, useOneThread } from '../parity/support.js';
+import { collectGarbage, liveTensors, withoutLeaks } from '../support/leaks.js';
+import { itWhen } from '../support/skip.js';
 
 useOneThread();
 
@@ -68,7 +68,7 @@ function check(folder: string, wanted: Expected, bits: boolean): void {
     const loss = (net.forward(x) as Tensor).square().mean();
     loss.backward();
     sgd.step();
-    return loss.item() as number;
+    return Number(loss.item());
   });
   if (bits) expect(losses).toEqual(wanted.losses);
   else losses.forEach((loss, i) => expect(loss).toBeCloseTo(wanted.losses[i]!, 4));
