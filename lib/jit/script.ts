@@ -224,7 +224,8 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
     return this.namedChildren().map(([, child]) => child);
   }
   override getSubmodule(path: string): ScriptModule {
-    return super.getSubmodule(path) as ScriptModule;
+    const found: unknown = super.getSubmodule(path); // one of children()
+    return found as ScriptModule;
   }
   override ownParameters(): [name: string, parameter: Parameter][] {
     return this.#tensors(true) as [string, Parameter][];
@@ -262,9 +263,8 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
     const before = copies.get(this);
     if (before !== undefined) return before as this;
     const bytes = new Uint8Array(native.scriptBytes(this.#live(), []));
-    const copy: unknown = new ScriptModule(native.loadScript(bytes, null, [])).keep();
-    copies.set(this, copy);
-    return copy as this;
+    copies.set(this, new ScriptModule(native.loadScript(bytes, null, [])).keep());
+    return copies.get(this) as this;
   }
   override registerParameter(name: string): never {
     throw this.#fixed('registerParameter', name);
