@@ -274,7 +274,6 @@ Signature signatureOf(const c10::FunctionSchema& schema) {
 
 Crossing::Crossing(c10::FunctionSchema schema)
     : schema_(std::move(schema)), signature_(std::make_unique<Signature>(signatureOf(schema_))) {}
-Crossing::Crossing(Crossing&&) noexcept = default;
 Crossing::~Crossing() = default;
 
 torch::jit::Stack Crossing::in(Environment& environment, std::span<const napi_value> arguments) const {

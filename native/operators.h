@@ -31,8 +31,9 @@ struct Signature;
 class Crossing {
  public:
   explicit Crossing(c10::FunctionSchema schema);
-  Crossing(Crossing&& other) noexcept;
   ~Crossing();
+  Crossing(const Crossing&) = delete;
+  Crossing& operator=(const Crossing&) = delete;
 
   // The stack to call with. Arguments that are left out take the schema's defaults.
   [[nodiscard]] torch::jit::Stack in(Environment& environment, std::span<const napi_value> arguments) const;
