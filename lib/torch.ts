@@ -3,6 +3,8 @@ export * as amp from './amp/index.js';
 export * as autograd from './autograd/index.js';
 export * as checkpoints from './checkpoints/index.js';
 export * as data from './data/index.js';
+export * as inductor from './inductor/index.js';
+export * as jit from './jit/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export * as utils from './utils/index.js';

@@ -2,6 +2,8 @@
 // PyTorch passes. Arguments are looked up by the schema's names, so that one guard serves an operator's overloads.
 #include "guards.h"
 
+#include <ATen/native/quantized/PackedParams.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -355,6 +357,21 @@ void lstmCellBackward(const Given& given) { gates(given, 4); }
 void gruCellBackward(const Given& given) { gates(given, 3); }
 
 void twoHiddenStates(const Given& given) { given.length("hx", 2); }
+
+// Cells with packed weights cut the products into as many parts as there are gates. The packed weights tell their size
+// only by unpacking them.
+template <int64_t Gates>
+void packedCell(const Given& given) {
+  const bool several = given.value("hx").isList();
+  if (several) twoHiddenStates(given);
+  const at::Tensor hidden = several ? given.tensors("hx")[0] : given.tensor("hx");
+  given.expect(hidden.dim() == 2, "hx", "matrices");
+  for (const char* name : {"w_ih", "w_hh"}) {
+    const auto weight = std::get<0>(given.value(name).toCustomClass<LinearPackedParamsBase>()->unpack());
+    given.expect(weight.size(0) == Gates * hidden.size(1), name, "packed weights with ", Gates * hidden.size(1),
+                 " rows");
+  }
+}
 
 // Weights come by layer and direction: w_ih, w_hh, then biases, then a projection. Gives how many belong together.
 size_t weightsOfLayer(const Given& given, int64_t gates, bool projects) {
@@ -1255,6 +1272,10 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::native_group_norm_backward", &run<groupNormBackward>},
       {"aten::native_layer_norm_backward", &run<layerNormBackward>},
       {"aten::quantized_lstm_cell", &run<twoHiddenStates>},
+      {"quantized::quantized_gru_cell_dynamic", &run<packedCell<3>>},
+      {"quantized::quantized_lstm_cell_dynamic", &run<packedCell<4>>},
+      {"quantized::quantized_rnn_relu_cell_dynamic", &run<packedCell<1>>},
+      {"quantized::quantized_rnn_tanh_cell_dynamic", &run<packedCell<1>>},
       {"aten::reflection_pad1d_backward", &run<paddingBackward<1, true>>},
       {"aten::reflection_pad2d_backward", &run<paddingBackward<2, true>>},
       {"aten::reflection_pad3d_backward", &run<paddingBackward<3, true>>},

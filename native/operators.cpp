@@ -235,6 +235,8 @@ napi_value toJs(Environment& environment, const c10::IValue& value, const Type& 
   return carriedToJs(environment, value);
 }
 
+}  // namespace
+
 // One result of a schema: its type, and which argument it is when the operator gives an argument back
 // ("Tensor(a!) self" of the in-place and out= forms), else -1.
 struct Result {
@@ -246,6 +248,8 @@ struct Signature {
   std::vector<Type> arguments;
   std::vector<Result> results;
 };
+
+namespace {
 
 Signature signatureOf(const c10::FunctionSchema& schema) {
   Signature out;
@@ -267,73 +271,89 @@ Signature signatureOf(const c10::FunctionSchema& schema) {
   return out;
 }
 
+}  // namespace
+
+Crossing::Crossing(c10::FunctionSchema schema)
+    : schema_(std::move(schema)), signature_(std::make_unique<Signature>(signatureOf(schema_))) {}
+Crossing::~Crossing() = default;
+
+torch::jit::Stack Crossing::in(Environment& environment, std::span<const napi_value> arguments) const {
+  const auto& schema = schema_.arguments();
+  if (arguments.size() > schema.size()) {
+    throw TypeMismatch("expected at most " + std::to_string(schema.size()) + " arguments, got " +
+                       std::to_string(arguments.size()));
+  }
+  torch::jit::Stack stack;
+  stack.reserve(std::max(schema.size(), signature_->results.size()));
+  for (size_t i = 0; i < schema.size(); i++) stack.push_back(argument(environment, i, arguments));
+  return stack;
+}
+
+napi_value Crossing::out(Environment& environment, const torch::jit::Stack& stack) const {
+  napi_env env = environment.env();
+  const size_t count = signature_->results.size();
+  if (count == 1) return result(environment, stack[0], 0);
+  napi_value out = nullptr;
+  if (count == 0) {
+    check(env, napi_get_undefined(env, &out));
+    return out;
+  }
+  check(env, napi_create_array_with_length(env, count, &out));
+  for (size_t i = 0; i < count; i++) {
+    check(env, napi_set_element(env, out, static_cast<uint32_t>(i), result(environment, stack[i], i)));
+  }
+  return out;
+}
+
+c10::IValue Crossing::argument(Environment& environment, size_t index, std::span<const napi_value> arguments) const {
+  const c10::Argument& schema = schema_.arguments()[index];
+  napi_valuetype given = napi_undefined;
+  if (index < arguments.size()) check(environment.env(), napi_typeof(environment.env(), arguments[index], &given));
+  if (given == napi_undefined) {
+    if (const auto& fallback = schema.default_value()) return *fallback;
+    if (signature_->arguments[index].optional) return {};
+    throw TypeMismatch("argument '" + schema.name() + "' is missing");
+  }
+  try {
+    const Type& type = signature_->arguments[index];
+    c10::IValue value = toIValue(environment, type, arguments[index]);
+    if (type.length > 1 && value.isList()) {
+      checkLength(schema, static_cast<size_t>(type.length), value.toListRef().size());
+    }
+    return value;
+  } catch (const std::invalid_argument& error) {
+    throw TypeMismatch("argument '" + schema.name() + "' (" + schema.real_type()->str() + "): " + error.what());
+  }
+}
+
+// A result that is one of the arguments is not given a second handle: the caller has the argument.
+napi_value Crossing::result(Environment& environment, const c10::IValue& value, size_t index) const {
+  const Result& entry = signature_->results[index];
+  if (entry.argument < 0) return toJs(environment, value, entry.type);
+  napi_value out = nullptr;
+  check(environment.env(), napi_get_null(environment.env(), &out));
+  return out;
+}
+
+namespace {
+
 class BoxedOperator : public Operator {
  public:
-  BoxedOperator(const c10::OperatorHandle& handle, Signature signature, Guard guard)
-      : BoxedOperator(
-            handle.schema(), [handle](torch::jit::Stack& stack) { handle.callBoxed(stack); }, std::move(signature),
-            guard) {}
-  BoxedOperator(c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run, Signature signature,
-                Guard guard = nullptr)
-      : schema_(std::move(schema)), run_(std::move(run)), signature_(std::move(signature)), guard_(guard) {}
+  BoxedOperator(const c10::OperatorHandle& handle, Guard guard)
+      : BoxedOperator(handle.schema(), [handle](torch::jit::Stack& stack) { handle.callBoxed(stack); }, guard) {}
+  BoxedOperator(c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run, Guard guard = nullptr)
+      : crossing_(std::move(schema)), run_(std::move(run)), guard_(guard) {}
 
   napi_value call(Environment& environment, std::span<const napi_value> arguments) const override {
-    napi_env env = environment.env();
-    const auto& schema = schema_.arguments();
-    if (arguments.size() > schema.size()) {
-      throw TypeMismatch("expected at most " + std::to_string(schema.size()) + " arguments, got " +
-                         std::to_string(arguments.size()));
-    }
-    torch::jit::Stack stack;
-    stack.reserve(std::max(schema.size(), signature_.results.size()));
-    for (size_t i = 0; i < schema.size(); i++) stack.push_back(argument(environment, schema[i], i, arguments));
-    if (guard_) guard_(schema_, stack);
+    torch::jit::Stack stack = crossing_.in(environment, arguments);
+    if (guard_) guard_(crossing_.schema(), stack);
     run_(stack);
-    if (signature_.results.size() == 1) return result(environment, stack[0], 0);
-    napi_value out = nullptr;
-    if (signature_.results.empty()) {
-      check(env, napi_get_undefined(env, &out));
-      return out;
-    }
-    check(env, napi_create_array_with_length(env, signature_.results.size(), &out));
-    for (size_t i = 0; i < signature_.results.size(); i++) {
-      check(env, napi_set_element(env, out, static_cast<uint32_t>(i), result(environment, stack[i], i)));
-    }
-    return out;
+    return crossing_.out(environment, stack);
   }
 
  private:
-  c10::IValue argument(Environment& environment, const c10::Argument& schema, size_t index,
-                       std::span<const napi_value> arguments) const {
-    napi_valuetype given = napi_undefined;
-    if (index < arguments.size()) check(environment.env(), napi_typeof(environment.env(), arguments[index], &given));
-    if (given == napi_undefined) {
-      if (const auto& fallback = schema.default_value()) return *fallback;
-      if (signature_.arguments[index].optional) return {};
-      throw TypeMismatch("argument '" + schema.name() + "' is missing");
-    }
-    try {
-      const Type& type = signature_.arguments[index];
-      c10::IValue value = toIValue(environment, type, arguments[index]);
-      if (type.length > 1 && value.isList()) checkLength(schema, type.length, value.toListRef().size());
-      return value;
-    } catch (const std::invalid_argument& error) {
-      throw TypeMismatch("argument '" + schema.name() + "' (" + schema.real_type()->str() + "): " + error.what());
-    }
-  }
-
-  // A result that is one of the arguments is not given a second handle: the caller has the argument.
-  napi_value result(Environment& environment, const c10::IValue& value, size_t index) const {
-    const Result& entry = signature_.results[index];
-    if (entry.argument < 0) return toJs(environment, value, entry.type);
-    napi_value out = nullptr;
-    check(environment.env(), napi_get_null(environment.env(), &out));
-    return out;
-  }
-
-  c10::FunctionSchema schema_;
+  Crossing crossing_;
   std::function<void(torch::jit::Stack&)> run_;
-  Signature signature_;
   Guard guard_;
 };
 
@@ -592,7 +612,7 @@ std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   using T = const at::Tensor&;
   using S = const at::Scalar&;
   using O = const std::optional<at::Tensor>&;
-  Signature signature = signatureOf(handle.schema());
+  const Signature signature = signatureOf(handle.schema());
   const Guard guard = guardOf(handle.operator_name());
   std::unique_ptr<Operator> out;
   const auto attempt = [&]<class F>() {
@@ -612,7 +632,7 @@ std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   attempt.operator()<at::Tensor(T, at::OptionalIntArrayRef, bool, std::optional<at::ScalarType>)>();
   attempt.operator()<at::Tensor(T, T, O)>();
   attempt.operator()<at::Tensor(T, T, O, c10::SymIntArrayRef, c10::SymIntArrayRef, c10::SymIntArrayRef, c10::SymInt)>();
-  if (!out) out = std::make_unique<BoxedOperator>(handle, std::move(signature), guard);
+  if (!out) out = std::make_unique<BoxedOperator>(handle, guard);
   return out;
 }
 
@@ -708,12 +728,12 @@ napi_value callOperator(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
+Raw Crossing::describe(Environment& environment) const { return {describeOperator(environment, schema_)}; }
+
 Raw addCallable(Environment& environment, c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run) {
   const auto out = describeOperator(environment, schema).As<Napi::Object>();
   out.Set("id", static_cast<double>(environment.operators.size()));
-  Signature signature = signatureOf(schema);
-  environment.operators.push_back(
-      std::make_unique<BoxedOperator>(std::move(schema), std::move(run), std::move(signature)));
+  environment.operators.push_back(std::make_unique<BoxedOperator>(std::move(schema), std::move(run)));
   return {out};
 }
 

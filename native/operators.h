@@ -25,6 +25,33 @@ class Operator {
   Operator() = default;
 };
 
+struct Signature;
+
+// The two conversions of a schema, for what does not run where JavaScript calls it.
+class Crossing {
+ public:
+  explicit Crossing(c10::FunctionSchema schema);
+  ~Crossing();
+  Crossing(const Crossing&) = delete;
+  Crossing& operator=(const Crossing&) = delete;
+
+  [[nodiscard]] const c10::FunctionSchema& schema() const { return schema_; }
+  // The stack to call with. Arguments that are left out take the schema's defaults.
+  [[nodiscard]] torch::jit::Stack in(Environment& environment, std::span<const napi_value> arguments) const;
+  // What the call left on it.
+  [[nodiscard]] napi_value out(Environment& environment, const torch::jit::Stack& stack) const;
+  // { schema, arguments, results }, as findOperator() describes an operator.
+  [[nodiscard]] Raw describe(Environment& environment) const;
+
+ private:
+  [[nodiscard]] c10::IValue argument(Environment& environment, size_t index,
+                                     std::span<const napi_value> arguments) const;
+  [[nodiscard]] napi_value result(Environment& environment, const c10::IValue& value, size_t index) const;
+
+  c10::FunctionSchema schema_;
+  std::unique_ptr<Signature> signature_;
+};
+
 // Anything else that takes a stack of values and leaves one, under a schema, as an operator: added to the
 // environment's, and described as findOperator() describes one.
 Raw addCallable(Environment& environment, c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run);

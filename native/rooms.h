@@ -18,6 +18,8 @@ std::vector<Binding> anomalyBindings();
 std::vector<Binding> imageBindings();
 std::vector<Binding> runtimeBindings();
 std::vector<Binding> objectBindings();
+std::vector<Binding> scriptBindings();
+std::vector<Binding> inductorBindings();
 
 // Puts the kernels of kernels.cpp in their places, once a process.
 void registerKernels();

@@ -21,6 +21,14 @@ export interface OperatorDescription {
 
 type NamedHandles = readonly (readonly [name: string, handle: number])[];
 
+/** Parts of a TorchScript module: `part` is the same number for the same part, as long as that lives. */
+export type ScriptParts = readonly (readonly [name: string, handle: number, part: number])[];
+
+export interface LoadedScript {
+  readonly handle: number;
+  readonly extraFiles: readonly (readonly [name: string, bytes: ArrayBuffer])[];
+}
+
 /** Any of JavaScript's arrays of numbers. */
 export type TypedArray =
   | Int8Array
@@ -52,6 +60,35 @@ export interface NativeAddon {
   classMethods(name: string): string[] | null;
   classFunction(name: string, method: string): OperatorDescription | null;
   operatorRunsOn(name: string, overload: string, key: string): boolean;
+  // TorchScript
+  loadScript(source: string | Uint8Array, device: string | null, extraFiles: readonly string[]): LoadedScript;
+  loadScriptAsync(
+    source: string | Uint8Array,
+    device: string | null,
+    extraFiles: readonly string[],
+  ): Promise<LoadedScript>;
+  scriptBytes(handle: number, extraFiles: readonly [name: string, bytes: Uint8Array][]): ArrayBuffer;
+  scriptMethod(handle: number, name: string): OperatorDescription | null;
+  callScript(handle: number, method: number, args: readonly unknown[]): unknown;
+  callScriptAsync(handle: number, method: number, args: readonly unknown[]): Promise<unknown>;
+  scriptName(handle: number): string;
+  scriptMethods(handle: number): string[];
+  scriptText(handle: number, method: string, what: 'code' | 'graph'): string;
+  scriptChildren(handle: number): ScriptParts;
+  scriptTensors(handle: number, parameters: boolean): ScriptParts;
+  scriptAttributes(handle: number): string[];
+  getScriptAttribute(handle: number, name: string): unknown;
+  setScriptAttribute(handle: number, name: string, value: unknown): void;
+  scriptTraining(handle: number): boolean;
+  setScriptTraining(handle: number, on: boolean): void;
+  // packages of AOTInductor
+  loadPackage(file: string, model: string, runners: number): number;
+  loadPackageAsync(file: string, model: string, runners: number): Promise<number>;
+  runPackage(handle: number, inputs: readonly number[]): number[];
+  runPackageAsync(handle: number, inputs: readonly number[]): Promise<number[]>;
+  packageMetadata(handle: number): Record<string, string>;
+  packageCallSpec(handle: number): string[];
+  packageConstants(handle: number): string[];
   // tensors
   fromBytes(data: TypedArray | ArrayBuffer, dtype: string, shape: readonly number[]): number;
   readSync(handle: number): TypedArray;

@@ -33,6 +33,12 @@ export function wrapObjectsWith(construct: (handle: number) => Handled): void {
 /** The kinds of arguments, as numbers: strings that come from the native side are slow to compare. */
 const KINDS = { plain: 0, tensor: 1, 'tensor?': 1, tensors: 2, generator: 3, integers: 4, deep: 5 } as const;
 
+/** How what is called under a description is called, with arguments as the native side takes them. @internal */
+export interface Invocation {
+  readonly now: (encoded: readonly unknown[]) => unknown;
+  readonly later: (encoded: readonly unknown[]) => Promise<unknown>;
+}
+
 /** An operator of the linked libtorch. */
 export class Operator {
   /** As in "aten::add.Tensor". */
@@ -48,8 +54,12 @@ export class Operator {
   /** How many of the first arguments are tensors that have to be there. */
   readonly #leadingTensors: number;
 
-  constructor(name: string, description: OperatorDescription) {
+  readonly #invocation: Invocation | undefined;
+
+  /** @internal */
+  constructor(name: string, description: OperatorDescription, invocation?: Invocation) {
     this.name = name;
+    this.#invocation = invocation;
     this.schema = description.schema;
     this.id = description.id;
     this.#description = description;
@@ -75,6 +85,22 @@ export class Operator {
 
   /** call() with the arguments in an array. @internal */
   callList(args: readonly unknown[]): unknown {
+    const result = this.#pass(args, this.#invocation?.now);
+    return this.#wrapsOne ? wrap(result as number) : this.#results(result, args);
+  }
+
+  /** callList() on a thread of libuv's pool, where the invocation has such a form. @internal */
+  async callLater(args: readonly unknown[]): Promise<unknown> {
+    try {
+      const result = await this.#pass(args, this.#invocation!.later);
+      return this.#wrapsOne ? wrap(result as number) : this.#results(result, args);
+    } catch (error) {
+      throw this.#fail(error, args);
+    }
+  }
+
+  /** Encodes the arguments and calls. */
+  #pass<T>(args: readonly unknown[], invoke: ((encoded: readonly unknown[]) => T) | undefined): T {
     const encoded: unknown[] = new Array(args.length);
     let temporary = 0;
     try {
@@ -95,8 +121,7 @@ export class Operator {
           encoded[i] = temporary = native.wrappedNumber(value);
         } else throw this.#mismatch(i, value);
       }
-      const result = callNative(this.id, encoded);
-      return this.#wrapsOne ? wrap(result as number) : this.#results(result, args);
+      return invoke === undefined ? (callNative(this.id, encoded) as T) : invoke(encoded);
     } catch (error) {
       throw this.#fail(error, args);
     } finally {
