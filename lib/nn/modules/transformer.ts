@@ -518,13 +518,13 @@ function causalMask(size: number, options: { dtype?: DType; device?: Device }): 
 
 // Copies draw no random numbers: all layers begin as the one given.
 function copies<M extends Module<never[]>>(where: string, layer: M, count: number): ModuleList<M> {
-  expectWhole(where, 'numLayers', count, 1);
+  const length = expectWhole(where, 'numLayers', count, 1);
   if (!isModule(layer)) {
     throw new TorchError(where, `layer: expected a Module, got ${describe(layer)}`, {
       code: 'ERR_INVALID_ARG_TYPE',
     });
   }
-  return new ModuleList(Array.from({ length: count }, () => layer.deepcopy()));
+  return new ModuleList(Array.from({ length }, () => layer.deepcopy()));
 }
 
 function looksCausal(
@@ -538,5 +538,5 @@ function looksCausal(
   const size = x.ndim === 2 ? x.size(0) : x.size(batchFirst ? 1 : 0);
   if (String(mask.shape) !== String([size, size])) return false;
   const { dtype, device } = mask;
-  return mask.eq(causalMask(size, { dtype, device })).all().item() as unknown as boolean;
+  return mask.eq(causalMask(size, { dtype, device })).all().item();
 }
