@@ -1,3 +1,10 @@
 // torch.amp: mixed precision.
-export * from './autocast.js';
+export {
+  autocast,
+  clearAutocastCache,
+  getAutocastDtype,
+  isAutocastAvailable,
+  isAutocastEnabled,
+  type AutocastOptions,
+} from './autocast.js';
 export * from './gradScaler.js';

@@ -1,5 +1,5 @@
 // torch.autograd
-export * from '../tensor/autograd.js';
+export { backward, enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from '../tensor/autograd.js';
 export { detectAnomaly, isAnomalyEnabled, setDetectAnomaly } from '../tensor/anomaly.js';
 export { AutogradFunction as Function, type FunctionContext } from './function.js';
 export type { HookHandle } from '../tensor/callbacks.js';

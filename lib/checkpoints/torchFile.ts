@@ -6,7 +6,7 @@ import { writeAtomically } from '../files/atomic.js';
 import { checkDevice } from '../tensor/devices.js';
 import type { Device, DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
-import { handleOf, operator } from '../tensor/operators.js';
+import { describe, expectOptions, handleOf, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
 import { native } from '../native/binding.js';
@@ -59,7 +59,8 @@ export interface LoadOptions {
  * Sizes, strides and checksums are verified before memory is taken. Throws a TorchError that says what is wrong.
  */
 export async function load(file: string, options: LoadOptions = {}): Promise<unknown> {
-  const device = options.mapLocation ?? 'cpu';
+  expectPath('load', file);
+  const device = expectOptions('load', options).mapLocation ?? 'cpu';
   checkDevice(device);
   const made: Tensor[] = [];
   try {
@@ -295,7 +296,6 @@ function finished(value: unknown, seen = new Map<object, unknown>()): unknown {
 
 function unreadable(file: string, error: unknown): Error {
   const { name, code, message, syscall } = error as NodeJS.ErrnoException;
-  if (typeof syscall === 'string') return error as Error; // what the file system says passes as it is
   const hint = /end of central directory|not a zip/i.test(message)
     ? '; files of PyTorch before 1.6 and bare pickles are not read: load it in Python and save it again'
     : name === 'RangeError'
@@ -303,7 +303,16 @@ function unreadable(file: string, error: unknown): Error {
       : '';
   return new TorchError('load', `${file} cannot be read: ${message}${hint}`, {
     cause: error,
-    ...(code === 'ERR_TORCH_OUT_OF_MEMORY' && { code }),
+    // What the file system says keeps its code, as ENOENT.
+    ...(code !== undefined && (code === 'ERR_TORCH_OUT_OF_MEMORY' || syscall !== undefined) && { code }),
+  });
+}
+
+/** Throws a TorchError unless the value is a path. */
+function expectPath(where: string, file: unknown): void {
+  if (typeof file === 'string' && file !== '') return;
+  throw new TorchError(where, `expected the path of a file, got ${describe(file)}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
   });
 }
 
@@ -318,16 +327,18 @@ function unreadable(file: string, error: unknown): Error {
  * Atomically: a crash or a full disk leaves the old file. Throws a TorchError that names what cannot be saved.
  */
 export async function save(value: unknown, file: string): Promise<void> {
+  expectPath('save', file);
   const { zipParts } = await import('../files/zipWriter.js');
   const storages = new Storages();
   try {
     const data = scope(() => pickle(value, { encode: (object) => storages.encode(object) }));
     await writeAtomically(file, zipParts(storages.entries(data), { align: 64 }));
   } catch (error) {
-    if (typeof (error as NodeJS.ErrnoException).syscall === 'string') throw error;
-    const deep = (error as Error).name === 'RangeError' ? ' (nested too deep)' : '';
-    throw new TorchError('save', `${file} cannot be written: ${(error as Error).message}${deep}`, {
+    const { name, code, message, syscall } = error as NodeJS.ErrnoException;
+    const deep = name === 'RangeError' ? ' (nested too deep)' : '';
+    throw new TorchError('save', `${file} cannot be written: ${message}${deep}`, {
       cause: error,
+      ...(syscall !== undefined && code !== undefined && { code }),
     });
   } finally {
     storages.release();

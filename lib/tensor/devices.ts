@@ -2,12 +2,13 @@
 import { loadedFrom, native } from '../native/binding.js';
 import { TorchError } from './errors.js';
 import { streamOf } from './handles.js';
+import { describe } from './operators.js';
 
 /** Throws a TorchError unless tensors can be put on the device. */
 export function checkDevice(device: string): void {
-  const match = /^(cpu|meta|cuda)(?::(\d+))?$/.exec(device);
+  const match = typeof device === 'string' ? /^(cpu|meta|cuda)(?::(\d+))?$/.exec(device) : null;
   if (match === null) {
-    throw new TorchError('device', `unknown device '${device}': expected cpu, cuda, cuda:N or meta`, {
+    throw new TorchError('device', `unknown device ${describe(device)}: expected cpu, cuda, cuda:N or meta`, {
       code: 'ERR_INVALID_ARG_TYPE',
     });
   }

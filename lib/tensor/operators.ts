@@ -276,7 +276,8 @@ export function describe(value: unknown): string {
     if (Array.isArray(value))
       return `[${value.slice(0, 8).map(describe).join(', ')}${value.length > 8 ? ', ...' : ''}]`;
     // A tensor of another realm or thread has the name but none of this module's symbols.
-    const name = (value as { constructor?: { name?: string } }).constructor?.name ?? 'Object';
+    const given: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
+    const name = typeof given === 'string' ? given : 'Object';
     return name === 'Tensor' || name === 'Parameter'
       ? 'a Tensor of another copy of torch-node (a worker, or a second installation), whose handles mean nothing here'
       : `an object (${name})`;

@@ -100,7 +100,7 @@ export class Tensor<
 
   /** Whether the tensor has been released. */
   get disposed(): boolean {
-    return this.#handle === 0;
+    return #handle in this && this.#handle === 0;
   }
 
   /** Releases the tensor now. Doing so twice does nothing. */
@@ -472,20 +472,20 @@ export class Tensor<
     if (this.isDtype(dtype)) return this as Tensor<E, V, S>;
     throw new TorchError(
       'Tensor.expectDtype',
-      `expected a tensor of ${dtype}, got ${this[describeTensor]()}: to(${describe(dtype)}) converts it`,
+      `expected a tensor of ${word(dtype)}, got ${this[describeTensor]()}: to(${describe(dtype)}) converts it`,
     );
   }
   /** Whether the tensor is on a device; 'cuda' stands for all CUDA devices. */
   isDevice<W extends Device>(device: W): this is Tensor<D, On<W>, S> {
     const own: Device = this.device;
-    return own === device || own.startsWith(`${device}:`);
+    return own === device || (typeof device === 'string' && own.startsWith(`${device}:`));
   }
   /** This tensor, as one on that device. Throws a TorchError when it is on another: `to(device)` copies. */
   expectDevice<W extends Device>(device: W): Tensor<D, On<W>, S> {
     if (this.isDevice(device)) return this as Tensor<D, On<W>, S>;
     throw new TorchError(
       'Tensor.expectDevice',
-      `expected a tensor on ${device}, got one on ${this.device}: to(${describe(device)}) copies it`,
+      `expected a tensor on ${word(device)}, got one on ${this.device}: to(${describe(device)}) copies it`,
     );
   }
   /** Whether the tensor has this shape; -1 stands for any size. */
@@ -498,7 +498,7 @@ export class Tensor<
     if (this.isShape(...shape)) return this as unknown as Tensor<D, V, Reshaped<R>>;
     throw new TorchError(
       'Tensor.expectShape',
-      `expected a tensor of shape [${shape.join(', ')}] (-1 stands for any size), got ${this[describeTensor]()}`,
+      `expected a tensor of shape [${shape.map(describe).join(', ')}] (-1 stands for any size), got ${this[describeTensor]()}`,
     );
   }
 
@@ -756,9 +756,14 @@ export function isTensor(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && describeTensor in value;
 }
 
-/** Throws a TorchError unless the value is a tensor. @internal */
+// A dtype or a device as it is written; what is neither in words.
+function word(value: unknown): string {
+  return typeof value === 'string' ? value : describe(value);
+}
+
+/** Throws a TorchError unless the value is a tensor, and not released. @internal */
 export function expectTensor(where: string, name: string, value: unknown): Tensor {
-  if (isTensor(value)) return value;
+  if (isTensor(value) && value[handleOf] !== 0) return value;
   throw new TorchError(where, `${name}: expected a Tensor, got ${describe(value)}`, {
     code: 'ERR_INVALID_ARG_TYPE',
   });

@@ -25,7 +25,7 @@ export function caller(torch, parseSchema, all, only) {
   const methods = names(torch.Tensor.prototype);
   const spaces = [torch, torch, torch, torch.linalg, torch.fft, torch.special, torch.nn.functional];
   const layers = names(torch.nn).filter(
-    (name) => /^[A-Z]/.test(name) && !['Module', 'Parameter'].includes(name),
+    (name) => name !== 'Module' && torch.nn.isModule(torch.nn[name].prototype),
   );
   const schemas = new Map();
   const schema = (name) => {

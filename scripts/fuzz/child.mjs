@@ -56,15 +56,15 @@ async function make(call) {
   const before = torch.memory().tensors;
   let title = 'drawing';
   let words = [];
+  let drawn;
   const inner = torch.openScope();
   try {
     torch.manualSeed(call);
-    const drawn = draw(generator(seed, call));
+    drawn = draw(generator(seed, call));
     ({ title } = drawn);
     words = drawn.args;
     if (describing) report({ title, args: drawn.args.map(text) });
-    const result = drawn.run();
-    if (typeof result?.then === 'function') await result;
+    await settled(drawn.run);
     counts.results++;
   } catch (error) {
     if (error?.name === 'TorchError') counts.errors++;
@@ -78,11 +78,21 @@ async function make(call) {
   let leaked = torch.memory().tensors - before;
   if (leaked > 0) {
     words = words.map(text);
-    await new Promise((done) => setImmediate(done));
-    collect();
-    leaked = torch.memory().tensors - before;
+    drawn = undefined; // a tensor that became a module's buffer is the collector's
+    // One collection may only end a marking that was under way, for which everything new was alive; nothing survives three.
+    for (let round = 0; leaked > 0 && round < 3; round++) {
+      await new Promise((done) => setImmediate(done));
+      collect();
+      leaked = torch.memory().tensors - before;
+    }
     if (leaked > 0) report({ call, kind: 'leak', title, args: words, why: `${leaked} tensors` });
   }
+}
+
+// The result is nobody's when this has ended: a local variable of make() would keep it, and what it keeps, from the collector.
+function settled(run) {
+  const result = run();
+  return typeof result?.then === 'function' ? result.then(() => undefined) : undefined;
 }
 
 // Every call of an operator comes through here: its name is noted, and the call told when describing.

@@ -16,7 +16,7 @@ it('activations, layers and losses say what does not fit', () => {
     [() => new nn.GLU().forward(t(3)), /must be even/],
     [() => new nn.Unflatten(1, 3 as never), /unflattenedSize: expected an array of integers, got 3/],
     [() => new nn.Unflatten(1, [1.5]), /an array of integers, got \[1.5\]/],
-    [() => new nn.Bilinear(0, 1, 1), /in1Features: expected more than 0, got 0/],
+    [() => new nn.Bilinear(0, 1, 1), /in1Features: expected a whole number of 1 or more, got 0/],
     [() => new nn.AdaptiveLogSoftmaxWithLoss(8, 20, []), /cutoffs: expected rising integers from 1 to 19/],
     [() => new nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 5]), /rising integers/],
     [() => new nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 20]), /rising integers/],
@@ -74,6 +74,106 @@ it('losses warn where shapes are broadcast', () => {
   );
   warn.mockRestore();
 });
+
+it('what is of another kind altogether is named, never compared, spread or printed', () => {
+  const symbol = Symbol('s') as never;
+  const imitation = Object.create(t(2)) as torch.Tensor;
+  const bad: [() => unknown, RegExp][] = [
+    [
+      () => new nn.FractionalMaxPool2d(2, undefined as never),
+      /FractionalMaxPool2d: expected an object of opt/,
+    ],
+    [() => new nn.FractionalMaxPool3d(2, null as never), /FractionalMaxPool3d: expected an object of opt/],
+    [() => F.fractionalMaxPool2d(t(1, 4, 4), 2, null as never), /expected an object of options, got null/],
+    [
+      () => new nn.Linear(2, 3).forward(undefined as never),
+      /Linear: input 0: expected a Tensor, got undefined/,
+    ],
+    [() => withoutInput(new nn.Linear(2, 3)), /input: expected a Tensor/],
+    [() => withoutInput(new nn.Conv2d(1, 1, 1)), /input: expected a Tensor/],
+    [() => new nn.Conv2d(1, 1, 1).forward(3 as never), /Conv2d: input 0: expected a Tensor, got 3/],
+    [() => t(2).expectShape(null as never, symbol), /shape \[null, Symbol\(s\)\] \(-1 stands/],
+    [() => t(2).expectShape(imitation as never), /expected a tensor of shape/],
+    [() => t(2).expectDtype(symbol), /expected a tensor of Symbol\(s\), got float32 \[2\]/],
+    [() => t(2).expectDtype(Object.create(null) as never), /expected a tensor of an object/],
+    [() => t(2).expectDevice(symbol), /expected a tensor on Symbol\(s\)/],
+    [() => t(2).to({ device: symbol }), /unknown device Symbol\(s\)/],
+    [() => F.softsign(imitation), /an object that inherits from a Tensor/],
+    [() => String(imitation), /an object that inherits from a Tensor/],
+    [() => new nn.ParameterDict([undefined] as never), /ParameterDict: expected pairs .* got undefined/],
+    [() => new nn.ModuleDict([-1] as never), /ModuleDict: expected pairs of a name and a value, got -1/],
+    [() => new nn.ModuleDict(['ab'] as never), /expected pairs of a name and a value, got 'ab'/],
+    [() => new nn.Sequential(new BigInt64Array(2) as never), /Sequential: expected pairs .* got 0n/],
+    [
+      () => new nn.Bilinear(symbol, 1, 1),
+      /in1Features: expected a whole number of 1 or more, got Symbol\(s\)/,
+    ],
+    [() => new nn.AdaptiveLogSoftmaxWithLoss(6, symbol, [1]), /nClasses: expected a whole number/],
+    [() => new nn.AdaptiveLogSoftmaxWithLoss(6, 4, [1], { divValue: symbol }), /divValue: expected a number/],
+    [() => new nn.Hardtanh({ minVal: symbol }), /minVal: expected a number, got Symbol\(s\)/],
+    [() => F.hardtanh(t(1), { maxVal: symbol }), /maxVal: expected a number, got Symbol\(s\)/],
+    [() => new nn.TripletMarginLoss({ margin: symbol }), /margin: expected more than 0, got Symbol\(s\)/],
+    [
+      () => new nn.CrossEntropyLoss({ labelSmoothing: symbol }),
+      /labelSmoothing: expected a number from 0 to 1/,
+    ],
+    [() => new nn.LinearCrossEntropyLoss(2, symbol), /numClasses: expected a whole number of 1 or more/],
+    [
+      () => new nn.LinearCrossEntropyLoss(2, 2, { outFeatures: 3 as never }),
+      /outFeatures: expected an array/,
+    ],
+    [() => F.maxUnpool1d(t(1, 2), t(1, 2), 2, { outputSize: [symbol] }), /outputSize: expected a number/],
+    [() => new nn.Threshold(symbol, 2).forward(t(2)), /Symbol\(s\)/],
+  ];
+  for (const [run, message] of bad) expect(() => torch.scope(run)).toThrow(message);
+  for (const [run] of bad) expect(nameOf(run)).toBe('TorchError');
+});
+
+it('modules print what they were given, whatever it is', () => {
+  const symbol = Symbol('s') as never;
+  expect(String(new nn.Threshold(symbol, 2))).toBe('Threshold(threshold=Symbol(s), value=2.0)');
+  expect(String(new nn.Softmin(symbol))).toBe('Softmin(dim=Symbol(s))');
+  expect(String(new nn.LogSoftmax(Object.create(null) as never))).toBe('LogSoftmax(dim=an object (Object))');
+  expect(String(new nn.Unfold(1, { dilation: new Date(0) as never }))).toMatch(/dilation=an object \(Date\)/);
+});
+
+it('a bigint passes for an integer in sizes', () => {
+  const n = (value: bigint) => value as unknown as number;
+  torch.scope(() => {
+    expect(new nn.LazyConv2d(n(4n), 3, { groups: 2 }).forward(t(1, 2, 5, 5)).shape).toEqual([1, 4, 3, 3]);
+    expect(new nn.Conv1d(n(2n), n(4n), n(1n), { groups: n(2n) }).forward(t(1, 2, 5)).shape).toEqual([
+      1, 4, 5,
+    ]);
+    expect(new nn.GroupNorm(n(3n), n(3n)).forward(t(2, 3)).shape).toEqual([2, 3]);
+    expect(new nn.PixelShuffle(n(2n)).forward(t(4, 1, 1)).shape).toEqual([1, 2, 2]);
+    expect(new nn.PixelUnshuffle(n(2n)).forward(t(1, 2, 2)).shape).toEqual([4, 1, 1]);
+    expect(new nn.ChannelShuffle(n(2n)).forward(t(1, 4, 1)).shape).toEqual([1, 4, 1]);
+    expect(new nn.LocalResponseNorm(n(2n)).forward(t(1, 4, 3)).shape).toEqual([1, 4, 3]);
+    expect(new nn.MaxPool1d(n(2n)).forward(t(1, 4)).shape).toEqual([1, 2]);
+    expect(new nn.MultiheadAttention(n(4n), n(2n)).headDim).toBe(2);
+    expect(new nn.Embedding(n(4n), n(2n), { paddingIdx: n(-1n) }).paddingIdx).toBe(3);
+    expect(new nn.Linear(n(4n), n(2n)).inFeatures).toBe(4);
+    expect(new nn.Conv2d(n(1n), n(2n), 1).outChannels).toBe(2);
+    expect(String(new nn.Bilinear(n(1n), n(2n), n(3n)))).toMatch(/in1_features=1, in2_features=2/);
+    expect(String(new nn.AvgPool1d(n(2n)))).toMatch(/kernel_size=\(2,\)/);
+  });
+});
+
+it('nn and nn.functional offer nothing but what is documented', () => {
+  const helpers = ['checkMargin', 'checkMultiMargin', 'reductionNumber', 'isBatchNorm', 'expectNumber'];
+  for (const name of helpers) expect([name in F, name in nn, name in torch]).toEqual([false, false, false]);
+});
+
+const withoutInput = (module: unknown) => (module as { forward(): unknown }).forward();
+
+function nameOf(run: () => unknown): unknown {
+  try {
+    torch.scope(run);
+    return undefined;
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
 
 describe('nn.init', () => {
   const { init } = nn;

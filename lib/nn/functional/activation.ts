@@ -4,6 +4,7 @@ import type { DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
 import { expectOptions, operator } from '../../tensor/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import { expectNumber } from '../modules/sizes.js';
 
 interface Inplace {
   /** Whether to change the input itself. Default false. */
@@ -83,6 +84,8 @@ export function hardtanh(
   options: Inplace & { minVal?: number; maxVal?: number } = {},
 ): Tensor {
   const { minVal = -1, maxVal = 1, inplace } = expectOptions('nn.functional.hardtanh', options);
+  expectNumber('nn.functional.hardtanh', 'minVal', minVal);
+  expectNumber('nn.functional.hardtanh', 'maxVal', maxVal);
   if (minVal > maxVal)
     throw new TorchError('nn.functional.hardtanh', `minVal, ${minVal}, is greater than maxVal, ${maxVal}`);
   return activate('hardtanh', input, inplace, minVal, maxVal);

@@ -4,24 +4,16 @@ import { noGrad } from '../../tensor/autograd.js';
 import { TorchError } from '../../tensor/errors.js';
 import { describe, expectOptions, operator } from '../../tensor/operators.js';
 import { expectTensor, isTensor, type Tensor } from '../../tensor/tensor.js';
+import {
+  checkMargin,
+  checkMultiMargin,
+  reductionNumber,
+  REDUCTIONS,
+  type Reduction,
+  type ReductionOption,
+} from './lossOptions.js';
 
-/** What becomes of the losses of the elements: their mean, their sum, or nothing. */
-export type Reduction = 'mean' | 'sum' | 'none';
-
-export interface ReductionOption {
-  /** Default 'mean'. */
-  reduction?: Reduction;
-}
-
-const REDUCTIONS: Readonly<Record<Reduction, number>> = { none: 0, mean: 1, sum: 2 };
-
-/** What operators call a reduction. Throws a TorchError unless it is one. @internal */
-export function reductionNumber(where: string, reduction: Reduction = 'mean'): number {
-  if (typeof reduction === 'string' && Object.hasOwn(REDUCTIONS, reduction)) return REDUCTIONS[reduction];
-  throw new TorchError(where, `reduction: expected mean, sum or none, got ${describe(reduction)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
-}
+export type { Reduction, ReductionOption } from './lossOptions.js';
 
 function reduced(where: string, losses: Tensor, reduction: Reduction | undefined): Tensor {
   const chosen = reductionNumber(where, reduction);
@@ -426,13 +418,6 @@ export function multiMarginLoss(
   return call('multi_margin_loss', input, target, p, margin, weight, reductionNumber(where, reduction));
 }
 
-/** @internal */
-export function checkMultiMargin(where: string, p: unknown, weight: Tensor | null | undefined): void {
-  if (p !== 1 && p !== 2) throw new TorchError(where, `p: expected 1 or 2, got ${describe(p)}`);
-  if (weight && expectTensor(where, 'weight', weight).ndim !== 1)
-    throw new TorchError(where, `weight: expected one dimension, got ${describe(weight)}`);
-}
-
 /**
  * max(0, |anchor - positive|_p - |anchor - negative|_p + margin); with `swap` the distance of positive and negative counts
  * instead of the latter where it is less. Inputs: [D] or [N, D]. `margin` is 1, `p` 2 and `eps` 1e-6 unless given.
@@ -481,11 +466,6 @@ export function tripletMarginWithDistanceLoss(
   let far = distanceFunction(anchor, negative);
   if (swap) far = far.minimum(distanceFunction(positive, negative));
   return reduced(where, near.add(margin).sub(far).clampMin(0), reduction);
-}
-
-/** @internal */
-export function checkMargin(where: string, margin: number): void {
-  if (!(margin > 0)) throw new TorchError(where, `margin: expected more than 0, got ${describe(margin)}`);
 }
 
 /**

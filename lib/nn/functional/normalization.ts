@@ -114,15 +114,15 @@ export function groupNorm(input: Tensor, numGroups: number, options: AffineOptio
   const { shape } = expectTensor(where, 'input', input);
   const { weight = null, bias = null, eps = 1e-5 } = expectOptions(where, options);
   const [batch, channels] = shape;
-  expectWhole(where, 'numGroups', numGroups, 1);
+  const groups = expectWhole(where, 'numGroups', numGroups, 1);
   if (batch === undefined || channels === undefined)
     throw new TorchError(
       where,
       `expected an input of 2 dimensions or more, [N, C, ...], got ${describe(input)}`,
     );
-  if (channels % numGroups === 0)
-    expectSeveral(where, input, [(batch * channels) / numGroups, ...shape.slice(2)], 'values per group');
-  return aten('group_norm', input, numGroups, weight, bias, eps, true);
+  if (channels % groups === 0)
+    expectSeveral(where, input, [(batch * channels) / groups, ...shape.slice(2)], 'values per group');
+  return aten('group_norm', input, groups, weight, bias, eps, true);
 }
 
 export interface LocalResponseNormOptions {
@@ -143,19 +143,19 @@ export function localResponseNorm(
   const where = 'nn.functional.localResponseNorm';
   const { shape, numel } = expectTensor(where, 'input', input);
   const { alpha = 1e-4, beta = 0.75, k = 1 } = expectOptions(where, options);
-  expectWhole(where, 'size', size, 1);
+  const window = expectWhole(where, 'size', size, 1);
   if (shape.length < 3)
     throw new TorchError(
       where,
       `expected an input of 3 dimensions or more, [N, C, L, ...], got ${describe(input)}`,
     );
   if (numel === 0) return input;
-  const [before, after] = [Math.floor(size / 2), Math.floor((size - 1) / 2)];
+  const [before, after] = [Math.floor(window / 2), Math.floor((window - 1) / 2)];
   const squares = input.mul(input);
   let means: Tensor;
   if (shape.length === 3) {
     const padded = pad(squares.unsqueeze(1), [0, 0, before, after]);
-    means = aten('avg_pool2d', padded, [size, 1], [1, 1]).squeeze(1);
+    means = aten('avg_pool2d', padded, [window, 1], [1, 1]).squeeze(1);
   } else {
     const [batch, channels, rows] = shape as [number, number, number];
     const columns = numel / (batch * channels * rows);
@@ -167,7 +167,7 @@ export function localResponseNorm(
       before,
       after,
     ]);
-    means = aten('view', aten('avg_pool3d', padded, [size, 1, 1], [1, 1, 1]).squeeze(1), shape);
+    means = aten('view', aten('avg_pool3d', padded, [window, 1, 1], [1, 1, 1]).squeeze(1), shape);
   }
   return input.div(means.mul(alpha).add(k).pow(beta));
 }

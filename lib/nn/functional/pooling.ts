@@ -126,7 +126,7 @@ function unpooledSize(
       where,
       `outputSize: expected an array of ${dims} or ${dims + 2} sizes, got ${describe(wanted)}`,
     );
-  const size = (wanted as readonly number[]).slice(-dims);
+  const size = spread(where, 'outputSize', (wanted as number[]).slice(-dims), dims);
   for (const [d, one] of size.entries()) {
     const [low, high] = [Math.max(usual[d]! - stride[d]! + 1, 0), usual[d]! + stride[d]! - 1];
     if (!(one >= low && one <= high))
@@ -258,7 +258,7 @@ export function fractionalMaxPool(
 ): Tensor | [Tensor, Tensor] {
   const where = `nn.functional.fractionalMaxPool${dims}d`;
   const { shape } = expectTensor(where, 'input', input);
-  const { returnIndices = false, randomSamples = null } = options;
+  const { returnIndices = false, randomSamples = null } = expectOptions(where, options);
   const { size, ratio } = fractionalSize(where, dims, options);
   if (shape.length !== dims + 1 && shape.length !== dims + 2)
     throw new TorchError(

@@ -121,7 +121,8 @@ export function expectMode(
 /** The number of a row, counted from the front; null where none was given. @internal */
 export function rowOf(where: string, index: number | null | undefined, rows: number): number | null {
   if (index === undefined || index === null) return null;
-  if (Number.isInteger(index) && index >= -rows && index < rows) return index < 0 ? index + rows : index;
+  const row = typeof index === 'bigint' ? Number(index) : index;
+  if (Number.isInteger(row) && row >= -rows && row < rows) return row < 0 ? row + rows : row;
   throw new TorchError(where, `paddingIdx: expected a row of the ${rows} there are, got ${describe(index)}`);
 }
 

@@ -18,7 +18,8 @@ import { constant_ } from '../init.js';
 import { Module } from '../module.js';
 import { Leaf } from './leaf.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';
-import { float } from './repr.js';
+import { float, number } from './repr.js';
+import { expectNumber } from './sizes.js';
 
 export interface InplaceOptions {
   /** Whether to change the input itself. Default false. */
@@ -83,7 +84,7 @@ export class Softmax extends Leaf {
     this.dim = dim;
   }
   override extraRepr(): string {
-    return `dim=${this.dim}`;
+    return `dim=${number(this.dim)}`;
   }
 }
 
@@ -96,7 +97,7 @@ export class Softmin extends Module {
     return F.softmin(input, this.dim);
   }
   override extraRepr(): string {
-    return `dim=${this.dim}`;
+    return `dim=${number(this.dim)}`;
   }
 }
 
@@ -119,7 +120,7 @@ export class LogSoftmax extends Module {
     return F.logSoftmax(input, this.dim);
   }
   override extraRepr(): string {
-    return `dim=${this.dim}`;
+    return `dim=${number(this.dim)}`;
   }
 }
 
@@ -183,6 +184,8 @@ export class Hardtanh extends Module {
       maxVal: this.maxVal = 1,
       inplace: this.inplace = false,
     } = expectOptions('Hardtanh', options));
+    expectNumber('Hardtanh', 'minVal', this.minVal);
+    expectNumber('Hardtanh', 'maxVal', this.maxVal);
     if (!(this.minVal < this.maxVal))
       throw new TorchError('Hardtanh', `expected minVal < maxVal, got ${this.minVal} and ${this.maxVal}`);
   }
@@ -294,7 +297,7 @@ export class GLU extends Module {
     return glu(input, { dim: this.dim });
   }
   override extraRepr(): string {
-    return `dim=${this.dim}`;
+    return `dim=${number(this.dim)}`;
   }
 }
 
@@ -397,6 +400,6 @@ export class PReLU extends Module {
     return prelu(input, this.weight);
   }
   override extraRepr(): string {
-    return `num_parameters=${this.numParameters}`;
+    return `num_parameters=${number(this.numParameters)}`;
   }
 }

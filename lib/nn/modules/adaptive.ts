@@ -8,6 +8,7 @@ import { Module } from '../module.js';
 import { ModuleList, Sequential } from './container.js';
 import { Linear } from './linear.js';
 import type { FactoryOptions } from './initial.js';
+import { expectNumber, expectWhole } from './sizes.js';
 
 /**
  * A softmax over very many classes, numbered by falling frequency, that is cheap where most targets are frequent ones. Classes
@@ -25,45 +26,50 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
   readonly cutoffs: readonly number[];
   readonly divValue: number;
   readonly headBias: boolean;
+  readonly inFeatures: number;
+  readonly nClasses: number;
   readonly head: Linear;
   readonly tail: ModuleList<Sequential>;
 
   /** `cutoffs`: rising, from 1 to nClasses - 1. `divValue` is 4 and `headBias` false unless given. */
   constructor(
-    readonly inFeatures: number,
-    readonly nClasses: number,
+    inFeatures: number,
+    nClasses: number,
     cutoffs: readonly number[],
     options: Pick<FactoryOptions, 'dtype'> & { divValue?: number; headBias?: boolean } = {},
   ) {
     super();
-    const { divValue = 4, headBias = false, dtype } = expectOptions('AdaptiveLogSoftmaxWithLoss', options);
+    const where = 'AdaptiveLogSoftmaxWithLoss';
+    const { divValue = 4, headBias = false, dtype } = expectOptions(where, options);
+    const features = (this.inFeatures = expectWhole(where, 'inFeatures', inFeatures, 1));
+    const last = (this.nClasses = expectWhole(where, 'nClasses', nClasses, 2));
     const rising =
       Array.isArray(cutoffs) &&
       cutoffs.length > 0 &&
-      cutoffs.every((c: number, i) => Number.isInteger(c) && c > (cutoffs[i - 1] ?? 0) && c < nClasses);
+      cutoffs.every((c: number, i) => Number.isInteger(c) && c > (cutoffs[i - 1] ?? 0) && c < last);
     if (!rising)
       throw new TorchError(
-        'AdaptiveLogSoftmaxWithLoss',
-        `cutoffs: expected rising integers from 1 to ${nClasses - 1}, got ${describe(cutoffs)}`,
+        where,
+        `cutoffs: expected rising integers from 1 to ${last - 1}, got ${describe(cutoffs)}`,
         { code: 'ERR_INVALID_ARG_TYPE' },
       );
-    this.cutoffs = (cutoffs as number[]).concat(nClasses);
-    this.divValue = divValue;
+    this.cutoffs = (cutoffs as number[]).concat(last);
+    this.divValue = expectNumber(where, 'divValue', divValue);
     this.headBias = headBias;
     const kind = dtype === undefined ? {} : { dtype };
-    this.head = new Linear(inFeatures, this.shortlistSize + this.nClusters, { bias: headBias, ...kind });
+    this.head = new Linear(features, this.shortlistSize + this.nClusters, { bias: headBias, ...kind });
     this.tail = new ModuleList<Sequential>();
     for (let i = 0; i < this.nClusters; i++) {
-      const hidden = Math.floor(inFeatures / divValue ** (i + 1));
+      const hidden = Math.floor(features / this.divValue ** (i + 1));
       if (hidden < 1)
         throw new TorchError(
-          'AdaptiveLogSoftmaxWithLoss',
-          `cluster ${i} would have no features: inFeatures / divValue^${i + 1} is ${inFeatures / divValue ** (i + 1)}`,
+          where,
+          `cluster ${i} would have no features: inFeatures / divValue^${i + 1} is ${features / this.divValue ** (i + 1)}`,
         );
       const classes = this.cutoffs[i + 1]! - this.cutoffs[i]!;
       this.tail.append(
         new Sequential(
-          new Linear(inFeatures, hidden, { bias: false, ...kind }),
+          new Linear(features, hidden, { bias: false, ...kind }),
           new Linear(hidden, classes, { bias: false, ...kind }),
         ),
       );

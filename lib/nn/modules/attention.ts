@@ -92,7 +92,7 @@ export class MultiheadAttention extends Module<
     this.kdim = expectWhole(where, 'kdim', options.kdim ?? embedDim, 1);
     this.vdim = expectWhole(where, 'vdim', options.vdim ?? embedDim, 1);
     this.dropout = expectProbability(where, options.dropout ?? 0, 'dropout');
-    this.headDim = embedDim / numHeads;
+    this.headDim = this.embedDim / this.numHeads;
     if (!Number.isInteger(this.headDim))
       throw new TorchError(
         where,
@@ -104,18 +104,18 @@ export class MultiheadAttention extends Module<
     const made = (on: boolean, ...shape: number[]): Parameter | null =>
       on ? emptyParameter(shape, options) : null;
     const apart = !this.sameFeatures;
-    this.q_proj_weight = made(apart, embedDim, embedDim);
-    this.k_proj_weight = made(apart, embedDim, this.kdim);
-    this.v_proj_weight = made(apart, embedDim, this.vdim);
-    this.in_proj_weight = made(!apart, 3 * embedDim, embedDim);
-    this.in_proj_bias = made(bias, 3 * embedDim);
-    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, {
+    this.q_proj_weight = made(apart, this.embedDim, this.embedDim);
+    this.k_proj_weight = made(apart, this.embedDim, this.kdim);
+    this.v_proj_weight = made(apart, this.embedDim, this.vdim);
+    this.in_proj_weight = made(!apart, 3 * this.embedDim, this.embedDim);
+    this.in_proj_bias = made(bias, 3 * this.embedDim);
+    this.out_proj = new NonDynamicallyQuantizableLinear(this.embedDim, this.embedDim, {
       bias,
       ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     });
     if (options.device !== undefined) this.out_proj.to({ device: options.device });
-    this.bias_k = made(addBiasKv, 1, 1, embedDim);
-    this.bias_v = made(addBiasKv, 1, 1, embedDim);
+    this.bias_k = made(addBiasKv, 1, 1, this.embedDim);
+    this.bias_v = made(addBiasKv, 1, 1, this.embedDim);
     this.resetParameters();
   }
   /** Whether queries, keys and values have the same number of features. */

@@ -7,9 +7,10 @@ import { expectWhole } from './sizes.js';
 
 /** Takes one channel of each of `groups` groups in turn: [N, C, ...] to the same shape; groups divides C. */
 export class ChannelShuffle extends Module {
-  constructor(readonly groups: number) {
+  readonly groups: number;
+  constructor(groups: number) {
     super();
-    expectWhole('ChannelShuffle', 'groups', groups, 1);
+    this.groups = expectWhole('ChannelShuffle', 'groups', groups, 1);
   }
   override forward(input: Tensor): Tensor {
     const { shape } = expectTensor('ChannelShuffle', 'input', input);

@@ -18,8 +18,15 @@ function entriesOf<T>(where: string, value: Named<T>): [string, T][] {
         code: 'ERR_INVALID_ARG_TYPE',
       },
     );
-  if (Symbol.iterator in value) return [...(value as Iterable<readonly [string, T]>)].map(([k, v]) => [k, v]);
-  return Object.entries(value);
+  if (isIterable(value)) return [...(value as Iterable<unknown>)].map((pair) => expectPair<T>(where, pair));
+  return Object.entries(value as Readonly<Record<string, T>>);
+}
+
+function expectPair<T>(where: string, pair: unknown): [string, T] {
+  if (Array.isArray(pair) && pair.length === 2) return [(pair as [string, T])[0], (pair as [string, T])[1]];
+  throw new TorchError(where, `expected pairs of a name and a value, got ${describe(pair)} among them`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
 }
 
 function expectModule<M extends AnyModule>(where: string, name: string, value: M): M {
@@ -37,7 +44,11 @@ function placeOf(where: string, index: number, length: number): number {
 }
 
 function isIterable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function'
+  );
 }
 
 function noForward(name: string, what: string): TorchError {

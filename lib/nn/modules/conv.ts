@@ -13,7 +13,7 @@ import {
 import { LAZY } from './lazy.js';
 import { Leaf } from './leaf.js';
 import { pair, type Pair } from './pair.js';
-import { spread, type Single, type Triple } from './sizes.js';
+import { expectWhole, spread, type Single, type Triple } from './sizes.js';
 
 export type { ConvOptions, ConvTransposeOptions, PaddingMode } from './convNd.js';
 
@@ -55,8 +55,9 @@ export class Conv2d extends Leaf {
     const size =
       typeof padding === 'string' ? { paddingName: padding } : padding === undefined ? {} : { padding };
     super('Conv2d', { inChannels, outChannels, kernelSize, ...size, ...rest });
-    this.inChannels = inChannels;
-    this.outChannels = outChannels;
+    // The native side takes bigints as they are.
+    this.inChannels = expectWhole('Conv2d', 'inChannels', inChannels, 0);
+    this.outChannels = expectWhole('Conv2d', 'outChannels', outChannels, 0);
     this.kernelSize = kernelSize;
     this.weight = this.parameter('weight')!;
     this.bias = this.parameter('bias');

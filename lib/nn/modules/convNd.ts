@@ -9,7 +9,7 @@ import { expectSpatial, misfit } from './fit.js';
 import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
 import { awaitForward, beside, LAZY, withoutLazy } from './lazy.js';
 import { tuple } from './repr.js';
-import { AXES, expectOneOf, expectWhole, spreadWhole, type Dims } from './sizes.js';
+import { AXES, expectOneOf, expectWhole, spread, spreadWhole, type Dims } from './sizes.js';
 
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';
 
@@ -107,7 +107,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
     );
     if (padding === 'same' && this.stride.some((step) => step !== 1))
       throw new TorchError(where, `padding 'same' needs stride 1, got ${describe(stride)}`);
-    this.checkGroups('outChannels', outChannels);
+    this.checkGroups('outChannels', this.outChannels);
     this.transposed = transposed;
     this.factory = { ...(dtype && { dtype }), ...(device && { device }) };
     this.hasBias = bias;
@@ -120,7 +120,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
           module.makeParameters(module.channelsOf(weight), module.factory);
       });
     } else {
-      this.makeParameters(inChannels, this.factory);
+      this.makeParameters(this.inChannels, this.factory);
       this.resetParameters();
     }
   }
@@ -297,7 +297,7 @@ export abstract class ConvTransposeNd extends Convolution<
         `outputSize: expected an array of ${dims} or ${input.ndim} sizes, got ${describe(wanted)}`,
         { code: 'ERR_INVALID_ARG_TYPE' },
       );
-    const sizes = (wanted as readonly number[]).slice(-dims);
+    const sizes = spread(this.constructor.name, 'outputSize', (wanted as number[]).slice(-dims), dims);
     if (!sizes.every((size, d) => size >= least[d]! && size <= most[d]!))
       throw misfit(
         this,

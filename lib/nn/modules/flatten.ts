@@ -4,7 +4,7 @@ import { describe, operator } from '../../tensor/operators.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { Leaf } from './leaf.js';
-import { tuple } from './repr.js';
+import { number, tuple } from './repr.js';
 
 /** Makes one dimension of startDim ... endDim. By default [N, C, H, W] to [N, C * H * W]. */
 export class Flatten extends Leaf {
@@ -38,6 +38,6 @@ export class Unflatten extends Module {
     return operator('aten::unflatten.int').call(input, this.dim, this.unflattenedSize) as Tensor;
   }
   override extraRepr(): string {
-    return `dim=${this.dim}, unflattened_size=${tuple(this.unflattenedSize)}`;
+    return `dim=${number(this.dim)}, unflattened_size=${tuple(this.unflattenedSize)}`;
   }
 }

@@ -2,7 +2,16 @@
 export * from './activation.js';
 export * from './adaptive.js';
 export { MultiheadAttention, type AttentionInputs, type MultiheadAttentionOptions } from './attention.js';
-export * from './batchnorm.js';
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  LazyBatchNorm1d,
+  LazyBatchNorm2d,
+  LazyBatchNorm3d,
+  SyncBatchNorm,
+  type NormOptions,
+} from './batchnorm.js';
 export * from './channelshuffle.js';
 export * from './container.js';
 export * from './conv.js';

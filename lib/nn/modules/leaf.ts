@@ -3,7 +3,7 @@
 import { native } from '../../native/binding.js';
 import { named } from '../../tensor/errors.js';
 import { describe, handleOf } from '../../tensor/operators.js';
-import { expectTensor, isParameter, Parameter, Tensor } from '../../tensor/tensor.js';
+import { expectTensor, isParameter, isTensor, Parameter, Tensor } from '../../tensor/tensor.js';
 import { copyTensor, type Copies } from '../deepcopy.js';
 import { Module } from '../module.js';
 
@@ -98,6 +98,7 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
   }
   override forward(...inputs: Inputs): Output {
     const name = this.constructor.name;
+    if (inputs.length === 0) expectTensor(name, 'input', undefined);
     const others = this.compute === undefined ? undefined : assigned(this, this[parameters]);
     if (others !== undefined) return this.compute!(others, ...inputs);
     return named(
@@ -110,7 +111,9 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
           ),
         ) as Output,
       () => {
-        const expected = this.expected(...inputs);
+        // What lacks an input, or has something else in its place, has no shape to speak of.
+        const speaks = inputs.length >= this.expected.length && inputs.every(isTensor);
+        const expected = speaks ? this.expected(...inputs) : undefined;
         return [
           ...inputs.map((input, i) => `${inputs.length === 1 ? 'input' : `input ${i}`}: ${describe(input)}`),
           ...(expected === undefined ? [] : [`expected: ${expected}`]),

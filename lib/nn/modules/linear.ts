@@ -1,14 +1,14 @@
 // Linear layers.
 import { bilinear, linear } from '../../generated/functional.js';
 import type { DType } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../tensor/operators.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import { uniform_ } from '../init.js';
 import { Module } from '../module.js';
 import { Leaf } from './leaf.js';
 import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
 import { bool } from './repr.js';
+import { expectWhole } from './sizes.js';
 
 /**
  * x W^T + b: [..., inFeatures] to [..., outFeatures]. weight [outFeatures, inFeatures] and bias [outFeatures] are drawn
@@ -22,8 +22,9 @@ export class Linear extends Leaf {
 
   constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; dtype?: DType } = {}) {
     super('Linear', { inFeatures, outFeatures, ...expectOptions('Linear', options) });
-    this.inFeatures = inFeatures;
-    this.outFeatures = outFeatures;
+    // The native side takes bigints as they are.
+    this.inFeatures = expectWhole('Linear', 'inFeatures', inFeatures, 0);
+    this.outFeatures = expectWhole('Linear', 'outFeatures', outFeatures, 0);
     this.weight = this.parameter('weight')!;
     this.bias = this.parameter('bias');
   }
@@ -53,23 +54,25 @@ export class Linear extends Leaf {
  * in1Features, in2Features] and bias [outFeatures] are drawn uniformly from +-1/sqrt(in1Features).
  */
 export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
+  readonly in1Features: number;
+  readonly in2Features: number;
+  readonly outFeatures: number;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
   constructor(
-    readonly in1Features: number,
-    readonly in2Features: number,
-    readonly outFeatures: number,
+    in1Features: number,
+    in2Features: number,
+    outFeatures: number,
     options: FactoryOptions & { bias?: boolean } = {},
   ) {
     super();
     const { bias = true } = expectOptions('Bilinear', options);
-    if (!(in1Features > 0))
-      throw new TorchError('Bilinear', `in1Features: expected more than 0, got ${describe(in1Features)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
-    this.weight = emptyParameter([outFeatures, in1Features, in2Features], options);
-    this.bias = bias ? emptyParameter([outFeatures], options) : null;
+    this.in1Features = expectWhole('Bilinear', 'in1Features', in1Features, 1);
+    this.in2Features = expectWhole('Bilinear', 'in2Features', in2Features, 0);
+    this.outFeatures = expectWhole('Bilinear', 'outFeatures', outFeatures, 0);
+    this.weight = emptyParameter([this.outFeatures, this.in1Features, this.in2Features], options);
+    this.bias = bias ? emptyParameter([this.outFeatures], options) : null;
     this.resetParameters();
   }
   /** Draws the parameters anew. */

@@ -5,13 +5,20 @@ import { describe, expectOptions, handleOf } from '../../tensor/operators.js';
 import { expectTensor, isParameter, type Tensor } from '../../tensor/tensor.js';
 import { copyTensor, type Copies } from '../deepcopy.js';
 import * as F from '../functional/loss.js';
-import type { Reduction, ReductionOption } from '../functional/loss.js';
+import {
+  checkMargin,
+  checkMultiMargin,
+  reductionNumber,
+  type Reduction,
+  type ReductionOption,
+} from '../functional/lossOptions.js';
 import { Module } from '../module.js';
 import { PairwiseDistance } from './distance.js';
 import { Leaf } from './leaf.js';
 import { Linear } from './linear.js';
 import type { FactoryOptions } from './initial.js';
-import { bool, float, tuple } from './repr.js';
+import { bool, float, number, tuple } from './repr.js';
+import { expectNumber, expectWhole } from './sizes.js';
 
 export type { Reduction, ReductionOption } from '../functional/loss.js';
 
@@ -25,9 +32,13 @@ abstract class Loss<
   constructor(options: { reduction?: R | Reduction }, others: readonly string[] = []) {
     super();
     const { reduction = 'mean' } = expectOptions(new.target.name, options);
-    if (!others.includes(reduction)) F.reductionNumber(new.target.name, reduction as Reduction);
+    if (!others.includes(reduction)) reductionNumber(new.target.name, reduction as Reduction);
     this.reduction = reduction;
   }
+}
+
+function expectSmoothing(where: string, value: unknown): void {
+  expectNumber(where, 'labelSmoothing', value, 'a number from 0 to 1', (one) => one >= 0 && one <= 1);
 }
 
 // A weight is part of the state, as in PyTorch; it is not trained.
@@ -60,13 +71,7 @@ export class CrossEntropyLoss extends Leaf<[input: Tensor, target: Tensor]> {
 
   constructor(options: CrossEntropyLossOptions = {}) {
     const { weight, labelSmoothing = 0, ...rest } = expectOptions('CrossEntropyLoss', options);
-    if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-      throw new TorchError(
-        'CrossEntropyLoss',
-        `labelSmoothing: expected a number from 0 to 1, got ${labelSmoothing}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
-      );
-    }
+    expectSmoothing('CrossEntropyLoss', labelSmoothing);
     super('CrossEntropyLoss', {
       ...rest,
       labelSmoothing,
@@ -108,22 +113,26 @@ export class LinearCrossEntropyLoss extends Loss {
   ) {
     super(options);
     const { outFeatures = [], bias = false, weight, ignoreIndex = null, labelSmoothing = 0, dtype } = options;
-    if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
-      throw new TorchError(
-        'LinearCrossEntropyLoss',
-        `labelSmoothing: expected a number from 0 to 1, got ${labelSmoothing}`,
-      );
+    expectSmoothing('LinearCrossEntropyLoss', labelSmoothing);
     this.weight = weightOf(this, 'weight', weight);
-    if (this.weight !== null && String(this.weight.shape) !== String([numClasses]))
+    this.numClasses = expectWhole('LinearCrossEntropyLoss', 'numClasses', numClasses, 1);
+    if (!Array.isArray(outFeatures))
       throw new TorchError(
         'LinearCrossEntropyLoss',
-        `weight: expected the shape [${numClasses}], got ${describe(this.weight)}`,
+        `outFeatures: expected an array of sizes, got ${describe(outFeatures)}`,
+        { code: 'ERR_INVALID_ARG_TYPE' },
       );
-    this.numClasses = numClasses;
-    this.outFeatures = outFeatures;
+    this.outFeatures = Array.from<unknown>(outFeatures).map((size) =>
+      expectWhole('LinearCrossEntropyLoss', 'outFeatures', size, 0),
+    );
+    if (this.weight !== null && String(this.weight.shape) !== String([this.numClasses]))
+      throw new TorchError(
+        'LinearCrossEntropyLoss',
+        `weight: expected the shape [${this.numClasses}], got ${describe(this.weight)}`,
+      );
     this.ignoreIndex = ignoreIndex;
     this.labelSmoothing = labelSmoothing;
-    const all = outFeatures.reduce((product, size) => product * size, numClasses);
+    const all = this.outFeatures.reduce((product, size) => product * size, this.numClasses);
     this.linear = new Linear(inFeatures, all, { bias, ...(dtype === undefined ? {} : { dtype }) });
   }
   forward(input: Tensor, target: Tensor): Tensor {
@@ -141,7 +150,7 @@ export class LinearCrossEntropyLoss extends Loss {
     return (
       `in_features=${this.linear.inFeatures}, num_classes=${this.numClasses}, ` +
       `out_features=${tuple(this.outFeatures)}, bias=${bool(this.linear.bias !== null)}, ` +
-      `reduction=${this.reduction}, ignore_index=${this.ignoreIndex ?? 'None'}, ` +
+      `reduction=${this.reduction}, ignore_index=${number(this.ignoreIndex)}, ` +
       `label_smoothing=${float(this.labelSmoothing)}, options=None`
     );
   }
@@ -374,7 +383,7 @@ export class MultiMarginLoss extends Loss {
   /** `p`, the power, is 1 and `margin` 1 unless given; `weight` [C] has a weight for each class. */
   constructor(options: ReductionOption & { p?: 1 | 2; margin?: number; weight?: Tensor | null } = {}) {
     super(options);
-    F.checkMultiMargin('MultiMarginLoss', options.p ?? 1, options.weight);
+    checkMultiMargin('MultiMarginLoss', options.p ?? 1, options.weight);
     ({ p: this.p = 1, margin: this.margin = 1 } = options);
     this.weight = weightOf(this, 'weight', options.weight);
   }
@@ -397,7 +406,7 @@ export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, n
   constructor(options: ReductionOption & { margin?: number; p?: number; eps?: number; swap?: boolean } = {}) {
     super(options);
     ({ margin: this.margin = 1, p: this.p = 2, eps: this.eps = 1e-6, swap: this.swap = false } = options);
-    F.checkMargin('TripletMarginLoss', this.margin);
+    checkMargin('TripletMarginLoss', this.margin);
   }
   forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { margin, p, eps, swap, reduction } = this;
@@ -424,7 +433,7 @@ export class TripletMarginWithDistanceLoss extends Loss<
     super(options);
     this.distance_function = options.distanceFunction ?? new PairwiseDistance();
     ({ margin: this.margin = 1, swap: this.swap = false } = options);
-    F.checkMargin('TripletMarginWithDistanceLoss', this.margin);
+    checkMargin('TripletMarginWithDistanceLoss', this.margin);
   }
   get distanceFunction(): ((a: Tensor, b: Tensor) => Tensor) | Module<[Tensor, Tensor]> {
     return this.distance_function;

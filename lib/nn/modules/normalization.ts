@@ -93,29 +93,27 @@ export interface GroupNormOptions extends FactoryOptions {
  * channels: [N, numChannels, ...] to the same shape; numGroups divides numChannels.
  */
 export class GroupNorm extends Module {
+  readonly numGroups: number;
+  readonly numChannels: number;
   readonly eps: number;
   readonly affine: boolean;
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
 
-  constructor(
-    readonly numGroups: number,
-    readonly numChannels: number,
-    options: GroupNormOptions = {},
-  ) {
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
     const { eps = 1e-5, affine = true, bias = true } = expectOptions('GroupNorm', options);
-    expectWhole('GroupNorm', 'numGroups', numGroups, 1);
-    expectWhole('GroupNorm', 'numChannels', numChannels, 0);
-    if (numChannels % numGroups !== 0)
+    this.numGroups = expectWhole('GroupNorm', 'numGroups', numGroups, 1);
+    this.numChannels = expectWhole('GroupNorm', 'numChannels', numChannels, 0);
+    if (this.numChannels % this.numGroups !== 0)
       throw new TorchError(
         'GroupNorm',
         `numChannels: expected a multiple of numGroups, which is ${numGroups}, got ${numChannels}`,
       );
     this.eps = eps;
     this.affine = affine;
-    this.weight = affine ? emptyParameter([numChannels], options) : null;
-    this.bias = affine && bias ? emptyParameter([numChannels], options) : null;
+    this.weight = affine ? emptyParameter([this.numChannels], options) : null;
+    this.bias = affine && bias ? emptyParameter([this.numChannels], options) : null;
     this.resetParameters();
   }
   /** Ones for the weight, zeros for the bias. */
@@ -183,14 +181,12 @@ export class RMSNorm extends Module {
  * zeros: [N, C, L, ...] to the same shape.
  */
 export class LocalResponseNorm extends Module {
+  readonly size: number;
   private readonly options: LocalResponseNormOptions;
 
-  constructor(
-    readonly size: number,
-    options: LocalResponseNormOptions = {},
-  ) {
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
-    expectWhole('LocalResponseNorm', 'size', size, 1);
+    this.size = expectWhole('LocalResponseNorm', 'size', size, 1);
     this.options = { ...expectOptions('LocalResponseNorm', options) };
   }
   override forward(input: Tensor): Tensor {
@@ -208,16 +204,14 @@ export class LocalResponseNorm extends Module {
  * PyTorch's, which at the first and last channels are not quite those of the formula; a backward pass needs a size of 2 or more.
  */
 export class CrossMapLRN2d extends Module {
+  readonly size: number;
   readonly alpha: number;
   readonly beta: number;
   readonly k: number;
 
-  constructor(
-    readonly size: number,
-    options: LocalResponseNormOptions = {},
-  ) {
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
-    expectWhole('CrossMapLRN2d', 'size', size, 1);
+    this.size = expectWhole('CrossMapLRN2d', 'size', size, 1);
     const { alpha = 1e-4, beta = 0.75, k = 1 } = expectOptions('CrossMapLRN2d', options);
     this.alpha = alpha;
     this.beta = beta;

@@ -7,9 +7,10 @@ import { expectWhole } from './sizes.js';
 
 /** [..., C * r^2, H, W] to [..., C, H * r, W * r], r being the upscale factor. */
 export class PixelShuffle extends Module {
-  constructor(readonly upscaleFactor: number) {
+  readonly upscaleFactor: number;
+  constructor(upscaleFactor: number) {
     super();
-    expectWhole('PixelShuffle', 'upscaleFactor', upscaleFactor, 1);
+    this.upscaleFactor = expectWhole('PixelShuffle', 'upscaleFactor', upscaleFactor, 1);
   }
   override forward(input: Tensor): Tensor {
     const { shape } = expectTensor('PixelShuffle', 'input', input);
@@ -25,9 +26,10 @@ export class PixelShuffle extends Module {
 
 /** [..., C, H * r, W * r] to [..., C * r^2, H, W], r being the downscale factor. */
 export class PixelUnshuffle extends Module {
-  constructor(readonly downscaleFactor: number) {
+  readonly downscaleFactor: number;
+  constructor(downscaleFactor: number) {
     super();
-    expectWhole('PixelUnshuffle', 'downscaleFactor', downscaleFactor, 1);
+    this.downscaleFactor = expectWhole('PixelUnshuffle', 'downscaleFactor', downscaleFactor, 1);
   }
   override forward(input: Tensor): Tensor {
     const { shape } = expectTensor('PixelUnshuffle', 'input', input);

@@ -294,7 +294,7 @@ abstract class FractionalMaxPoolNd<Indices extends boolean> extends Module<[inpu
 
   constructor(dims: 2 | 3, kernelSize: Sized, options: FractionalMaxPoolOptions<Sized, boolean>) {
     super();
-    const { randomSamples, ...rest } = options;
+    const { randomSamples, ...rest } = expectOptions(new.target.name, options);
     this.dims = dims;
     this.kernelSize = spreadWhole(new.target.name, 'kernelSize', kernelSize, dims, 1);
     this.options = rest;

@@ -352,7 +352,7 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
     const { bias = true } = expectOptions(where, options);
     this.inputSize = expectWhole(where, 'inputSize', inputSize, 1);
     this.hiddenSize = expectWhole(where, 'hiddenSize', hiddenSize, 1);
-    const size = gates * hiddenSize;
+    const size = gates * this.hiddenSize;
     this.weight_ih = emptyParameter([size, inputSize], options);
     this.weight_hh = emptyParameter([size, hiddenSize], options);
     this.bias_ih = bias ? emptyParameter([size], options) : null;

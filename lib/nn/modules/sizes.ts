@@ -17,8 +17,10 @@ export const AXES: Readonly<Record<Dims, string>> = { 1: 'L', 2: 'H, W', 3: 'D, 
 
 /** The value for each of `count` places. Throws a TorchError unless it is a number or a list of that many. @internal */
 export function spread(where: string, name: string, value: unknown, count: number): number[] {
-  if (isNumber(value)) return new Array<number>(count).fill(value);
-  if (Array.isArray(value) && value.length === count && value.every(isNumber)) return [...value] as number[];
+  // A bigint passes for an integer, as everywhere.
+  if (isNumber(value)) return new Array<number>(count).fill(Number(value));
+  if (Array.isArray(value) && value.length === count && Array.from<unknown>(value).every(isNumber))
+    return value.map(Number);
   throw new TorchError(
     where,
     `${name}: expected a number${count === 1 ? '' : ` or an array of ${count}`}, got ${describe(value)}`,
@@ -37,6 +39,23 @@ export function spreadWhole(
   const values = spread(where, name, value, count);
   for (const one of values) expectWhole(where, name, one, least);
   return values;
+}
+
+/**
+ * The value as a number. Throws a TorchError unless it is one that `fits`, of which `expected` says in words which that are.
+ * What is no number is not compared: comparing a symbol throws. @internal
+ */
+export function expectNumber(
+  where: string,
+  name: string,
+  value: unknown,
+  expected = 'a number',
+  fits: (number: number) => boolean = () => true,
+): number {
+  if (isNumber(value) && fits(Number(value))) return Number(value);
+  throw new TorchError(where, `${name}: expected ${expected}, got ${describe(value)}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
 }
 
 /** Throws a TorchError unless the value is a whole number of `least` or more. @internal */
@@ -63,6 +82,6 @@ export function expectOneOf<T extends string>(where: string, name: string, value
   );
 }
 
-function isNumber(value: unknown): value is number {
+function isNumber(value: unknown): value is number | bigint {
   return typeof value === 'number' || typeof value === 'bigint';
 }

@@ -13,6 +13,7 @@ import {
 } from '../functional/sparse.js';
 import { Module } from '../module.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';
+import { number } from './repr.js';
 import { expectWhole } from './sizes.js';
 
 // As in Python: what fromPretrained passes to the constructor.
@@ -47,7 +48,7 @@ abstract class Table<Inputs extends unknown[]> extends Module<Inputs> {
     const { _weight, _freeze = false } = options;
     this.numEmbeddings = expectWhole(where, 'numEmbeddings', numEmbeddings, 0);
     this.embeddingDim = expectWhole(where, 'embeddingDim', embeddingDim, 0);
-    this.paddingIdx = rowOf(where, options.paddingIdx, numEmbeddings);
+    this.paddingIdx = rowOf(where, options.paddingIdx, this.numEmbeddings);
     this.maxNorm = maxNorm ?? null;
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
@@ -94,8 +95,8 @@ export class Embedding extends Table<[input: Tensor]> {
     return [
       `${this.numEmbeddings}, ${this.embeddingDim}`,
       ...(this.paddingIdx === null ? [] : [`padding_idx=${this.paddingIdx}`]),
-      ...(this.maxNorm === null ? [] : [`max_norm=${this.maxNorm}`]),
-      ...(this.normType === 2 ? [] : [`norm_type=${this.normType}`]),
+      ...(this.maxNorm === null ? [] : [`max_norm=${number(this.maxNorm)}`]),
+      ...(this.normType === 2 ? [] : [`norm_type=${number(this.normType)}`]),
       ...(this.scaleGradByFreq ? ['scale_grad_by_freq=True'] : []),
       ...(this.sparse ? ['sparse=True'] : []),
     ].join(', ');
@@ -153,8 +154,8 @@ export class EmbeddingBag extends Table<
   override extraRepr(): string {
     return [
       `${this.numEmbeddings}, ${this.embeddingDim}`,
-      ...(this.maxNorm === null ? [] : [`max_norm=${this.maxNorm}`]),
-      ...(this.normType === 2 ? [] : [`norm_type=${this.normType}`]),
+      ...(this.maxNorm === null ? [] : [`max_norm=${number(this.maxNorm)}`]),
+      ...(this.normType === 2 ? [] : [`norm_type=${number(this.normType)}`]),
       ...(this.scaleGradByFreq ? ['scale_grad_by_freq=True'] : []),
       `mode='${this.mode}'`,
       ...(this.paddingIdx === null ? [] : [`padding_idx=${this.paddingIdx}`]),

@@ -518,13 +518,13 @@ function causalMask(size: number, options: { dtype?: DType; device?: Device }): 
 
 // Copies draw no random numbers: all layers begin as the one given.
 function copies<M extends Module<never[]>>(where: string, layer: M, count: number): ModuleList<M> {
-  expectWhole(where, 'numLayers', count, 1);
+  const length = expectWhole(where, 'numLayers', count, 1);
   if (!isModule(layer)) {
     throw new TorchError(where, `layer: expected a Module, got ${describe(layer)}`, {
       code: 'ERR_INVALID_ARG_TYPE',
     });
   }
-  return new ModuleList(Array.from({ length: count }, () => layer.deepcopy()));
+  return new ModuleList(Array.from({ length }, () => layer.deepcopy()));
 }
 
 function looksCausal(

@@ -1,0 +1,37 @@
+// What losses as functions and as modules ask of their options.
+import { TorchError } from '../../tensor/errors.js';
+import { describe } from '../../tensor/operators.js';
+import { expectTensor } from '../../tensor/tensor.js';
+import { expectNumber } from '../modules/sizes.js';
+
+/** What becomes of the losses of the elements: their mean, their sum, or nothing. */
+export type Reduction = 'mean' | 'sum' | 'none';
+
+export interface ReductionOption {
+  /** Default 'mean'. */
+  reduction?: Reduction;
+}
+
+/** What operators call each reduction. @internal */
+export const REDUCTIONS: Readonly<Record<Reduction, number>> = { none: 0, mean: 1, sum: 2 };
+
+/** The operators' number of a reduction. Throws a TorchError unless it is one. @internal */
+export function reductionNumber(where: string, reduction: Reduction = 'mean'): number {
+  if (typeof reduction === 'string' && Object.hasOwn(REDUCTIONS, reduction)) return REDUCTIONS[reduction];
+  throw new TorchError(where, `reduction: expected mean, sum or none, got ${describe(reduction)}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
+/** Throws a TorchError unless the margin is a number greater than 0. @internal */
+export function checkMargin(where: string, margin: unknown): void {
+  expectNumber(where, 'margin', margin, 'more than 0', (one) => one > 0);
+}
+
+/** Throws a TorchError unless the power is 1 or 2 and the weight, where there is one, has one dimension. @internal */
+export function checkMultiMargin(where: string, p: unknown, weight: unknown): void {
+  if (p !== 1 && p !== 2) throw new TorchError(where, `p: expected 1 or 2, got ${describe(p)}`);
+  if (weight === undefined || weight === null) return;
+  if (expectTensor(where, 'weight', weight).ndim !== 1)
+    throw new TorchError(where, `weight: expected one dimension, got ${describe(weight)}`);
+}
