@@ -5,6 +5,7 @@ export * as checkpoints from './checkpoints/index.js';
 export * as data from './data/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
+export * as transforms from './transforms/index.js';
 export * as utils from './utils/index.js';
 
 export { load, save } from './checkpoints/torchFile.js';
