@@ -32,6 +32,10 @@ export {
   WeightedRandomSampler,
   type RandomSamplerOptions,
 } from './sampler.js';
+export { cifar100, type Cifar100Options } from './sets/cifar100.js';
+export { ImageDataset } from './sets/imageDataset.js';
+export { ImageFolder, type ImageFolderOptions } from './sets/imageFolder.js';
+export { fashionMnist, mnist, type MnistSets } from './sets/mnist.js';
 export { workerDataset, type DatasetModule, type WorkerDataset } from './workerDataset.js';
 export type { DownloadProgress, SyntheticOptions };
 
