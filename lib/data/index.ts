@@ -3,9 +3,40 @@ import { findCifar10, readCifar10, type DownloadProgress } from './cifar10Files.
 import { ImageSet } from './imageSet.js';
 import { syntheticRecords, type SyntheticOptions } from './synthetic.js';
 
+export { defaultCollate, type Collated } from './collate.js';
 export { DataError, type DataErrorCode } from './dataError.js';
+export { DataLoader, type DataLoaderOptions } from './dataLoader.js';
+export {
+  ChainDataset,
+  ConcatDataset,
+  Dataset,
+  IterableDataset,
+  randomSplit,
+  StackDataset,
+  Subset,
+  TensorDataset,
+  type DatasetLike,
+  type IterableSource,
+  type MapDataset,
+} from './dataset.js';
 export { ImageSet, type Batch } from './imageSet.js';
+export type { CollateFunction } from './loader/fetcher.js';
+export { getWorkerInfo, type WorkerInfo } from './loader/info.js';
 export type { ImageRecords } from './records.js';
+export {
+  BatchSampler,
+  RandomSampler,
+  Sampler,
+  SequentialSampler,
+  SubsetRandomSampler,
+  WeightedRandomSampler,
+  type RandomSamplerOptions,
+} from './sampler.js';
+export { cifar100, type Cifar100Options } from './sets/cifar100.js';
+export { ImageDataset } from './sets/imageDataset.js';
+export { ImageFolder, type ImageFolderOptions } from './sets/imageFolder.js';
+export { fashionMnist, mnist, type MnistSets } from './sets/mnist.js';
+export { workerDataset, type DatasetModule, type WorkerDataset } from './workerDataset.js';
 export type { DownloadProgress, SyntheticOptions };
 
 export interface ImageSets {

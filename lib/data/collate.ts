@@ -1,0 +1,137 @@
+// Collation: a list of samples becomes a batch.
+import { types } from 'node:util';
+import type { TypedArray } from '../native/binding.js';
+import { stack } from '../generated/functions.js';
+import { tensor } from '../tensor/create.js';
+import { TorchError } from '../tensor/errors.js';
+import { describe } from '../tensor/operators.js';
+import { isTypedScalar, plainScalar, type Scalar } from '../tensor/scalar.js';
+import { scope } from '../tensor/scope.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+/** What `defaultCollate` makes of samples of a type. */
+export type Collated<T> = T extends Tensor | number | bigint | boolean | TypedArray
+  ? Tensor
+  : T extends string
+    ? string[]
+    : T extends Map<infer K, infer V>
+      ? Map<K, Collated<V>>
+      : T extends object
+        ? { -readonly [K in keyof T]: Collated<T[K]> }
+        : never;
+
+/**
+ * A batch of samples, as PyTorch's default_collate makes it: tensors and TypedArrays are stacked under a new first dimension;
+ * numbers become a tensor, strings an array; arrays, objects and Maps are collated key by key.
+ *
+ * Numbers become int64 when all of the batch are whole, float64 otherwise, which are the dtypes of Python's int and float;
+ * JavaScript does not tell 1.0 from 1, so give targets that are fractions as tensors or as `torch.scalar(y, 'float64')`, whose
+ * dtype is kept. Booleans become bool, bigints int64.
+ *
+ * @throws TorchError for samples that differ in kind, length or keys, and for what cannot be collated
+ */
+export function defaultCollate<T>(samples: readonly T[]): Collated<T> {
+  return scope(() => collate(samples, '')) as Collated<T>;
+}
+
+function collate(samples: readonly unknown[], path: string): unknown {
+  const [first] = samples;
+  if (samples.length === 0) throw failure(path, 'expected one sample at least, got none');
+  if (isTensor(first)) {
+    expectAll(samples, isTensor, path, 'a tensor');
+    return stack(samples as Tensor[], 0);
+  }
+  if (isNumber(first)) {
+    expectAll(samples, isNumber, path, 'a number');
+    return ofNumbers(samples as Scalar[]);
+  }
+  if (typeof first === 'string') {
+    expectAll(samples, (value) => typeof value === 'string', path, 'a string');
+    return [...samples];
+  }
+  if (ArrayBuffer.isView(first)) {
+    expectAll(samples, (one) => ArrayBuffer.isView(one), path, 'a TypedArray');
+    return stack(
+      samples.map((one) => tensor(one as TypedArray)),
+      0,
+    );
+  }
+  if (Array.isArray(first)) {
+    expectAll(
+      samples,
+      (one) => Array.isArray(one) && one.length === first.length,
+      path,
+      `an array of ${first.length}`,
+    );
+    return first.map((_, i) =>
+      collate(
+        samples.map((one) => (one as unknown[])[i]),
+        `${path}[${i}]`,
+      ),
+    );
+  }
+  if (types.isMap(first)) {
+    const keys = [...first.keys()];
+    const fits = (one: unknown): boolean => types.isMap(one) && keys.every((key) => one.has(key));
+    expectAll(samples, fits, path, `a Map with the keys ${keys.map((key) => describe(key)).join(', ')}`);
+    const column = (key: unknown): unknown[] => samples.map((one) => (one as Map<unknown, unknown>).get(key));
+    return new Map(keys.map((key) => [key, collate(column(key), `${path}.get(${describe(key)})`)]));
+  }
+  if (typeof first === 'object' && first !== null) {
+    const keys = Object.keys(first);
+    const fits = (one: unknown): boolean =>
+      typeof one === 'object' && one !== null && keys.every((key) => Object.hasOwn(one, key));
+    expectAll(samples, fits, path, `an object with the keys ${keys.join(', ')}`);
+    const column = (key: string): unknown[] => samples.map((one) => (one as Record<string, unknown>)[key]);
+    return Object.fromEntries(keys.map((key) => [key, collate(column(key), `${path}.${key}`)]));
+  }
+  throw failure(
+    path,
+    `a batch is made of tensors, TypedArrays, numbers, strings, arrays, objects and Maps, got ${describe(first)}`,
+  );
+}
+
+function isNumber(value: unknown): boolean {
+  return ['number', 'bigint', 'boolean'].includes(typeof value) || isTypedScalar(value);
+}
+
+function ofNumbers(samples: Scalar[]): Tensor {
+  const typed = samples.find(isTypedScalar);
+  const plain = samples.map(plainScalar) as (number | bigint | boolean)[];
+  if (typed !== undefined) return tensor(plain as number[], { dtype: typed.dtype });
+  if (plain.every((value) => typeof value === 'boolean')) return tensor(plain);
+  const whole = plain.every((value) => typeof value !== 'number' || Number.isSafeInteger(value));
+  return tensor(plain.map((value) => (typeof value === 'boolean' ? Number(value) : value)) as number[], {
+    dtype: whole ? 'int64' : 'float64',
+  });
+}
+
+function expectAll(
+  samples: readonly unknown[],
+  fits: (value: unknown) => boolean,
+  path: string,
+  expected: string,
+): void {
+  const wrong = samples.findIndex((one) => !fits(one));
+  if (wrong >= 0)
+    throw failure(
+      path,
+      `sample ${wrong} of the batch is ${describe(samples[wrong])}, the first is ${expected}`,
+    );
+}
+
+function failure(path: string, text: string): TorchError {
+  return new TorchError('defaultCollate', `${path === '' ? '' : `at ${path}: `}${text}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
+/** What a sample becomes that is not put into a batch: TypedArrays become tensors. @internal */
+export function defaultConvert(value: unknown): unknown {
+  if (isTensor(value) || typeof value !== 'object' || value === null) return value;
+  if (ArrayBuffer.isView(value)) return tensor(value as TypedArray);
+  if (Array.isArray(value)) return value.map(defaultConvert);
+  if (types.isMap(value)) return new Map([...value].map(([key, one]) => [key, defaultConvert(one)]));
+  if (Object.getPrototypeOf(Object.getPrototypeOf(value) ?? {}) !== null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, defaultConvert(one)]));
+}

@@ -1,0 +1,79 @@
+// Transforms without random numbers.
+import type { DType } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Size } from './checks.js';
+import { normalize, rgbToGrayscale, toDtype } from './color.js';
+import {
+  centerCrop,
+  pad,
+  resize,
+  type Fill,
+  type Padding,
+  type PaddingMode,
+  type ResizeOptions,
+} from './geometry.js';
+import type { ImageTransform } from './transform.js';
+
+/** (image - mean) / std for each channel. */
+export class Normalize implements ImageTransform {
+  constructor(
+    readonly mean: readonly number[],
+    readonly std: readonly number[],
+    readonly options: { inplace?: boolean } = {},
+  ) {}
+  forward(images: Tensor): Tensor {
+    return normalize(images, this.mean, this.std, this.options);
+  }
+}
+
+/** Another dtype; with `scale` 0 ... 255 of uint8 becomes 0 ... 1 of float32. */
+export class ToDtype implements ImageTransform {
+  constructor(
+    readonly dtype: DType,
+    readonly options: { scale?: boolean } = {},
+  ) {}
+  forward(images: Tensor): Tensor {
+    return toDtype(images, this.dtype, this.options);
+  }
+}
+
+/** `ToDtype` with `scale`: torchvision's older name. */
+export class ConvertImageDtype extends ToDtype {
+  constructor(dtype: DType = 'float32') {
+    super(dtype, { scale: true });
+  }
+}
+
+export class CenterCrop implements ImageTransform {
+  constructor(readonly size: Size) {}
+  forward(images: Tensor): Tensor {
+    return centerCrop(images, this.size);
+  }
+}
+
+export class Pad implements ImageTransform {
+  constructor(
+    readonly padding: Padding,
+    readonly options: { fill?: Fill; paddingMode?: PaddingMode } = {},
+  ) {}
+  forward(images: Tensor): Tensor {
+    return pad(images, this.padding, this.options);
+  }
+}
+
+export class Resize implements ImageTransform {
+  constructor(
+    readonly size: Size,
+    readonly options: ResizeOptions = {},
+  ) {}
+  forward(images: Tensor): Tensor {
+    return resize(images, this.size, this.options);
+  }
+}
+
+export class Grayscale implements ImageTransform {
+  constructor(readonly options: { numOutputChannels?: number } = {}) {}
+  forward(images: Tensor): Tensor {
+    return rgbToGrayscale(images, this.options);
+  }
+}
