@@ -56,15 +56,14 @@ async function make(call) {
   const before = torch.memory().tensors;
   let title = 'drawing';
   let words = [];
-  let drawn;
+  const held = {}; // what was drawn, until leaks are looked for
   const inner = torch.openScope();
   try {
     torch.manualSeed(call);
-    drawn = draw(generator(seed, call));
-    ({ title } = drawn);
-    words = drawn.args;
-    if (describing) report({ title, args: drawn.args.map(text) });
-    await settled(drawn.run);
+    held.drawn = draw(generator(seed, call));
+    ({ title, args: words } = held.drawn);
+    if (describing) report({ title, args: words.map(text) });
+    await settled(held.drawn.run);
     counts.results++;
   } catch (error) {
     if (error?.name === 'TorchError') counts.errors++;
@@ -78,7 +77,7 @@ async function make(call) {
   let leaked = torch.memory().tensors - before;
   if (leaked > 0) {
     words = words.map(text);
-    drawn = undefined; // a tensor that became a module's buffer is the collector's
+    held.drawn = undefined; // a tensor that became a module's buffer is the collector's
     // One collection may only end a marking that was under way, for which everything new was alive; nothing survives three.
     for (let round = 0; leaked > 0 && round < 3; round++) {
       await new Promise((done) => setImmediate(done));
