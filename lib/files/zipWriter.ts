@@ -34,6 +34,8 @@ export interface ZipOptions {
  * 65535 entries.
  */
 export async function zip(entries: readonly ZipContent[], options: ZipOptions = {}): Promise<Buffer> {
+  if (entries.length > MAX_ENTRIES)
+    throw new Error(`a zip holds at most ${MAX_ENTRIES} entries, these are ${entries.length}`);
   const sizes = entries.map(({ data }) => data.length);
   // Before anything is compressed; compressed ones may still turn out small enough together.
   demand(options.compress ? Math.max(0, ...sizes) : sizes.reduce((sum, size) => sum + size, 0));
