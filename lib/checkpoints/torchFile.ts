@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
 import { writeAtomically } from '../files/atomic.js';
 import { checkDevice } from '../tensor/devices.js';
-import type { Device, DType } from '../tensor/dtype.js';
+import { BYTES, type Device, type DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
 import { describe, expectOptions, handleOf, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
@@ -29,17 +29,16 @@ const STORAGES: Readonly<Record<string, DType>> = {
   ComplexFloatStorage: 'complex64',
   ComplexDoubleStorage: 'complex128',
 };
-/** Bytes of an element of the dtypes that are read and written: quantized ones are not. */
-const WIDTHS: Readonly<Partial<Record<DType, number>>> = {
-  uint8: 1, int8: 1, bool: 1, int16: 2, float16: 2, bfloat16: 2, int32: 4, float32: 4,
-  int64: 8, float64: 8, complex64: 8, complex128: 16, uint16: 2, uint32: 4, uint64: 8,
-  float8_e4m3fn: 1, float8_e4m3fnuz: 1, float8_e5m2: 1, float8_e5m2fnuz: 1,
-}; // prettier-ignore
+/** Dtypes without a storage class of their own: PyTorch writes them as bytes, and the dtype beside. */
+const UNTYPED: readonly DType[] = [
+  'uint16', 'uint32', 'uint64', 'float8_e4m3fn', 'float8_e4m3fnuz', 'float8_e5m2', 'float8_e5m2fnuz',
+]; // prettier-ignore
+const KNOWN = new Set<string>([...Object.values(STORAGES), ...UNTYPED]);
 
+/** Bytes of an element. Throws for dtypes that are neither read nor written, as quantized ones. */
 function widthOf(dtype: DType): number {
-  const width = Object.hasOwn(WIDTHS, dtype) ? WIDTHS[dtype] : undefined;
-  if (width === undefined) throw new Error(`it has a tensor of ${dtype}, which is not understood`);
-  return width;
+  if (!KNOWN.has(dtype)) throw new Error(`it has a tensor of ${dtype}, which is not understood`);
+  return BYTES[dtype];
 }
 
 // ---- loading ----
@@ -152,7 +151,7 @@ class Loader {
       return { storage: STORAGES[name] };
     if (full === 'torch.storage.UntypedStorage' || full === 'torch.UntypedStorage')
       return { storage: undefined };
-    if (module === 'torch' && Object.hasOwn(WIDTHS, name)) return name;
+    if (module === 'torch' && KNOWN.has(name)) return name;
     const call = Object.hasOwn(this.#functions, full) ? this.#functions[full] : undefined;
     if (call === undefined)
       throw new Error(
@@ -321,7 +320,8 @@ function expectPath(where: string, file: unknown): void {
 /**
  * Writes a value as torch.save does, so that `torch.load(file, weights_only=True)` in Python opens it: tensors,
  * parameters, plain objects and Maps (as dictionaries), arrays (as lists; frozen ones as tuples), numbers, bigints,
- * texts, booleans, null, Sets and Uint8Arrays, however nested. Whole numbers become ints. A storage is written once, and
+ * texts, booleans, null, Sets and Uint8Arrays, however nested. Whole numbers become ints, and so do the keys of an optimizer's
+ * state. A storage is written once, and
  * whole, however many tensors share it.
  *
  * Atomically: a crash or a full disk leaves the old file. Throws a TorchError that names what cannot be saved.
@@ -351,11 +351,26 @@ const REBUILD_UNTYPED = new Global('torch._utils', '_rebuild_tensor_v3');
 const REBUILD_PARAMETER = new Global('torch._utils', '_rebuild_parameter');
 const ORDERED_DICT = new Global('collections', 'OrderedDict');
 
+/**
+ * An optimizer's state is under the numbers of its parameters. JavaScript's objects make texts of them, which PyTorch does not
+ * take for numbers.
+ */
+function numbered(state: object): Map<number, unknown> | null {
+  const entries = Object.entries(state);
+  return !types.isMap(state) && entries.every(([key]) => /^(0|[1-9]\d{0,14})$/.test(key))
+    ? new Map(entries.map(([key, item]) => [Number(key), item as unknown]))
+    : null;
+}
+
 /** The storages of the tensors that a value holds. */
 class Storages {
   readonly #byAddress = new Map<number, { key: string; whole: Tensor; dtype: DType }>();
+  /** The `state` of optimizers' state dicts. */
+  readonly #states = new Set<unknown>();
 
-  encode(object: object): Call | null {
+  encode(object: object): Call | Map<number, unknown> | null {
+    if ('param_groups' in object && 'state' in object) this.#states.add(object.state);
+    if (this.#states.has(object)) return numbered(object);
     if (!isTensor(object)) return null;
     const hooks = new Call(ORDERED_DICT, []);
     const place = this.#place(object);

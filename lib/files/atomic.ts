@@ -1,10 +1,11 @@
 // Files written piece by piece that are there whole or not at all; write-file-atomic wants all bytes at once.
 import { randomBytes } from 'node:crypto';
-import { open, realpath, rename, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 
 /**
  * Writes chunks to a new file beside the wanted one, flushes it to the disk and gives it the wanted name. When anything
- * fails, the old file is as it was and the new one is gone. A symbolic link is followed, as an ordinary write does.
+ * fails, the old file is as it was and the new one is gone. A symbolic link is followed and an old file's permissions are
+ * kept, as an ordinary write does.
  */
 export async function writeAtomically(
   file: string,
@@ -12,9 +13,11 @@ export async function writeAtomically(
 ): Promise<void> {
   const target = await realpath(file).catch(() => file);
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+  const old = await stat(target).catch(() => undefined);
   const handle = await open(temporary, 'wx');
   try {
     try {
+      if (old !== undefined) await handle.chmod(old.mode & 0o777);
       for await (const chunk of chunks) {
         for (let at = 0; at < chunk.length;) {
           // One call writes 2 GiB at most.

@@ -7,6 +7,7 @@ export {
   type GroupOf,
   type OptimizerOptions,
   type OptimizerState,
+  type SavedOptimizerState,
   type ParameterState,
   type ParamGroup,
   type Params,

@@ -61,9 +61,15 @@ export type StateLayout = Record<string, 'like' | 'scalar' | readonly number[]>;
  * group's settings under PyTorch's names (`weight_decay`) with the numbers of its parameters.
  */
 export interface OptimizerState<S extends ParameterState = ParameterState> {
-  /** By the parameter's number. A Map, as torch.load gives for a file of Python's, is taken as well. */
+  /** By the parameter's number. */
   state: Record<number, S>;
   param_groups: ({ params: number[] } & Record<string, unknown>)[];
+}
+
+/** What `loadStateDict()` takes: a Map as well, as torch.load gives for a dictionary under numbers. */
+export interface SavedOptimizerState {
+  state: OptimizerState['state'] | ReadonlyMap<number, ParameterState>;
+  param_groups: OptimizerState['param_groups'];
 }
 
 /** A hook on an optimizer's steps, to be taken off again. */
@@ -246,7 +252,7 @@ export abstract class Optimizer<
    * @throws TorchError when groups or their sizes differ, settings are out of range, or state is missing or of another
    * shape; nothing is changed then.
    */
-  loadStateDict(saved: OptimizerState): void {
+  loadStateDict(saved: SavedOptimizerState): void {
     const where = `${this.constructor.name}.loadStateDict`;
     if (!isStateDict(saved))
       throw new TorchError(where, `expected a state dict, { state, param_groups }, got ${describe(saved)}`);
@@ -263,9 +269,9 @@ export abstract class Optimizer<
       return this.loadedGroup({ ...group, ...loaded });
     });
     for (const group of groups) this.check(group);
-    const entries: unknown = saved.state;
-    const entryOf = (number: number): S | undefined =>
-      types.isMap(entries) ? (entries.get(number) as S | undefined) : (saved.state[number] as S | undefined);
+    const entries = saved.state;
+    const entryOf = (number: number): ParameterState | undefined =>
+      types.isMap(entries) ? entries.get(number) : (entries)[number];
     const state = new Map<Tensor, S>();
     noGrad(() => {
       groups.forEach((group, g) =>
@@ -409,8 +415,8 @@ function owned(value: StateValue): StateValue {
   return isTensor(value) ? value.detach().clone().keep() : value;
 }
 
-function isStateDict(value: unknown): value is OptimizerState {
-  const { state, param_groups: groups } = (value ?? {}) as Partial<OptimizerState>;
+function isStateDict(value: unknown): value is SavedOptimizerState {
+  const { state, param_groups: groups } = (value ?? {}) as Partial<SavedOptimizerState>;
   return (
     typeof state === 'object' &&
     (state as object | null) !== null &&

@@ -78,12 +78,9 @@ async function make(call) {
   if (leaked > 0) {
     words = words.map(text);
     held.drawn = undefined; // a tensor that became a module's buffer is the collector's
-    // One collection may only end a marking that was under way, for which everything new was alive; nothing survives three.
-    for (let round = 0; leaked > 0 && round < 3; round++) {
-      await new Promise((done) => setImmediate(done));
-      collect();
-      leaked = torch.memory().tensors - before;
-    }
+    await new Promise((done) => setImmediate(done));
+    collect();
+    leaked = torch.memory().tensors - before;
     if (leaked > 0) report({ call, kind: 'leak', title, args: words, why: `${leaked} tensors` });
   }
 }

@@ -1,6 +1,14 @@
 // torch.save and torch.load: files of Python's, files for Python, and files that are neither.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import torch, { nn, type DType, type Tensor } from 'torch-node';
@@ -98,6 +106,22 @@ describe('a file of ours', () => {
     expect([back.parameter.requiresGrad, back.half.dtype]).toEqual([true, 'bfloat16']);
     back.a.zero_();
     expect(back.b.sum().item()).toBe(0);
+  });
+
+  it('has the state of optimizers under numbers, and other keys as the texts that they are', async () => {
+    const optimizer = { state: { 0: { step: 1 }, 1: {} }, param_groups: [{ params: [0, 1] }] };
+    await torch.save({ optimizer, list: { 0: 'first' } }, file);
+    expect(await torch.load(file)).toEqual({
+      optimizer: { ...optimizer, state: new Map<number, unknown>([[0, { step: 1 }], [1, {}]]) },
+      list: { 0: 'first' },
+    }); // prettier-ignore
+  });
+
+  it('keeps the permissions of the file that it takes the place of', async () => {
+    writeFileSync(file, '');
+    chmodSync(file, 0o640);
+    await torch.save({ a: 1 }, file);
+    expect(statSync(file).mode & 0o777).toBe(0o640);
   });
 
   it('takes the place of the old one at once, or not at all', async () => {

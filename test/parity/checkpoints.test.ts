@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Checkpoint {
   model: nn.StateDict;
-  optimizer: optim.OptimizerState;
+  optimizer: optim.SavedOptimizerState;
 }
 
 const OPTIMIZERS = {

@@ -26,9 +26,6 @@ export interface Recorded {
   slack?: number;
 }
 
-// Tensors whose values are all smaller are compared as if one were this large: rounding makes something of what should be 0.
-const NOISE = 0.01;
-
 /** Option names are Python's. */
 export type Options = Record<string, unknown>;
 
@@ -89,6 +86,11 @@ export class Comparison {
     readonly bits: boolean,
     /** Difference allowed where bits are not compared, as a part of the tensor's largest value, for float32. */
     readonly tolerance = 1e-5,
+    /**
+     * Tensors whose values are all smaller are compared as if one were this large there: rounding makes something of what
+     * should be 0.
+     */
+    readonly noise = Number.MIN_VALUE,
   ) {}
 
   tensor(name: string, actual: Tensor | null, expected: Recorded | null): void {
@@ -137,7 +139,7 @@ export class Comparison {
       return `${first(got, want, (a, b) => Object.is(a, b))}${hash ? '; the hash of all values differs' : ''}`;
     }
     const sizes = [...want].map(Math.abs).filter(Number.isFinite);
-    const largest = Math.max(...sizes, expected.largest ?? 0, NOISE);
+    const largest = Math.max(...sizes, expected.largest ?? 0, this.noise);
     const part = expected.dtype === 'float64' ? 1e-12 : /16$/.test(expected.dtype) ? 1e-2 : this.tolerance;
     const allowed = part * largest * (expected.slack ?? 1);
     const near = (a: number, b: number): boolean => Object.is(a, b) || Math.abs(a - b) <= allowed;

@@ -5,10 +5,10 @@ import { types } from 'node:util';
 
 export interface PickleSource {
   /**
-   * How an object that is no plain value is written: as a call of a function, or null where it is a plain value. The
-   * arguments may hold further values.
+   * How an object that is no plain value is written: as a call of a function, whose arguments may hold further values, or as a
+   * dictionary. null where it is written as the plain value that it is.
    */
-  encode(value: object): Call | Global | PersistentId | null;
+  encode(value: object): Call | Global | PersistentId | ReadonlyMap<unknown, unknown> | null;
 }
 
 const encodedMark = Symbol('encoded');
@@ -43,8 +43,7 @@ export class PersistentId {
 /**
  * The pickle of a value. Plain objects and Maps become dictionaries (properties that are undefined are left out), arrays
  * become lists and frozen arrays tuples, whole numbers ints and others floats, bigints ints, null None, Uint8Arrays
- * bytes, Sets sets. What occurs twice is written once; cycles through lists and dictionaries are kept. Beside
- * `param_groups`, as optimizers have it, the keys of `state` are numbers.
+ * bytes, Sets sets. What occurs twice is written once; cycles through lists and dictionaries are kept.
  *
  * Throws an Error that names the place of a value that cannot be written.
  */
@@ -147,6 +146,7 @@ class Pickler {
   #object(value: object, path: string): void {
     if (this.#recall(value)) return;
     const encoded = this.#source.encode(value);
+    if (types.isMap(encoded)) return this.#dictionary([...encoded], value, path);
     if (encoded !== null) this.#encoded(encoded, path);
     else if (Array.isArray(value)) return this.#array(value, path);
     else if (types.isMap(value)) return this.#dictionary([...value], value, path);
@@ -217,10 +217,7 @@ class Pickler {
     this.#put('}');
     this.#remember(key);
     this.#put('(');
-    // As optimizers give it: numbers, which JavaScript's objects turn into texts, and PyTorch does not take for them.
-    const isOptimizer = entries.some(([name]) => name === 'param_groups');
-    for (const [name, given] of entries) {
-      const item = isOptimizer && name === 'state' ? numbered(given) : given;
+    for (const [name, item] of entries) {
       const kind = typeof name;
       if (
         name !== null &&
@@ -239,15 +236,6 @@ class Pickler {
 
 const isEncoded = (value: unknown): value is Call | Global | PersistentId =>
   typeof value === 'object' && value !== null && encodedMark in value;
-
-/** A plain object whose keys are all whole numbers as a Map of these numbers. */
-function numbered(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
-  const entries = Object.entries(value);
-  return entries.every(([key]) => /^(0|[1-9]\d{0,14})$/.test(key))
-    ? new Map(entries.map(([key, item]) => [Number(key), item as unknown]))
-    : value;
-}
 
 const place = (path: string): string => (path === '' ? 'the value' : path);
 

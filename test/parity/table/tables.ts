@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import torch from 'torch-node';
-import { withoutLeaks } from '../../support/leaks.js';
+import { withoutLeaksAfterwards } from '../../support/leaks.js';
 import { expectBits, python, useOneThread, type Header } from '../support.js';
 import { Collector, type Row, type Runner, type TableCase, type Verdict } from './verdict.js';
 
@@ -50,9 +50,9 @@ export function testTable<T extends TableCase>(area: string, run: Runner<T>): vo
       if (verdict === 'near' && (!bits || one.near !== undefined)) return;
       expect(verdict).toBe('bits');
     });
-    it('leave no tensors behind', () => {
+    it('leave no tensors behind', async () => {
       const sample = table.cases.filter((_, i) => i % Math.ceil(table.cases.length / 20) === 0);
-      withoutLeaks(() => sample.forEach((one) => verdictOf(run, one)));
+      await withoutLeaksAfterwards(() => sample.forEach((one) => verdictOf(run, one)));
     });
   });
 }

@@ -64,7 +64,7 @@ export class Collector {
     return Object.keys(differs).length === 0 ? 'near' : { differs };
   }
   #compare(bits: boolean): Readonly<Record<string, string>> {
-    const comparison = new Comparison(bits);
+    const comparison = new Comparison(bits, 1e-5, 0.01);
     for (const { check, onlyBits } of this.#checks) if (bits || !onlyBits) check(comparison);
     return comparison.differences;
   }
