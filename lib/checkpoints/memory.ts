@@ -13,16 +13,25 @@ export function memoryOf(bytes: Tensor): Uint8Array | null {
   return memory && new Uint8Array(memory[0], memory[1], bytes.numel);
 }
 
-/** Writes chunks, one behind the other, into a contiguous uint8 tensor. */
-export function fillBytes(bytes: Tensor, chunks: Iterable<Uint8Array>): void {
+/** A uint8 tensor for so many bytes, which nothing has been written to and no scope releases. */
+export function emptyBytes(size: number): Tensor {
+  return scope(() => operator('aten::empty.memory_format').call([size], 'uint8') as Tensor).keep();
+}
+
+/** Writes chunks, one behind the other, into a contiguous uint8 tensor; `end()` says that there are no more. */
+export function filler(bytes: Tensor): { put(chunk: Uint8Array): void; end(): void } {
   const memory = memoryOf(bytes);
   const target = memory ?? new Uint8Array(bytes.numel);
   let at = 0;
-  for (const chunk of chunks) {
-    target.set(chunk, at);
-    at += chunk.length;
-  }
-  if (memory === null) scope(() => bytes.copy_(fromTypedArray(target)));
+  return {
+    put: (chunk) => {
+      target.set(chunk, at);
+      at += chunk.length;
+    },
+    end: () => {
+      if (memory === null) scope(() => bytes.copy_(fromTypedArray(target)));
+    },
+  };
 }
 
 /**

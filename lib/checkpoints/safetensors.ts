@@ -9,7 +9,7 @@ import { operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, type Tensor } from '../tensor/tensor.js';
 import { chunksOf } from '../files/chunks.js';
-import { fillBytes, inMemoryOf } from './memory.js';
+import { emptyBytes, filler, inMemoryOf } from './memory.js';
 import { rawBytes } from './rawBytes.js';
 
 const NAMES: Partial<Record<DType, string>> = {
@@ -134,8 +134,7 @@ export async function loadSafetensors(file: string, options: { mmap?: boolean } 
 export function decodeSafetensors(bytes: Buffer, name = 'the data'): Safetensors {
   const { places, metadata } = readContents(bytes, bytes.length, name);
   const tensors: Record<string, Tensor> = {};
-  for (const place of places)
-    define(tensors, place.key, build(place, [bytes.subarray(place.begin, place.end)]));
+  for (const place of places) define(tensors, place.key, copyOf(bytes, place));
   return { tensors, metadata };
 }
 
@@ -223,19 +222,29 @@ function readContents(start: Buffer, size: number, name: string): Contents {
   return { places, metadata };
 }
 
-async function readTensor(handle: FileHandle, place: Place): Promise<Tensor> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of chunksOf(handle, place.begin, place.end)) chunks.push(chunk);
-  return build(place, chunks);
+async function readTensor(handle: FileHandle, { begin, end, dtype, shape }: Place): Promise<Tensor> {
+  const bytes = emptyBytes(end - begin);
+  try {
+    const fill = filler(bytes);
+    for await (const chunk of chunksOf(handle, begin, end)) fill.put(chunk);
+    fill.end();
+    return inMemoryOf(bytes, dtype, shape);
+  } finally {
+    bytes.dispose();
+  }
 }
 
-/** A tensor with a copy of these bytes. */
-function build({ dtype, shape, begin, end }: Place, chunks: readonly Uint8Array[]): Tensor {
-  return scope(() => {
-    const bytes = operator('aten::empty.memory_format').call([end - begin], 'uint8') as Tensor;
-    fillBytes(bytes, chunks);
+/** A tensor with a copy of its bytes in a file that is in memory. */
+function copyOf(file: Buffer, { begin, end, dtype, shape }: Place): Tensor {
+  const bytes = emptyBytes(end - begin);
+  try {
+    const fill = filler(bytes);
+    fill.put(file.subarray(begin, end));
+    fill.end();
     return inMemoryOf(bytes, dtype, shape);
-  });
+  } finally {
+    bytes.dispose();
+  }
 }
 
 /** Tensors over a mapping of the file, which lives as long as the last of them. */

@@ -10,7 +10,7 @@ import { describe, expectOptions, handleOf, operator } from '../tensor/operators
 import { scope } from '../tensor/scope.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
 import { native } from '../native/binding.js';
-import { fillBytes, memoryOf } from './memory.js';
+import { emptyBytes, filler, memoryOf } from './memory.js';
 import { unpickle, type Callable } from './pickle/reader.js';
 import { Call, Global, PersistentId, pickle } from './pickle/writer.js';
 
@@ -55,7 +55,8 @@ export interface LoadOptions {
  * storage share one again.
  *
  * Nothing in the file is run: a pickle that asks for anything but a fixed list of names is refused with the name.
- * Sizes, strides and checksums are verified before memory is taken. Throws a TorchError that says what is wrong.
+ * Sizes, strides and checksums are verified, and no more memory is taken than the file has bytes. Throws a TorchError that
+ * says what is wrong.
  */
 export async function load(file: string, options: LoadOptions = {}): Promise<unknown> {
   expectPath('load', file);
@@ -97,32 +98,28 @@ async function readArchive(file: string, made: Tensor[]): Promise<Archive> {
       const name = entry.name.slice(root[1]!.length);
       const key = /^data\/(.+)$/.exec(name)?.[1];
       if (name === 'byteorder') {
-        if ((await textOf(entry.chunks())) === 'big')
+        if (String(await collected(entry.chunks())) === 'big')
           throw new Error('it was written on a big-endian machine');
       } else if (name === 'data.pkl') {
-        data = Buffer.concat(await collected(entry.chunks()));
+        data = await collected(entry.chunks());
       } else if (key !== undefined) {
-        const storage = bytesTensor(entry.size);
+        const storage = emptyBytes(entry.size);
         made.push(storage);
         storages.set(key, storage);
-        fillBytes(storage, await collected(entry.chunks()));
+        const fill = filler(storage);
+        for await (const chunk of entry.chunks()) fill.put(chunk);
+        fill.end();
       }
     }
     return { pickle: data!, storages };
   });
 }
 
-function bytesTensor(size: number): Tensor {
-  return scope(() => operator('aten::empty.memory_format').call([size], 'uint8') as Tensor).keep();
+async function collected(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return Buffer.concat(parts);
 }
-
-async function collected(chunks: AsyncIterable<Buffer>): Promise<Buffer[]> {
-  const out: Buffer[] = [];
-  for await (const chunk of chunks) out.push(chunk);
-  return out;
-}
-const textOf = async (chunks: AsyncIterable<Buffer>): Promise<string> =>
-  Buffer.concat(await collected(chunks)).toString('latin1');
 
 interface Storage {
   readonly dtype: DType | undefined; // undefined for an untyped one
