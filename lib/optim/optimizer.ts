@@ -271,7 +271,7 @@ export abstract class Optimizer<
     for (const group of groups) this.check(group);
     const entries = saved.state;
     const entryOf = (number: number): ParameterState | undefined =>
-      types.isMap(entries) ? entries.get(number) : (entries)[number];
+      types.isMap(entries) ? entries.get(number) : entries[number];
     const state = new Map<Tensor, S>();
     noGrad(() => {
       groups.forEach((group, g) =>
