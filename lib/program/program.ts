@@ -71,6 +71,10 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   get instructions(): readonly { operator: string; where: string }[] {
     return this.#recorded.instructions;
   }
+  /** What runs its steps: the operators that were recorded, or kernels of our own in the place of some. */
+  get path(): 'fused' | 'graph' | 'exact' {
+    return 'exact';
+  }
   /** Whether it draws random numbers. */
   get draws(): boolean {
     return this.#recorded.draws;
