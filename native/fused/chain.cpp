@@ -83,6 +83,9 @@ struct Stage {
   int64_t sampleGradients = 0;
   int64_t sampleCodes = 0;
   int64_t spread = 0;
+  // In a thread's sums.
+  int64_t weightPart = 0;
+  int64_t biasPart = 0;
   // Between samples.
   int64_t pictureStride = 0;
   int64_t sampleStride = 0;
@@ -237,8 +240,10 @@ struct Chain::Plan {
   std::vector<Stage> stages;
   const Kernels* kernels;
   int64_t lanes;
-  // Samples that go through all layers together: what a vector or several hold, about 32.
-  int64_t groupBlocks;
+  // Blocks that go through all layers together: about 32 samples, and one at least for each thread.
+  int64_t groupBlocks = 1;
+  int64_t threads = 1;
+  Parallel parallel;
   int64_t batch = 0;
 
   // Floats of a block, and its output's place in it.
@@ -247,6 +252,10 @@ struct Chain::Plan {
   Floats blocks;
   int64_t workSize = 0;
   Floats work;
+
+  // What each thread sums up of the gradients of filters and biases.
+  int64_t partSize = 0;
+  Floats parts;
 
   std::vector<const uint8_t*> bytes;
   std::vector<const float*> rows;
@@ -272,14 +281,21 @@ struct Chain::Plan {
   [[nodiscard]] int64_t outputOf(size_t i) const { return i + 1 < stages.size() ? stages[i + 1].input : output; }
 
   void place();
+  void use(int64_t count);
   void reserve(int64_t samples);
-  void loadGroup(const Input& input, int64_t first, int64_t samples, float* to);
-  void forwardGroup(float* from, int64_t count, const float* const* parameters, bool keep);
+  template <typename F>
+  void each(int64_t count, const F& f);
+  void forwardGroup(const Input& input, int64_t first, int64_t samples, float* from, const float* const* parameters,
+                    float* outputs);
+  void loadBlocks(const Input& input, int64_t first, int64_t samples, float* to, int64_t block);
+  void forwardBlocks(float* from, int64_t count, const float* const* parameters);
   void backwardGroup(float* from, int64_t samples, const float* const* parameters, float* const* gradients,
                      bool accumulate);
-  void convolutionBackward(size_t i, float* from, int64_t samples, float* gradient, bool accumulate);
-  void linearBackward(size_t i, float* from, int64_t samples, float* gradient, bool accumulate);
-  void inputGradient(size_t i, float* from, int64_t count, const float* const* parameters);
+  void backwardBlocks(float* from, int64_t block, int64_t samples, const float* const* parameters,
+                      float* const* gradients, float* part);
+  void filterGradient(const Stage& stage, float* from, int64_t block, int64_t samples, float* gradient);
+  void inputGradient(size_t i, float* from, int64_t block, int64_t count, const float* const* parameters);
+  void sumParts(const Stage& stage, int64_t count, float* const* gradients, bool accumulate) const;
   void flip(const float* const* parameters);
 };
 
@@ -303,7 +319,9 @@ void Chain::Plan::place() {
     const int64_t values = stage.inputs * stage.paddedHeight() * stage.paddedWidth();
     stage.pictureStride = roundUp(values) + (2 * lanes);
     stage.pictures = take(workSize, stage.pictureStride * lanes);
+    stage.biasPart = take(partSize, stage.outputs);
     if (!stage.convolution) continue;
+    stage.weightPart = take(partSize, stage.weightSize());
     stage.sampleStride = roundUp(stage.outputSize()) + lanes;
     stage.sampleGradients = take(workSize, stage.sampleStride * lanes);
     if (stage.pool > 1) stage.sampleCodes = take(workSize, stage.sampleStride * lanes);
@@ -318,7 +336,19 @@ void Chain::Plan::place() {
     }
   }
   output = take(blockSize, (outputSize() * lanes) + (lanes * lanes));
+}
+
+void Chain::Plan::use(int64_t count) {
+  threads = count;
+  groupBlocks = std::max(threads, 32 / lanes);
   work = Floats(workSize * groupBlocks);
+  parts = Floats(partSize * threads);
+  const auto samples = static_cast<size_t>(groupBlocks * lanes);
+  bytes.resize(samples);
+  rows.resize(samples);
+  pictures.resize(samples);
+  sampleGradients.resize(samples);
+  sampleCodes.resize(samples);
 }
 
 void Chain::Plan::reserve(int64_t samples) {
@@ -326,23 +356,35 @@ void Chain::Plan::reserve(int64_t samples) {
   if (blocks.count() < size) blocks = Floats(size);
 }
 
-void Chain::Plan::loadGroup(const Input& input, int64_t first, int64_t samples, float* to) {
+// f(0) ... f(count - 1), on several threads if there are.
+template <typename F>
+void Chain::Plan::each(int64_t count, const F& f) {
+  if (count == 1) {
+    f(0);
+  } else {
+    // By reference, so that std::function allocates nothing.
+    parallel(count, [&f](int64_t i) { f(i); });
+  }
+}
+
+// Samples first ... first + samples - 1 of the batch to the blocks at `to`, the group's from number `block` on.
+void Chain::Plan::loadBlocks(const Input& input, int64_t first, int64_t samples, float* to, int64_t block) {
   const Stage& stage = stages.front();
   const int64_t size = inputSize();
   const bool padded = stage.paddingHeight > 0 || stage.paddingWidth > 0;
-  for (int64_t done = 0; done < samples; done += lanes, to += blockSize) {
+  for (int64_t done = 0; done < samples; done += lanes, to += blockSize, block++) {
     const int64_t count = std::min(lanes, samples - done);
     for (int64_t l = 0; l < count; l++) {
       const int64_t i = first + done + l;
-      const auto at = static_cast<size_t>(l);
+      const auto at = static_cast<size_t>((block * lanes) + l);
       if (input.images != nullptr) {
         bytes[at] = input.images + ((input.index != nullptr ? input.index[i] : i) * size);
       } else {
         rows[at] = input.values + (i * size);
       }
     }
-    Load load{.bytes = input.images != nullptr ? bytes.data() : nullptr,
-              .floats = rows.data(),
+    Load load{.bytes = input.images != nullptr ? bytes.data() + (block * lanes) : nullptr,
+              .floats = rows.data() + (block * lanes),
               .table = input.table,
               .samples = count,
               .segments = 1,
@@ -360,7 +402,7 @@ void Chain::Plan::loadGroup(const Input& input, int64_t first, int64_t samples, 
   }
 }
 
-void Chain::Plan::forwardGroup(float* from, int64_t count, const float* const* parameters, bool /*keep*/) {
+void Chain::Plan::forwardBlocks(float* from, int64_t count, const float* const* parameters) {
   for (size_t i = 0; i < stages.size(); i++) {
     const Stage& stage = stages[i];
     const float* bias = stage.bias < 0 ? nullptr : parameters[stage.bias];
@@ -402,38 +444,54 @@ void Chain::Plan::forwardGroup(float* from, int64_t count, const float* const* p
   }
 }
 
-void Chain::Plan::convolutionBackward(size_t i, float* from, int64_t samples, float* gradient, bool accumulate) {
-  const Stage& stage = stages[i];
+void Chain::Plan::forwardGroup(const Input& input, int64_t first, int64_t samples, float* from,
+                               const float* const* parameters, float* outputs) {
+  const int64_t count = blocksOf(samples);
+  const int64_t tasks = std::min(threads, count);
+  const int64_t size = outputSize();
+  each(tasks, [&](int64_t task) {
+    const int64_t begin = count * task / tasks;
+    const int64_t end = count * (task + 1) / tasks;
+    const int64_t own = std::min(samples, end * lanes) - (begin * lanes);
+    float* to = from + (begin * blockSize);
+    loadBlocks(input, first + (begin * lanes), own, to, begin);
+    forwardBlocks(to, end - begin, parameters);
+    for (int64_t s = begin * lanes; s < (begin * lanes) + own; s++) {
+      const float* values = from + (s / lanes * blockSize) + output + (s % lanes);
+      float* out = outputs + ((first + s) * size);
+      for (int64_t j = 0; j < size; j++) out[j] = values[j * lanes];
+    }
+  });
+}
+
+// From here on `from` is the first of the blocks in question, and `block` its number in the group.
+
+void Chain::Plan::filterGradient(const Stage& stage, float* from, int64_t block, int64_t samples, float* gradient) {
+  const int64_t first = block * lanes;
   for (int64_t b = 0; b < blocksOf(samples); b++) {
-    float* block = from + (b * blockSize);
-    float* own = workOf(b);
-    kernels->transpose({.block = block + stage.input,
-                        .from = stage.order.data(),
-                        .count = stage.inputs * stage.paddedHeight() * stage.paddedWidth(),
-                        .out = own + stage.pictures,
-                        .stride = stage.pictureStride});
+    float* own = workOf(block + b);
     kernels->transpose({.block = own + stage.gradient,
                         .from = nullptr,
                         .count = stage.outputSize(),
                         .out = own + stage.sampleGradients,
                         .stride = stage.sampleStride});
     if (stage.pool > 1) {
-      kernels->transpose({.block = block + stage.codes,
+      kernels->transpose({.block = from + (b * blockSize) + stage.codes,
                           .from = nullptr,
                           .count = stage.outputSize(),
                           .out = own + stage.sampleCodes,
                           .stride = stage.sampleStride});
     }
     for (int64_t l = 0; l < std::min(lanes, samples - (b * lanes)); l++) {
-      const auto at = static_cast<size_t>((b * lanes) + l);
+      const auto at = static_cast<size_t>(first + (b * lanes) + l);
       pictures[at] = own + stage.pictures + (l * stage.pictureStride);
       sampleGradients[at] = own + stage.sampleGradients + (l * stage.sampleStride);
       sampleCodes[at] = reinterpret_cast<int32_t*>(own + stage.sampleCodes + (l * stage.sampleStride));
     }
   }
-  kernels->patches({.pictures = pictures.data(),
-                    .gradients = sampleGradients.data(),
-                    .codes = sampleCodes.data(),
+  kernels->patches({.pictures = pictures.data() + first,
+                    .gradients = sampleGradients.data() + first,
+                    .codes = sampleCodes.data() + first,
                     .samples = samples,
                     .channels = stage.inputs,
                     .pictureRow = stage.paddedWidth() * stage.inputs,
@@ -444,35 +502,14 @@ void Chain::Plan::convolutionBackward(size_t i, float* from, int64_t samples, fl
                     .columns = stage.columns,
                     .pool = stage.pool,
                     .weight = gradient,
-                    .accumulate = accumulate});
+                    .accumulate = false});
 }
 
-void Chain::Plan::linearBackward(size_t i, float* from, int64_t samples, float* gradient, bool accumulate) {
-  const Stage& stage = stages[i];
-  for (int64_t b = 0; b < blocksOf(samples); b++) {
-    kernels->transpose({.block = from + (b * blockSize) + stage.input,
-                        .from = nullptr,
-                        .count = stage.inputs,
-                        .out = workOf(b) + stage.pictures,
-                        .stride = stage.pictureStride});
-  }
-  kernels->outer({.inputs = work.data() + stage.pictures,
-                  .inputStride = stage.pictureStride,
-                  .inputBlockStride = workSize,
-                  .gradient = work.data() + stage.gradient,
-                  .gradientStride = workSize,
-                  .samples = samples,
-                  .inputCount = stage.inputs,
-                  .outputs = stage.outputs,
-                  .weight = gradient,
-                  .accumulate = accumulate});
-}
-
-void Chain::Plan::inputGradient(size_t i, float* from, int64_t count, const float* const* parameters) {
+void Chain::Plan::inputGradient(size_t i, float* from, int64_t block, int64_t count, const float* const* parameters) {
   const Stage& stage = stages[i];
   const int64_t to = stages[i - 1].gradient;
   if (!stage.convolution) {
-    kernels->product({.block = work.data() + stage.gradient,
+    kernels->product({.block = workOf(block) + stage.gradient,
                       .blockStride = workSize,
                       .blocks = count,
                       .inputs = stage.outputs,
@@ -482,12 +519,12 @@ void Chain::Plan::inputGradient(size_t i, float* from, int64_t count, const floa
                       .bias = nullptr,
                       .activation = Activation::kNone,
                       .slope = 0.0F,
-                      .out = work.data() + to,
+                      .out = workOf(block) + to,
                       .outStride = workSize});
     return;
   }
   for (int64_t b = 0; b < count; b++) {
-    float* own = workOf(b);
+    float* own = workOf(block + b);
     kernels->spread({.gradient = own + stage.gradient,
                      .codes = reinterpret_cast<int32_t*>(from + (b * blockSize) + stage.codes),
                      .codeRow = stage.paddedWidth() * stage.inputs,
@@ -515,13 +552,15 @@ void Chain::Plan::inputGradient(size_t i, float* from, int64_t count, const floa
   }
 }
 
-// The gradient of the output lies in the last stage's place in `work`.
-void Chain::Plan::backwardGroup(float* from, int64_t samples, const float* const* parameters, float* const* gradients,
-                                bool accumulate) {
+// Everything but the weights of linear layers, for which only the inputs are turned: one thread's share. The gradient
+// of the output lies in the last stage's place in `work`.
+void Chain::Plan::backwardBlocks(float* from, int64_t block, int64_t samples, const float* const* parameters,
+                                 float* const* gradients, float* part) {
   const int64_t count = blocksOf(samples);
   for (size_t i = stages.size(); i-- > 0;) {
     const Stage& stage = stages[i];
-    kernels->derive({.gradient = work.data() + stage.gradient,
+    const bool biased = stage.bias >= 0 && gradients[stage.bias] != nullptr;
+    kernels->derive({.gradient = workOf(block) + stage.gradient,
                      .gradientStride = workSize,
                      .values = from + outputOf(i),
                      .valuesStride = blockSize,
@@ -532,13 +571,67 @@ void Chain::Plan::backwardGroup(float* from, int64_t samples, const float* const
                      .columns = stage.columns,
                      .activation = stage.activation,
                      .slope = stage.slope,
-                     .bias = stage.bias < 0 ? nullptr : gradients[stage.bias],
-                     .accumulate = accumulate});
-    float* weight = gradients[stage.weight];
-    if (weight != nullptr && stage.convolution) convolutionBackward(i, from, samples, weight, accumulate);
-    if (weight != nullptr && !stage.convolution) linearBackward(i, from, samples, weight, accumulate);
-    if (i > 0) inputGradient(i, from, count, parameters);
+                     .bias = biased ? part + stage.biasPart : nullptr,
+                     .accumulate = false});
+    if (gradients[stage.weight] != nullptr) {
+      for (int64_t b = 0; b < count; b++) {
+        kernels->transpose({.block = from + (b * blockSize) + stage.input,
+                            .from = stage.convolution ? stage.order.data() : nullptr,
+                            .count = stage.inputs * stage.paddedHeight() * stage.paddedWidth(),
+                            .out = workOf(block + b) + stage.pictures,
+                            .stride = stage.pictureStride});
+      }
+      if (stage.convolution) filterGradient(stage, from, block, samples, part + stage.weightPart);
+    }
+    if (i > 0) inputGradient(i, from, block, count, parameters);
   }
+}
+
+void Chain::Plan::sumParts(const Stage& stage, int64_t count, float* const* gradients, bool accumulate) const {
+  const auto sum = [&](float* to, int64_t at, int64_t size) {
+    if (to == nullptr) return;
+    for (int64_t p = 0; p < count; p++) {
+      const float* from = parts.data() + (p * partSize) + at;
+      if (p == 0 && !accumulate) {
+        std::memcpy(to, from, static_cast<size_t>(size) * sizeof(float));
+      } else {
+        for (int64_t j = 0; j < size; j++) to[j] += from[j];
+      }
+    }
+  };
+  if (stage.bias >= 0) sum(gradients[stage.bias], stage.biasPart, stage.outputs);
+  if (stage.convolution) sum(gradients[stage.weight], stage.weightPart, stage.weightSize());
+}
+
+void Chain::Plan::backwardGroup(float* from, int64_t samples, const float* const* parameters, float* const* gradients,
+                                bool accumulate) {
+  const int64_t count = blocksOf(samples);
+  const int64_t tasks = std::min(threads, count);
+  each(tasks, [&](int64_t task) {
+    const int64_t begin = count * task / tasks;
+    const int64_t end = count * (task + 1) / tasks;
+    backwardBlocks(from + (begin * blockSize), begin, std::min(samples, end * lanes) - (begin * lanes), parameters,
+                   gradients, parts.data() + (task * partSize));
+  });
+  // The weights of linear layers are most of the parameters: divided by outputs, no thread's share is added to another.
+  each(tasks, [&](int64_t task) {
+    for (const Stage& stage : stages) {
+      if (stage.convolution || gradients[stage.weight] == nullptr) continue;
+      const int64_t begin = stage.outputs * task / tasks;
+      const int64_t end = stage.outputs * (task + 1) / tasks;
+      kernels->outer({.inputs = work.data() + stage.pictures,
+                      .inputStride = stage.pictureStride,
+                      .inputBlockStride = workSize,
+                      .gradient = work.data() + stage.gradient + (begin * lanes),
+                      .gradientStride = workSize,
+                      .samples = samples,
+                      .inputCount = stage.inputs,
+                      .outputs = end - begin,
+                      .weight = gradients[stage.weight] + (begin * stage.inputs),
+                      .accumulate = accumulate});
+    }
+  });
+  for (const Stage& stage : stages) sumParts(stage, tasks, gradients, accumulate);
 }
 
 // [output][channel][tap] to [channel][output][tap].
@@ -573,14 +666,8 @@ Chain::Chain(const std::vector<Layer>& layers, Shape shape, Isa isa) : plan_(std
   plan_->stages = std::move(reader.stages());
   plan_->kernels = kernelsFor(isa);
   plan_->lanes = plan_->kernels->lanes;
-  plan_->groupBlocks = std::max<int64_t>(1, 32 / plan_->lanes);
   plan_->place();
-  const auto samples = static_cast<size_t>(plan_->groupBlocks * plan_->lanes);
-  plan_->bytes.resize(samples);
-  plan_->rows.resize(samples);
-  plan_->pictures.resize(samples);
-  plan_->sampleGradients.resize(samples);
-  plan_->sampleCodes.resize(samples);
+  plan_->use(1);
 }
 
 Chain::Chain(Chain&&) noexcept = default;
@@ -603,6 +690,14 @@ int64_t Chain::parameterSize(int64_t i) const {
 
 int64_t Chain::inputSize() const { return plan_->inputSize(); }
 int64_t Chain::outputSize() const { return plan_->outputSize(); }
+void Chain::useThreads(int64_t threads, Parallel parallel) {
+  if (threads < 1 || threads > kMostThreads || (threads > 1 && !parallel)) {
+    throw std::invalid_argument("fused chain: " + std::to_string(threads) + " threads");
+  }
+  plan_->batch = 0;
+  plan_->parallel = std::move(parallel);
+  plan_->use(threads);
+}
 const char* Chain::isa() const { return plan_->kernels->name; }
 
 void Chain::forward(const Input& input, int64_t batch, const float* const* parameters, float* outputs, bool keep) {
@@ -611,17 +706,9 @@ void Chain::forward(const Input& input, int64_t batch, const float* const* param
   const int64_t group = plan.groupBlocks * plan.lanes;
   plan.batch = 0;
   plan.reserve(keep ? batch : group);
-  const int64_t size = plan.outputSize();
   for (int64_t first = 0; first < batch; first += group) {
     const int64_t samples = std::min(group, batch - first);
-    float* from = plan.block(keep ? first / plan.lanes : 0);
-    plan.loadGroup(input, first, samples, from);
-    plan.forwardGroup(from, plan.blocksOf(samples), parameters, keep);
-    for (int64_t s = 0; s < samples; s++) {
-      const float* values = from + (s / plan.lanes * plan.blockSize) + plan.output + (s % plan.lanes);
-      float* out = outputs + ((first + s) * size);
-      for (int64_t j = 0; j < size; j++) out[j] = values[j * plan.lanes];
-    }
+    plan.forwardGroup(input, first, samples, plan.block(keep ? first / plan.lanes : 0), parameters, outputs);
   }
   if (keep) plan.batch = batch;
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,9 +51,13 @@ struct Input {
   const float* values = nullptr;
 };
 
+// Calls its second argument with 0 ... count - 1, at the same time or not, and returns when all have returned.
+using Parallel = std::function<void(int64_t count, const std::function<void(int64_t)>& call)>;
+
 class Chain {
  public:
   static constexpr int64_t kLargestBatch = 4096;
+  static constexpr int64_t kMostThreads = 256;
 
   // Why a network cannot run here; nothing when it can. `shape` is that of one sample; {features, 1, 1} for vectors.
   static std::optional<std::string> whyNot(const std::vector<Layer>& layers, Shape shape, Isa isa = Isa::kBest);
@@ -64,6 +69,10 @@ class Chain {
   Chain(Chain&&) noexcept;
   Chain& operator=(Chain&&) noexcept;
   ~Chain();
+
+  // From now on divides a batch among so many threads, a vector's worth of samples each at least. Sums are then added
+  // up in another order. What forward kept is gone.
+  void useThreads(int64_t threads, Parallel parallel);
 
   // Parameters are each layer's weight and then, if it has one, its bias, in order.
   [[nodiscard]] int64_t parameterCount() const;

@@ -2,19 +2,22 @@
 // gradient, for networks with all kinds of layers, batches that fill the vectors and that do not, and every set of
 // instructions that this machine has. Exits with 1 where something differs. fused.test.ts compiles and runs it.
 //
-// `check time [batch]` measures instead: the processor's fused multiply-adds a second, then training steps.
+// `check time [batch [network [instructions [threads]]]]` measures training steps instead.
 #include "../../native/fused/chain.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -56,6 +59,49 @@ const Layer kRelu{.kind = Kind::kRelu};
 const Layer kLeaky{.kind = Kind::kLeakyRelu, .slope = 0.01F};
 const Layer kTanh{.kind = Kind::kTanh};
 const Layer kFlatten{.kind = Kind::kFlatten};
+
+// ---- threads ----
+
+// Threads that wait in a loop for work, since a step is over before one that sleeps would be awake.
+class Threads {
+ public:
+  explicit Threads(int64_t count) {
+    for (int64_t i = 1; i < count; i++) threads_.emplace_back([this, i] { work(i); });
+  }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+  ~Threads() {
+    stop_ = true;
+    for (auto& t : threads_) t.join();
+  }
+  void run(int64_t count, const std::function<void(int64_t)>& call) {
+    call_ = &call;
+    count_ = count;
+    running_ = static_cast<int64_t>(threads_.size());
+    turn_++;
+    call(0);
+    while (running_ > 0) std::this_thread::yield();
+  }
+
+ private:
+  void work(int64_t i) {
+    for (int64_t seen = 0; !stop_;) {
+      if (turn_ == seen) {
+        std::this_thread::yield();
+        continue;
+      }
+      seen++;
+      if (i < count_) (*call_)(i);
+      running_--;
+    }
+  }
+  std::atomic<bool> stop_ = false;
+  std::atomic<int64_t> turn_ = 0;
+  std::atomic<int64_t> running_ = 0;
+  const std::function<void(int64_t)>* call_ = nullptr;
+  int64_t count_ = 0;
+  std::vector<std::thread> threads_;
+};
 
 // ---- the plain implementation: layer after layer, sample after sample ----
 
@@ -405,6 +451,50 @@ void check(const Network& n, Isa isa, int64_t batch) {
   compare(name + ": outputs of floats", got.data(), outputs);
 }
 
+// Several threads come to the same as one, up to rounding, at the sizes that divide evenly and those that do not.
+void checkThreads(Isa isa) {
+  for (const Network& n : {courseNetworks().front(), smallNetworks().back()}) {
+    for (const int64_t threads : {2, 3}) {
+      for (const int64_t batch : {1, 20, 32, 100}) {
+        Threads pool(threads);
+        Chain one(n.layers, n.shape, isa);
+        Chain several(n.layers, n.shape, isa);
+        several.useThreads(threads,
+                           [&pool](int64_t count, const std::function<void(int64_t)>& call) { pool.run(count, call); });
+        Problem a = problemOf(n, one, batch, 9);
+        Problem b = problemOf(n, several, batch, 9);
+        const Input input{.values = a.values.data()};
+        one.train(input, a.labels.data(), batch, a.parameterData.data(), a.gradientData.data());
+        several.train(input, a.labels.data(), batch, b.parameterData.data(), b.gradientData.data());
+        for (size_t i = 0; i < a.gradients.size(); i++) {
+          compare(n.name + " on " + std::to_string(threads) + " threads, batch " + std::to_string(batch),
+                  b.gradientData[i], Doubles(a.gradients[i].begin(), a.gradients[i].end()));
+        }
+      }
+    }
+  }
+}
+
+// Null gradients are left out, and do not change the others.
+void checkFrozen(Isa isa) {
+  const Network n = courseNetworks().front();
+  Chain chain(n.layers, n.shape, isa);
+  Problem a = problemOf(n, chain, 9, 3);
+  Problem b = problemOf(n, chain, 9, 3);
+  const Input input{.values = a.values.data()};
+  chain.train(input, a.labels.data(), 9, a.parameterData.data(), a.gradientData.data());
+  for (const size_t frozen : {0U, 3U, 4U}) b.gradientData[frozen] = nullptr;
+  chain.train(input, a.labels.data(), 9, b.parameterData.data(), b.gradientData.data());
+  for (size_t i = 0; i < a.gradients.size(); i++) {
+    if (b.gradientData[i] == nullptr) {
+      b.gradientData[i] = b.gradients[i].data();
+      std::fill(a.gradients[i].begin(), a.gradients[i].end(), 1e30F);
+    }
+    compare("frozen: gradient " + std::to_string(i), b.gradientData[i],
+            Doubles(a.gradients[i].begin(), a.gradients[i].end()));
+  }
+}
+
 void checkNaN(Isa isa) {
   const Network n = courseNetworks().front();
   Chain chain(n.layers, n.shape, isa);
@@ -447,8 +537,11 @@ std::vector<Isa> available() {
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-void measure(const Network& n, Isa isa, int64_t batch) {
+void measure(const Network& n, Isa isa, int64_t batch, int64_t threads) {
+  Threads pool(threads);
   Chain chain(n.layers, n.shape, isa);
+  chain.useThreads(threads,
+                   [&pool](int64_t count, const std::function<void(int64_t)>& call) { pool.run(count, call); });
   Problem p = problemOf(n, chain, batch, 1);
   const Input bytes{.images = p.images.data(), .index = p.index.data(), .table = p.table.data()};
   double best = 1e9;
@@ -480,9 +573,13 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "time") == 0) {
     const int64_t batch = argc > 2 ? std::atoll(argv[2]) : 32;
     const std::string only = argc > 3 ? argv[3] : "";
+    const std::string set = argc > 4 ? argv[4] : "";
+    const int64_t threads = argc > 5 ? std::atoll(argv[5]) : 1;
     for (const Network& n : courseNetworks()) {
       if (!only.empty() && n.name != only) continue;
-      for (const Isa isa : available()) measure(n, isa, batch);
+      for (const Isa isa : available()) {
+        if (set.empty() || set == Chain(n.layers, n.shape, isa).isa()) measure(n, isa, batch, threads);
+      }
     }
     return 0;
   }
@@ -495,6 +592,8 @@ int main(int argc, char** argv) {
       for (const int64_t batch : {1, 7, 16, 32, 33, 100}) check(n, isa, batch);
     }
     checkNaN(isa);
+    checkThreads(isa);
+    checkFrozen(isa);
   }
   checkRefusals();
   std::printf("%zu sets of instructions, %d differences, the largest %.2g\n", isas.size(), failures, worst);
