@@ -83,6 +83,8 @@ struct Stage {
   int64_t sampleGradients = 0;
   int64_t sampleCodes = 0;
   int64_t spread = 0;
+  int64_t runs = 0;
+  int64_t sums = 0;
   // In a thread's sums.
   int64_t weightPart = 0;
   int64_t biasPart = 0;
@@ -280,6 +282,10 @@ struct Chain::Plan {
   }
   [[nodiscard]] int64_t outputOf(size_t i) const { return i + 1 < stages.size() ? stages[i + 1].input : output; }
 
+  // A run of a filter's row in full vectors, and such runs for a row of positions, in floats.
+  [[nodiscard]] int64_t codeColumn(const Stage& stage) const { return roundUp(stage.kernelWidth * stage.inputs); }
+  [[nodiscard]] int64_t codeRow(const Stage& stage) const { return stage.columns * stage.pool * codeColumn(stage); }
+
   void place();
   void use(int64_t count);
   void reserve(int64_t samples);
@@ -324,6 +330,8 @@ void Chain::Plan::place() {
     stage.weightPart = take(partSize, stage.weightSize());
     stage.sampleStride = roundUp(stage.outputSize()) + lanes;
     stage.sampleGradients = take(workSize, stage.sampleStride * lanes);
+    stage.runs = take(workSize, codeRow(stage) * ((stage.rows * stage.pool) + stage.kernelHeight - 1));
+    stage.sums = take(workSize, stage.outputs * stage.kernelHeight * codeColumn(stage));
     if (stage.pool > 1) stage.sampleCodes = take(workSize, stage.sampleStride * lanes);
     if (i > 0) {
       const int64_t wide = (stage.columns * stage.pool) + (2 * stage.margin());
@@ -439,7 +447,9 @@ void Chain::Plan::forwardBlocks(float* from, int64_t count, const float* const* 
                          .slope = stage.slope,
                          .out = block + outputOf(i),
                          .place = placeAfter(i),
-                         .codes = reinterpret_cast<int32_t*>(block + stage.codes)});
+                         .codes = reinterpret_cast<int32_t*>(block + stage.codes),
+                         .codeRow = codeRow(stage),
+                         .codeColumn = codeColumn(stage)});
     }
   }
 }
@@ -501,8 +511,9 @@ void Chain::Plan::filterGradient(const Stage& stage, float* from, int64_t block,
                     .rows = stage.rows,
                     .columns = stage.columns,
                     .pool = stage.pool,
-                    .weight = gradient,
-                    .accumulate = false});
+                    .runs = workOf(block) + stage.runs,
+                    .sums = workOf(block) + stage.sums,
+                    .weight = gradient});
 }
 
 void Chain::Plan::inputGradient(size_t i, float* from, int64_t block, int64_t count, const float* const* parameters) {
@@ -527,8 +538,8 @@ void Chain::Plan::inputGradient(size_t i, float* from, int64_t block, int64_t co
     float* own = workOf(block + b);
     kernels->spread({.gradient = own + stage.gradient,
                      .codes = reinterpret_cast<int32_t*>(from + (b * blockSize) + stage.codes),
-                     .codeRow = stage.paddedWidth() * stage.inputs,
-                     .codeColumn = stage.inputs,
+                     .codeRow = codeRow(stage),
+                     .codeColumn = codeColumn(stage),
                      .channels = stage.outputs,
                      .rows = stage.rows,
                      .columns = stage.columns,
