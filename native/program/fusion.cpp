@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "../fused/chain.h"
+#include "fusedSgd.h"
 #include "recorder.h"
 
 namespace torch_node {
@@ -139,7 +140,7 @@ class Forward : public Stretch {
  public:
   explicit Forward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
-  void run(std::vector<at::Tensor>& slots) override {
+  void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
     Engine& e = *engine_;
     e.useThreads();
     at::Tensor logits = at::empty(e.logitsShape, at::kFloat);
@@ -164,7 +165,7 @@ class Backward : public Stretch {
  public:
   explicit Backward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
-  void run(std::vector<at::Tensor>& slots) override {
+  void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
     Engine& e = *engine_;
     const at::Tensor gradient = slots[e.logitsGradient].contiguous();
     std::vector<float*> out;
@@ -459,10 +460,10 @@ void Finder::verify(Stretch& forward, Stretch* backward, ValueId logits) const {
     }
     runInstruction(first_[i], expected, {}, false);
   }
-  forward.run(given);
+  forward.run(given, {});
   bool right = near(given[logits], expected[logits]);
   if (backward) {
-    backward->run(given);
+    backward->run(given, {});
     for (const Found& found : layers_) {
       for (const ValueId gradient : {found.weightGradient, found.biasGradient}) {
         if (gradient != kNoValue) right = right && near(given[gradient], expected[gradient]);
@@ -540,7 +541,9 @@ FusionOutcome fuse(const Recorded& recorded) {
   const Unrecorded outside;
   const at::NoGradGuard noGrad;
   try {
-    return {Finder(recorded).find(), ""};
+    FusionOutcome outcome{Finder(recorded).find(), ""};
+    fuseSgd(recorded, *outcome.fusion);
+    return outcome;
   } catch (const NotFused& reason) {
     return {std::nullopt, reason.what()};
   }

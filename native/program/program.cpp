@@ -152,7 +152,7 @@ void Program::play(std::span<const double> numbers) {
   size_t piece = 0;
   for (size_t i = 0; i < recorded_.instructions.size(); i++) {
     if (fusion_ && piece < fusion_->pieces.size() && fusion_->pieces[piece].at == i) {
-      fusion_->pieces[piece++].stretch->run(slots_);
+      fusion_->pieces[piece++].stretch->run(slots_, numbers);
     }
     if (fusion_ && fusion_->skipped[i]) continue;
     runInstruction(recorded_.instructions[i], slots_, numbers, true);
