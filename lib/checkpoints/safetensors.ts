@@ -3,11 +3,10 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { writeAtomically } from '../files/atomic.js';
+import { native } from '../native/binding.js';
 import { BYTES, type DType } from '../tensor/dtype.js';
-import { TorchError } from '../tensor/errors.js';
-import { operator } from '../tensor/operators.js';
-import { scope } from '../tensor/scope.js';
-import { expectTensor, type Tensor } from '../tensor/tensor.js';
+import { named, TorchError } from '../tensor/errors.js';
+import { expectTensor, Tensor } from '../tensor/tensor.js';
 import { chunksOf } from '../files/chunks.js';
 import { emptyBytes, filler, inMemoryOf } from './memory.js';
 import { rawBytes } from './rawBytes.js';
@@ -249,14 +248,16 @@ function copyOf(file: Buffer, { begin, end, dtype, shape }: Place): Tensor {
 
 /** Tensors over a mapping of the file, which lives as long as the last of them. */
 function mapped(file: string, size: number, { places, metadata }: Contents): Safetensors {
-  return scope(() => {
-    const tensors: Record<string, Tensor> = {};
-    const all = operator('aten::from_file').call(file, false, size, 'uint8') as Tensor;
-    for (const { key, dtype, shape, begin, end } of places) {
-      const bytes = operator('aten::narrow').call(all, 0, begin, end - begin) as Tensor;
-      // libtorch wants its elements aligned; a header of odd length leaves them elsewhere.
-      define(tensors, key, inMemoryOf(begin % BYTES[dtype] === 0 ? bytes : bytes.clone(), dtype, shape));
-    }
-    return { tensors, metadata };
-  });
+  const handles = named('loadSafetensors', () =>
+    native.mapFile(
+      file,
+      size,
+      places.map(({ dtype }) => dtype),
+      places.map(({ shape }) => shape),
+      places.map(({ begin }) => begin),
+    ),
+  );
+  const tensors: Record<string, Tensor> = {};
+  for (let i = 0; i < places.length; i++) define(tensors, places[i]!.key, new Tensor(handles[i]!));
+  return { tensors, metadata };
 }

@@ -112,6 +112,14 @@ export interface NativeAddon {
   lentBuffer(handle: number): ArrayBuffer | SharedArrayBuffer | null;
   storageBytes(handle: number): number;
   moveStorage(handle: number, data: Uint8Array): void;
+  // files
+  mapFile(
+    file: string,
+    size: number,
+    dtypes: readonly string[],
+    shapes: readonly (readonly number[])[],
+    begins: readonly number[],
+  ): number[];
   // DLPack
   checkDlpack(handle: number): void;
   toDlpack(handle: number, versioned: boolean): bigint;
