@@ -11,6 +11,8 @@ export interface OperatorDescription {
     readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'integers' | 'deep' | 'plain';
     readonly type: string;
     readonly keywordOnly: boolean;
+    /** Whether it has no default. */
+    readonly required: boolean;
   }[];
   readonly results: readonly {
     readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'deep' | 'plain';

@@ -75,6 +75,19 @@ export class Operator {
     return this.#description.arguments.map((argument) => argument.name);
   }
 
+  /** Whether a tensor is all that has to be given. @internal */
+  get takesOneTensor(): boolean {
+    const [first, ...others] = this.#description.arguments;
+    return (
+      first !== undefined && KINDS[first.kind] === KINDS.tensor && !others.some(({ required }) => required)
+    );
+  }
+
+  /** How many results it gives. @internal */
+  get resultCount(): number {
+    return this.#description.results.length;
+  }
+
   /**
    * Calls the operator with arguments in the schema's order; those left out or undefined take the schema's defaults.
    * In-place and out= forms give back the tensor that was passed. @internal
@@ -230,7 +243,8 @@ export function operator(name: string): Operator {
 export function findOperator(name: string): Operator | undefined {
   let result = found.get(name);
   if (result === undefined) {
-    const [base = '', overload = ''] = name.split(/\.(?=[^.]*$)/);
+    const point = name.lastIndexOf('.');
+    const [base, overload] = point < 0 ? [name, ''] : [name.slice(0, point), name.slice(point + 1)];
     const description = base.includes('::') ? native.findOperator(base, overload) : null;
     if (description === null) return undefined;
     result = new Operator(name, description);

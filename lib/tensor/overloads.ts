@@ -41,6 +41,12 @@ interface Form {
   readonly wrap: (result: unknown) => unknown;
 }
 
+/** What a method's tensor alone goes to; nothing where no form takes it alone. */
+interface Alone {
+  readonly operator: Operator | undefined;
+  readonly wrap: (result: unknown) => unknown;
+}
+
 /** Why arguments do not fit a form: the number of the parameter, or one of these. */
 type Misfit = number;
 const TOO_MANY = -1;
@@ -55,7 +61,7 @@ export class Overloads {
   /** 1 for a method, whose first argument is its tensor. */
   readonly #selves: 0 | 1;
   #forms: readonly Form[] | undefined;
-  #alone: Form | undefined;
+  #alone: Alone | undefined;
 
   /** `spec` lists the forms of aten::`base` as the table does: "Tensor>out Scalar". */
   constructor(name: string, base: string, spec: string, method = false) {
@@ -82,11 +88,21 @@ export class Overloads {
 
   /** call() with nothing but a method's tensor, for which always the same form is chosen. */
   callAlone(self: unknown): unknown {
-    if (!isTensor(self)) return this.call([self]);
-    const form = (this.#alone ??= (this.#forms ??= this.#load()).find(
-      (each) => typeof fit(each, [self], 1, undefined) !== 'number',
-    ));
-    return form === undefined ? this.call([self]) : form.wrap(form.operator.callTensors(self));
+    const alone = isTensor(self) ? (this.#alone ??= this.#findAlone()) : undefined;
+    return alone?.operator === undefined
+      ? this.call([self])
+      : alone.wrap(alone.operator.callTensors(self as Handled));
+  }
+
+  // The choice takes no schema: reading those of all forms would be most of a first call.
+  #findAlone(): Alone {
+    for (const form of this.#spec.split(' ')) {
+      const operator = findOperator(fullName(this.#base, form.split('>')[0]!));
+      if (operator?.takesOneTensor !== true) continue;
+      if (operator.resultCount < 2) return { operator, wrap: (result) => result };
+      return (this.#forms ??= this.#load()).find((each) => each.operator === operator)!;
+    }
+    return { operator: undefined, wrap: (result) => result };
   }
 
   #load(): Form[] {
@@ -294,28 +310,41 @@ export type Caller = (name: string, args: readonly unknown[]) => unknown;
 
 /** What calls the functions of a namespace; `prefix` is what an operator's name begins with there, as "linalg_". */
 export function caller(title: string, lines: string, prefix = ''): Caller {
-  const find = finder(title, lines, prefix);
+  const find = finder(title, lazily(() => tableOf(lines)), prefix); // prettier-ignore
   return (name, args) => find(name).call(args);
 }
 
-function finder(title: string, lines: string, prefix: string, method = false): (name: string) => Overloads {
-  let specs: Map<string, string> | undefined;
+function finder(
+  title: string,
+  specs: () => Specs,
+  prefix: string,
+  method = false,
+): (name: string) => Overloads {
   const made = new Map<string, Overloads>();
   return (name) => {
     let overloads = made.get(name);
     if (overloads === undefined) {
-      specs ??= tableOf(lines);
       // "logsigmoid log_sigmoid: default>out" says that the operator has another name.
-      const [, other, spec] = /^(?:(\w+): )?(.*)$/.exec(specs.get(name)!)!;
+      const line = specs().get(name)!;
+      const colon = line.indexOf(': ');
+      const [base, spec] = colon < 0 ? [name, line] : [line.slice(0, colon), line.slice(colon + 2)];
       const shown = `${title}.${camelCase(name.slice(prefix.length))}`;
-      overloads = new Overloads(shown, other ?? name, spec!, method);
+      overloads = new Overloads(shown, base, spec, method);
       made.set(name, overloads);
     }
     return overloads;
   };
 }
 
-function tableOf(lines: string): Map<string, string> {
+/** What a namespace's lines of the table say of each function. */
+type Specs = ReadonlyMap<string, string>;
+
+function lazily<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+function tableOf(lines: string): Specs {
   return new Map(
     lines
       .trim()
@@ -327,14 +356,15 @@ function tableOf(lines: string): Map<string, string> {
   );
 }
 
-const findMethod = finder('Tensor', table.methods, '', true);
+const methods = lazily(() => tableOf(table.methods));
+const findMethod = finder('Tensor', methods, '', true);
 
 /** Calls a method of Tensor by PyTorch's name for it, for the methods that are written by hand for some forms only. */
 export const callMethod: Caller = (name, args) => findMethod(name).call(args);
 
 /** Gives a class's prototype the methods of the table that it does not have. */
 export function installMethods(prototype: object): void {
-  for (const name of tableOf(table.methods).keys()) {
+  for (const name of methods().keys()) {
     const shown = camelCase(name);
     if (shown in prototype) continue;
     let overloads: Overloads | undefined;
