@@ -143,16 +143,20 @@ export class Operator {
   }
 
   /**
-   * call() for one or two tensors, which most calls of a training loop are: no arrays are made on the way.
-   * Anything else in the second place goes to call(). @internal
+   * call() for a tensor alone, or with another or a list of integers, which most calls of a training loop are: no arrays are
+   * made on the way. Anything else in the second place goes to call(). @internal
    */
   callTensors(first: Handled, second?: unknown): unknown {
     if (this.#wrapsOne && this.#leadingTensors > 0) {
       try {
         if (second === undefined) return wrap(native.callOperator(this.id, first[handleOf]) as number);
-        if (this.#leadingTensors > 1 && isHandled(second) && describeTensor in second) {
-          const handle = second[handleOf];
-          return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
+        if (this.#leadingTensors > 1) {
+          if (isHandled(second) && describeTensor in second) {
+            const handle = second[handleOf];
+            return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
+          }
+        } else if (this.#kinds[1] === KINDS.integers) {
+          return wrap(native.callOperator(this.id, first[handleOf], packed(second)) as number);
         }
       } catch (error) {
         throw this.#fail(error, second === undefined ? [first] : [first, second]);

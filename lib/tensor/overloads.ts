@@ -29,6 +29,8 @@ interface Form {
   readonly positional: number;
   /** How many have to be there: all up to the last that has no default. */
   readonly required: number;
+  /** Whether two arguments by position may be all. */
+  readonly takesTwo: boolean;
   /** Which parameters are devices. */
   readonly devices: readonly number[];
   /** Where a list of integers may be given as arguments of its own, `t.expand(2, 3)`; -1 for nowhere. */
@@ -94,6 +96,21 @@ export class Overloads {
       : alone.wrap(alone.operator.callTensors(self as Handled));
   }
 
+  /** call() with a method's tensor and one argument, and nothing made on the way. */
+  callWithOne(self: unknown, value: unknown): unknown {
+    if (isTensor(self) && value !== undefined && value !== null && !isOptions(value)) {
+      const forms = (this.#forms ??= this.#load());
+      for (let i = 0; i < forms.length; i++) {
+        const form = forms[i]!;
+        // Integers to be made a list, and devices to be checked, are not for here.
+        if ((form.spread === 1 && isInteger(value)) || form.devices.length > 0) break;
+        if (form.takesTwo && form.parameters[0]!.accepts(self) && form.parameters[1]!.accepts(value))
+          return form.wrap(form.operator.callTensors(self, value));
+      }
+    }
+    return this.call([self, value]);
+  }
+
   // The choice takes no schema: reading those of all forms would be most of a first call.
   #findAlone(): Alone {
     for (const form of this.#spec.split(' ')) {
@@ -152,6 +169,7 @@ function makeForm(found: Operator, outName: string | undefined, base: string, se
     selves,
     positional,
     required: parameters.findLastIndex(({ required }) => required) + 1,
+    takesTwo: positional > 1 && !parameters.some(({ required }, i) => required && i > 1),
     devices: [...parameters.keys()].filter((i) => parameters[i]!.device),
     spread: positional === selves + 1 && parameters[selves]!.integers ? selves : -1,
     factory: ['dtype', 'layout', 'device', 'pin_memory'].every((name) => names.has(name)),
@@ -187,18 +205,23 @@ function fit(
     const value = placed[i];
     if (value !== undefined && !takes(parameters[i]!, value)) return i;
   }
-  if (length < placed.length) placed = placed.slice(0, length);
   if (options !== undefined) {
-    const withThem = placeOptions(form, placed, options);
+    const withThem = placeOptions(form, placed, length, options);
     if (typeof withThem === 'number') return withThem;
     placed = withThem;
-  }
+  } else if (length < placed.length) placed = placed.slice(0, length);
   for (let i = 0; i < required; i++) if (placed[i] === undefined && parameters[i]!.required) return i;
   return placed;
 }
 
-function placeOptions(form: Form, placed: readonly unknown[], options: Options): unknown[] | Misfit {
-  const values = [...placed];
+function placeOptions(
+  form: Form,
+  placed: readonly unknown[],
+  length: number,
+  options: Options,
+): unknown[] | Misfit {
+  const values: unknown[] = [];
+  for (let i = 0; i < length; i++) values.push(placed[i]);
   for (const name in options) {
     const value = options[name];
     if (value === undefined) continue;
@@ -374,7 +397,9 @@ export function installMethods(prototype: object): void {
         // Most calls have one argument or none, and spreading an array takes as long as all of the choice.
         return args.length === 0
           ? overloads.callAlone(this)
-          : overloads.call(args.length === 1 ? [this, args[0]] : [this, ...args]);
+          : args.length === 1
+            ? overloads.callWithOne(this, args[0])
+            : overloads.call([this, ...args]);
       },
     }[shown];
     Object.defineProperty(prototype, shown, { value: method, writable: true, configurable: true });
