@@ -659,6 +659,7 @@ Napi::Value describeOperator(Environment& environment, const c10::FunctionSchema
     entry.Set("kind", handleKind(signature.arguments[i], takesLists));
     entry.Set("type", argument.real_type()->str());
     entry.Set("keywordOnly", argument.kwarg_only());
+    entry.Set("required", !argument.default_value().has_value());
     arguments.Set(i, entry);
   }
   out.Set("arguments", arguments);
