@@ -39,8 +39,8 @@ napi_value initialize(napi_env env, napi_value exports) {
     for (const auto& table :
          {operatorBindings(), tensorBindings(), memoryBindings(), mappingBindings(), dlpackBindings(),
           transferBindings(), autogradBindings(), autocastBindings(), functionBindings(), anomalyBindings(),
-          moduleBindings(), optimizerBindings(), programBindings(), runtimeBindings(), objectBindings(), scriptBindings(),
-          inductorBindings()}) {
+          moduleBindings(), optimizerBindings(), programBindings(), runtimeBindings(), objectBindings(),
+          scriptBindings(), inductorBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;
         check(env, napi_create_function(env, binding.name, NAPI_AUTO_LENGTH, binding.call, environment, &function));

@@ -121,8 +121,8 @@ void fuseSgd(const Recorded& recorded, Fusion& fusion) {
       i++;
       continue;
     }
-    std::fill(fusion.skipped.begin() + static_cast<ptrdiff_t>(start), fusion.skipped.begin() + static_cast<ptrdiff_t>(i),
-              true);
+    std::fill(fusion.skipped.begin() + static_cast<ptrdiff_t>(start),
+              fusion.skipped.begin() + static_cast<ptrdiff_t>(i), true);
     fusion.pieces.push_back({start, std::make_shared<Updates>(std::move(updates))});
   }
   std::ranges::sort(fusion.pieces, {}, &Fusion::Piece::at);

@@ -1,5 +1,5 @@
-// Finds the updates of SGD with momentum among a program's instructions, three for each parameter, and makes one call of
-// libtorch's fused kernel of them.
+// Finds the updates of SGD with momentum among a program's instructions, three for each parameter, and makes one call
+// of libtorch's fused kernel of them.
 #pragma once
 
 #include "fusion.h"

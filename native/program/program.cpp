@@ -29,8 +29,8 @@ std::optional<Rows> Source::rowsOf(const at::Tensor& index) const {
   }
   const auto* numbers = index.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < index.size(0); i++) {
-    TORCH_CHECK_INDEX(numbers[i] >= 0 && numbers[i] < rows.size(0), "index ", numbers[i], " is out of range: there are ",
-                      rows.size(0), " images");
+    TORCH_CHECK_INDEX(numbers[i] >= 0 && numbers[i] < rows.size(0), "index ", numbers[i],
+                      " is out of range: there are ", rows.size(0), " images");
   }
   return Rows{rows.const_data_ptr<uint8_t>(), numbers, table.const_data_ptr<float>()};
 }

@@ -139,8 +139,8 @@ class Program {
   std::string fuseChains();
   [[nodiscard]] bool isFused() const { return fusion_ != nullptr; }
 
-  // One step. `numbers` has one for each column. Throws where an input looks otherwise than the one that was recorded, or
-  // where a tensor from outside was given other memory since.
+  // One step. `numbers` has one for each column. Throws where an input looks otherwise than the one that was recorded,
+  // or where a tensor from outside was given other memory since.
   std::vector<at::Tensor> run(std::span<const at::Tensor> inputs, std::span<const double> numbers);
   // Steps over `permutation[from ...]`, `batch` rows each; `numbers` has a row for each step.
   void steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch, int64_t count,

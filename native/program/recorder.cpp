@@ -35,9 +35,7 @@ void onOperator(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::
   }
 }
 
-TORCH_LIBRARY_IMPL(_, Fake, library) {
-  library.fallback(torch::CppFunction::makeFromBoxedFunction<&onOperator>());
-}
+TORCH_LIBRARY_IMPL(_, Fake, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&onOperator>()); }
 
 bool readsOnHost(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::data_dependent_output); }
 
@@ -92,7 +90,8 @@ Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_sha
 
 Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library)
     : environment_(environment), library_(std::move(library)) {
-  if (current() != nullptr) throw std::invalid_argument("a step is being recorded already: compile one after the other");
+  if (current() != nullptr)
+    throw std::invalid_argument("a step is being recorded already: compile one after the other");
   std::set<std::pair<at::DeviceType, c10::DeviceIndex>> devices{{at::kCPU, -1}};
   for (const at::Tensor& input : inputs) devices.emplace(input.device().type(), input.device().index());
   for (const auto& [type, index] : devices) {
@@ -152,7 +151,8 @@ std::string Recorder::where() {
   napi_value text = nullptr;
   napi_value error = nullptr;
   napi_value stack = nullptr;
-  if (napi_create_string_utf8(env, "", 0, &text) != napi_ok || napi_create_error(env, nullptr, text, &error) != napi_ok ||
+  if (napi_create_string_utf8(env, "", 0, &text) != napi_ok ||
+      napi_create_error(env, nullptr, text, &error) != napi_ok ||
       napi_get_named_property(env, error, "stack", &stack) != napi_ok) {
     return lastWhere_;
   }
@@ -180,8 +180,8 @@ ValueId Recorder::outside(const at::Tensor& tensor) {
       return value;
     }
   }
-  recorded_.externals.push_back({value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr,
-                                 Look(tensor), where()});
+  recorded_.externals.push_back(
+      {value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr, Look(tensor), where()});
   return value;
 }
 
@@ -233,7 +233,8 @@ void Recorder::saveBefore(const at::Tensor& tensor) {
   Memory& memory = memory_.at(tensor.storage().unsafeGetStorageImpl());
   if (memory.constant) {
     throw std::invalid_argument(
-        "a tensor that the step makes of JavaScript's values is changed in place, which the step would do again and again "
+        "a tensor that the step makes of JavaScript's values is changed in place, which the step would do again and "
+        "again "
         "to the same tensor: make it with an operator such as torch.zeros, or outside of the step");
   }
   if (memory.made || memory.before.defined()) return;
@@ -336,8 +337,8 @@ void Recorder::release() {
   std::deque<Instruction> kept;
   for (Instruction& instruction : std::views::reverse(recorded_.instructions)) {
     const bool pure = !changes(instruction.op.schema()) && !draws(instruction.op);
-    const bool wanted = std::ranges::any_of(
-        instruction.results, [&](ValueId value) { return value != kNoValue && needed[value]; });
+    const bool wanted =
+        std::ranges::any_of(instruction.results, [&](ValueId value) { return value != kNoValue && needed[value]; });
     if (pure && !wanted) continue;
     for (const ValueId value : instruction.results) {
       if (value != kNoValue && !needed[value] && !permanent[value]) instruction.dropped.push_back(value);
