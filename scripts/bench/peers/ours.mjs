@@ -4,19 +4,19 @@
 // All imports are light but torch-node itself: `firstStep` is timed from the process's start.
 import { availableParallelism } from 'node:os';
 import torch, { checkpoints, data, nn, optim } from 'torch-node';
-import { originalNetwork, part1 } from '../../dist/experiments/cifar10/part1.js';
-import { begin, trainEpoch } from '../../dist/experiments/cifar10/training.js';
+import { originalNetwork, part1 } from '../../../dist/experiments/cifar10/part1.js';
+import { begin, trainEpoch } from '../../../dist/experiments/cifar10/training.js';
 
 const workloads = {
   /** Versions, libtorch's folder, and the threads that Part 1 takes when none are asked for. */
   async about() {
     const { Command } = await import('commander');
-    const { addCifar10Command } = await import('../../dist/cli/cifar10.js');
+    const { addCifar10Command } = await import('../../../dist/cli/cifar10.js');
     const program = new Command();
     addCifar10Command(program);
     const command = program.commands[0].commands.find((each) => each.name() === 'part1');
     const { defaultValue: threads } = command.options.find((each) => each.long === '--threads');
-    const { findLibtorch } = await import('../../dist/libtorch/locate.js');
+    const { findLibtorch } = await import('../../../dist/libtorch/locate.js');
     const { folder } = findLibtorch({ minor: torch.version.split('.').slice(0, 2).join('.') }).found ?? {};
     return { libtorch: torch.version, folder, threads, cores: availableParallelism() };
   },
@@ -37,6 +37,17 @@ const workloads = {
     };
     for (let n = 1; n <= 5; n++) await write(`data_batch_${n}.bin`, train, 10_000 * (n - 1), 10_000 * n);
     await write('test_batch.bin', test, 0, 10_000);
+  },
+
+  /** The common beginning of the contest: a network's weights and the images' order, in files that any language reads. */
+  async writeStart({ folder }) {
+    const { writeFile } = await import('node:fs/promises');
+    torch.manualSeed(0);
+    const weights = originalNetwork()
+      .parameters()
+      .map((parameter) => Buffer.from(parameter.detach().contiguous().dataSync().slice().buffer));
+    await writeFile(`${folder}/weights.f32`, Buffer.concat(weights));
+    await writeFile(`${folder}/order.i64`, Buffer.from(torch.randperm(50_000).dataSync().slice().buffer));
   },
 
   /** The first losses of Part 1 with seed 0. */
