@@ -55,7 +55,14 @@ export async function compileCpp(file, libtorch) {
     ? ['-std=c++20', '-O2', '-isystem', `${libtorch}/include`, '-isystem', `${libtorch}/include/torch/csrc/api/include`] // prettier-ignore
     : ['-std=c++20', '-O3', '-march=native'];
   const libraries = libtorch
-    ? ['-Wl,--no-as-needed', `-L${libtorch}/lib`, '-ltorch', '-ltorch_cpu', '-lc10', `-Wl,-rpath,${libtorch}/lib`]
+    ? [
+        '-Wl,--no-as-needed',
+        `-L${libtorch}/lib`,
+        '-ltorch',
+        '-ltorch_cpu',
+        '-lc10',
+        `-Wl,-rpath,${libtorch}/lib`,
+      ]
     : [];
   const command = [compiler, ...flags, ...libraries].join('\n');
   const key = createHash('sha256').update(readFileSync(source)).update(command).digest('hex').slice(0, 16);

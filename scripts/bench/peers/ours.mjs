@@ -1,11 +1,13 @@
 // What the benchmark measures on our side, each workload in a process of its own:
-// node ours.mjs <workload> '<options as JSON>' prints one line of JSON. peer.py holds the same workloads for Python.
+// node ours.mjs <workload> '<options as JSON>' prints one line of JSON, its peak memory in it. peer.py holds the same workloads
+// for Python.
 //
 // All imports are light but torch-node itself: `firstStep` is timed from the process's start.
 import { availableParallelism } from 'node:os';
 import torch, { checkpoints, data, nn, optim } from 'torch-node';
 import { originalNetwork, part1 } from '../../../dist/experiments/cifar10/part1.js';
 import { begin, trainEpoch } from '../../../dist/experiments/cifar10/training.js';
+import { peakMb } from './settings.mjs';
 
 const workloads = {
   /** Versions, libtorch's folder, and the threads that Part 1 takes when none are asked for. */
@@ -18,7 +20,10 @@ const workloads = {
     const { defaultValue: threads } = command.options.find((each) => each.long === '--threads');
     const { findLibtorch } = await import('../../../dist/libtorch/locate.js');
     const { folder } = findLibtorch({ minor: torch.version.split('.').slice(0, 2).join('.') }).found ?? {};
-    return { libtorch: torch.version, folder, threads, cores: availableParallelism() };
+    return {
+      ...{ libtorch: torch.version, folder, threads, cores: availableParallelism() },
+      ...{ compiles: torch.compileStep !== undefined, cuda: torch.cuda.isAvailable() },
+    };
   },
 
   /** Writes the synthetic set as CIFAR-10's six files, so that both sides read the same. */
@@ -165,19 +170,31 @@ const workloads = {
     return { load: (loaded - start) / 1000, read: (performance.now() - start) / 1000 };
   },
 
+  /** Loads the package alone. */
+  nothing() {
+    return {};
+  },
+
   /** One training step of the course's network on random images; the harness holds the clock. */
-  firstStep() {
+  firstStep({ compiled }) {
     const net = originalNetwork();
     const sgd = new optim.SGD(net.parameters(), { lr: 0.001, momentum: 0.9 });
-    const loss = new nn.CrossEntropyLoss().forward(
-      net.forward(torch.randn([32, 3, 32, 32])),
-      torch.randint(0, 10, [32]),
-    );
-    loss.backward();
-    sgd.step();
+    const criterion = new nn.CrossEntropyLoss();
+    const [images, labels] = [torch.randn([32, 3, 32, 32]), torch.randint(0, 10, [32])];
+    const step = (x, y) => {
+      sgd.zeroGrad();
+      const loss = criterion.forward(net.forward(x), y);
+      loss.backward();
+      sgd.step();
+      return { loss };
+    };
+    const { loss } = compiled
+      ? torch.compileStep(step, [images, labels], { exact: false }).run(images, labels)
+      : step(images, labels);
     return { loss: loss.item() };
   },
 };
 
 const [workload, options = '{}'] = process.argv.slice(2);
-console.log(JSON.stringify((await workloads[workload](JSON.parse(options))) ?? {}));
+const measured = await workloads[workload](JSON.parse(options));
+console.log(JSON.stringify({ ...measured, memoryMb: peakMb() }));

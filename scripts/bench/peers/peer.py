@@ -2,7 +2,7 @@
 ../shared/reference/train.py has, in PyTorch's ordinary eager style.
 
 python peer.py <workload> '<options as JSON>' prints one line of JSON."""
-import json, sys, time
+import json, re, sys, time
 import torch
 from torch import nn
 
@@ -50,8 +50,15 @@ class Part1:
         return loss / len(x), 100 * right / len(x)
 
 
+def peak_mb():
+    try:
+        return int(re.search(r'VmHWM:\s+(\d+)', open('/proc/self/status').read())[1]) / 1024
+    except OSError:
+        return None  # no Linux
+
+
 def about():
-    return dict(torch=torch.__version__, python=sys.version.split()[0], threads=torch.get_num_threads())
+    return dict(torch=torch.__version__, python=sys.version.split()[0], threads=torch.get_num_threads(), cuda=torch.cuda.is_available())
 
 
 def losses(folder, threads, steps):
@@ -169,4 +176,5 @@ def tutorial(folder, reference, models=None):
 
 
 workload, options = sys.argv[1], json.loads(sys.argv[2] if len(sys.argv) > 2 else '{}')
-print(json.dumps(globals()[workload](**options)), flush=True)
+measured = globals()[workload](**options)
+print(json.dumps(dict(measured, memoryMb=peak_mb())), flush=True)

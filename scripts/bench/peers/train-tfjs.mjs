@@ -53,14 +53,7 @@ function addFilterGradient() {
 function parameters() {
   const values = weights();
   let at = 0;
-  const next = (shape) =>
-    tf.tensor(
-      values.slice(
-        at,
-        (at += shape.reduce((a, b) => a * b)),
-      ),
-      shape,
-    );
+  const next = (shape) => tf.tensor(values.slice(at, (at += shape.reduce((a, b) => a * b))), shape);
   const list = [];
   const add = (weight, bias) => list.push(tf.variable(weight), tf.variable(bias));
   for (const [outputs, inputs] of [
@@ -95,7 +88,10 @@ function batches() {
   const files = [1, 2, 3, 4, 5].map((n) => readFileSync(`${settings.folder}/data_batch_${n}.bin`));
   const records = Buffer.concat(files);
   const indices = order();
-  const table = Float32Array.from({ length: 256 }, (_, byte) => Math.fround(Math.fround(byte / 255) - 0.5) / 0.5);
+  const table = Float32Array.from(
+    { length: 256 },
+    (_, byte) => Math.fround(Math.fround(byte / 255) - 0.5) / 0.5,
+  );
   let at = 0;
   return () => {
     if (at + BATCH > indices.length) at = 0;

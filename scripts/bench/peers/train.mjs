@@ -93,7 +93,9 @@ class Compiled extends Eager {
     for (let left = count; left > 0;) {
       if (this.at + BATCH > this.set.length) this.at = 0;
       const now = Math.min(left, Math.floor((this.set.length - this.at) / BATCH));
-      await this.program.runEpoch(this.set, this.indices.narrow(0, this.at, now * BATCH), { batchSize: BATCH });
+      await this.program.runEpoch(this.set, this.indices.narrow(0, this.at, now * BATCH), {
+        batchSize: BATCH,
+      });
       this.at += now * BATCH;
       left -= now;
     }
