@@ -38,6 +38,7 @@ export function contestTable(done, against, peakGflops) {
     const shares = peakShares(result, peakGflops);
     const notes = [
       result.variants.length > 1 ? `best: ${best.label}` : best.label,
+      best.samples[0].path ? `path: ${best.samples[0].path}` : '',
       `losses: ${best.gate.text}`,
       `${best.samples[0].steps} steps a round`,
       result.id.includes('compile') ? `compiles for ${result.compileSeconds.toFixed(1)} s at first` : '',

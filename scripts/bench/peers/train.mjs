@@ -113,10 +113,10 @@ async function train() {
   const began = performance.now();
   const training = way === 'eager' ? new Eager(set, indices) : new Compiled(set, indices, way === 'exact');
   const path = training.program?.path;
-  if (path !== undefined && path !== way)
+  if (device === 'cpu' && path !== undefined && path !== way)
     return say({ unavailable: `the program took the ${path} path for this step` });
   const losses = [training.loss()];
-  say({ firstStepSeconds: (performance.now() - began) / 1000 });
+  say({ firstStepSeconds: (performance.now() - began) / 1000, path });
   while (losses.length < FIRST) losses.push(training.loss());
   say({ losses });
   if (settings.count) return say({ kernels: training.program?.length });
