@@ -3,6 +3,9 @@ import { compareLosses } from './gate.mjs';
 import { inTurn, median } from './numbers.mjs';
 import { lines, load, run } from './processes.mjs';
 
+/** torch.compile's first compilation and a round of tfjs's slow backend end long before. */
+const TIMEOUT_MS = 900_000;
+
 /**
  * Runs contestants (contestants.mjs) against each other.
  *
@@ -68,7 +71,7 @@ export async function contest(bench, contestants) {
 async function attempt(bench, contestant, variant, more) {
   try {
     const args = contestant.args({ ...variant.settings, ...more });
-    const done = await run(contestant.command, args, { env: contestant.env });
+    const done = await run(contestant.command, args, { env: contestant.env, timeout: TIMEOUT_MS });
     const said = Object.assign({}, ...lines(done.text));
     return { ...said, startSeconds: done.seconds, memoryMb: said.memoryMb ?? done.peakMb };
   } catch (error) {

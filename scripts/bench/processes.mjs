@@ -11,17 +11,18 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const peers = fileURLToPath(new URL('./peers/', import.meta.url));
 
 /**
- * Runs a process to its end.
+ * Runs a process to its end, which comes after `timeout` milliseconds at the latest.
  *
  * @returns text: what it printed; seconds: to its first line; wholeSeconds: to its end; peakMb: its peak memory, where
  *   the system tells
  */
-export async function run(command, args, { env } = {}) {
+export async function run(command, args, { env, timeout = 3_600_000 } = {}) {
   const start = performance.now();
   const child = spawn(command, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    timeout,
   });
   let [text, errors, seconds, peakMb] = ['', '', undefined, undefined];
   child.stdout.on('data', (part) => {

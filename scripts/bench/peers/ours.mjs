@@ -61,7 +61,7 @@ const workloads = {
     const { train } = await data.cifar10(folder);
     const stop = new AbortController();
     const losses = [];
-    await trainEpoch(begin(part1, 0, 'cpu'), train, part1.batchSize, {
+    await trainEpoch(begin(part1, 0, 'cpu', 'eager'), train, part1.batchSize, {
       signal: stop.signal,
       turnEvery: -1, // reports after every step, and the running mean is then the step's own loss
       onProgress: (step, runningLoss) => {
@@ -78,7 +78,7 @@ const workloads = {
     const { train } = await data.cifar10(folder);
     const stop = new AbortController();
     let first, last;
-    await trainEpoch(begin(part1, 0, 'cpu'), train, part1.batchSize, {
+    await trainEpoch(begin(part1, 0, 'cpu', 'eager'), train, part1.batchSize, {
       signal: stop.signal,
       onProgress: (step) => {
         if (step < warmup) return;
