@@ -67,7 +67,7 @@ export async function onCpu(bench) {
     ),
   );
   const tutorial = (workers) =>
-    python(bench, `python-tutorial-${workers}`, `Python, the tutorial's way: PIL, DataLoader with ${workers} workers`, [
+    python(bench, `python-tutorial-${workers}`, `Python, the tutorial's way, ${workers} workers`, [
       { label: 'default threads', settings: { way: 'tutorial', workers } },
     ]); // prettier-ignore
   return [

@@ -21,10 +21,11 @@ export const ratios = (above, below) => above.map((value, i) => value / below[i]
 /** Four digits of the median, with its unit. */
 export const amountOf = (list, unit) => `${Number(median(list).toPrecision(4))} ${unit}`;
 
-/** `2.31 [2.2, 2.4]`; one measurement has no quartiles. */
+/** `2.31 [2.20, 2.40]`; one measurement has no quartiles. Small numbers keep two digits. */
 export function spread(list, digits = 2) {
   const { low, middle, high } = quartiles(list);
-  const text = (value) => value.toFixed(digits);
+  const text = (value) =>
+    Math.abs(value) < 0.1 ? Number(value.toPrecision(2)).toString() : value.toFixed(digits);
   return list.length > 1 ? `${text(middle)} [${text(low)}, ${text(high)}]` : text(middle);
 }
 

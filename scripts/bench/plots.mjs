@@ -18,8 +18,8 @@ const report = JSON.parse(readFileSync(file, 'utf8'));
 mkdirSync(folder, { recursive: true });
 
 const WIDTH = 860;
-const LEFT = 330;
-const quick = report.quick ? ' (a quick run on a busy machine: not for quoting)' : '';
+const LEFT = 300;
+const quick = report.quick ? ' (a quick run: not for quoting)' : '';
 const colour = ({ id }) => (id.startsWith('ours') ? palette.test : id.startsWith('python') ? palette.train : palette.muted); // prettier-ignore
 
 /** The contestants that were timed, the quickest first, with the quartiles of what a sample holds. */
@@ -33,19 +33,31 @@ function timed(contest, key) {
     .filter(({ middle }) => Number.isFinite(middle));
 }
 
-/** Horizontal bars from the left edge, a thin line from the lower to the upper quartile, the median as text. */
-function bars(list, { title, label, x = {}, text, from }) {
+/**
+ * A line for each contestant: its median as a bar from zero, or as a dot where the axis is logarithmic and has no zero, a
+ * thin line from the lower to the upper quartile, and the median as text.
+ */
+function chart(list, { title, label, text, logarithmic = false }) {
   const sorted = [...list].sort((a, b) => a.middle - b.middle);
   const height = 96 + 30 * sorted.length;
-  const marks = [
-    Plot.barX(sorted, { x1: from, x2: 'middle', y: 'name', fill: 'fill', insetTop: 4, insetBottom: 4 }),
-    Plot.ruleY(sorted, { x1: 'low', x2: 'high', y: 'name', stroke: palette.ink, strokeWidth: 1.5 }),
-    Plot.text(sorted, { x: 'high', y: 'name', text, textAnchor: 'start', dx: 6, fill: palette.ink }),
-  ];
+  const quartileLine = Plot.ruleY(sorted, { x1: 'low', x2: 'high', y: 'name', stroke: palette.ink, strokeWidth: 1.5 }); // prettier-ignore
+  const marks = logarithmic
+    ? [
+        Plot.ruleY(sorted, { y: 'name', stroke: palette.grid }),
+        quartileLine,
+        Plot.dot(sorted, { x: 'middle', y: 'name', r: 6, fill: 'fill' }),
+      ]
+    : [
+        Plot.barX(sorted, { x: 'middle', y: 'name', fill: 'fill', insetTop: 4, insetBottom: 4 }),
+        quartileLine,
+      ];
+  const words = { x: 'high', y: 'name', text, textAnchor: 'start', dx: 11, fill: palette.ink };
+  marks.push(Plot.text(sorted, { ...words, stroke: palette.ground, strokeWidth: 4 }));
+  const scale = logarithmic ? { type: 'log', tickFormat: '~g', nice: true } : { tickFormat: 'd' };
   return plotToSvg(
     {
       ...{ width: WIDTH, height, marginLeft: LEFT, marginRight: 90, marginTop: 48, marginBottom: 42, marks },
-      x: { label, grid: true, labelAnchor: 'center', ...x },
+      x: { label, grid: true, labelAnchor: 'center', labelArrow: 'none', ...scale },
       y: { label: null, domain: sorted.map(({ name }) => name), tickSize: 0 },
     },
     { palette, label: `${title}${quick}` },
@@ -53,22 +65,21 @@ function bars(list, { title, label, x = {}, text, from }) {
 }
 
 const heading = (text) =>
-  `<text x="16" y="24" font-size="15" font-weight="bold" fill="${palette.ink}">${text}</text></svg>`;
+  `<text x="16" y="24" text-anchor="start" font-size="15" font-weight="bold" fill="${palette.ink}">${text}</text></svg>`;
 
 const step = (contest, title) => {
   const list = timed(contest, 'us').map((each) => ({
     ...each,
     ...Object.fromEntries(['low', 'middle', 'high'].map((name) => [name, each[name] / 1000])),
   }));
-  const from = 10 ** Math.floor(Math.log10(Math.min(...list.map(({ low }) => low))));
   const text = ({ middle }) => `${Number(middle.toPrecision(3))} ms`;
-  return bars(list, { title, label: 'milliseconds a step, logarithmic', x: { type: 'log', tickFormat: '~g' }, text, from }); // prettier-ignore
+  return chart(list, { title, label: 'milliseconds a step, logarithmic', text, logarithmic: true });
 };
 
 const memory = (contest) =>
-  bars(timed(contest, 'memoryMb'), {
+  chart(timed(contest, 'memoryMb'), {
     title: 'Peak resident memory, CIFAR-10 included',
-    ...{ label: 'MB', from: 0, text: ({ middle }) => `${middle.toFixed(0)} MB` },
+    ...{ label: 'MB', text: ({ middle }) => `${middle.toFixed(0)} MB` },
   });
 
 /** For each network two bars: seconds of an epoch in Python and here. */
@@ -77,11 +88,11 @@ function models(list) {
     { model, who: 'Python', seconds: median(python) },
     { model, who: 'ours', seconds: median(ours) },
   ]);
-  const title = `Seconds of learning an epoch, two networks at a time here, one after another in Python${quick}`;
+  const title = `Seconds of learning an epoch: two at a time here, one by one in Python${quick}`;
   return plotToSvg(
     {
       ...{ width: WIDTH, height: 60 + 46 * list.length + 50, marginLeft: 130, marginRight: 80, marginTop: 66, marginBottom: 42 }, // prettier-ignore
-      x: { label: 'seconds', grid: true, labelAnchor: 'center' },
+      x: { label: 'seconds', grid: true, labelAnchor: 'center', labelArrow: 'none' },
       y: { axis: null, domain: ['Python', 'ours'] },
       fy: { label: null, domain: list.map(({ model }) => model), padding: 0.25, axis: 'left' },
       color: { domain: ['Python', 'ours'], range: [palette.train, palette.test] },
@@ -101,7 +112,7 @@ const key = () =>
   ]
     .map(([name, fill], i) => {
       const x = 130 + 110 * i;
-      return `<rect x="${x}" y="38" width="12" height="12" fill="${fill}"/><text x="${x + 18}" y="49" fill="${palette.ink}">${name}</text>`;
+      return `<rect x="${x}" y="38" width="12" height="12" fill="${fill}"/><text x="${x + 18}" y="49" text-anchor="start" fill="${palette.ink}">${name}</text>`;
     })
     .join('');
 

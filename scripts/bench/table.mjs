@@ -41,6 +41,9 @@ export function contestTable(done, against, peakGflops) {
       best.samples[0].path ? `path: ${best.samples[0].path}` : '',
       `losses: ${best.gate.text}`,
       `${best.samples[0].steps} steps a round`,
+      result.id.startsWith('python-tutorial') && best.settings.workers > 0
+        ? "the workers' memory comes on top"
+        : '',
       result.id.includes('compile') ? `compiles for ${result.compileSeconds.toFixed(1)} s at first` : '',
     ];
     const memory = of('memoryMb');
@@ -53,7 +56,7 @@ export function contestTable(done, against, peakGflops) {
         ),
       ],
       base ? spread(ratios(base, us)) : '–',
-      shares ? `${(100 * median(shares)).toFixed(1)} %` : '–',
+      shares ? `${Number((100 * median(shares)).toPrecision(2))} %` : '–',
       result.kernels ?? '–',
       memory.includes(undefined) ? '–' : median(memory).toFixed(0),
       median(of('startSeconds')).toFixed(2),
