@@ -38,7 +38,7 @@ napi_value initialize(napi_env env, napi_value exports) {
     makeRoomForIntegers(*environment, exports);
     for (const auto& table : {operatorBindings(), tensorBindings(), memoryBindings(), dlpackBindings(),
                               transferBindings(), autogradBindings(), autocastBindings(), functionBindings(),
-                              anomalyBindings(), moduleBindings(), optimizerBindings(), imageBindings(),
+                              anomalyBindings(), moduleBindings(), optimizerBindings(), programBindings(),
                               runtimeBindings(), objectBindings(), scriptBindings(), inductorBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;

@@ -15,7 +15,7 @@ std::vector<Binding> autogradBindings();
 std::vector<Binding> autocastBindings();
 std::vector<Binding> functionBindings();
 std::vector<Binding> anomalyBindings();
-std::vector<Binding> imageBindings();
+std::vector<Binding> programBindings();
 std::vector<Binding> runtimeBindings();
 std::vector<Binding> objectBindings();
 std::vector<Binding> scriptBindings();

@@ -189,11 +189,31 @@ export interface NativeAddon {
   adoptOptimizer(owner: object, handle: number): void;
   addSgdGroup(handle: number, parameters: number[]): void;
   stepSgd(handle: number, settings: number[]): void;
+  sgdUnused(handle: number, group: number): boolean;
+  sgdStepped(handle: number): void;
   zeroSgdGrad(handle: number, setToNone: boolean): void;
   momentumBuffers(handle: number, group: number): number[];
   setMomentumBuffers(handle: number, group: number, buffers: (number | null)[]): void;
-  // images
-  gatherImages(images: number, index: number, table: number): number;
+  // programs
+  recordStep(step: () => number[], inputs: readonly number[], library: string): number;
+  scheduleColumn(value: number): number;
+  unrecorded(run: () => number[]): void;
+  adoptProgram(owner: object, handle: number): void;
+  releaseProgram(handle: number): void;
+  describeProgram(handle: number): {
+    instructions: [operator: string, where: string][];
+    draws: boolean;
+  };
+  runProgram(handle: number, inputs: readonly number[], numbers: readonly number[]): number[];
+  runSteps(
+    handle: number,
+    rows: readonly number[],
+    tables: readonly (number | null)[],
+    permutation: number,
+    range: readonly [from: number, batch: number, count: number],
+    numbers: readonly number[],
+    inBackground: boolean,
+  ): Promise<void> | undefined;
   // runtime
   libtorchVersion(): string;
   builtWith(): string;
