@@ -88,7 +88,7 @@ function models(list) {
     { model, who: 'Python', seconds: median(python) },
     { model, who: 'ours', seconds: median(ours) },
   ]);
-  const title = `Seconds of learning an epoch: two at a time here, one by one in Python${quick}`;
+  const title = `Seconds an epoch: two at a time here, one by one in Python${quick}`;
   return plotToSvg(
     {
       ...{ width: WIDTH, height: 60 + 46 * list.length + 50, marginLeft: 130, marginRight: 80, marginTop: 66, marginBottom: 42 }, // prettier-ignore

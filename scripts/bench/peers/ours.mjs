@@ -188,10 +188,9 @@ const workloads = {
       sgd.step();
       return { loss };
     };
-    const { loss } = compiled
-      ? torch.compileStep(step, [images, labels], { exact: false }).run(images, labels)
-      : step(images, labels);
-    return { loss: loss.item() };
+    const program = compiled ? torch.compileStep(step, [images, labels], { exact: false }) : undefined;
+    const { loss } = program ? program.run(images, labels) : step(images, labels);
+    return { loss: loss.item(), path: program?.path };
   },
 };
 

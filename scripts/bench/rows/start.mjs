@@ -17,7 +17,7 @@ export async function start(bench) {
   const loading = `loading the package without a step takes ${median(of(nothing, 'seconds')).toFixed(2)} s`;
   const ways = [
     ['eager', eager],
-    ['compiled, fused', bench.about.compiles ? compiled : undefined],
+    [`compiled (${compiled[0]?.path ?? 'fused'})`, bench.about.compiles ? compiled : undefined],
   ];
   return ways.flatMap(([way, runs]) => {
     const targets = [
