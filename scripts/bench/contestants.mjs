@@ -16,8 +16,8 @@ const SLOW = { warmup: 1, steps: 3 };
  * @property {string} name
  * @property {string} [missing] why it cannot run here
  * @property {string} command
- * @property {{ label: string, settings: object, gate?: 'bits' }[]} variants
- *   gate: 'bits' wants the reference's losses bit for bit
+ * @property {{ label: string, settings: object, gate?: 'bits' | 'gpu' }[]} variants
+ *   gate: see compareLosses
  * @property {{ warmup: number, steps: number }} [length]
  */
 
@@ -98,10 +98,11 @@ export async function onOneBatch(bench) {
 /** Training on a GPU, the data there too. */
 export function onGpu(bench) {
   const device = 'cuda';
-  const one = (label, settings) => [{ label, settings: { device, ...settings } }];
+  const one = (label, settings) => [{ label, settings: { device, ...settings }, gate: 'gpu' }];
   const layouts = [0, 1].map((channelsLast) => ({
     label: `${channelsLast ? 'channels-last' : 'usual layout'}, fused SGD`,
     settings: { device, way: 'eager', fused: 1, channelsLast },
+    gate: 'gpu',
   }));
   return [
     python(bench, 'python-eager-gpu', 'Python, eager, data on the GPU', one('foreach SGD', { way: 'eager' })),

@@ -27,7 +27,7 @@ import { singleRows } from './rows/single.mjs';
 import { start } from './rows/start.mjs';
 import { twelve, twelveOnGpu } from './rows/twelve.mjs';
 import { part2Rows } from './rows/wholes.mjs';
-import { contestTable, rowsTable, targetsTable } from './table.mjs';
+import { contestTable, modelsTable, rowsTable, targetsTable } from './table.mjs';
 import { NO_CUDA, cpuTargets, gpuTargets, stepTargets } from './targets.mjs';
 
 const { values: options } = parseArgs({
@@ -88,6 +88,7 @@ const measures = {
     const { targets, models } = await twelve(bench);
     report.targets.push(...targets);
     report.models = models;
+    if (models.length) tables.push(`**Learning an epoch, network by network**\n\n${modelsTable(models)}`);
   },
   async gpu() {
     const done = bench.cuda ? await contest(bench, onGpu(bench)) : undefined;
@@ -118,12 +119,12 @@ async function measurePeak() {
 // ---- the run ----
 
 const chosen = options.only?.split(',') ?? Object.keys(measures);
-const unknown = chosen.find((name) => !measures[name]);
-if (unknown) throw new Error(`--only ${unknown}: the rows are ${Object.keys(measures).join(', ')}`);
 
 const loadAtStart = load();
 let pictures = bench.folder;
 try {
+  const unknown = chosen.find((name) => !measures[name]);
+  if (unknown) throw new Error(`--only ${unknown}: the rows are ${Object.keys(measures).join(', ')}`);
   if (!options.data && !existsSync(`${bench.folder}/data_batch_1.bin`)) {
     bench.folder = temporary;
     pictures = 'the synthetic set';

@@ -65,3 +65,18 @@ export function contestTable(done, against, peakGflops) {
   });
   return markdown(header, rows);
 }
+
+/** Seconds of learning an epoch, network by network. */
+export const modelsTable = (models) =>
+  markdown(
+    [
+      'network',
+      'ours, two at a time, s',
+      'Python, one after another, s',
+      'times as fast: median [quartiles]',
+    ],
+    models.map(({ model, ours, python }) => [
+      ...[model, median(ours).toFixed(2), median(python).toFixed(2)],
+      spread(ratios(python, ours)),
+    ]),
+  );

@@ -29,8 +29,8 @@ export function singleRows(bench) {
       const none = async () => undefined;
       const peer = (threads) => (python.command ? both(theirs, threads) : none);
       const names = [
-        `Training step, ours with its default of ${about.threads} threads`,
-        'Training step, one thread each',
+        `Training step, eager, ours with its default of ${about.threads} threads`,
+        'Training step, eager, one thread each',
       ];
       const gate = python.command ? await unequalLosses() : undefined;
       if (gate)
