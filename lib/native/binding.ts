@@ -204,6 +204,7 @@ export interface NativeAddon {
     instructions: [operator: string, where: string][];
     draws: boolean;
   };
+  fuseProgram(handle: number): string;
   runProgram(handle: number, inputs: readonly number[], numbers: readonly number[]): number[];
   runSteps(
     handle: number,

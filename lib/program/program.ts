@@ -49,6 +49,7 @@ const STRETCH_MS = 50;
 export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Outputs> {
   readonly #step: (...inputs: I) => O;
   readonly #recorded: Recorded;
+  readonly #exact: boolean;
   readonly #examples: readonly string[];
   /** Recorded with a last batch's fewer rows, by their number. */
   readonly #smaller = new Map<number, Recorded>();
@@ -56,11 +57,12 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   #running = false;
 
   /** @internal */
-  constructor(step: (...inputs: I) => O, examples: I, _options: CompileOptions) {
+  constructor(step: (...inputs: I) => O, examples: I, options: CompileOptions) {
     this.#step = step;
     this.#examples = examples.map((example) => describe(example));
     this.#batchSize = examples[0]?.shape[0];
-    this.#recorded = record(step as unknown as Step, examples);
+    this.#exact = options.exact ?? false;
+    this.#recorded = record(step as unknown as Step, examples, this.#exact);
   }
 
   /** How many operators it calls. */
@@ -73,7 +75,11 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   }
   /** What runs its steps: the operators that were recorded, or kernels of our own in the place of some. */
   get path(): 'fused' | 'graph' | 'exact' {
-    return 'exact';
+    return this.#recorded.notFused === '' ? 'fused' : 'exact';
+  }
+  /** Why the operators run that were recorded, where they do. */
+  get why(): string {
+    return this.#recorded.notFused;
   }
   /** Whether it draws random numbers. */
   get draws(): boolean {
@@ -196,7 +202,7 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   #smallerBatch(sources: readonly RowSource[], permutation: Tensor, from: number, rows: number): Recorded {
     let recorded = this.#smaller.get(rows);
     if (recorded === undefined) {
-      recorded = recordRows(this.#step as unknown as Step, sources, permutation, from, rows);
+      recorded = recordRows(this.#step as unknown as Step, sources, permutation, from, rows, this.#exact);
       this.#smaller.set(rows, recorded);
     }
     return recorded;

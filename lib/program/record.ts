@@ -18,6 +18,8 @@ export interface Recorded {
   readonly template: Template;
   readonly instructions: readonly { operator: string; where: string }[];
   readonly draws: boolean;
+  /** Why no kernels of our own run in it; '' where they do. */
+  readonly notFused: string;
   /** Where compileStep was called. */
   readonly where: string;
   dispose(): void;
@@ -29,7 +31,7 @@ export type Step = (...inputs: Tensor[]) => unknown;
 const LIBRARY = path.dirname(import.meta.dirname);
 
 /** Records one run of a step; what it changed is put back. */
-export function record(step: Step, inputs: readonly Tensor[]): Recorded {
+export function record(step: Step, inputs: readonly Tensor[], exact: boolean): Recorded {
   const recording = new Recording();
   const caller = lineOf(new Error('where'));
   let template: Template | undefined;
@@ -55,8 +57,9 @@ export function record(step: Step, inputs: readonly Tensor[]): Recorded {
       LIBRARY,
     );
     const { instructions, draws } = native.describeProgram(handle);
+    const notFused = exact ? 'exact was asked for' : native.fuseProgram(handle);
     const recorded = {
-      ...{ handle, recording, template: template!, draws, where: caller },
+      ...{ notFused, handle, recording, template: template!, draws, where: caller },
       instructions: instructions.map(([name, where]) => ({ operator: name, where })),
       dispose: () => {
         native.releaseProgram(handle);
@@ -80,6 +83,7 @@ export function recordRows(
   permutation: Tensor,
   from: number,
   rows: number,
+  exact: boolean,
 ): Recorded {
   return scope(() => {
     const inputs = noGrad(() => {
@@ -90,7 +94,7 @@ export function recordRows(
           : (operator('torch_node::gather_images').call(source.rows, index, source.table) as Tensor),
       );
     });
-    return record(step, inputs);
+    return record(step, inputs, exact);
   });
 }
 

@@ -71,6 +71,11 @@ Raw describeProgram(Environment& environment, const std::shared_ptr<Program>& pr
   return {out};
 }
 
+// fuseProgram(handle): why nothing was fused, or "".
+std::string fuseProgram(Environment& /*environment*/, const std::shared_ptr<Program>& program) {
+  return program->fuseChains();
+}
+
 // runProgram(handle, inputs, numbers): one step; the outputs.
 std::vector<at::Tensor> runProgram(Environment& /*environment*/, const std::shared_ptr<Program>& program,
                                    const std::vector<at::Tensor>& inputs, const std::vector<double>& numbers) {
@@ -124,6 +129,7 @@ std::vector<Binding> programBindings() {
       bound<&adoptProgram>("adoptProgram"),
       bound<&releaseProgram>("releaseProgram"),
       bound<&describeProgram>("describeProgram"),
+      bound<&fuseProgram>("fuseProgram"),
       bound<&runProgram>("runProgram"),
       bound<&runSteps>("runSteps"),
   };

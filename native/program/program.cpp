@@ -6,6 +6,7 @@
 #include "../errors.h"
 #include "../images.h"
 #include "../values.h"
+#include "fusion.h"
 
 namespace torch_node {
 
@@ -20,6 +21,18 @@ std::string Look::text() const {
 
 at::Tensor Source::gather(const at::Tensor& index) const {
   return table.defined() ? gatherImages(rows, index, table) : rows.index_select(0, index);
+}
+
+std::optional<Rows> Source::rowsOf(const at::Tensor& index) const {
+  if (!table.defined() || !rows.is_cpu() || !rows.is_contiguous() || !table.is_contiguous() || !index.is_contiguous()) {
+    return std::nullopt;
+  }
+  const auto* numbers = index.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < index.size(0); i++) {
+    TORCH_CHECK_INDEX(numbers[i] >= 0 && numbers[i] < rows.size(0), "index ", numbers[i], " is out of range: there are ",
+                      rows.size(0), " images");
+  }
+  return Rows{rows.const_data_ptr<uint8_t>(), numbers, table.const_data_ptr<float>()};
 }
 
 namespace {
@@ -64,6 +77,26 @@ void results(const torch::jit::Stack& stack, const Instruction& instruction, std
 
 }  // namespace
 
+void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
+                    bool move) {
+  torch::jit::Stack stack = argumentsOf(instruction);
+  for (const auto& use : instruction.uses) {
+    put(stack, use.place, use.last && move ? std::move(slots[use.value]) : slots[use.value]);
+  }
+  for (const auto& number : instruction.numbers) {
+    put(stack, number.place, number.negated ? -numbers[number.column] : numbers[number.column]);
+  }
+  try {
+    instruction.op.callBoxed(stack);
+  } catch (const c10::Error& error) {
+    throw std::runtime_error(readable(error) + "\nin " + c10::toString(instruction.op.operator_name()) + ", recorded " +
+                             instruction.where);
+  }
+  results(stack, instruction, slots);
+  if (!move) return;
+  for (const ValueId value : instruction.dropped) slots[value].reset();
+}
+
 // One run at a time.
 class Program::Running {
  public:
@@ -77,6 +110,8 @@ class Program::Running {
  private:
   std::atomic<bool>& flag_;
 };
+
+Program::~Program() = default;
 
 Program::Program(Recorded recorded) : recorded_(std::move(recorded)), slots_(recorded_.values) {
   for (const External& external : recorded_.externals) slots_[external.value] = external.tensor;
@@ -114,23 +149,20 @@ void Program::play(std::span<const double> numbers) {
   for (const NumberTensor& number : recorded_.numbers) {
     slots_[number.value] = wrapped(number.negated ? -numbers[number.column] : numbers[number.column]);
   }
-  for (const Instruction& instruction : recorded_.instructions) {
-    torch::jit::Stack stack = argumentsOf(instruction);
-    for (const auto& use : instruction.uses) {
-      put(stack, use.place, use.last ? std::move(slots_[use.value]) : slots_[use.value]);
+  size_t piece = 0;
+  for (size_t i = 0; i < recorded_.instructions.size(); i++) {
+    if (fusion_ && piece < fusion_->pieces.size() && fusion_->pieces[piece].at == i) {
+      fusion_->pieces[piece++].stretch->run(slots_);
     }
-    for (const auto& number : instruction.numbers) {
-      put(stack, number.place, number.negated ? -numbers[number.column] : numbers[number.column]);
-    }
-    try {
-      instruction.op.callBoxed(stack);
-    } catch (const c10::Error& error) {
-      throw std::runtime_error(readable(error) + "\nin " + c10::toString(instruction.op.operator_name()) +
-                               ", recorded " + instruction.where);
-    }
-    results(stack, instruction, slots_);
-    for (const ValueId value : instruction.dropped) slots_[value].reset();
+    if (fusion_ && fusion_->skipped[i]) continue;
+    runInstruction(recorded_.instructions[i], slots_, numbers, true);
   }
+}
+
+std::string Program::fuseChains() {
+  FusionOutcome outcome = fuse(recorded_);
+  if (outcome.fusion) fusion_ = std::make_unique<Fusion>(std::move(*outcome.fusion));
+  return outcome.why;
 }
 
 // What JavaScript sees of a step besides its outputs.
@@ -147,12 +179,32 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   checkInputs(inputs);
   const at::AutoDispatchBelowADInplaceOrView below;
   for (size_t i = 0; i < inputs.size(); i++) slots_[recorded_.inputs[i]] = inputs[i];
+  if (fusion_) {
+    for (const auto& piece : fusion_->pieces) piece.stretch->readFrom({});
+  }
   play(numbers);
   std::vector<at::Tensor> outputs;
   for (const ValueId value : recorded_.outputs) outputs.push_back(slots_[value]);
   finish();
   for (const ValueId value : recorded_.inputs) slots_[value].reset();
   return outputs;
+}
+
+// Fills the inputs' slots. What the chain can read from the set itself is not gathered, but for once, to be looked at.
+void Program::gather(std::span<const Source> sources, const at::Tensor& index, bool check) {
+  std::optional<Rows> rows;
+  if (fusion_ && fusion_->rows) rows = sources[*fusion_->rows].rowsOf(index);
+  for (size_t i = 0; i < sources.size(); i++) {
+    if (rows && i == *fusion_->rows && !check) continue;
+    slots_[recorded_.inputs[i]] = sources[i].gather(index);
+  }
+  if (fusion_) {
+    for (const auto& piece : fusion_->pieces) piece.stretch->readFrom(rows.value_or(Rows()));
+  }
+  if (!check) return;
+  std::vector<at::Tensor> inputs;
+  for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
+  checkInputs(inputs);
 }
 
 void Program::steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch,
@@ -162,12 +214,7 @@ void Program::steps(std::span<const Source> sources, const at::Tensor& permutati
   const at::AutoDispatchBelowADInplaceOrView below;
   for (int64_t step = 0; step < count; step++) {
     const at::Tensor index = permutation.narrow(0, from + (step * batch), batch);
-    for (size_t i = 0; i < sources.size(); i++) slots_[recorded_.inputs[i]] = sources[i].gather(index);
-    if (step == 0) {
-      std::vector<at::Tensor> inputs;
-      for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
-      checkInputs(inputs);
-    }
+    gather(sources, index, step == 0);
     play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
   }
   if (count > 0) finish();
