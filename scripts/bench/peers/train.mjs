@@ -120,7 +120,7 @@ async function train() {
   const training = way === 'eager' ? new Eager(set, indices) : new Compiled(set, indices, way === 'exact');
   const path = training.program?.path;
   if (device === 'cpu' && path !== undefined && path !== way)
-    return say({ unavailable: `the program took the ${path} path for this step` });
+    return say({ unavailable: `the program took the ${path} path for this step: ${training.program.why}` });
   const losses = [training.loss()];
   say({ firstStepSeconds: (performance.now() - began) / 1000, path });
   while (losses.length < FIRST) losses.push(training.loss());
