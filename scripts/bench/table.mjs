@@ -75,8 +75,8 @@ export const modelsTable = (models) =>
       'Python, one after another, s',
       'times as fast: median [quartiles]',
     ],
-    models.map(({ model, ours, python }) => [
-      ...[model, median(ours).toFixed(2), median(python).toFixed(2)],
+    models.map(({ model, path, ours, python }) => [
+      ...[model, path ?? 'eager', median(ours).toFixed(2), median(python).toFixed(2)],
       spread(ratios(python, ours)),
     ]),
   );

@@ -59,10 +59,16 @@ export async function twelve(bench) {
         reason: `ours took ${median(wall(mine)).toFixed(1)} s, of which learning ${learning.toFixed(1)} s on each of two cores (the rest: start, data, measuring on both sets, the report); Python ${median(wall(best)).toFixed(1)} s with ${best === python2 ? 'two threads' : 'one thread'}`,
       }),
     );
-    for (const { model } of mine[0].rows) {
+    for (const { model, path } of mine[0].rows) {
       const of = (runs, seconds) => runs.map(({ rows }) => seconds(rows.find((row) => row.model === model)));
       const [ours, their1, their2] = [of(mine, epochSeconds), ...[python1, python2].map((runs) => of(runs, ({ seconds }) => seconds))]; // prettier-ignore
-      models.push({ model, group: name, ours, python: median(their2) < median(their1) ? their2 : their1 });
+      models.push({
+        model,
+        path,
+        group: name,
+        ours,
+        python: median(their2) < median(their1) ? their2 : their1,
+      });
     }
   }
   return { targets, models };
