@@ -71,6 +71,7 @@ export const modelsTable = (models) =>
   markdown(
     [
       'network',
+      'path',
       'ours, two at a time, s',
       'Python, one after another, s',
       'times as fast: median [quartiles]',
