@@ -18,8 +18,8 @@ struct FromJs<std::shared_ptr<Program>> {
 
 namespace {
 
-// recordStep(step, inputs, library): a program's handle. `step` gives handles, which are released: the outputs. Lines of
-// files in the folder `library` are not what errors name.
+// recordStep(step, inputs, library): a program's handle. `step` gives handles, which are released: the outputs. Lines
+// of files in the folder `library` are not what errors name.
 uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Tensor>& inputs,
                     const std::string& library) {
   Recorder recorder(environment, inputs, library);
@@ -41,7 +41,7 @@ uint32_t scheduleColumn(Environment& /*environment*/, double value) {
 
 // unrecorded(run): calls a function whose operators are no part of the step that is being recorded.
 void unrecorded(Environment& environment, Raw run) {
-  const Unrecorded outside;
+  const OutsideOfStep outside;
   const JsCallback callback(environment, run.value);
   (void)callback.call("unrecorded", {});
 }
@@ -95,7 +95,8 @@ struct Steps {
 Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, const std::vector<at::Tensor>& rows,
              const std::vector<std::optional<at::Tensor>>& tables, const at::Tensor& permutation,
              const std::vector<int64_t>& range, std::vector<double> numbers, bool background) {
-  if (range.size() != 3 || rows.size() != tables.size()) throw TypeMismatch("expected a range and a table for each set");
+  if (range.size() != 3 || rows.size() != tables.size())
+    throw TypeMismatch("expected a range and a table for each set");
   if (rows.size() != program->recorded().inputs.size()) {
     throw TypeMismatch("the step takes " + std::to_string(program->recorded().inputs.size()) + " inputs, the set has " +
                        std::to_string(rows.size()) + " tensors");
@@ -118,14 +119,10 @@ Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, 
 
 std::vector<Binding> programBindings() {
   return {
-      bound<&recordStep>("recordStep"),
-      bound<&scheduleColumn>("scheduleColumn"),
-      bound<&unrecorded>("unrecorded"),
-      bound<&adoptProgram>("adoptProgram"),
-      bound<&releaseProgram>("releaseProgram"),
-      bound<&describeProgram>("describeProgram"),
-      bound<&runProgram>("runProgram"),
-      bound<&runSteps>("runSteps"),
+      bound<&recordStep>("recordStep"),         bound<&scheduleColumn>("scheduleColumn"),
+      bound<&unrecorded>("unrecorded"),         bound<&adoptProgram>("adoptProgram"),
+      bound<&releaseProgram>("releaseProgram"), bound<&describeProgram>("describeProgram"),
+      bound<&runProgram>("runProgram"),         bound<&runSteps>("runSteps"),
   };
 }
 

@@ -35,9 +35,7 @@ void onOperator(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::
   }
 }
 
-TORCH_LIBRARY_IMPL(_, Fake, library) {
-  library.fallback(torch::CppFunction::makeFromBoxedFunction<&onOperator>());
-}
+TORCH_LIBRARY_IMPL(_, Fake, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&onOperator>()); }
 
 bool readsOnHost(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::data_dependent_output); }
 
@@ -69,6 +67,8 @@ at::Tensor bytesOf(const c10::Storage& storage) {
 
 Unrecorded::Unrecorded() : guard_(kKey) {}
 
+OutsideOfStep::OutsideOfStep() : info_(infoKind(), nullptr), guard_(kKey) {}
+
 Recorder* Recorder::current() {
   const auto* info = dynamic_cast<const Info*>(c10::ThreadLocalDebugInfo::get(infoKind()));
   return info ? info->recorder : nullptr;
@@ -88,11 +88,40 @@ void Recorder::constant(const at::Tensor& tensor) {
   recorder->memory_.at(tensor.storage().unsafeGetStorageImpl()).constant = true;
 }
 
+void Recorder::readsGradient(const at::Tensor& leaf) {
+  Recorder* recorder = current();
+  if (recorder == nullptr || !leaf.is_leaf()) return;
+  Leaf& known = recorder->leafOf(leaf);
+  known.read = known.read || !known.reset;
+}
+
+void Recorder::replacesGradient(const at::Tensor& leaf) {
+  Recorder* recorder = current();
+  if (recorder == nullptr || !leaf.is_leaf()) return;
+  Leaf& known = recorder->leafOf(leaf);
+  known.reset = known.reset || (!known.read && !recorder->touched(known));
+}
+
+Recorder::Leaf& Recorder::leafOf(const at::Tensor& tensor) {
+  const auto [found, inserted] = known_.try_emplace(tensor.unsafeGetTensorImpl(), leaves_.size());
+  if (inserted) leaves_.push_back({tensor, tensor.grad()});
+  return leaves_[found->second];
+}
+
+// Whether the gradient is another than before the step, or an operator used it.
+bool Recorder::touched(const Leaf& leaf) const {
+  if (!leaf.tensor.grad().is_same(leaf.before)) return true;
+  if (!leaf.before.defined()) return false;
+  return values_.contains(identityOf(leaf.before)) ||
+         (leaf.before.has_storage() && memory_.contains(leaf.before.storage().unsafeGetStorageImpl()));
+}
+
 Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_shared<Info>(recorder)), key_(kKey) {}
 
 Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library)
     : environment_(environment), library_(std::move(library)) {
-  if (current() != nullptr) throw std::invalid_argument("a step is being recorded already: compile one after the other");
+  if (current() != nullptr)
+    throw std::invalid_argument("a step is being recorded already: compile one after the other");
   std::set<std::pair<at::DeviceType, c10::DeviceIndex>> devices{{at::kCPU, -1}};
   for (const at::Tensor& input : inputs) devices.emplace(input.device().type(), input.device().index());
   for (const auto& [type, index] : devices) {
@@ -106,6 +135,7 @@ Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs,
     if (input.has_storage()) memory_.at(input.storage().unsafeGetStorageImpl()).any = value;
     recorded_.inputs.push_back(value);
     recorded_.looks.emplace_back(input);
+    inputs_.push_back(input);
   }
 }
 
@@ -115,7 +145,7 @@ Recorder::~Recorder() {
     for (auto& [key, memory] : memory_) {
       if (memory.before.defined()) bytesOf(memory.storage).copy_(memory.before);
     }
-    for (const auto& [leaf, gradient] : leaves_) leaf.mutable_grad() = gradient;
+    for (const Leaf& leaf : leaves_) leaf.tensor.mutable_grad() = leaf.before;
     for (auto& [generator, state] : random_) generator.set_state(state);
   } catch (const std::exception& error) {
     // Only memory can have run out; what was to be put back is lost then, and the process says so.
@@ -152,7 +182,8 @@ std::string Recorder::where() {
   napi_value text = nullptr;
   napi_value error = nullptr;
   napi_value stack = nullptr;
-  if (napi_create_string_utf8(env, "", 0, &text) != napi_ok || napi_create_error(env, nullptr, text, &error) != napi_ok ||
+  if (napi_create_string_utf8(env, "", 0, &text) != napi_ok ||
+      napi_create_error(env, nullptr, text, &error) != napi_ok ||
       napi_get_named_property(env, error, "stack", &stack) != napi_ok) {
     return lastWhere_;
   }
@@ -180,8 +211,8 @@ ValueId Recorder::outside(const at::Tensor& tensor) {
       return value;
     }
   }
-  recorded_.externals.push_back({value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr,
-                                 Look(tensor), where()});
+  recorded_.externals.push_back(
+      {value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr, Look(tensor), where()});
   return value;
 }
 
@@ -201,9 +232,7 @@ ValueId Recorder::reshaped(const at::Tensor& tensor, ValueId base) {
 
 ValueId Recorder::valueOf(const at::Tensor& tensor) {
   // A tensor that has a gradient of its own: what it is before the step has to be known.
-  if (tensor.requires_grad() && tensor.is_leaf() && known_.try_emplace(tensor.unsafeGetTensorImpl(), 0).second) {
-    leaves_.emplace_back(tensor, tensor.grad());
-  }
+  if (tensor.requires_grad() && tensor.is_leaf()) leafOf(tensor);
   if (const auto found = values_.find(identityOf(tensor)); found != values_.end()) return found->second;
   if (tensor.has_storage()) {
     const auto memory = memory_.find(tensor.storage().unsafeGetStorageImpl());
@@ -233,7 +262,8 @@ void Recorder::saveBefore(const at::Tensor& tensor) {
   Memory& memory = memory_.at(tensor.storage().unsafeGetStorageImpl());
   if (memory.constant) {
     throw std::invalid_argument(
-        "a tensor that the step makes of JavaScript's values is changed in place, which the step would do again and again "
+        "a tensor that the step makes of JavaScript's values is changed in place, which the step would do again and "
+        "again "
         "to the same tensor: make it with an operator such as torch.zeros, or outside of the step");
   }
   if (memory.made || memory.before.defined()) return;
@@ -327,8 +357,8 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
 void Recorder::release() {
   std::vector<bool> needed(recorded_.values, false);
   for (const ValueId value : recorded_.outputs) needed[value] = true;
-  for (const auto& [leaf, value] : recorded_.gradients) {
-    if (value != kNoValue) needed[value] = true;
+  for (const Gradient& gradient : recorded_.gradients) {
+    if (gradient.after != kNoValue) needed[gradient.after] = true;
   }
   std::vector<bool> permanent = needed;
   for (const External& external : recorded_.externals) permanent[external.value] = true;
@@ -336,8 +366,8 @@ void Recorder::release() {
   std::deque<Instruction> kept;
   for (Instruction& instruction : std::views::reverse(recorded_.instructions)) {
     const bool pure = !changes(instruction.op.schema()) && !draws(instruction.op);
-    const bool wanted = std::ranges::any_of(
-        instruction.results, [&](ValueId value) { return value != kNoValue && needed[value]; });
+    const bool wanted =
+        std::ranges::any_of(instruction.results, [&](ValueId value) { return value != kNoValue && needed[value]; });
     if (pure && !wanted) continue;
     for (const ValueId value : instruction.results) {
       if (value != kNoValue && !needed[value] && !permanent[value]) instruction.dropped.push_back(value);
@@ -351,13 +381,28 @@ void Recorder::release() {
   recorded_.instructions = {std::make_move_iterator(kept.begin()), std::make_move_iterator(kept.end())};
 }
 
+// What becomes of gradients, and which the step needs to find as they were.
+void Recorder::finishGradients() {
+  for (size_t i = 0; i < leaves_.size(); i++) {
+    const Leaf leaf = leaves_[i];
+    if (!leaf.read && !leaf.reset && !touched(leaf)) continue;
+    const at::Tensor after = leaf.tensor.grad();
+    Gradient gradient;
+    gradient.leaf = leaf.tensor;
+    gradient.after = after.defined() ? valueOf(after) : kNoValue;
+    gradient.depends = !leaf.reset;
+    gradient.before = leaf.before;
+    gradient.repeats = sameMemory(leaf.before, after);
+    for (size_t input = 0; input < inputs_.size(); input++) {
+      if (inputs_[input].is_same(leaf.tensor)) gradient.input = static_cast<int32_t>(input);
+    }
+    recorded_.gradients.push_back(std::move(gradient));
+  }
+}
+
 Recorded Recorder::finish(std::span<const at::Tensor> outputs) {
   for (const at::Tensor& output : outputs) recorded_.outputs.push_back(valueOf(output));
-  for (const auto& [leaf, before] : leaves_) {
-    const at::Tensor& gradient = leaf.grad();
-    if (!gradient.defined() && !before.defined()) continue;
-    recorded_.gradients.emplace_back(leaf, gradient.defined() ? valueOf(gradient) : kNoValue);
-  }
+  finishGradients();
   for (size_t i = 0; i < columns_.size(); i++) {
     if (columnUsed_[i]) continue;
     throw std::logic_error("a number that changes from step to step went into no operator as it is");
