@@ -102,7 +102,7 @@ void stepFused(Sgd::Group& group, const Work& work, const SgdSettings& s) {
       if (s.momentum == 0 ? first : isNew(group, work.places[i]) != first) continue;
       if (s.momentum != 0) {
         if (!buffer.defined()) buffer = at::empty_like(work.gradients[i]);
-        group.unused[work.places[i]] = false;
+        if (Recorder::current() == nullptr) group.unused[work.places[i]] = false;
         buffers.push_back(buffer);
       }
       parameters.push_back(work.parameters[i]);
@@ -264,8 +264,8 @@ void setMomentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>
   }
 }
 
-// Updates by a number that is worked out of the parameters' own values, in a float64 of one element: as operators, so that
-// a recorded step has them read it where they run.
+// Updates by a number that is worked out of the parameters' own values, in a float64 of one element: as operators, so
+// that a recorded step has them read it where they run.
 at::Tensor& addScaled(at::Tensor& self, const at::Tensor& other, const at::Tensor& factor) {
   return self.add_(other, factor.item<double>());
 }

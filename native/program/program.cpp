@@ -123,7 +123,9 @@ void Program::checkGradients(std::span<const at::Tensor> inputs, int64_t steps) 
     const at::Tensor& leaf = gradient.input >= 0 ? inputs[static_cast<size_t>(gradient.input)] : gradient.leaf;
     if (sameMemory(leaf.grad(), gradient.before) && (steps < 2 || gradient.repeats)) continue;
     std::string message = "the step goes on with the gradients that it finds, and that of a tensor of shape ";
-    message += (std::ostringstream() << leaf.sizes()).str();
+    std::ostringstream shape;
+    shape << leaf.sizes();
+    message += shape.str();
     message += !gradient.before.defined() ? " was not there when the step was recorded, and is there now"
                : leaf.grad().defined()    ? " is another tensor than when the step was recorded"
                                           : " is not there any more";

@@ -21,7 +21,7 @@ constexpr auto kKey = c10::DispatchKey::Fake;
 auto infoKind() { return c10::DebugInfoKind::TEST_INFO_2; }
 
 struct Info : c10::DebugInfoBase {
-  explicit Info(Recorder& reported) : recorder(&reported) {}
+  explicit Info(Recorder* reported) : recorder(reported) {}
   Recorder* recorder;
 };
 
@@ -39,11 +39,14 @@ TORCH_LIBRARY_IMPL(_, Fake, library) { library.fallback(torch::CppFunction::make
 
 bool readsOnHost(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::data_dependent_output); }
 
-bool changes(const c10::FunctionSchema& schema) {
-  return std::ranges::any_of(schema.arguments(), [](const c10::Argument& argument) {
-    return argument.alias_info() != nullptr && argument.alias_info()->isWrite();
-  });
+// Whether an argument is written to. The schemas of batch norm's older operators do not say that running statistics
+// are.
+bool isWritten(const c10::Argument& argument) {
+  if (argument.alias_info() != nullptr) return argument.alias_info()->isWrite();
+  return argument.name() == "running_mean" || argument.name() == "running_var";
 }
+
+bool changes(const c10::FunctionSchema& schema) { return std::ranges::any_of(schema.arguments(), isWritten); }
 
 bool draws(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::nondeterministic_seeded); }
 
@@ -67,7 +70,7 @@ at::Tensor bytesOf(const c10::Storage& storage) {
 
 Unrecorded::Unrecorded() : guard_(kKey) {}
 
-OutsideOfStep::OutsideOfStep() : info_(infoKind(), nullptr), guard_(kKey) {}
+OutsideOfStep::OutsideOfStep() : info_(infoKind(), std::make_shared<Info>(nullptr)), guard_(kKey) {}
 
 Recorder* Recorder::current() {
   const auto* info = dynamic_cast<const Info*>(c10::ThreadLocalDebugInfo::get(infoKind()));
@@ -116,7 +119,7 @@ bool Recorder::touched(const Leaf& leaf) const {
          (leaf.before.has_storage() && memory_.contains(leaf.before.storage().unsafeGetStorageImpl()));
 }
 
-Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_shared<Info>(recorder)), key_(kKey) {}
+Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_shared<Info>(&recorder)), key_(kKey) {}
 
 Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library)
     : environment_(environment), library_(std::move(library)) {
@@ -331,8 +334,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   instruction.arguments = stack;
   instruction.where = where();
   for (uint32_t i = 0; i < stack.size(); i++) {
-    const auto* alias = schema.arguments()[i].alias_info();
-    if (alias && alias->isWrite()) eachTensor(stack[i], [&](const at::Tensor& tensor) { saveBefore(tensor); });
+    if (isWritten(schema.arguments()[i])) eachTensor(stack[i], [&](const at::Tensor& tensor) { saveBefore(tensor); });
     takeArgument(instruction, i, instruction.arguments[i]);
   }
   const uint32_t before = recorded_.values;

@@ -88,7 +88,7 @@ function change(step: number, { paramGroups: [group] }: optim.Optimizer): void {
 /** Steps by turns: eager ones with one network, a program's with the other. */
 function expectSameSteps(
   prepare: (net: nn.Module) => optim.Optimizer,
-  { steps = 9, changes = true, eagerFirst = 0, net = network } = {},
+  { steps = 9, changes = true, eagerFirst = 0, net = (): nn.Module => network() } = {},
 ): void {
   torch.scope(() => {
     const [one, two] = twins(net);
