@@ -194,7 +194,8 @@ std::string Recorder::where() {
   std::string line;
   while (std::getline(lines, line)) {
     const size_t at = line.find("at ");
-    if (at == std::string::npos || line.find("node:") != std::string::npos) continue;
+    // Lines of functions that are built in, such as Array.map, name no file.
+    if (at == std::string::npos || line.find("node:") != std::string::npos || line.ends_with("(<anonymous>)")) continue;
     const size_t own = line.find(library_);
     if (own != std::string::npos && line.find("/experiments/", own) == std::string::npos) continue;
     lastWhere_ = line.substr(at);

@@ -21,8 +21,11 @@ interface Training {
   step: (x: Tensor, y: Tensor) => Tensor;
 }
 
-function training(net: nn.Module): Training {
-  const descent = new optim.Adam(net.parameters(), { lr: 0.02 });
+type Make = (parameters: nn.Parameter[]) => optim.Optimizer;
+const adam: Make = (parameters) => new optim.Adam(parameters, { lr: 0.02 });
+
+function training(net: nn.Module, make = adam): Training {
+  const descent = make(net.parameters());
   const total = torch.zeros([]);
   const step = (x: Tensor, y: Tensor): Tensor => {
     descent.zeroGrad();
@@ -38,9 +41,9 @@ function training(net: nn.Module): Training {
 const network = (): nn.Sequential =>
   new nn.Sequential(new nn.Linear(6, 8), new nn.BatchNorm1d(8), new nn.Dropout(0.2), new nn.Linear(8, 3));
 
-function pair(): [Training, Training] {
+function pair(make = adam): [Training, Training] {
   const [one, two] = twins(network);
-  return [training(one), training(two)];
+  return [training(one, make), training(two, make)];
 }
 
 function eagerly(
@@ -78,6 +81,26 @@ describe('runEpoch', () => {
       expectSame(eager, recorded);
     }
     expect(recorded.descent.stepsTaken).toBe(24);
+    program.dispose();
+  });
+
+  it.each<[string, Make]>([
+    ['SGD', (p) => new optim.SGD(p, { lr: 0.1, momentum: 0.9, dampening: 0.3 })],
+    ['NAdam', (p) => new optim.NAdam(p, { lr: 0.02, foreach: true })],
+    ['RAdam', (p) => new optim.RAdam(p, { lr: 0.02 })],
+    ['ASGD', (p) => new optim.ASGD(p, { lr: 0.1, lambd: 0.1, t0: 4 })],
+    ['Adagrad', (p) => new optim.Adagrad(p, { lr: 0.1, lrDecay: 0.1, fused: true })],
+    ['Adafactor', (p) => new optim.Adafactor(p, { lr: 0.1 })],
+  ])('counts the steps of %s', async (_, make) => {
+    const [eager, recorded] = pair(make);
+    const program = compiled(recorded);
+    for (let epoch = 0; epoch < 2; epoch++) {
+      torch.manualSeed(epoch);
+      eagerly(eager);
+      torch.manualSeed(epoch);
+      await program.runEpoch([features, targets], order);
+      expectSame(eager, recorded);
+    }
     program.dispose();
   });
 
@@ -173,7 +196,7 @@ describe('runEpoch', () => {
           new nn.Flatten(),
           new nn.Linear(196, 10),
         ),
-    ).map(training) as [Training, Training];
+    ).map((net) => training(net)) as [Training, Training];
     const permutation = torch.randperm(count);
     const batches = Array.from({ length: 5 }, (_, i) =>
       set.batch(permutation.narrow(0, i * 5, Math.min(5, count - i * 5))),

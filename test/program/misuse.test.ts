@@ -230,6 +230,27 @@ describe('a program that cannot run', () => {
     for (const each of [first, program]) each.dispose();
   });
 
+  it('for gradients that every step of an epoch would add to anew', async () => {
+    const weight = torch.ones([3], { requiresGrad: true });
+    const program = torch.compileStep((t: Tensor): void => t.mul(weight).sum().backward(), [x]);
+    const order = torch.arange(8, { dtype: 'int64' });
+    await expect(program.runEpoch([x.repeat([2, 1])], order)).rejects.toThrow(
+      /call zeroGrad\(\) in the step/,
+    );
+    expect(weight.grad).toBeNull();
+    program.dispose();
+  });
+
+  it('but does for gradients that it does not touch', () => {
+    const net = new nn.Linear(3, 2);
+    const program = torch.compileStep((t: Tensor) => torch.noGrad(() => net.forward(t)), [x]);
+    net.forward(x).sum().backward();
+    const before = bits(net.weight.grad!);
+    program.run(x);
+    expect(bits(net.weight.grad!)).toBe(before);
+    program.dispose();
+  });
+
   it('for settings that it goes by', () => {
     const cases: [object, (group: Record<string, unknown>) => void, RegExp][] = [
       [

@@ -1,5 +1,6 @@
 // Every optimizer in each of its forms as part of a recorded step: equal in bits to its eager steps.
 import torch, { nn, optim, type Tensor } from 'torch-node';
+import { withoutLeaks } from '../support/leaks.js';
 import { bits, stateOf, twins } from './support.js';
 
 torch.setNumThreads(1);
@@ -90,7 +91,7 @@ function expectSameSteps(
   prepare: (net: nn.Module) => optim.Optimizer,
   { steps = 9, changes = true, eagerFirst = 0, net = (): nn.Module => network() } = {},
 ): void {
-  torch.scope(() => {
+  withoutLeaks(() => {
     const [one, two] = twins(net);
     const [eager, recorded] = [prepare(one), prepare(two)];
     const data = batches(steps);
