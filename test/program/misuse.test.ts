@@ -110,6 +110,29 @@ describe('a step that cannot be recorded', () => {
     expect(error.message).toMatch(/LBFGS\.step: cannot be recorded.*without compileStep/);
   });
 
+  it('for a schedule that goes on in it', () => {
+    const { descent, step } = training();
+    const { StepLR, ReduceLROnPlateau, SequentialLR } = optim.lrScheduler;
+    const schedules = [
+      new StepLR(descent, 1),
+      new ReduceLROnPlateau(descent),
+      new SequentialLR(descent, [new StepLR(descent, 1), new StepLR(descent, 2)], [3]),
+    ];
+    const { lr } = descent.paramGroups[0]!;
+    for (const schedule of schedules) {
+      const compile = (): unknown =>
+        torch.compileStep(
+          (input: Tensor, target: Tensor) => {
+            step(input, target);
+            schedule.step(0.5);
+          },
+          [x, y],
+        );
+      expect(compile).toThrow(/step: cannot be recorded.*beforeStep \(at .*misuse\.test\.ts:\d+/);
+    }
+    expect(descent.paramGroups[0]!.lr).toBe(lr);
+  });
+
   it('and all is put back', () => {
     const { net, descent, step } = training();
     const before = stateOf(net, descent);
