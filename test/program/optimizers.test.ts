@@ -1,6 +1,6 @@
 // Every optimizer in each of its forms as part of a recorded step: equal in bits to its eager steps.
 import torch, { nn, optim, type Tensor } from 'torch-node';
-import { withoutLeaks } from '../support/leaks.js';
+import { withoutLeaksAfterwards } from '../support/leaks.js';
 import { bits, stateOf, twins } from './support.js';
 
 torch.setNumThreads(1);
@@ -90,8 +90,8 @@ function change(step: number, { paramGroups: [group] }: optim.Optimizer): void {
 function expectSameSteps(
   prepare: (net: nn.Module) => optim.Optimizer,
   { steps = 9, changes = true, eagerFirst = 0, net = (): nn.Module => network() } = {},
-): void {
-  withoutLeaks(() => {
+): Promise<void> {
+  return withoutLeaksAfterwards(() => {
     const [one, two] = twins(net);
     const [eager, recorded] = [prepare(one), prepare(two)];
     const data = batches(steps);
@@ -110,19 +110,21 @@ function expectSameSteps(
 }
 
 describe('a recorded step makes the eager steps', () => {
-  it.each(cases)('of %s %j', (name, options) => {
-    expectSameSteps((net) => make(name, net.parameters(), options));
-  });
+  it.each(cases)('of %s %j', (name, options) =>
+    expectSameSteps((net) => make(name, net.parameters(), options)),
+  );
 
   it.each(Object.keys(VARIANTS) as Name[])('of %s, the first of which was made eagerly', (name) => {
     const [variant] = VARIANTS[name].slice(-1);
-    expectSameSteps((net) => make(name, net.parameters(), { lr: 0.05, ...variant }), { eagerFirst: 1 });
+    return expectSameSteps((net) => make(name, net.parameters(), { lr: 0.05, ...variant }), {
+      eagerFirst: 1,
+    });
   });
 
   it.each(['Adam', 'NAdam', 'RAdam', 'RMSprop', 'Adagrad', 'ASGD', 'SGD'] as Name[])(
     'of %s with groups, one of them without gradients, and a learning rate in a tensor',
     (name) => {
-      expectSameSteps(
+      return expectSameSteps(
         (net) => {
           const [first, second] = [...net.parameters()];
           const rest = [...net.parameters()].slice(2);
@@ -144,7 +146,7 @@ describe('a recorded step makes the eager steps', () => {
   );
 
   it.each(['Adam', 'NAdam', 'RAdam', 'ASGD', 'Adafactor'] as Name[])('of %s in float64', (name) => {
-    expectSameSteps((net) => make(name, net.to('float64').parameters(), { lr: 0.05 }), {
+    return expectSameSteps((net) => make(name, net.to('float64').parameters(), { lr: 0.05 }), {
       net: () => new Wide(),
     });
   });
