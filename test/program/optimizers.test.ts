@@ -1,7 +1,7 @@
 // Every optimizer in each of its forms as part of a recorded step: equal in bits to its eager steps.
 import torch, { nn, optim, type Tensor } from 'torch-node';
 import { withoutLeaksAfterwards } from '../support/leaks.js';
-import { bits, stateOf, twins } from './support.js';
+import { bits, bitsOf, stateOf, twins } from './support.js';
 
 torch.setNumThreads(1);
 
@@ -159,3 +159,78 @@ class Wide extends nn.Module {
     return this.inner.forward(x.to('float64')).to('float32');
   }
 }
+
+it.each(['Adam', 'NAdam', 'ASGD', 'RAdam', 'Adafactor', 'SGD'] as Name[])(
+  'bfloat16 parameters learn the same with %s',
+  (name) => {
+    const learn = (record: boolean): unknown => {
+      torch.manualSeed(0);
+      const net = new nn.Linear(5, 2).to('bfloat16');
+      const descent = make(name, net.parameters(), { lr: 0.1 });
+      const step = (x: Tensor): void => {
+        descent.zeroGrad();
+        net.forward(x).pow(2).sum().backward();
+        descent.step();
+      };
+      const x = torch.randn([4, 5]).to('bfloat16');
+      const program = record ? torch.compileStep(step, [x]) : undefined;
+      for (let i = 0; i < 8; i++) {
+        if (program === undefined) step(x);
+        else program.run(x);
+      }
+      return stateOf(net, descent);
+    };
+    expect(learn(true)).toEqual(learn(false));
+  },
+);
+
+it.each(['Adam', 'Rprop', 'RMSprop', 'Adagrad', 'NAdam'] as Name[])(
+  'complex parameters learn the same with %s',
+  (name) => {
+    const learn = (record: boolean): unknown => {
+      torch.manualSeed(0);
+      const z = new nn.Parameter(torch.randn([3], { dtype: 'complex64' }));
+      const descent = make(name, [z], { lr: 0.1 });
+      const step = (x: Tensor): void => {
+        descent.zeroGrad();
+        z.mul(x).abs().sum().backward();
+        z.sub(x).abs().sum().backward();
+        descent.step();
+      };
+      const x = torch.randn([3], { dtype: 'complex64' });
+      const program = record ? torch.compileStep(step, [x]) : undefined;
+      for (let i = 0; i < 8; i++) {
+        if (program === undefined) step(x);
+        else program.run(x);
+      }
+      return bitsOf([z, descent.stateDict()]);
+    };
+    expect(learn(true)).toEqual(learn(false));
+  },
+);
+
+it('fills gradients with zeros where the step does', () => {
+  const [one, two] = twins(() => new nn.Linear(5, 2));
+  const training = (net: nn.Linear): [optim.AdamW, (x: Tensor) => void] => {
+    const descent = new optim.AdamW(net.parameters(), { lr: 0.1 });
+    return [
+      descent,
+      (x) => {
+        descent.zeroGrad({ setToNone: false });
+        net.forward(x).pow(2).sum().backward();
+        descent.step();
+      },
+    ];
+  };
+  const [[eager, eagerStep], [recorded, step]] = [training(one), training(two)];
+  const x = torch.randn([4, 5]);
+  eagerStep(x);
+  step(x);
+  const program = torch.compileStep(step, [x]);
+  for (let i = 0; i < 4; i++) {
+    eagerStep(x);
+    program.run(x);
+    expect(stateOf(two, recorded)).toEqual(stateOf(one, eager));
+  }
+  program.dispose();
+});
