@@ -53,7 +53,7 @@ void stepSingle(Sgd::Group& group, const Work& work, const SgdSettings& s) {
     at::Tensor gradient = s.maximize ? -work.gradients[i] : work.gradients[i];
     if (s.weightDecay != 0) gradient = gradient.add(parameter, s.weightDecay);
     if (s.momentum != 0) {
-      at::Tensor& buffer = group.momentumBuffers[work.places[i]];
+      const at::Tensor& buffer = group.momentumBuffers[work.places[i]];
       if (isNew(group, work.places[i])) {
         start(group, work.places[i], gradient);
       } else {
@@ -72,7 +72,7 @@ void stepForeach(Sgd::Group& group, const Work& work, const SgdSettings& s) {
     std::vector<at::Tensor> buffers;
     const bool first = std::ranges::any_of(work.places, [&](size_t i) { return isNew(group, i); });
     for (size_t i = 0; i < work.places.size(); i++) {
-      at::Tensor& buffer = group.momentumBuffers[work.places[i]];
+      const at::Tensor& buffer = group.momentumBuffers[work.places[i]];
       if (isNew(group, work.places[i])) {
         start(group, work.places[i], gradients[i]);
       } else if (first) {
