@@ -1,4 +1,5 @@
 // Autograd: gradients, and the modes in which none are recorded.
+#include "program/recorder.h"
 #include "rooms.h"
 
 namespace torch_node {
@@ -48,7 +49,10 @@ std::string gradFn(Environment& /*environment*/, const at::Tensor& tensor) {
   return tensor.grad_fn() ? tensor.grad_fn()->name() : "";
 }
 
-at::Tensor getGrad(Environment& /*environment*/, const at::Tensor& tensor) { return tensor.grad(); }
+at::Tensor getGrad(Environment& /*environment*/, const at::Tensor& tensor) {
+  Recorder::readsGradient(tensor);
+  return tensor.grad();
+}
 
 void setGrad(Environment& /*environment*/, const at::Tensor& tensor, const std::optional<at::Tensor>& gradient) {
   if (gradient && (gradient->sizes() != tensor.sizes() || gradient->scalar_type() != tensor.scalar_type() ||
@@ -59,11 +63,18 @@ void setGrad(Environment& /*environment*/, const at::Tensor& tensor, const std::
             << scalarTypeName(gradient->scalar_type()) << " on " << gradient->device();
     throw std::invalid_argument(message.str());
   }
+  Recorder::replacesGradient(tensor);
   tensor.mutable_grad() = gradient.value_or(at::Tensor());
 }
 
 // Replaces what a tensor holds and keeps the tensor, so that modules and optimizers that hold it go on with it.
-void setData(Environment& /*environment*/, const at::Tensor& tensor, const at::Tensor& data) { tensor.set_data(data); }
+void setData(Environment& /*environment*/, const at::Tensor& tensor, const at::Tensor& data) {
+  if (Recorder::current() != nullptr) {
+    throw std::invalid_argument(
+        "giving a tensor other memory cannot be recorded: copy_() into it in the step, or do it before compileStep");
+  }
+  tensor.set_data(data);
+}
 
 bool gradEnabled(Environment& /*environment*/) { return at::GradMode::is_enabled(); }
 void setGradEnabled(Environment& /*environment*/, bool on) { at::GradMode::set_enabled(on); }

@@ -34,6 +34,9 @@ bool isNew(const Sgd::Group& group, size_t place) {
   return !group.momentumBuffers[place].defined() || (group.unused[place] && Recorder::current() == nullptr);
 }
 
+// Adding to it changes not even the sign of a zero.
+constexpr double kNothing = -0.0;
+
 void start(Sgd::Group& group, size_t place, const at::Tensor& gradient) {
   at::Tensor& buffer = group.momentumBuffers[place];
   if (buffer.defined()) {
@@ -50,7 +53,7 @@ void stepSingle(Sgd::Group& group, const Work& work, const SgdSettings& s) {
     at::Tensor gradient = s.maximize ? -work.gradients[i] : work.gradients[i];
     if (s.weightDecay != 0) gradient = gradient.add(parameter, s.weightDecay);
     if (s.momentum != 0) {
-      at::Tensor& buffer = group.momentumBuffers[work.places[i]];
+      const at::Tensor& buffer = group.momentumBuffers[work.places[i]];
       if (isNew(group, work.places[i])) {
         start(group, work.places[i], gradient);
       } else {
@@ -69,7 +72,7 @@ void stepForeach(Sgd::Group& group, const Work& work, const SgdSettings& s) {
     std::vector<at::Tensor> buffers;
     const bool first = std::ranges::any_of(work.places, [&](size_t i) { return isNew(group, i); });
     for (size_t i = 0; i < work.places.size(); i++) {
-      at::Tensor& buffer = group.momentumBuffers[work.places[i]];
+      const at::Tensor& buffer = group.momentumBuffers[work.places[i]];
       if (isNew(group, work.places[i])) {
         start(group, work.places[i], gradients[i]);
       } else if (first) {
@@ -99,14 +102,14 @@ void stepFused(Sgd::Group& group, const Work& work, const SgdSettings& s) {
       if (s.momentum == 0 ? first : isNew(group, work.places[i]) != first) continue;
       if (s.momentum != 0) {
         if (!buffer.defined()) buffer = at::empty_like(work.gradients[i]);
-        group.unused[work.places[i]] = false;
+        if (Recorder::current() == nullptr) group.unused[work.places[i]] = false;
         buffers.push_back(buffer);
       }
       parameters.push_back(work.parameters[i]);
       gradients.push_back(work.gradients[i]);
     }
     if (parameters.empty()) continue;
-    at::_fused_sgd_(parameters, gradients, buffers, s.weightDecay, s.momentum, s.lr, 1 - s.keep, s.nesterov, s.maximize,
+    at::_fused_sgd_(parameters, gradients, buffers, s.weightDecay, s.momentum, s.lr, s.keep, s.nesterov, s.maximize,
                     first && s.momentum != 0);
   }
 }
@@ -117,6 +120,7 @@ void Sgd::addGroup(std::vector<at::Tensor> parameters) {
   Group group;
   group.momentumBuffers.resize(parameters.size());
   group.unused.resize(parameters.size());
+  group.held.resize(parameters.size());
   group.parameters = std::move(parameters);
   groups_.push_back(std::move(group));
 }
@@ -127,8 +131,10 @@ void Sgd::makeBuffers(const std::vector<SgdSettings>& settings) {
   for (size_t g = 0; g < groups_.size() && g < settings.size(); g++) {
     Group& group = groups_[g];
     for (size_t i = 0; i < group.parameters.size() && settings[g].momentum != 0; i++) {
-      if (group.momentumBuffers[i].defined() || !group.parameters[i].grad().defined()) continue;
-      group.momentumBuffers[i] = at::zeros_like(group.parameters[i].grad());
+      if (!group.parameters[i].grad().defined()) continue;
+      group.held[i] = true;
+      if (group.momentumBuffers[i].defined()) continue;
+      group.momentumBuffers[i] = at::full_like(group.parameters[i].grad(), kNothing);
       group.unused[i] = true;
     }
   }
@@ -140,7 +146,10 @@ void Sgd::stepped() {
 
 void Sgd::step(const std::vector<SgdSettings>& settings) {
   const at::NoGradGuard noGrad;
-  if (Recorder::current() != nullptr) makeBuffers(settings);
+  if (Recorder::current() != nullptr) {
+    for (const Group& group : groups_) std::ranges::for_each(group.parameters, Recorder::readsGradient);
+    makeBuffers(settings);
+  }
   for (size_t g = 0; g < groups_.size() && g < settings.size(); g++) {
     Group& group = groups_[g];
     const Work work = gather(group);
@@ -157,6 +166,11 @@ void Sgd::zeroGrad(bool setToNone) {
   const at::NoGradGuard noGrad;
   for (const Group& group : groups_) {
     for (const at::Tensor& parameter : group.parameters) {
+      if (setToNone) {
+        Recorder::replacesGradient(parameter);
+      } else {
+        Recorder::readsGradient(parameter);
+      }
       at::Tensor& gradient = parameter.mutable_grad();
       if (!gradient.defined()) continue;
       if (setToNone) {
@@ -206,13 +220,21 @@ std::vector<at::Tensor> momentumBuffers(Environment& /*environment*/, const std:
   return out;
 }
 
-// sgdUnused(handle, group): whether no parameter of the group has made a step with momentum yet.
+// sgdUnused(handle, group): whether no parameter of the group has made a step with momentum yet. Throws where some have
+// and some have not.
 bool unused(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t index) {
   const Sgd::Group& group = sgd->group(index);
+  size_t old = 0;
+  size_t fresh = 0;
   for (size_t i = 0; i < group.unused.size(); i++) {
-    if (group.momentumBuffers[i].defined() && !group.unused[i]) return false;
+    if (group.momentumBuffers[i].defined()) (group.unused[i] ? fresh : old)++;
   }
-  return true;
+  if (old > 0 && fresh > 0) {
+    throw std::invalid_argument(
+        "some parameters of a group have momentum and some have none yet, which dampening makes a difference of: make "
+        "one step without the program first");
+  }
+  return old == 0;
 }
 
 void stepped(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd) { sgd->stepped(); }
@@ -227,9 +249,34 @@ void setMomentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>
   for (size_t i = 0; i < buffers.size(); i++) {
     // Copies: the state belongs to the optimizer alone.
     const std::optional<at::Tensor>& buffer = buffers[i];
+    if (group.held[i] && group.momentumBuffers[i].defined()) {
+      const at::NoGradGuard noGrad;
+      if (buffer) {
+        group.momentumBuffers[i].copy_(*buffer);
+      } else {
+        group.momentumBuffers[i].fill_(kNothing);
+      }
+      group.unused[i] = !buffer;
+      continue;
+    }
     group.momentumBuffers[i] = buffer ? buffer->detach().to(group.parameters[i].options()).clone() : at::Tensor();
     group.unused[i] = false;
   }
+}
+
+// Updates by a number that is worked out of the parameters' own values, in a float64 of one element: as operators, so
+// that a recorded step has them read it where they run.
+at::Tensor& addScaled(at::Tensor& self, const at::Tensor& other, const at::Tensor& factor) {
+  return self.add_(other, factor.item<double>());
+}
+
+at::Tensor& scale(at::Tensor& self, const at::Tensor& factor) { return self.mul_(factor.item<double>()); }
+
+TORCH_LIBRARY_FRAGMENT(torch_node, library) {
+  library.def("add_scaled_(Tensor(a!) self, Tensor other, Tensor factor) -> Tensor(a!)");
+  library.impl("add_scaled_", c10::DispatchKey::CompositeExplicitAutograd, TORCH_FN(addScaled));
+  library.def("scale_(Tensor(a!) self, Tensor factor) -> Tensor(a!)");
+  library.impl("scale_", c10::DispatchKey::CompositeExplicitAutograd, TORCH_FN(scale));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace torch_node {
 struct SgdSettings {
   double lr;
   double momentum;
-  double keep;  // of the gradient, in a momentum buffer: 1 - dampening
+  double keep;  // of the gradient, in a momentum buffer: 1 - dampening, or the dampening itself where the form is fused
   double weightDecay;
   bool nesterov;
   bool maximize;
@@ -29,6 +29,7 @@ class Sgd {
     std::vector<at::Tensor> momentumBuffers;  // undefined until a parameter's first step with momentum
     // Buffers of zeros that a recording made, which has to find them there; they stand for none until a step was made.
     std::vector<bool> unused;
+    std::vector<bool> held;  // by programs, which go on with this very buffer
   };
 
   void addGroup(std::vector<at::Tensor> parameters);

@@ -1,5 +1,6 @@
 // GradScaler: keeps the small gradients of float16 from vanishing, as torch.amp.GradScaler does:
 // https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+import { outsideOfStep, recording } from '../program/recording.js';
 import { noGrad } from '../tensor/autograd.js';
 import { cuda } from '../tensor/devices.js';
 import { TorchError } from '../tensor/errors.js';
@@ -107,8 +108,10 @@ export class GradScaler {
       );
     if (!this.#enabled) return outputs;
     if (this.#scale === undefined) {
-      this.#scale = filled(this.#initScale, 'float32', outputs.device);
-      this.#growthTracker = filled(this.#initGrowthTracker, 'int32', outputs.device);
+      // A recorded step has to find them there.
+      const { device } = outputs;
+      this.#scale = outsideOfStep(() => filled(this.#initScale, 'float32', device));
+      this.#growthTracker = outsideOfStep(() => filled(this.#initGrowthTracker, 'int32', device));
     }
     return outputs.mul(this.#scale.to({ device: outputs.device }));
   }
@@ -147,6 +150,11 @@ export class GradScaler {
     const progress = this.#of('step', optimizer);
     if (progress.stage === 'stepped')
       throw new TorchError('GradScaler.step', 'was called on this optimizer already since the last update()');
+    if (recording() !== undefined && !scalesItself(optimizer))
+      throw new TorchError(
+        'GradScaler.step',
+        "cannot be recorded: whether the optimizer makes its step is decided on the host. Use an optimizer with { fused: true }, whose kernel decides it, or the dtype 'bfloat16', which needs no scaler",
+      );
     let result: unknown;
     if (scalesItself(optimizer)) result = this.#stepScaled(optimizer, progress, scale);
     else {
@@ -286,12 +294,38 @@ export class GradScaler {
       throw new TorchError(`GradScaler.${method}`, `expected an optimizer, got ${describe(optimizer)}`, {
         code: 'ERR_INVALID_ARG_TYPE',
       });
+    this.#putBackAfterwards();
     let progress = this.#progress.get(optimizer);
     if (progress === undefined) {
       progress = { stage: 'ready', foundInf: new Map() };
       this.#progress.set(optimizer, progress);
     }
     return progress;
+  }
+
+  // What is found while a step is recorded is none of this scaler's business afterwards.
+  #putBackAfterwards(): void {
+    const into = recording();
+    if (into === undefined || into.again(this)) return;
+    const settings = this.#settings();
+    const before = new Map(this.#progress);
+    this.#progress.clear();
+    into.afterwards(() => {
+      this.#progress.clear();
+      for (const [optimizer, progress] of before) this.#progress.set(optimizer, progress);
+    });
+    into.watch({
+      begin: () => {
+        if (this.#settings() !== settings)
+          throw new TorchError(
+            'GradScaler',
+            'its factors or its interval were changed since the step was recorded: compile the step again',
+          );
+      },
+    });
+  }
+  #settings(): string {
+    return String([this.#growthFactor, this.#backoffFactor, this.#growthInterval]);
   }
 
   // Multiplies all gradients, and finds out on each device whether there is an infinite one.

@@ -1,9 +1,10 @@
 // Adadelta.
+import { scheduledFor } from '../program/recording.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectNumber, expectRate } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
+import { descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { negative, numberOf } from './values.js';
 
 export interface AdadeltaOptions extends CommonOptions {
@@ -56,6 +57,11 @@ export class Adadelta extends UpdatingOptimizer<AdadeltaOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'weightDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<AdadeltaOptions>, slot: Slot<State>): void {
     const { rho, eps } = group;
     const { square_avg: squares, acc_delta: deltas, step } = slot.state;
@@ -65,7 +71,7 @@ export class Adadelta extends UpdatingOptimizer<AdadeltaOptions, State> {
     const root = squares.add(eps).sqrt_();
     const delta = deltas.add(eps).sqrt_().div_(root).mul_(gradient);
     deltas.mul_(rho).addcmul_(delta, delta, { value: 1 - rho });
-    slot.parameter.add_(delta, { alpha: numberOf(negative(group.lr)) });
+    slot.parameter.add_(delta, { alpha: downOf(group) });
   }
 
   /** @internal */
@@ -73,7 +79,7 @@ export class Adadelta extends UpdatingOptimizer<AdadeltaOptions, State> {
     const { rho, eps } = group;
     const squares = columns.state('square_avg');
     const accumulated = columns.state('acc_delta');
-    counted(columns.state('step'));
+    foreach_('add', columns.state('step'), 1);
     const gradients = descents(group, columns);
     foreach_('mul', squares, rho);
     foreach_('addcmul', squares, gradients, gradients, 1 - rho);
@@ -85,6 +91,9 @@ export class Adadelta extends UpdatingOptimizer<AdadeltaOptions, State> {
     foreach_('mul', deltas, gradients);
     foreach_('mul', accumulated, rho);
     foreach_('addcmul', accumulated, deltas, deltas, 1 - rho);
-    foreach_('add', columns.parameters, deltas, { alpha: numberOf(negative(group.lr)) });
+    foreach_('add', columns.parameters, deltas, { alpha: downOf(group) });
   }
 }
+
+const downOf = (group: ParamGroup<AdadeltaOptions>): number =>
+  scheduledFor(group, 'down', () => numberOf(negative(group.lr)));

@@ -1,14 +1,24 @@
 // Adafactor: a second moment that is kept as the product of a column and a row.
+import { counted, recording, scheduled } from '../program/recording.js';
 import { operator } from '../tensor/operators.js';
 import type { DType } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectNumber, expectRate } from './settings.js';
 import { TorchError } from '../tensor/errors.js';
 import { describe } from '../tensor/operators.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
-import { minus, negative, numberOf, over, pow, smaller, times, type Value } from './values.js';
+import {
+  countedAll,
+  decayed,
+  decayedNumber,
+  descent,
+  descents,
+  UpdatingOptimizer,
+  type Columns,
+  type Slot,
+} from './updating.js';
+import { negative, numberOf, over, pow, smaller, times, type Value } from './values.js';
 
 export interface AdafactorOptions extends Omit<CommonOptions, 'capturable'> {
   /** The power of the step by which the average of squares lengthens, 0 or less. Default -0.8. */
@@ -82,15 +92,20 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'beta2Decay', 'weightDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<AdafactorOptions>, slot: Slot<State>): void {
-    const { eps, d, weightDecay } = group;
+    const { eps, d } = group;
     const { parameter, state } = slot;
-    const t = state.step.add_(1).item();
+    const t = counted(state.step);
     const gradient = descent({ maximize: group.maximize }, slot);
-    const weight = pow(t, group.beta2Decay);
-    const alpha = rate(group, parameter, t);
+    const weight = scheduled(() => pow(t(), group.beta2Decay));
+    const size = sizeOf(group, parameter);
     const least = eps[0] ?? epsilonOf(parameter);
-    if (weightDecay !== 0) parameter.mul_(minus(1, times(group.lr, weightDecay)));
+    if (group.weightDecay !== 0) parameter.mul_(decayed(group));
     let estimate: Tensor;
     if (gradient.ndim > 1) {
       state.row_var.lerp_(meanSquare(gradient, -1), weight);
@@ -104,19 +119,23 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
       .clampMin_(least * least)
       .rsqrt_()
       .mul_(gradient);
-    parameter.add_(update, { alpha: numberOf(over(negative(alpha), clip(update, d))) });
+    if (typeof size === 'number') {
+      const alpha = times(size, relative(group, t()));
+      parameter.add_(update, { alpha: numberOf(over(negative(alpha), clip(update, d))) });
+    } else
+      operator('torch_node::add_scaled_').call(parameter, update, recordedFactor(group, size, t, update));
   }
 
   /** @internal */
   protected override foreach(group: ParamGroup<AdafactorOptions>, columns: Columns<State>): void {
-    const { eps, d, weightDecay } = group;
+    const { eps, d } = group;
     const { parameters } = columns;
-    const counts = counted(columns.state('step'));
+    const counts = countedAll(columns.state('step'));
     const gradients = descents({ maximize: group.maximize }, columns);
-    const alphas = parameters.map((parameter, i) => rate(group, parameter, counts[i]!));
+    const sizes = parameters.map((parameter) => sizeOf(group, parameter));
     const least = eps[0] ?? epsilonOf(parameters[0]!);
-    if (weightDecay !== 0) foreach_('mul', parameters, 1 - numberOf(group.lr) * weightDecay);
-    const weights = counts.map((t) => pow(t, group.beta2Decay));
+    if (group.weightDecay !== 0) foreach_('mul', parameters, decayedNumber(group));
+    const weights = counts.map((t) => scheduled(() => pow(t(), group.beta2Decay)));
     const estimates = gradients.map((gradient, i) => {
       if (gradient.ndim > 1) {
         const [row, column] = [columns.state('row_var')[i]!, columns.state('col_var')[i]!];
@@ -131,11 +150,17 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
     foreach_('clamp_min', estimates, least * least);
     foreach_('rsqrt', estimates);
     foreach_('mul', estimates, gradients);
-    foreach_(
-      'mul',
-      estimates,
-      alphas.map((alpha, i) => -numberOf(alpha) / clip(estimates[i]!, d)),
+    const factors = sizes.flatMap((size, i) =>
+      typeof size === 'number'
+        ? [-numberOf(times(size, relative(group, counts[i]!()))) / clip(estimates[i]!, d)]
+        : [],
     );
+    if (factors.length > 0) foreach_('mul', estimates, factors);
+    else
+      sizes.forEach((size, i) => {
+        const [estimate, t] = [estimates[i]!, counts[i]!];
+        operator('torch_node::scale_').call(estimate, recordedFactor(group, size as Tensor, t, estimate));
+      });
     foreach_('add', parameters, estimates);
   }
 }
@@ -157,12 +182,38 @@ function epsilonOf(parameter: Tensor): number {
   return EPSILON[parameter.dtype] ?? 2 ** -23;
 }
 
-// The learning rate of a parameter at step t: relative to the parameter's size.
-function rate(group: ParamGroup<AdafactorOptions>, parameter: Tensor, t: number): Value {
-  const size = norm(parameter).item() / pow(parameter.numel, 0.5);
-  return times(Math.max(group.eps[1], size), smaller(group.lr, 1 / pow(t, 0.5)));
+// The size of a parameter, which its learning rate is relative to: a number, or, in a step that is recorded, a float64 that
+// is worked out where the step runs.
+function sizeOf(group: ParamGroup<AdafactorOptions>, parameter: Tensor): number | Tensor {
+  const count = pow(parameter.numel, 0.5);
+  if (recording() === undefined) return Math.max(group.eps[1], norm(parameter).item() / count);
+  if (isTensor(group.lr))
+    throw new TorchError('Adafactor.step', 'lr: a tensor cannot be part of a recorded step; use a number');
+  return norm(parameter).to('float64').div(count).clampMin(group.eps[1]);
+}
+
+// The learning rate at step t, before the parameter's size comes in.
+function relative(group: ParamGroup<AdafactorOptions>, t: number): Value {
+  return smaller(group.lr, 1 / pow(t, 0.5));
 }
 
 function clip(update: Tensor, d: number): number {
   return Math.max(1, norm(update).item() / (pow(update.numel, 0.5) * d));
+}
+
+// What an update is multiplied by, in a step that is recorded.
+function recordedFactor(
+  group: ParamGroup<AdafactorOptions>,
+  size: Tensor,
+  t: () => number,
+  update: Tensor,
+): Tensor {
+  const clipped = norm(update)
+    .to('float64')
+    .div(pow(update.numel, 0.5) * group.d)
+    .clampMin(1);
+  return size
+    .mul(scheduled(() => numberOf(relative(group, t()))))
+    .neg()
+    .div(clipped);
 }

@@ -1,12 +1,21 @@
 // Adagrad.
+import { counted, scheduled, scheduledFor } from '../program/recording.js';
 import { TorchError } from '../tensor/errors.js';
 import { operator } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectNumber, expectRate } from './settings.js';
-import { counted, descent, descents, real, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
-import { negative, numberOf, over } from './values.js';
+import {
+  countedAll,
+  descent,
+  descents,
+  real,
+  UpdatingOptimizer,
+  type Columns,
+  type Slot,
+} from './updating.js';
+import { negative, numberOf, over, type Value } from './values.js';
 
 export interface AdagradOptions extends Omit<CommonOptions, 'capturable'> {
   /** The learning rate at step t is lr / (1 + (t - 1) lrDecay). Default 0. */
@@ -75,25 +84,31 @@ export class Adagrad extends UpdatingOptimizer<AdagradOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'lrDecay', 'weightDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<AdagradOptions>, slot: Slot<State>): void {
     const { sum, step } = slot.state;
-    const t = step.add_(1).item();
+    const t = counted(step);
     const gradient = descent(group, slot);
-    const rate = over(group.lr, 1 + (t - 1) * group.lrDecay);
+    const rate = (): Value => over(group.lr, 1 + (t() - 1) * group.lrDecay);
     sum.addcmul_(gradient, gradient, { value: 1 });
-    slot.parameter.addcdiv_(gradient, sum.sqrt().add_(group.eps), { value: numberOf(negative(rate)) });
+    slot.parameter.addcdiv_(gradient, sum.sqrt().add_(group.eps), {
+      value: scheduled(() => numberOf(negative(rate()))),
+    });
   }
 
   /** @internal */
   protected override foreach(group: ParamGroup<AdagradOptions>, columns: Columns<State>): void {
-    const lr = numberOf(group.lr);
     const sums = columns.state('sum');
-    const counts = counted(columns.state('step'));
+    const counts = countedAll(columns.state('step'));
     const gradients = descents(group, columns);
     foreach_('addcmul', sums, gradients, gradients, 1);
     const roots = foreach('sqrt', sums);
     foreach_('add', roots, group.eps);
-    const rates = counts.map((t) => -lr / (1 + (t - 1) * group.lrDecay));
+    const rates = counts.map((t) => scheduled(() => -numberOf(group.lr) / (1 + (t() - 1) * group.lrDecay)));
     foreach_('addcdiv', columns.parameters, foreach('mul', gradients, rates), roots);
   }
 
@@ -106,9 +121,9 @@ export class Adagrad extends UpdatingOptimizer<AdagradOptions, State> {
       columns.gradients,
       columns.state('sum'),
       steps,
-      numberOf(group.lr),
-      group.lrDecay,
-      group.weightDecay,
+      scheduledFor(group, 'lr', () => numberOf(group.lr)),
+      scheduledFor(group, 'lrDecay', () => group.lrDecay),
+      scheduledFor(group, 'weightDecay', () => group.weightDecay),
       group.eps,
       group.maximize,
       this.gradScale,

@@ -1,12 +1,24 @@
 // Adam and AdamW.
+import { counted, scheduled, scheduledFor } from '../program/recording.js';
 import { TorchError } from '../tensor/errors.js';
 import { expectOptions, operator } from '../tensor/operators.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectBetas, expectNumber, expectRate, settled } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
-import { minus, negative, numberOf, over, pow, times } from './values.js';
+import {
+  countedAll,
+  averageAllIn,
+  averageIn,
+  decayed,
+  decayedNumber,
+  descent,
+  descents,
+  UpdatingOptimizer,
+  type Columns,
+  type Slot,
+} from './updating.js';
+import { negative, numberOf, over, pow } from './values.js';
 
 export interface AdamOptions extends CommonOptions {
   /** Coefficients of the running averages of the gradient and of its square. Default [0.9, 0.999]. */
@@ -77,39 +89,41 @@ export class Adam extends UpdatingOptimizer<AdamOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'betas', 'weightDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<AdamOptions>, slot: Slot<State>): void {
-    const { lr, eps, weightDecay, decoupledWeightDecay, amsgrad, maximize } = group;
-    const [beta1, beta2] = group.betas;
+    const { eps, amsgrad } = group;
     const { parameter, state } = slot;
     const { exp_avg: average, exp_avg_sq: squares } = state;
-    const t = state.step.add_(1).item();
-    if (weightDecay !== 0 && decoupledWeightDecay) parameter.mul_(minus(1, times(lr, weightDecay)));
-    const gradient = descent({ maximize, weightDecay: decoupledWeightDecay ? 0 : weightDecay }, slot);
-    average.lerp_(gradient, 1 - beta1);
-    squares.mul_(beta2).addcmul_(gradient, gradient, { value: 1 - beta2 });
-    const stepSize = over(lr, 1 - pow(beta1, t));
-    const correction = pow(1 - pow(beta2, t), 0.5);
+    const t = counted(state.step);
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay) parameter.mul_(decayed(group));
+    const gradient = descent(group, slot);
+    averageIn(group, average, squares, gradient);
+    const stepSize = scheduled(() => numberOf(negative(over(group.lr, 1 - pow(group.betas[0], t())))));
+    const correction = scheduled(() => pow(1 - pow(group.betas[1], t()), 0.5));
     if (amsgrad) operator('aten::maximum.out').call(state.max_exp_avg_sq, squares, state.max_exp_avg_sq);
     const denominator = (amsgrad ? state.max_exp_avg_sq : squares).sqrt().div(correction).add_(eps);
-    parameter.addcdiv_(average, denominator, { value: numberOf(negative(stepSize)) });
+    parameter.addcdiv_(average, denominator, { value: stepSize });
   }
 
   /** @internal */
   protected override foreach(group: ParamGroup<AdamOptions>, columns: Columns<State>): void {
-    const { eps, weightDecay, decoupledWeightDecay, amsgrad, maximize } = group;
-    const lr = numberOf(group.lr);
-    const [beta1, beta2] = group.betas;
+    const { eps, amsgrad } = group;
     const { parameters } = columns;
     const averages = columns.state('exp_avg');
     const squares = columns.state('exp_avg_sq');
-    const counts = counted(columns.state('step'));
-    if (weightDecay !== 0 && decoupledWeightDecay) foreach_('mul', parameters, 1 - lr * weightDecay);
-    const gradients = descents({ maximize, weightDecay: decoupledWeightDecay ? 0 : weightDecay }, columns);
-    foreach_('lerp', averages, gradients, 1 - beta1);
-    foreach_('mul', squares, beta2);
-    foreach_('addcmul', squares, gradients, gradients, 1 - beta2);
-    const stepSizes = counts.map((t) => (lr / (1 - pow(beta1, t))) * -1);
-    const corrections = counts.map((t) => pow(1 - pow(beta2, t), 0.5));
+    const counts = countedAll(columns.state('step'));
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay)
+      foreach_('mul', parameters, decayedNumber(group));
+    const gradients = descents(group, columns);
+    averageAllIn(group, averages, squares, gradients);
+    const stepSizes = counts.map((t) =>
+      scheduled(() => (numberOf(group.lr) / (1 - pow(group.betas[0], t()))) * -1),
+    );
+    const corrections = counts.map((t) => scheduled(() => pow(1 - pow(group.betas[1], t()), 0.5)));
     if (amsgrad) foreach_('maximum', columns.state('max_exp_avg_sq'), squares);
     const denominators = foreach('sqrt', amsgrad ? columns.state('max_exp_avg_sq') : squares);
     foreach_('div', denominators, corrections);
@@ -128,9 +142,10 @@ export class Adam extends UpdatingOptimizer<AdamOptions, State> {
       columns.state('exp_avg_sq'),
       group.amsgrad ? columns.state('max_exp_avg_sq') : [],
       steps,
-      numberOf(group.lr),
-      ...group.betas,
-      group.weightDecay,
+      scheduledFor(group, 'lr', () => numberOf(group.lr)),
+      scheduledFor(group, 'beta1', () => group.betas[0]),
+      scheduledFor(group, 'beta2', () => group.betas[1]),
+      scheduledFor(group, 'weightDecay', () => group.weightDecay),
       group.eps,
       group.amsgrad,
       group.maximize,

@@ -1,10 +1,20 @@
 // Adamax: Adam with the infinity norm.
+import { counted, scheduled } from '../program/recording.js';
 import { operator } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectBetas, expectNumber, expectRate } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
+import {
+  countedAll,
+  descent,
+  descents,
+  fresh1,
+  kept2,
+  UpdatingOptimizer,
+  type Columns,
+  type Slot,
+} from './updating.js';
 import { negative, numberOf, over, pow } from './values.js';
 
 export interface AdamaxOptions extends CommonOptions {
@@ -57,31 +67,35 @@ export class Adamax extends UpdatingOptimizer<AdamaxOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'betas', 'weightDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<AdamaxOptions>, slot: Slot<State>): void {
-    const [beta1, beta2] = group.betas;
     const { exp_avg: average, exp_inf: largest } = slot.state;
-    const t = slot.state.step.add_(1).item();
+    const t = counted(slot.state.step);
     const gradient = descent(group, slot);
-    average.lerp_(gradient, 1 - beta1);
-    operator('aten::maximum.out').call(largest.mul_(beta2), gradient.abs().add_(group.eps), largest);
-    const rate = over(group.lr, 1 - pow(beta1, t));
-    slot.parameter.addcdiv_(average, largest, { value: numberOf(negative(rate)) });
+    average.lerp_(gradient, fresh1(group));
+    operator('aten::maximum.out').call(largest.mul_(kept2(group)), gradient.abs().add_(group.eps), largest);
+    const value = scheduled(() => numberOf(negative(over(group.lr, 1 - pow(group.betas[0], t())))));
+    slot.parameter.addcdiv_(average, largest, { value });
   }
 
   /** @internal */
   protected override foreach(group: ParamGroup<AdamaxOptions>, columns: Columns<State>): void {
-    const [beta1, beta2] = group.betas;
-    const lr = numberOf(group.lr);
     const averages = columns.state('exp_avg');
     const largest = columns.state('exp_inf');
-    const counts = counted(columns.state('step'));
+    const counts = countedAll(columns.state('step'));
     const gradients = descents(group, columns);
-    foreach_('lerp', averages, gradients, 1 - beta1);
-    foreach_('mul', largest, beta2);
+    foreach_('lerp', averages, gradients, fresh1(group));
+    foreach_('mul', largest, kept2(group));
     const sizes = foreach('abs', gradients);
     foreach_('add', sizes, group.eps);
     foreach_('maximum', largest, sizes);
-    const stepSizes = counts.map((t) => (lr / (1 - pow(beta1, t))) * -1);
+    const stepSizes = counts.map((t) =>
+      scheduled(() => (numberOf(group.lr) / (1 - pow(group.betas[0], t()))) * -1),
+    );
     foreach_('addcdiv', columns.parameters, averages, largest, stepSizes);
   }
 }

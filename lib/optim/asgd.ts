@@ -1,4 +1,6 @@
 // ASGD: averaged stochastic gradient descent.
+import { counted, recording, roundingOf, scheduled, scheduledFor, tracked } from '../program/recording.js';
+import { operator } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import {
@@ -11,7 +13,7 @@ import {
   type StateLayout,
 } from './optimizer.js';
 import { expectNumber, expectRate } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
+import { countedAll, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { numberOf, over, plus, power, times } from './values.js';
 
 export interface ASGDOptions extends CommonOptions {
@@ -78,41 +80,53 @@ export class ASGD extends UpdatingOptimizer<ASGDOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'weightDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<ASGDOptions>, slot: Slot<State>): void {
     const { lambd, alpha, t0 } = group;
-    const { lr } = group;
     const { parameter, state } = slot;
-    const t = state.step.add_(1).item();
+    const t = counted(state.step);
     const gradient = descent(group, slot);
-    const eta = state.eta.item();
-    parameter.mul_(1 - lambd * eta).add_(gradient, { alpha: -eta });
-    if (state.mu.item() === 1) state.ax.copy_(parameter);
-    else state.ax.add_(parameter.sub(state.ax).mul_(state.mu));
-    state.eta.fill_(numberOf(over(lr, power(plus(1, times(times(lambd, lr), t)), alpha))));
-    state.mu.fill_(1 / Math.max(1, t - t0));
+    const nextEta = (): number =>
+      numberOf(over(group.lr, power(plus(1, times(times(lambd, group.lr), t())), alpha)));
+    const eta = tracked(state.eta, () => roundingOf(state.eta)(nextEta()), { late: true });
+    parameter.mul_(scheduled(() => 1 - lambd * eta())).add_(gradient, { alpha: scheduled(() => -eta()) });
+    average(state, parameter);
+    state.eta.fill_(scheduled(nextEta));
+    state.mu.fill_(scheduled(() => 1 / Math.max(1, t() - t0)));
   }
 
   /** @internal */
   protected override foreach(group: ParamGroup<ASGDOptions>, columns: Columns<State>): void {
     const { lambd, alpha, t0 } = group;
-    const lr = numberOf(group.lr);
     const { parameters } = columns;
     const averages = columns.state('ax');
     const etas = columns.state('eta');
     const mus = columns.state('mu');
     const steps = columns.state('step');
-    const counts = counted(steps);
+    const counts = countedAll(steps);
+    const lr = scheduledFor(group, 'lr', () => numberOf(group.lr));
+    const decay = scheduledFor(group, 'decay', () => lambd * numberOf(group.lr));
     const gradients = foreach('add', descents(group, columns), parameters, { alpha: lambd });
     foreach_('addcmul', parameters, gradients, etas, -1);
     foreach_('addcmul', averages, foreach('sub', parameters, averages), mus);
     // The count is a float32 tensor in these sums, as in PyTorch's.
     steps.forEach((step, i) => {
-      const power = step
-        .mul(lambd * lr)
-        .add(1)
-        .pow(alpha);
+      const power = step.mul(decay).add(1).pow(alpha);
       etas[i]!.copy_(power.reciprocal().mul(lr));
-      mus[i]!.fill_(1 / Math.max(1, counts[i]! - t0));
+      mus[i]!.fill_(scheduled(() => 1 / Math.max(1, counts[i]!() - t0)));
     });
   }
+}
+
+// Takes a parameter into its average, which is the parameter itself until averaging begins.
+function average({ ax, mu }: State, parameter: Tensor): void {
+  if (recording() !== undefined) {
+    const averaged = ax.add(parameter.sub(ax).mul_(mu));
+    ax.copy_(operator('aten::where.self').call(mu.eq(1), parameter, averaged) as Tensor);
+  } else if (mu.item() === 1) ax.copy_(parameter);
+  else ax.add_(parameter.sub(ax).mul_(mu));
 }

@@ -1,4 +1,5 @@
 // L-BFGS: a quasi-Newton method that remembers its last steps.
+import { recording } from '../program/recording.js';
 import { enableGrad, noGrad } from '../tensor/autograd.js';
 import { TorchError } from '../tensor/errors.js';
 import { expectOptions, operator } from '../tensor/operators.js';
@@ -109,6 +110,11 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
         { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
+    if (recording() !== undefined)
+      throw new TorchError(
+        'LBFGS.step',
+        'cannot be recorded: how many iterations it makes, and how long its steps are, follows from values that it reads on the host; make its steps without compileStep',
+      );
     const evaluate = (): T => inScopeAround(() => enableGrad(closure));
     let first: { result: T } | undefined;
     noGrad(() =>

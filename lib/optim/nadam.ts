@@ -1,10 +1,22 @@
 // NAdam: Adam with Nesterov's momentum.
+import { counted, roundingOf, scheduled, tracked } from '../program/recording.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectBetas, expectNumber, expectRate } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
-import { minus, negative, numberOf, over, pow, times } from './values.js';
+import {
+  averageAllIn,
+  averageIn,
+  countedAll,
+  decayed,
+  decayedNumber,
+  descent,
+  descents,
+  UpdatingOptimizer,
+  type Columns,
+  type Slot,
+} from './updating.js';
+import { negative, numberOf, over, pow, times } from './values.js';
 
 export interface NAdamOptions extends CommonOptions {
   /** Coefficients of the running averages of the gradient and of its square. Default [0.9, 0.999]. */
@@ -68,63 +80,86 @@ export class NAdam extends UpdatingOptimizer<NAdamOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'betas', 'weightDecay', 'momentumDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<NAdamOptions>, slot: Slot<State>): void {
-    const { lr, eps, weightDecay, decoupledWeightDecay, momentumDecay, maximize } = group;
-    const [beta1, beta2] = group.betas;
     const { parameter, state } = slot;
     const { exp_avg: average, exp_avg_sq: squares } = state;
-    const t = state.step.add_(1).item();
-    if (weightDecay !== 0 && decoupledWeightDecay) parameter.mul_(minus(1, times(lr, weightDecay)));
-    const gradient = descent({ maximize, weightDecay: decoupledWeightDecay ? 0 : weightDecay }, slot);
-    const mu = momentum(beta1, t, momentumDecay);
-    const next = momentum(beta1, t + 1, momentumDecay);
-    const product = state.mu_product.mul_(mu).item();
-    average.lerp_(gradient, 1 - beta1);
-    squares.mul_(beta2).addcmul_(gradient, gradient, { value: 1 - beta2 });
+    const t = counted(state.step);
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay) parameter.mul_(decayed(group));
+    const gradient = descent(group, slot);
+    const { mu, next } = momenta(group, t);
+    state.mu_product.mul_(scheduled(mu));
+    const product = productOf(state.mu_product, mu);
+    averageIn(group, average, squares, gradient);
     const denominator = squares
-      .div(1 - pow(beta2, t))
+      .div(scheduled(() => 1 - pow(group.betas[1], t())))
       .sqrt()
-      .add_(eps);
-    const down = negative(lr);
+      .add_(group.eps);
     parameter.addcdiv_(gradient, denominator, {
-      value: numberOf(over(times(down, 1 - mu), 1 - product)),
+      value: scheduled(() => numberOf(over(times(negative(group.lr), 1 - mu()), 1 - product()))),
     });
     parameter.addcdiv_(average, denominator, {
-      value: numberOf(over(times(down, next), 1 - product * next)),
+      value: scheduled(() => numberOf(over(times(negative(group.lr), next()), 1 - product() * next()))),
     });
   }
 
   /** @internal */
   protected override foreach(group: ParamGroup<NAdamOptions>, columns: Columns<State>): void {
-    const { eps, weightDecay, decoupledWeightDecay, momentumDecay, maximize } = group;
-    const lr = numberOf(group.lr);
-    const [beta1, beta2] = group.betas;
     const { parameters } = columns;
     const averages = columns.state('exp_avg');
     const squares = columns.state('exp_avg_sq');
     const products = columns.state('mu_product');
-    const counts = counted(columns.state('step'));
-    if (weightDecay !== 0 && decoupledWeightDecay) foreach_('mul', parameters, 1 - lr * weightDecay);
-    const gradients = descents({ maximize, weightDecay: decoupledWeightDecay ? 0 : weightDecay }, columns);
-    foreach_('lerp', averages, gradients, 1 - beta1);
-    foreach_('mul', squares, beta2);
-    foreach_('addcmul', squares, gradients, gradients, 1 - beta2);
+    const counts = countedAll(columns.state('step'));
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay)
+      foreach_('mul', parameters, decayedNumber(group));
+    const gradients = descents(group, columns);
+    averageAllIn(group, averages, squares, gradients);
     const denominators = foreach('sqrt', squares);
-    const mus = counts.map((t) => momentum(beta1, t, momentumDecay));
-    const nexts = counts.map((t) => momentum(beta1, t + 1, momentumDecay));
-    foreach_('mul', products, mus);
+    const terms = counts.map((t) => momenta(group, t));
+    foreach_(
+      'mul',
+      products,
+      terms.map(({ mu }) => scheduled(mu)),
+    );
     foreach_(
       'div',
       denominators,
-      counts.map((t) => pow(1 - pow(beta2, t), 0.5)),
+      counts.map((t) => scheduled(() => pow(1 - pow(group.betas[1], t()), 0.5))),
     );
-    foreach_('add', denominators, eps);
-    const made = products.map((product) => product.item());
-    const forGradients = made.map((product, i) => ((lr * (1 - mus[i]!)) / (1 - product)) * -1);
-    const forAverages = made.map((product, i) => ((lr * nexts[i]!) / (1 - product * nexts[i]!)) * -1);
+    foreach_('add', denominators, group.eps);
+    const made = products.map((product, i) => productOf(product, terms[i]!.mu));
+    const lr = (): number => numberOf(group.lr);
+    const forGradients = made.map((product, i) =>
+      scheduled(() => ((lr() * (1 - terms[i]!.mu())) / (1 - product())) * -1),
+    );
+    const forAverages = made.map((product, i) => {
+      const { next } = terms[i]!;
+      return scheduled(() => ((lr() * next()) / (1 - product() * next())) * -1);
+    });
     foreach_('addcdiv', parameters, gradients, denominators, forGradients);
     foreach_('addcdiv', parameters, averages, denominators, forAverages);
   }
+}
+
+// The momenta at a step and at the next one.
+function momenta(group: ParamGroup<NAdamOptions>, t: () => number): { mu: () => number; next: () => number } {
+  return {
+    mu: () => momentum(group.betas[0], t(), group.momentumDecay),
+    next: () => momentum(group.betas[0], t() + 1, group.momentumDecay),
+  };
+}
+
+// The product of all momenta so far, which was just multiplied by the last. The kernel multiplies numbers of the tensor's
+// dtype.
+function productOf(product: Tensor, mu: () => number): () => number {
+  return tracked(product, (value) => {
+    const round = roundingOf(product);
+    return round(value * round(mu()));
+  });
 }
 
 // The momentum at step t: grows from half of beta1 towards beta1.

@@ -1,6 +1,7 @@
 // Optimizer: the base of all optimizers, with parameter groups, state, hooks and state dicts as torch.optim.Optimizer has
 // them: https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
 import { types } from 'node:util';
+import { recording } from '../program/recording.js';
 import { noGrad } from '../tensor/autograd.js';
 import { TorchError } from '../tensor/errors.js';
 import { describe, operator } from '../tensor/operators.js';
@@ -187,8 +188,9 @@ export abstract class Optimizer<
   step<T>(closure: () => T): T;
   step<T>(closure?: () => T): T | void {
     for (const hook of this.#before) hook(this as unknown as AnyOptimizer, closure);
+    this.#watchSettings();
     const result = this.run(closure);
-    this.#stepsTaken++;
+    if (recording() === undefined) this.#stepsTaken++;
     for (const hook of this.#after) hook(this as unknown as AnyOptimizer, closure);
     return result;
   }
@@ -219,6 +221,44 @@ export abstract class Optimizer<
   /** Calls a function after every step, with the optimizer and the step's closure. */
   registerStepPostHook(hook: Hook): StepHook {
     return added(this.#after, hook);
+  }
+
+  // ---- steps that are recorded ----
+
+  /** The settings that a recorded step reads anew; the others have to stay as they were. @internal */
+  protected readAnew(): readonly string[] {
+    return ['lr'];
+  }
+
+  // Counts the steps of a program, and has it stop where settings were changed that it goes by.
+  #watchSettings(): void {
+    const into = recording();
+    if (into === undefined) return;
+    const groups = this.paramGroups.map((group) => ({ group, params: [...group.params] }));
+    const anew = this.readAnew();
+    const settings = groups.map(({ group }) => settingsOf(group, anew));
+    const expect = (same: boolean, what: string): void => {
+      if (!same)
+        throw this.#wrong(`${what} since the step was recorded, which goes by it: compile the step again`);
+    };
+    into.watch({
+      begin: () => {
+        expect(this.paramGroups.length === groups.length, 'groups of parameters were added');
+        for (const { group, params } of groups)
+          expect(
+            group.params.length === params.length && params.every((one, i) => one === group.params[i]),
+            'the parameters of a group were replaced',
+          );
+      },
+      settings: () => {
+        for (const [g, { group }] of groups.entries())
+          for (const [name, before] of settings[g]!) {
+            const now = fixed(name, group[name as keyof typeof group], anew);
+            expect(now === before, `${name} was changed from ${before} to ${now}`);
+          }
+      },
+      end: (steps) => (this.#stepsTaken += steps),
+    });
   }
 
   // ---- state dicts ----
@@ -374,6 +414,33 @@ function added(hooks: Set<Hook>, hook: Hook): StepHook {
   hooks.add(called);
   return { remove: () => void hooks.delete(called) };
 }
+
+// ---- what a recorded step goes by ----
+
+// Numbers whose being 0 decides what operators a step has.
+const DECIDING = ['weightDecay', 'momentum', 'dampening'];
+
+function settingsOf(group: object, anew: readonly string[]): [name: string, value: string][] {
+  return Object.entries(group)
+    .filter(([name]) => name !== 'params' && name !== 'paramNames' && !(name in SCHEDULES))
+    .map(([name, value]) => [name, fixed(name, value, anew)]);
+}
+
+// What may not change of a setting.
+function fixed(name: string, value: unknown, anew: readonly string[]): string {
+  if (!anew.includes(name)) return isTensor(value) ? describe(value) : String(value);
+  if (!DECIDING.includes(name)) return 'a number';
+  return value === 0 ? '0' : 'a number above 0';
+}
+
+const SCHEDULES: Record<keyof ScheduleSettings, true> = {
+  initialLr: true,
+  minLr: true,
+  maxLr: true,
+  swaLr: true,
+  baseMomentum: true,
+  maxMomentum: true,
+};
 
 // ---- state ----
 

@@ -1,10 +1,24 @@
 // RAdam: Adam whose first steps, of which the variance is not yet known, go without it.
+import { counted, recording, scheduled } from '../program/recording.js';
+import { operator } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectBetas, expectNumber, expectRate } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
-import { minus, numberOf, over, pow, times } from './values.js';
+import {
+  averageAllIn,
+  averageIn,
+  countedAll,
+  decayed,
+  decayedNumber,
+  descent,
+  descents,
+  scheduledValue,
+  UpdatingOptimizer,
+  type Columns,
+  type Slot,
+} from './updating.js';
+import { numberOf, over, pow, times, type Value } from './values.js';
 
 export interface RAdamOptions extends CommonOptions {
   /** Coefficients of the running averages of the gradient and of its square. Default [0.9, 0.999]. */
@@ -59,49 +73,61 @@ export class RAdam extends UpdatingOptimizer<RAdamOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'betas', 'weightDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<RAdamOptions>, slot: Slot<State>): void {
-    const { lr, eps, weightDecay, decoupledWeightDecay, maximize } = group;
-    const [beta1, beta2] = group.betas;
     const { parameter, state } = slot;
     const { exp_avg: average, exp_avg_sq: squares } = state;
-    const t = state.step.add_(1).item();
-    if (weightDecay !== 0 && decoupledWeightDecay) parameter.mul_(minus(1, times(lr, weightDecay)));
-    const gradient = descent({ maximize, weightDecay: decoupledWeightDecay ? 0 : weightDecay }, slot);
-    average.lerp_(gradient, 1 - beta1);
-    squares.mul_(beta2).addcmul_(gradient, gradient, { value: 1 - beta2 });
-    const correction2 = 1 - pow(beta2, t);
-    const corrected = times(average.div(1 - pow(beta1, t)), lr) as Tensor;
-    const rectification = rectify(beta2, t);
-    if (rectification === undefined) {
+    const t = counted(state.step);
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay) parameter.mul_(decayed(group));
+    const gradient = descent(group, slot);
+    averageIn(group, average, squares, gradient);
+    const corrected = times(
+      average.div(scheduled(() => 1 - pow(group.betas[0], t()))),
+      scheduledValue(() => group.lr),
+    ) as Tensor;
+    const rectification = (): number | undefined => rectify(group.betas[1], t());
+    if (recording() === undefined && rectification() === undefined) {
       parameter.add_(corrected, { alpha: -1 });
       return;
     }
-    const adaptive = over(pow(correction2, 0.5), squares.sqrt().add_(eps)) as Tensor;
-    parameter.add_(corrected.mul(adaptive).mul(rectification), { alpha: -1 });
+    const correction = scheduled(() => pow(1 - pow(group.betas[1], t()), 0.5));
+    const adaptive = over(correction, squares.sqrt().add_(group.eps) as Value) as Tensor;
+    const rectified = corrected.mul(adaptive).mul(scheduled(() => rectification() ?? 1));
+    if (recording() === undefined) parameter.add_(rectified, { alpha: -1 });
+    else {
+      // Both are worked out, and the one is taken that this step's count asks for.
+      const known = state.step.ge(scheduled(() => (rectification() === undefined ? Infinity : 0)));
+      parameter.add_(operator('aten::where.self').call(known, rectified, corrected) as Tensor, { alpha: -1 });
+    }
   }
 
   /** @internal */
   protected override foreach(group: ParamGroup<RAdamOptions>, columns: Columns<State>): void {
-    const { eps, weightDecay, decoupledWeightDecay, maximize } = group;
-    const lr = numberOf(group.lr);
-    const [beta1, beta2] = group.betas;
     const { parameters } = columns;
     const averages = columns.state('exp_avg');
     const squares = columns.state('exp_avg_sq');
-    const counts = counted(columns.state('step'));
-    if (weightDecay !== 0 && decoupledWeightDecay) foreach_('mul', parameters, 1 - lr * weightDecay);
-    const gradients = descents({ maximize, weightDecay: decoupledWeightDecay ? 0 : weightDecay }, columns);
-    foreach_('lerp', averages, gradients, 1 - beta1);
-    foreach_('mul', squares, beta2);
-    foreach_('addcmul', squares, gradients, gradients, 1 - beta2);
-    const rectifications = counts.map((t) => rectify(beta2, t) ?? 0);
-    const corrections = counts.map((t) => 1 - pow(beta1, t));
-    const unrectified = rectifications.map((one, i) => ((lr * (one > 0 ? 0 : 1)) / corrections[i]!) * -1);
-    const rectified = counts.map(
-      (t, i) => pow(1 - pow(beta2, t), 0.5) * ((lr * rectifications[i]!) / corrections[i]!) * -1,
+    const counts = countedAll(columns.state('step'));
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay)
+      foreach_('mul', parameters, decayedNumber(group));
+    const gradients = descents(group, columns);
+    averageAllIn(group, averages, squares, gradients);
+    const lr = (): number => numberOf(group.lr);
+    const rectification = (t: number): number => rectify(group.betas[1], t) ?? 0;
+    const correction = (t: number): number => 1 - pow(group.betas[0], t);
+    const unrectified = counts.map((t) =>
+      scheduled(() => ((lr() * (rectification(t()) > 0 ? 0 : 1)) / correction(t())) * -1),
+    );
+    const rectified = counts.map((t) =>
+      scheduled(
+        () => pow(1 - pow(group.betas[1], t()), 0.5) * ((lr() * rectification(t())) / correction(t())) * -1,
+      ),
     );
     const buffers = foreach('sqrt', squares);
-    foreach_('add', buffers, eps);
+    foreach_('add', buffers, group.eps);
     foreach_('div', buffers, rectified);
     foreach_('reciprocal', buffers);
     foreach_('add', buffers, unrectified);

@@ -1,9 +1,10 @@
 // RMSprop.
+import { scheduledFor } from '../program/recording.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectNumber, expectRate } from './settings.js';
-import { counted, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
+import { descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { negative, numberOf } from './values.js';
 
 export interface RMSpropOptions extends CommonOptions {
@@ -66,6 +67,11 @@ export class RMSprop extends UpdatingOptimizer<RMSpropOptions, State> {
   }
 
   /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'momentum', 'weightDecay'];
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<RMSpropOptions>, slot: Slot<State>): void {
     const { alpha, eps, momentum, centered } = group;
     const { parameter, state } = slot;
@@ -79,9 +85,9 @@ export class RMSprop extends UpdatingOptimizer<RMSpropOptions, State> {
       root = squares.addcmul(state.grad_avg, state.grad_avg, { value: -1 }).sqrt_();
     } else root = squares.sqrt();
     root.add_(eps);
-    const down = numberOf(negative(group.lr));
+    const down = scheduledFor(group, 'down', () => numberOf(negative(group.lr)));
     if (momentum > 0) {
-      state.momentum_buffer.mul_(momentum).addcdiv_(gradient, root);
+      state.momentum_buffer.mul_(keptOf(group)).addcdiv_(gradient, root);
       parameter.add_(state.momentum_buffer, { alpha: down });
     } else parameter.addcdiv_(gradient, root, { value: down });
   }
@@ -91,7 +97,7 @@ export class RMSprop extends UpdatingOptimizer<RMSpropOptions, State> {
     const { alpha, eps, momentum, centered } = group;
     const { parameters } = columns;
     const squares = columns.state('square_avg');
-    counted(columns.state('step'));
+    foreach_('add', columns.state('step'), 1);
     const gradients = descents(group, columns);
     foreach_('mul', squares, alpha);
     foreach_('addcmul', squares, gradients, gradients, 1 - alpha);
@@ -103,12 +109,15 @@ export class RMSprop extends UpdatingOptimizer<RMSpropOptions, State> {
       foreach_('sqrt', roots);
     } else roots = foreach('sqrt', squares);
     foreach_('add', roots, eps);
-    const down = numberOf(negative(group.lr));
+    const down = scheduledFor(group, 'down', () => numberOf(negative(group.lr)));
     if (momentum > 0) {
       const buffers = columns.state('momentum_buffer');
-      foreach_('mul', buffers, momentum);
+      foreach_('mul', buffers, keptOf(group));
       foreach_('addcdiv', buffers, gradients, roots);
       foreach_('add', parameters, buffers, { alpha: down });
     } else foreach_('addcdiv', parameters, gradients, roots, down);
   }
 }
+
+const keptOf = (group: ParamGroup<RMSpropOptions>): number =>
+  scheduledFor(group, 'momentum', () => group.momentum);

@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectNumber, expectPair, expectRate } from './settings.js';
-import { counted, descent, descents, real, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
+import { descent, descents, real, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { numberOf } from './values.js';
 
 export interface RpropOptions extends CommonOptions {
@@ -76,7 +76,7 @@ export class Rprop extends UpdatingOptimizer<RpropOptions, State> {
   protected override foreach(group: ParamGroup<RpropOptions>, columns: Columns<State>): void {
     const previous = columns.state('prev');
     const sizes = columns.state('step_size');
-    counted(columns.state('step'));
+    foreach_('add', columns.state('step'), 1);
     const gradients = descents(group, columns);
     const signs = foreach('mul', gradients, previous);
     foreach_('copy', previous, gradients);

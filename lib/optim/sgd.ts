@@ -1,9 +1,10 @@
 // Stochastic gradient descent. The update is one native call over all parameters.
 import { native } from '../native/binding.js';
-import { recording, scheduled } from '../program/recording.js';
+import { recording, scheduled, scheduledFor } from '../program/recording.js';
 import { enableGrad } from '../tensor/autograd.js';
 import { named, TorchError } from '../tensor/errors.js';
 import { handleOf } from '../tensor/operators.js';
+import { scope } from '../tensor/scope.js';
 import { Tensor } from '../tensor/tensor.js';
 import {
   Optimizer,
@@ -101,23 +102,32 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
 
   // As the native side takes them. Numbers are read anew before each step of a program.
   #settings(handle: number, group: SGDParamGroup, g: number): number[] {
-    const rest = [Number(group.nesterov), Number(group.maximize), form(group)];
-    const keep = 1 - group.dampening;
-    const scheduledUnless0 = (name: 'momentum' | 'weightDecay'): number =>
-      group[name] === 0 ? 0 : scheduled(() => expectSame(name, group[name]));
-    const lr = scheduled(() => numberOf(group.lr));
-    const momentum = scheduledUnless0('momentum');
-    const weightDecay = scheduledUnless0('weightDecay');
+    const how = form(group);
+    const rest = [Number(group.nesterov), Number(group.maximize), how];
+    // The fused kernel takes the dampening itself.
+    const keep = (dampening: number): number => (how === FUSED ? dampening : 1 - dampening);
     const into = recording();
+    if (into === undefined || !hasGradient(group))
+      return [numberOf(group.lr), group.momentum, keep(group.dampening), group.weightDecay, ...rest];
+    const unless0 = (name: 'momentum' | 'weightDecay'): number =>
+      group[name] === 0 ? 0 : scheduledFor(group, name, () => group[name]);
+    const lr = scheduledFor(group, 'lr', () => numberOf(group.lr));
+    const [momentum, weightDecay] = [unless0('momentum'), unless0('weightDecay')];
+    if (group.dampening === 0 || group.momentum === 0) return [lr, momentum, keep(0), weightDecay, ...rest];
     // The first step's momentum is the gradient, not dampened.
-    if (into === undefined || group.dampening === 0 || group.momentum === 0)
-      return [lr, momentum, keep, weightDecay, ...rest];
     let first = false;
-    into.watch({
-      begin: () => (first = native.sgdUnused(handle, g)),
-      step: () => (first = false),
-    });
-    return [lr, momentum, scheduled(() => (first ? 1 : keep)), weightDecay, ...rest];
+    if (!into.again(group))
+      into.watch({
+        begin: () => (first = native.sgdUnused(handle, g)),
+        step: () => (first = false),
+      });
+    const kept = scheduled(() => keep(first ? 0 : group.dampening));
+    return [lr, momentum, kept, weightDecay, ...rest];
+  }
+
+  /** @internal */
+  protected override readAnew(): readonly string[] {
+    return ['lr', 'momentum', 'weightDecay', 'dampening'];
   }
 
   /** @internal */
@@ -163,14 +173,14 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
   }
 }
 
-// Whether there is momentum, or weight decay, is decided when a step is recorded.
-function expectSame(name: string, value: number): number {
-  if (value !== 0) return value;
-  throw new TorchError('SGD', `${name} was not 0 when the step was recorded, and is now: compile it again`);
+function hasGradient(group: SGDParamGroup): boolean {
+  return scope(() => group.params.some((parameter) => parameter.grad !== null));
 }
+
+const FUSED = 2;
 
 // Numbers as the native side knows the forms: single, foreach, fused.
 function form(group: SGDParamGroup): 0 | 1 | 2 {
-  if (group.fused) return 2;
+  if (group.fused) return FUSED;
   return (group.foreach ?? group.params.every((parameter) => parameter.device.startsWith('cuda'))) ? 1 : 0;
 }

@@ -1,4 +1,6 @@
 // SparseAdam: Adam for sparse gradients, which updates only what they hold.
+import { recording } from '../program/recording.js';
+import { TorchError } from '../tensor/errors.js';
 import { operator } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import {
@@ -10,8 +12,8 @@ import {
   zerosLike,
 } from './optimizer.js';
 import { expectBetas, expectNumber, expectRate } from './settings.js';
-import { UpdatingOptimizer, type Slot } from './updating.js';
-import { negative, over, pow, times } from './values.js';
+import { scheduledValue, UpdatingOptimizer, type Slot } from './updating.js';
+import { negative, over, pow, times, type Value } from './values.js';
 
 export interface SparseAdamOptions extends OptimizerOptions {
   /** Coefficients of the running averages of the gradient and of its square. Default [0.9, 0.999]. */
@@ -68,7 +70,7 @@ export class SparseAdam extends UpdatingOptimizer<SparseAdamOptions, State> {
     const [beta1, beta2] = group.betas;
     const { parameter, state } = slot;
     const { exp_avg: average, exp_avg_sq: squares } = state;
-    const t = ++state.step;
+    const t = counted(state);
     // The update is not linear: indices must come once.
     const gradient = sparse('coalesce', maximize ? slot.gradient.neg() : slot.gradient);
     const indices = sparse('_indices', gradient);
@@ -90,14 +92,34 @@ export class SparseAdam extends UpdatingOptimizer<SparseAdamOptions, State> {
     squares.add_(spread(squaresChange));
     const numerator = averageChange.add_(oldAverage);
     const denominator = squaresChange.add_(oldSquares).sqrt_().add_(eps);
-    const stepSize = over(times(group.lr, Math.sqrt(1 - pow(beta2, t))), 1 - pow(beta1, t));
-    parameter.add_(spread(times(negative(stepSize), numerator.div_(denominator)) as Tensor));
+    const down = scheduledValue(() =>
+      negative(over(times(group.lr, Math.sqrt(1 - pow(beta2, t()))), 1 - pow(beta1, t()))),
+    );
+    parameter.add_(spread(times(down, numerator.div_(denominator) as Value) as Tensor));
   }
 
   /** @internal */
   protected override foreach(): void {
     throw new Error('SparseAdam has no such option');
   }
+}
+
+// Counts a step of a parameter.
+function counted(state: State): () => number {
+  const into = recording();
+  if (into === undefined) {
+    const count = ++state.step;
+    return () => count;
+  }
+  if (into.again(state))
+    throw new TorchError('SparseAdam.step', 'only one step of it can be part of a recorded step');
+  let count = state.step + 1;
+  into.watch({
+    begin: () => (count = state.step),
+    settings: () => count++,
+    end: (steps) => (state.step += steps),
+  });
+  return () => count;
 }
 
 function sparse(name: string, tensor: Tensor): Tensor {

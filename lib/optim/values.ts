@@ -1,5 +1,6 @@
 // Hyperparameters: JavaScript numbers, or tensors of one element, as PyTorch takes for learning rates. Arithmetic between
 // them goes as in Python: two numbers give a float64, a tensor and a number a tensor of the tensor's dtype.
+import { outsideOfStep } from '../program/recording.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { operator } from '../tensor/operators.js';
 
@@ -93,7 +94,10 @@ export function pow(base: number, exponent: number): number {
   let result = known.get(exponent);
   if (result === undefined) {
     if (known.size >= REMEMBERED) known.clear();
-    result = item(operator('aten::logspace').call(exponent, exponent, 1, base, 'float64') as Tensor);
+    // A number that JavaScript goes on with is no part of a step that is being recorded.
+    result = outsideOfStep(() =>
+      item(operator('aten::logspace').call(exponent, exponent, 1, base, 'float64') as Tensor),
+    );
     known.set(exponent, result);
   }
   return result;

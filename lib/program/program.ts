@@ -128,7 +128,10 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
       throw new TorchError(where, `permutation: expected int64 [N], got ${describe(permutation)}`);
     const batch = options.batchSize ?? this.#batchSize;
     if (batch === undefined || !Number.isInteger(batch) || batch < 1)
-      throw new TorchError(where, `batchSize: expected a whole number of 1 or more, got ${batch}`);
+      throw new TorchError(where, `batchSize: expected a whole number of 1 or more, got ${describe(batch)}`);
+    const from = options.from ?? 0;
+    if (!Number.isInteger(from) || from < 0)
+      throw new TorchError(where, `from: expected a whole number of 0 or more, got ${describe(from)}`);
     const rows = permutation.size(0);
     const whole = Math.floor(rows / batch);
     const rest = rows - whole * batch;
@@ -136,7 +139,7 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
     if (this.#running) throw busy();
     this.#running = true;
     try {
-      let done = options.from ?? 0;
+      let done = from;
       let stretch = 8;
       while (done < steps && options.signal?.aborted !== true) {
         const inWhole = done < whole;

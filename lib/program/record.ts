@@ -115,7 +115,8 @@ function explained(error: unknown): unknown {
 
 /** The first line in a stack that is not the library's own, as "at step (file.ts:12:5)". */
 export function lineOf({ stack = '' }: Error): string {
-  const lines = stack.split('\n').filter((line) => /^\s+at /.test(line) && !line.includes('node:'));
+  // Lines of functions that are built in, such as Array.map, name no file.
+  const lines = stack.split('\n').filter((line) => /^\s+at .*:\d/.test(line) && !line.includes('node:'));
   const own = (line: string): boolean =>
     line.includes(LIBRARY) && !line.includes(path.join(LIBRARY, 'experiments'));
   return (lines.find((line) => !own(line)) ?? lines[0] ?? 'at an unknown place').trim();

@@ -1,29 +1,86 @@
 // What the rest of the library knows of a step that is being recorded: numbers that change from step to step, and the
 // counts that they follow from.
 import { native } from '../native/binding.js';
+import { TorchError } from '../tensor/errors.js';
 import { handleOf } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
+
+/** What code that takes part in a step does when its program runs. */
+export interface Events {
+  /** Before the numbers of the steps to come are worked out. What it throws is why the program does not run. */
+  begin?: () => void;
+  /** Before the numbers of each step, when its settings are as they will be. */
+  settings?: () => void;
+  /** After the numbers of each step. */
+  step?: () => void;
+  /** When steps have been made. */
+  end?: (steps: number) => void;
+}
+
+/** A number that the step keeps in a tensor. */
+interface Kept {
+  readonly tensor: Tensor;
+  value: number;
+}
+/** A change that the step makes of such a number. */
+interface Change {
+  readonly kept: Kept;
+  readonly next: (value: number) => number;
+  readonly late: boolean;
+  /** What the step works with: the number after the change, or before where it is late. */
+  told: number;
+}
 
 /** How a program learns what is different in each step. */
 export class Recording {
   /** Of each column, what the number is in the step that comes next. */
   readonly columns: (() => number)[] = [];
-  readonly #counts: { tensor: Tensor; count: number }[] = [];
-  readonly #begins: (() => void)[] = [];
-  readonly #steps: (() => void)[] = [];
-  readonly #ends: ((steps: number) => void)[] = [];
+  readonly #kept = new Map<Tensor, Kept>();
+  readonly #changes: Change[] = [];
+  readonly #events: Events[] = [];
+  readonly #undo: (() => void)[] = [];
+  readonly #met = new WeakSet<object>();
+  readonly #standIns = new Map<object, Map<string, number>>();
 
-  /** See counted(). @internal */
-  count(tensor: Tensor): () => number {
-    const counter = { tensor: tensor.detach().keep(), count: 1 };
-    this.#counts.push(counter);
-    return () => counter.count;
+  /** See tracked(). @internal */
+  track(tensor: Tensor, next: (value: number) => number, late: boolean): () => number {
+    let kept = this.#kept.get(tensor);
+    if (kept === undefined) {
+      kept = { tensor: outsideOfStep(() => tensor.detach().keep()), value: 0 };
+      this.#kept.set(tensor, kept);
+    }
+    const { tensor: held } = kept;
+    const change = { kept, next, late, told: outsideOfStep(() => Number(held.item())) };
+    this.#changes.push(change);
+    return () => change.told;
   }
   /** @internal */
-  watch(events: { begin?: () => void; step?: () => void; end?: (steps: number) => void }): void {
-    if (events.begin) this.#begins.push(events.begin);
-    if (events.step) this.#steps.push(events.step);
-    if (events.end) this.#ends.push(events.end);
+  watch(events: Events): void {
+    this.#events.push(events);
+  }
+  /** Called when the recording has ended, well or not: what JavaScript's objects remember of the step is put back. @internal */
+  afterwards(undo: () => void): void {
+    this.#undo.push(undo);
+  }
+  /** @internal */
+  standInOf(owner: object, name: string, make: () => number): number {
+    let known = this.#standIns.get(owner);
+    if (known === undefined) this.#standIns.set(owner, (known = new Map<string, number>()));
+    const standIn = known.get(name) ?? make();
+    known.set(name, standIn);
+    return standIn;
+  }
+  /** Whether this was asked of an object before, in this recording. @internal */
+  again(owner: object): boolean {
+    if (this.#met.has(owner)) return true;
+    this.#met.add(owner);
+    return false;
+  }
+  /** @internal */
+  undo(): void {
+    for (const undo of this.#undo.reverse()) undo();
+    this.#undo.length = 0;
+    this.#standIns.clear();
   }
 
   /**
@@ -31,24 +88,28 @@ export class Recording {
    * change settings there.
    */
   rows(steps: number, before?: (step: number) => void): number[] {
-    if (this.columns.length === 0 && before === undefined) return [];
-    for (const counter of this.#counts) counter.count = Number(counter.tensor.item());
-    for (const begin of this.#begins) begin();
+    for (const { begin } of this.#events) begin?.();
+    for (const kept of this.#kept.values()) kept.value = Number(kept.tensor.item());
     const rows: number[] = [];
     for (let step = 0; step < steps; step++) {
       before?.(step);
-      for (const counter of this.#counts) counter.count++;
+      for (const { settings } of this.#events) settings?.();
+      for (const change of this.#changes) {
+        const before = change.kept.value;
+        change.kept.value = change.next(before);
+        change.told = change.late ? before : change.kept.value;
+      }
       for (const column of this.columns) rows.push(column());
-      for (const each of this.#steps) each();
+      for (const each of this.#events) each.step?.();
     }
     return rows;
   }
   /** Told when steps have been made. */
   ended(steps: number): void {
-    for (const end of this.#ends) end(steps);
+    for (const { end } of this.#events) end?.(steps);
   }
   dispose(): void {
-    for (const { tensor } of this.#counts) tensor.dispose();
+    for (const { tensor } of this.#kept.values()) tensor.dispose();
   }
 }
 
@@ -66,6 +127,7 @@ export function whileRecording<T>(into: Recording, run: () => T): T {
     return run();
   } finally {
     current = undefined;
+    into.undo();
   }
 }
 
@@ -77,10 +139,33 @@ export function whileRecording<T>(into: Recording, run: () => T): T {
 export function scheduled(compute: () => number): number {
   if (current === undefined) return compute();
   current.columns.push(compute);
-  const like = compute();
+  const like = outsideOfStep(compute);
   const standIn = (Number.isFinite(like) && like !== 0 ? like : 1e-3) * (1 + (1 + Math.random()) * 2 ** -10);
   native.scheduleColumn(standIn);
   return standIn;
+}
+
+/** A number that is the same for all that belongs to a group of an optimizer's: one stand-in for it. @internal */
+export function scheduledFor(owner: object, name: string, compute: () => number): number {
+  if (current === undefined) return compute();
+  return current.standInOf(owner, name, () => scheduled(compute));
+}
+
+/**
+ * A number that the step keeps in a tensor of one element: a function that tells it, as it stands, or, of a recorded step,
+ * as it will stand in each step that `scheduled` numbers are worked out for. `next` gives the number that the step makes of
+ * one. `late` is for a number that the step uses and changes afterwards, others are changed before. @internal
+ */
+export function tracked(
+  tensor: Tensor,
+  next: (value: number) => number,
+  { late = false }: { late?: boolean } = {},
+): () => number {
+  if (current === undefined) {
+    const value = Number(tensor.item());
+    return () => value;
+  }
+  return current.track(tensor, next, late);
 }
 
 /**
@@ -89,17 +174,37 @@ export function scheduled(compute: () => number): number {
  */
 export function counted(tensor: Tensor): () => number {
   tensor.add_(1);
-  if (current !== undefined) return current.count(tensor);
-  const count = Number(tensor.item());
-  return () => count;
+  return tracked(tensor, addedOne(tensor));
+}
+
+/** One more, as a tensor's dtype has it. @internal */
+export function addedOne(tensor: Tensor): (count: number) => number {
+  const round = current === undefined ? Number : roundingOf(tensor);
+  return (count) => round(count + 1);
+}
+
+/** How numbers are rounded that are kept in a tensor. @internal */
+export function roundingOf({ dtype }: Tensor): (value: number) => number {
+  if (dtype === 'float32') return Math.fround;
+  if (dtype === 'float64' || dtype.startsWith('int')) return Number;
+  throw new TorchError(
+    'compileStep',
+    `the optimizer's state has numbers of ${dtype}, which cannot be foretold: keep parameters in float32 or float64`,
+  );
 }
 
 /** Runs what is no part of the step that is being recorded, such as the making of an optimizer's state. @internal */
 export function outsideOfStep<T>(run: () => T): T {
   if (current === undefined) return run();
+  const outer = current;
   let result!: T;
   native.unrecorded(() => {
-    result = run();
+    current = undefined;
+    try {
+      result = run();
+    } finally {
+      current = outer;
+    }
     return [];
   });
   return result;

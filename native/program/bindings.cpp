@@ -41,7 +41,7 @@ uint32_t scheduleColumn(Environment& /*environment*/, double value) {
 
 // unrecorded(run): calls a function whose operators are no part of the step that is being recorded.
 void unrecorded(Environment& environment, Raw run) {
-  const Unrecorded outside;
+  const OutsideOfStep outside;
   const JsCallback callback(environment, run.value);
   (void)callback.call("unrecorded", {});
 }

@@ -391,7 +391,8 @@ void Finder::walkBackward() {
 
 bool Finder::isShown(ValueId value) const {
   return std::ranges::find(recorded_.outputs, value) != recorded_.outputs.end() ||
-         std::ranges::any_of(recorded_.gradients, [value](const auto& entry) { return entry.second == value; });
+         std::ranges::any_of(recorded_.gradients,
+                             [value](const Gradient& gradient) { return gradient.after == value; });
 }
 
 // Other looks at the same memory that only the chain needs.

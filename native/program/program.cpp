@@ -145,6 +145,32 @@ void Program::checkExternals() const {
   }
 }
 
+bool sameMemory(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+  if (!a.has_storage() || !b.has_storage()) return a.is_same(b);
+  return a.storage().unsafeGetStorageImpl() == b.storage().unsafeGetStorageImpl() && a.sizes() == b.sizes();
+}
+
+void Program::checkGradients(std::span<const at::Tensor> inputs, int64_t steps) const {
+  for (const Gradient& gradient : recorded_.gradients) {
+    if (!gradient.depends) continue;
+    if (gradient.input >= 0 && inputs.empty()) continue;
+    const at::Tensor& leaf = gradient.input >= 0 ? inputs[static_cast<size_t>(gradient.input)] : gradient.leaf;
+    if (sameMemory(leaf.grad(), gradient.before) && (steps < 2 || gradient.repeats)) continue;
+    std::string message = "the step goes on with the gradients that it finds, and that of a tensor of shape ";
+    std::ostringstream shape;
+    shape << leaf.sizes();
+    message += shape.str();
+    message += !gradient.before.defined() ? " was not there when the step was recorded, and is there now"
+               : leaf.grad().defined()    ? " is another tensor than when the step was recorded"
+                                          : " is not there any more";
+    throw std::invalid_argument(message +
+                                ": call zeroGrad() in the step, before backward(); or, to add up gradients over steps, "
+                                "make one step without compileStep first and keep its gradients with "
+                                "zeroGrad({ setToNone: false })");
+  }
+}
+
 void Program::play(std::span<const double> numbers) {
   for (const NumberTensor& number : recorded_.numbers) {
     slots_[number.value] = wrapped(number.negated ? -numbers[number.column] : numbers[number.column]);
@@ -166,9 +192,11 @@ std::string Program::fuseChains() {
 }
 
 // What JavaScript sees of a step besides its outputs.
-void Program::finish() {
-  for (const auto& [leaf, value] : recorded_.gradients) {
-    leaf.mutable_grad() = value == kNoValue ? at::Tensor() : slots_[value];
+void Program::finish(std::span<const at::Tensor> inputs) {
+  for (const Gradient& gradient : recorded_.gradients) {
+    if (gradient.input >= 0 && inputs.empty()) continue;
+    const at::Tensor& leaf = gradient.input >= 0 ? inputs[static_cast<size_t>(gradient.input)] : gradient.leaf;
+    leaf.mutable_grad() = gradient.after == kNoValue ? at::Tensor() : slots_[gradient.after];
   }
   for (const at::Tensor& tensor : recorded_.written) tensor.unsafeGetTensorImpl()->bump_version();
 }
@@ -177,6 +205,7 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   const Running running(running_);
   checkExternals();
   checkInputs(inputs);
+  checkGradients(inputs, 1);
   const at::AutoDispatchBelowADInplaceOrView below;
   for (size_t i = 0; i < inputs.size(); i++) slots_[recorded_.inputs[i]] = inputs[i];
   if (fusion_) {
@@ -185,7 +214,7 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   play(numbers);
   std::vector<at::Tensor> outputs;
   for (const ValueId value : recorded_.outputs) outputs.push_back(slots_[value]);
-  finish();
+  finish(inputs);
   for (const ValueId value : recorded_.inputs) slots_[value].reset();
   return outputs;
 }
@@ -211,13 +240,14 @@ void Program::steps(std::span<const Source> sources, const at::Tensor& permutati
                     int64_t count, std::span<const double> numbers) {
   const Running running(running_);
   checkExternals();
+  checkGradients({}, count);
   const at::AutoDispatchBelowADInplaceOrView below;
   for (int64_t step = 0; step < count; step++) {
     const at::Tensor index = permutation.narrow(0, from + (step * batch), batch);
     gather(sources, index, step == 0);
     play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
   }
-  if (count > 0) finish();
+  if (count > 0) finish({});
   for (const ValueId value : recorded_.inputs) slots_[value].reset();
 }
 

@@ -67,6 +67,20 @@ struct External {
   std::string where;  // its first use
 };
 
+// What a step makes of the gradient of a leaf: a parameter, or an input that requires one.
+struct Gradient {
+  at::Tensor leaf;
+  int32_t input = -1;  // the leaf is this input, whichever tensor that is
+  ValueId after = kNoValue;
+  // The step adds to the gradient that it finds, or JavaScript looked whether there is one: it has to be as it was.
+  bool depends = false;
+  at::Tensor before;
+  bool repeats = false;  // is as it was after a step as well
+};
+
+// Whether two gradients are both none, or lie in the same memory.
+bool sameMemory(const at::Tensor& a, const at::Tensor& b);
+
 // A bare number that takes part in an operation as a tensor, and differs from run to run.
 struct NumberTensor {
   ValueId value = kNoValue;
@@ -84,9 +98,9 @@ struct Recorded {
   std::vector<External> externals;
   std::vector<NumberTensor> numbers;
   std::vector<ValueId> outputs;
-  std::vector<std::pair<at::Tensor, ValueId>> gradients;  // what each leaf's grad is after the step
-  std::vector<at::Tensor> written;                        // tensors from outside that the step writes to
-  bool draws = false;                                     // random numbers
+  std::vector<Gradient> gradients;
+  std::vector<at::Tensor> written;  // tensors from outside that the step writes to
+  bool draws = false;               // random numbers
 };
 
 // Where the bytes of a batch lie: images[index[i]], each byte looked up in the table.
@@ -149,10 +163,11 @@ class Program {
  private:
   class Running;
   void checkExternals() const;
+  void checkGradients(std::span<const at::Tensor> inputs, int64_t steps) const;
   void checkInputs(std::span<const at::Tensor> inputs) const;
   void gather(std::span<const Source> sources, const at::Tensor& index, bool check);
   void play(std::span<const double> numbers);
-  void finish();
+  void finish(std::span<const at::Tensor> inputs);
 
   Recorded recorded_;
   std::unique_ptr<Fusion> fusion_;

@@ -21,7 +21,7 @@ constexpr auto kKey = c10::DispatchKey::Fake;
 auto infoKind() { return c10::DebugInfoKind::TEST_INFO_2; }
 
 struct Info : c10::DebugInfoBase {
-  explicit Info(Recorder& reported) : recorder(&reported) {}
+  explicit Info(Recorder* reported) : recorder(reported) {}
   Recorder* recorder;
 };
 
@@ -39,11 +39,14 @@ TORCH_LIBRARY_IMPL(_, Fake, library) { library.fallback(torch::CppFunction::make
 
 bool readsOnHost(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::data_dependent_output); }
 
-bool changes(const c10::FunctionSchema& schema) {
-  return std::ranges::any_of(schema.arguments(), [](const c10::Argument& argument) {
-    return argument.alias_info() != nullptr && argument.alias_info()->isWrite();
-  });
+// Whether an argument is written to. The schemas of batch norm's older operators do not say that running statistics
+// are.
+bool isWritten(const c10::Argument& argument) {
+  if (argument.alias_info() != nullptr) return argument.alias_info()->isWrite();
+  return argument.name() == "running_mean" || argument.name() == "running_var";
 }
+
+bool changes(const c10::FunctionSchema& schema) { return std::ranges::any_of(schema.arguments(), isWritten); }
 
 bool draws(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::nondeterministic_seeded); }
 
@@ -67,6 +70,8 @@ at::Tensor bytesOf(const c10::Storage& storage) {
 
 Unrecorded::Unrecorded() : guard_(kKey) {}
 
+OutsideOfStep::OutsideOfStep() : info_(infoKind(), std::make_shared<Info>(nullptr)), guard_(kKey) {}
+
 Recorder* Recorder::current() {
   const auto* info = dynamic_cast<const Info*>(c10::ThreadLocalDebugInfo::get(infoKind()));
   return info ? info->recorder : nullptr;
@@ -86,7 +91,35 @@ void Recorder::constant(const at::Tensor& tensor) {
   recorder->memory_.at(tensor.storage().unsafeGetStorageImpl()).constant = true;
 }
 
-Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_shared<Info>(recorder)), key_(kKey) {}
+void Recorder::readsGradient(const at::Tensor& leaf) {
+  Recorder* recorder = current();
+  if (recorder == nullptr || !leaf.is_leaf()) return;
+  Leaf& known = recorder->leafOf(leaf);
+  known.read = known.read || !known.reset;
+}
+
+void Recorder::replacesGradient(const at::Tensor& leaf) {
+  Recorder* recorder = current();
+  if (recorder == nullptr || !leaf.is_leaf()) return;
+  Leaf& known = recorder->leafOf(leaf);
+  known.reset = known.reset || (!known.read && !recorder->touched(known));
+}
+
+Recorder::Leaf& Recorder::leafOf(const at::Tensor& tensor) {
+  const auto [found, inserted] = known_.try_emplace(tensor.unsafeGetTensorImpl(), leaves_.size());
+  if (inserted) leaves_.push_back({tensor, tensor.grad()});
+  return leaves_[found->second];
+}
+
+// Whether the gradient is another than before the step, or an operator used it.
+bool Recorder::touched(const Leaf& leaf) const {
+  if (!leaf.tensor.grad().is_same(leaf.before)) return true;
+  if (!leaf.before.defined()) return false;
+  return values_.contains(identityOf(leaf.before)) ||
+         (leaf.before.has_storage() && memory_.contains(leaf.before.storage().unsafeGetStorageImpl()));
+}
+
+Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_shared<Info>(&recorder)), key_(kKey) {}
 
 Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library)
     : environment_(environment), library_(std::move(library)) {
@@ -105,6 +138,7 @@ Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs,
     if (input.has_storage()) memory_.at(input.storage().unsafeGetStorageImpl()).any = value;
     recorded_.inputs.push_back(value);
     recorded_.looks.emplace_back(input);
+    inputs_.push_back(input);
   }
 }
 
@@ -114,7 +148,7 @@ Recorder::~Recorder() {
     for (auto& [key, memory] : memory_) {
       if (memory.before.defined()) bytesOf(memory.storage).copy_(memory.before);
     }
-    for (const auto& [leaf, gradient] : leaves_) leaf.mutable_grad() = gradient;
+    for (const Leaf& leaf : leaves_) leaf.tensor.mutable_grad() = leaf.before;
     for (auto& [generator, state] : random_) generator.set_state(state);
   } catch (const std::exception& error) {
     // Only memory can have run out; what was to be put back is lost then, and the process says so.
@@ -160,7 +194,8 @@ std::string Recorder::where() {
   std::string line;
   while (std::getline(lines, line)) {
     const size_t at = line.find("at ");
-    if (at == std::string::npos || line.find("node:") != std::string::npos) continue;
+    // Lines of functions that are built in, such as Array.map, name no file.
+    if (at == std::string::npos || line.find("node:") != std::string::npos || line.ends_with("(<anonymous>)")) continue;
     const size_t own = line.find(library_);
     if (own != std::string::npos && line.find("/experiments/", own) == std::string::npos) continue;
     lastWhere_ = line.substr(at);
@@ -201,9 +236,7 @@ ValueId Recorder::reshaped(const at::Tensor& tensor, ValueId base) {
 
 ValueId Recorder::valueOf(const at::Tensor& tensor) {
   // A tensor that has a gradient of its own: what it is before the step has to be known.
-  if (tensor.requires_grad() && tensor.is_leaf() && known_.try_emplace(tensor.unsafeGetTensorImpl(), 0).second) {
-    leaves_.emplace_back(tensor, tensor.grad());
-  }
+  if (tensor.requires_grad() && tensor.is_leaf()) leafOf(tensor);
   if (const auto found = values_.find(identityOf(tensor)); found != values_.end()) return found->second;
   if (tensor.has_storage()) {
     const auto memory = memory_.find(tensor.storage().unsafeGetStorageImpl());
@@ -302,8 +335,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   instruction.arguments = stack;
   instruction.where = where();
   for (uint32_t i = 0; i < stack.size(); i++) {
-    const auto* alias = schema.arguments()[i].alias_info();
-    if (alias && alias->isWrite()) eachTensor(stack[i], [&](const at::Tensor& tensor) { saveBefore(tensor); });
+    if (isWritten(schema.arguments()[i])) eachTensor(stack[i], [&](const at::Tensor& tensor) { saveBefore(tensor); });
     takeArgument(instruction, i, instruction.arguments[i]);
   }
   const uint32_t before = recorded_.values;
@@ -328,8 +360,8 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
 void Recorder::release() {
   std::vector<bool> needed(recorded_.values, false);
   for (const ValueId value : recorded_.outputs) needed[value] = true;
-  for (const auto& [leaf, value] : recorded_.gradients) {
-    if (value != kNoValue) needed[value] = true;
+  for (const Gradient& gradient : recorded_.gradients) {
+    if (gradient.after != kNoValue) needed[gradient.after] = true;
   }
   std::vector<bool> permanent = needed;
   for (const External& external : recorded_.externals) permanent[external.value] = true;
@@ -352,13 +384,28 @@ void Recorder::release() {
   recorded_.instructions = {std::make_move_iterator(kept.begin()), std::make_move_iterator(kept.end())};
 }
 
+// What becomes of gradients, and which the step needs to find as they were.
+void Recorder::finishGradients() {
+  for (size_t i = 0; i < leaves_.size(); i++) {
+    const Leaf leaf = leaves_[i];
+    if (!leaf.read && !leaf.reset && !touched(leaf)) continue;
+    const at::Tensor after = leaf.tensor.grad();
+    Gradient gradient;
+    gradient.leaf = leaf.tensor;
+    gradient.after = after.defined() ? valueOf(after) : kNoValue;
+    gradient.depends = !leaf.reset;
+    gradient.before = leaf.before;
+    gradient.repeats = sameMemory(leaf.before, after);
+    for (size_t input = 0; input < inputs_.size(); input++) {
+      if (inputs_[input].is_same(leaf.tensor)) gradient.input = static_cast<int32_t>(input);
+    }
+    recorded_.gradients.push_back(std::move(gradient));
+  }
+}
+
 Recorded Recorder::finish(std::span<const at::Tensor> outputs) {
   for (const at::Tensor& output : outputs) recorded_.outputs.push_back(valueOf(output));
-  for (const auto& [leaf, before] : leaves_) {
-    const at::Tensor& gradient = leaf.grad();
-    if (!gradient.defined() && !before.defined()) continue;
-    recorded_.gradients.emplace_back(leaf, gradient.defined() ? valueOf(gradient) : kNoValue);
-  }
+  finishGradients();
   for (size_t i = 0; i < columns_.size(); i++) {
     if (columnUsed_[i]) continue;
     throw std::logic_error("a number that changes from step to step went into no operator as it is");

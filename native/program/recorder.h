@@ -27,6 +27,10 @@ class Recorder {
   static void refuse(const char* what);
   // A tensor with values of JavaScript's was made: a constant of the step.
   static void constant(const at::Tensor& tensor);
+  // A leaf's gradient is about to be looked at, or replaced, by other than the autograd engine. Whether the step
+  // depends on the gradient that was there before follows from it.
+  static void readsGradient(const at::Tensor& leaf);
+  static void replacesGradient(const at::Tensor& leaf);
 
   // Operators of the calling thread report to the recorder while this lives.
   class Session {
@@ -58,6 +62,16 @@ class Recorder {
   ValueId reshaped(const at::Tensor& tensor, ValueId base);
   ValueId resultOf(const at::Tensor& tensor);
   void keep(const at::Tensor& tensor, bool made);
+  // A leaf, and the gradient that it had before the step.
+  struct Leaf {
+    at::Tensor tensor;
+    at::Tensor before;
+    bool read = false;   // JavaScript looked at it
+    bool reset = false;  // replaced before anything used it
+  };
+  Leaf& leafOf(const at::Tensor& tensor);
+  bool touched(const Leaf& leaf) const;
+  void finishGradients();
   void saveBefore(const at::Tensor& tensor);
   void takeArgument(Instruction& instruction, uint32_t index, c10::IValue& argument);
   std::optional<std::pair<uint32_t, bool>> columnOf(double value) const;
@@ -67,6 +81,7 @@ class Recorder {
   Environment& environment_;
   std::string library_;  // the folder of the library's own JavaScript, whose lines are nobody's
   Recorded recorded_;
+  std::vector<at::Tensor> inputs_;
   std::map<Identity, ValueId> values_;
   // What is known of each storage, which is held so that its address stays its own.
   struct Memory {
@@ -77,13 +92,23 @@ class Recorder {
     ValueId any = kNoValue;
   };
   std::unordered_map<const c10::StorageImpl*, Memory> memory_;
-  std::vector<at::Tensor> without_;                        // tensors without a storage, held for the same reason
-  std::vector<std::pair<at::Tensor, at::Tensor>> leaves_;  // with the gradients that they had
+  std::vector<at::Tensor> without_;  // tensors without a storage, held for the same reason
+  std::deque<Leaf> leaves_;
   std::unordered_map<const c10::TensorImpl*, size_t> known_;
   std::vector<double> columns_;
   std::vector<bool> columnUsed_;
   std::vector<std::pair<at::Generator, at::Tensor>> random_;
   std::string lastWhere_;
+};
+
+// What happens while this lives is no part of the step that is being recorded, and may read values on the host.
+class OutsideOfStep {
+ public:
+  OutsideOfStep();
+
+ private:
+  c10::DebugInfoGuard info_;
+  c10::impl::ExcludeDispatchKeyGuard guard_;
 };
 
 // Operators called while this lives are no part of what is being recorded: their results count as having been there.

@@ -85,6 +85,7 @@ export class SequentialLR extends Combined {
   }
 
   override step(): void {
+    this.refuseRecording();
     this.lastEpoch++;
     const at = bisectRight(this.milestonesOfSchedules, this.lastEpoch);
     const scheduler = this.schedulers[at]!;

@@ -83,6 +83,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
 
   /** Goes on by one epoch, or to any, which need not be whole: `step(epoch + batch / batches)`. */
   override step(epoch?: number): void {
+    this.refuseRecording();
     let at = epoch ?? (this.lastEpoch < 0 ? 0 : undefined);
     if (at === undefined) {
       at = this.lastEpoch + 1;

@@ -75,6 +75,7 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   /** Takes the epoch's metric: a number, or a tensor of one element. */
   override step(metric?: number | Tensor): void {
+    this.refuseRecording();
     if (typeof metric !== 'number' && !isTensor(metric)) {
       throw new TorchError(
         'ReduceLROnPlateau.step',

@@ -1,5 +1,6 @@
 // LRScheduler: the base of learning-rate schedules, as torch.optim.lr_scheduler.LRScheduler is:
 // https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+import { recording } from '../../program/recording.js';
 import { noGrad } from '../../tensor/autograd.js';
 import { TorchError } from '../../tensor/errors.js';
 import { describe } from '../../tensor/operators.js';
@@ -75,6 +76,7 @@ export abstract class LRScheduler {
    * they have one.
    */
   step(epoch?: number): void {
+    this.refuseRecording();
     if (this.stepCount === 1 && this.optimizer.stepsTaken === 0) {
       process.emitWarning(
         `${this.constructor.name}.step() was called before the optimizer's step(): the first learning rate of the schedule is skipped`,
@@ -83,6 +85,15 @@ export abstract class LRScheduler {
     }
     this.stepCount++;
     this.updateLr(epoch);
+  }
+
+  /** Throws where a step is being recorded. @internal */
+  protected refuseRecording(): void {
+    if (recording() === undefined) return;
+    throw new TorchError(
+      `${this.constructor.name}.step`,
+      "cannot be recorded: it would go on once, and never again. Call it after the program's run(), or in runEpoch's beforeStep",
+    );
   }
 
   /** The schedule's state, under PyTorch's names. */

@@ -1,6 +1,7 @@
 // Text of a tensor, for console.log and String(): PyTorch's (torch/_tensor_str.py), with this package's names in the
 // notes at its end (dtype=float64, requiresGrad=true, gradFn=<AddBackward0>).
 import type { InspectOptions } from 'node:util';
+import { recording } from '../../program/recording.js';
 import { describeTensor, operator } from '../operators.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
@@ -99,11 +100,13 @@ function gradFnOf(tensor: Tensor): string | undefined {
 
 // ---- values ----
 
-// Undefined where they cannot be read, as those of a sparse tensor: printing should not be what fails.
+// Undefined where they cannot be read, as those of a sparse tensor: printing should not be what fails. It does fail in a
+// step that is being recorded: the values would be printed once, and never again.
 function valuesOf(tensor: Tensor, options: PrintOptions): string | undefined {
   try {
     return textOfValues(tensor, options);
-  } catch {
+  } catch (error) {
+    if (recording() !== undefined) throw error;
     return undefined;
   }
 }
