@@ -195,7 +195,12 @@ export interface NativeAddon {
   momentumBuffers(handle: number, group: number): number[];
   setMomentumBuffers(handle: number, group: number, buffers: (number | null)[]): void;
   // programs
-  recordStep(step: () => number[], inputs: readonly number[], library: string): number;
+  recordStep(
+    step: () => number[],
+    inputs: readonly number[],
+    library: string,
+    graphs: 'on' | 'off' | 'rehearsal',
+  ): number;
   scheduleColumn(value: number): number;
   unrecorded(run: () => number[]): void;
   adoptProgram(owner: object, handle: number): void;
@@ -204,6 +209,7 @@ export interface NativeAddon {
     instructions: [operator: string, where: string][];
     draws: boolean;
   };
+  programWay(handle: number): { graph: boolean; why: string; captures: number; replays: number };
   runProgram(handle: number, inputs: readonly number[], numbers: readonly number[]): number[];
   runSteps(
     handle: number,
@@ -215,6 +221,10 @@ export interface NativeAddon {
     inBackground: boolean,
   ): Promise<void> | undefined;
   // runtime
+  backendFlag(name: string): boolean;
+  setBackendFlag(name: string, value: boolean): void;
+  float32MatmulPrecision(): 'highest' | 'high' | 'medium';
+  setFloat32MatmulPrecision(precision: string): void;
   libtorchVersion(): string;
   builtWith(): string;
   config(): string;

@@ -5,7 +5,7 @@ import { native } from '../native/binding.js';
 import { named, TorchError } from '../tensor/errors.js';
 import { describe, handleOf } from '../tensor/operators.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
-import { record, recordRows, type Recorded, type Step } from './record.js';
+import { record, recordRows, type GraphMode, type Recorded, type Step } from './record.js';
 import type { Outputs } from './structure.js';
 
 export interface CompileOptions {
@@ -14,6 +14,12 @@ export interface CompileOptions {
    * compute the same in another order, on the CPU; see `path`. Default false.
    */
   exact?: boolean;
+  /**
+   * On an accelerator, steps are captured as a graph, with the gathering of their batches, and replayed at one call from the
+   * host; see `path` and `why`. False switches that off. 'rehearsal' goes the same way on any device without capturing
+   * anything: for tests. Default true.
+   */
+  graph?: boolean | 'rehearsal';
 }
 
 /** What a program can draw batches from: rows of tensors by number, or an ImageSet. */
@@ -53,14 +59,17 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   /** Recorded with a last batch's fewer rows, by their number. */
   readonly #smaller = new Map<number, Recorded>();
   readonly #batchSize: number | undefined;
+  readonly #graphs: GraphMode;
   #running = false;
 
   /** @internal */
-  constructor(step: (...inputs: I) => O, examples: I, _options: CompileOptions) {
+  constructor(step: (...inputs: I) => O, examples: I, options: CompileOptions) {
     this.#step = step;
+    const { graph = true } = options;
+    this.#graphs = graph === 'rehearsal' ? graph : graph ? 'on' : 'off';
     this.#examples = examples.map((example) => describe(example));
     this.#batchSize = examples[0]?.shape[0];
-    this.#recorded = record(step as unknown as Step, examples);
+    this.#recorded = record(step as unknown as Step, examples, this.#graphs);
   }
 
   /** How many operators it calls. */
@@ -70,6 +79,29 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   /** The operators in their order, each with the line that called it. */
   get instructions(): readonly { operator: string; where: string }[] {
     return this.#recorded.instructions;
+  }
+  /**
+   * What made the last steps: 'graph', which an accelerator has captured; 'fused', kernels of the library's own in the place
+   * of several operators; 'exact', the operators as they were recorded.
+   */
+  get path(): 'exact' | 'graph' | 'fused' {
+    return native.programWay(this.#recorded.handle).graph ? 'graph' : 'exact';
+  }
+  /**
+   * Why no graph made the last steps, or may make the next; empty where one did.
+   *
+   * A graph needs libtorch 2.13 or later, all inputs on the accelerator, and numbers (an optimizer's learning rate) that are
+   * the same in all steps of a stretch: where they change from stretch to stretch it is captured anew, where they change
+   * within one, as with a schedule by the step, the steps run un-captured. A learning rate that is computed by operators, in
+   * a tensor on the device, may change in every step.
+   */
+  get why(): string {
+    return native.programWay(this.#recorded.handle).why;
+  }
+  /** How many graphs were captured and replayed. @internal */
+  get graphCounts(): { captures: number; replays: number } {
+    const { captures, replays } = native.programWay(this.#recorded.handle);
+    return { captures, replays };
   }
   /** Whether it draws random numbers. */
   get draws(): boolean {
@@ -192,7 +224,7 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   #smallerBatch(sources: readonly RowSource[], permutation: Tensor, from: number, rows: number): Recorded {
     let recorded = this.#smaller.get(rows);
     if (recorded === undefined) {
-      recorded = recordRows(this.#step as unknown as Step, sources, permutation, from, rows);
+      recorded = recordRows(this.#step as unknown as Step, sources, permutation, from, rows, this.#graphs);
       this.#smaller.set(rows, recorded);
     }
     return recorded;

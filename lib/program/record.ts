@@ -23,13 +23,16 @@ export interface Recorded {
   dispose(): void;
 }
 
+/** Whether steps may be captured; a rehearsal goes the same way on any device, without capturing. */
+export type GraphMode = 'on' | 'off' | 'rehearsal';
+
 /** A step as it is recorded. */
 export type Step = (...inputs: Tensor[]) => unknown;
 
 const LIBRARY = path.dirname(import.meta.dirname);
 
 /** Records one run of a step; what it changed is put back. */
-export function record(step: Step, inputs: readonly Tensor[]): Recorded {
+export function record(step: Step, inputs: readonly Tensor[], graphs: GraphMode): Recorded {
   const recording = new Recording();
   const caller = lineOf(new Error('where'));
   let template: Template | undefined;
@@ -53,6 +56,7 @@ export function record(step: Step, inputs: readonly Tensor[]): Recorded {
         }),
       inputs.map((input) => input[handleOf]),
       LIBRARY,
+      graphs,
     );
     const { instructions, draws } = native.describeProgram(handle);
     const recorded = {
@@ -80,6 +84,7 @@ export function recordRows(
   permutation: Tensor,
   from: number,
   rows: number,
+  graphs: GraphMode,
 ): Recorded {
   return scope(() => {
     const inputs = noGrad(() => {
@@ -90,7 +95,7 @@ export function recordRows(
           : (operator('torch_node::gather_images').call(source.rows, index, source.table) as Tensor),
       );
     });
-    return record(step, inputs);
+    return record(step, inputs, graphs);
   });
 }
 

@@ -1,11 +1,15 @@
 // Programs run.
 #include "program.h"
 
+#include <ATen/DeviceAccelerator.h>
+
 #include <sstream>
 
 #include "../errors.h"
 #include "../images.h"
 #include "../values.h"
+#include "calls.h"
+#include "graph.h"
 
 namespace torch_node {
 
@@ -78,7 +82,15 @@ class Program::Running {
   std::atomic<bool>& flag_;
 };
 
-Program::Program(Recorded recorded) : recorded_(std::move(recorded)), slots_(recorded_.values) {
+Program::Program(Recorded recorded, GraphMode graphs) : recorded_(std::move(recorded)), slots_(recorded_.values) {
+  clear();
+  graphs_ = std::make_unique<Graphs>(*this, graphs);
+}
+
+Program::~Program() = default;
+
+void Program::clear() {
+  slots_.assign(recorded_.values, at::Tensor());
   for (const External& external : recorded_.externals) slots_[external.value] = external.tensor;
 }
 
@@ -97,6 +109,12 @@ void Program::checkInputs(std::span<const at::Tensor> inputs) const {
   }
 }
 
+void Program::checkInputs() const {
+  std::vector<at::Tensor> inputs;
+  for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
+  checkInputs(inputs);
+}
+
 void Program::checkExternals() const {
   for (const External& external : recorded_.externals) {
     const at::Tensor& tensor = external.tensor;
@@ -110,11 +128,16 @@ void Program::checkExternals() const {
   }
 }
 
-void Program::play(std::span<const double> numbers) {
+void Program::play(std::span<const double> numbers, Survey* survey, const std::vector<bool>& onHost, Part part) {
   for (const NumberTensor& number : recorded_.numbers) {
     slots_[number.value] = wrapped(number.negated ? -numbers[number.column] : numbers[number.column]);
   }
-  for (const Instruction& instruction : recorded_.instructions) {
+  for (uint32_t i = 0; i < recorded_.instructions.size(); i++) {
+    const Instruction& instruction = recorded_.instructions[i];
+    if (part != Part::kAll && !onHost.empty()) {
+      if (part == Part::kHost && !onHost[i]) continue;
+      if (part == Part::kDevice && onHost[i] && (changes(instruction.op.schema()) || draws(instruction.op))) continue;
+    }
     torch::jit::Stack stack = argumentsOf(instruction);
     for (const auto& use : instruction.uses) {
       put(stack, use.place, use.last ? std::move(slots_[use.value]) : slots_[use.value]);
@@ -122,12 +145,14 @@ void Program::play(std::span<const double> numbers) {
     for (const auto& number : instruction.numbers) {
       put(stack, number.place, number.negated ? -numbers[number.column] : numbers[number.column]);
     }
+    if (survey) survey->before(i, instruction, stack);
     try {
       instruction.op.callBoxed(stack);
     } catch (const c10::Error& error) {
       throw std::runtime_error(readable(error) + "\nin " + c10::toString(instruction.op.operator_name()) +
                                ", recorded " + instruction.where);
     }
+    if (survey) survey->after(stack);
     results(stack, instruction, slots_);
     for (const ValueId value : instruction.dropped) slots_[value].reset();
   }
@@ -146,6 +171,7 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   checkExternals();
   checkInputs(inputs);
   const at::AutoDispatchBelowADInplaceOrView below;
+  if (auto outputs = graphs_->run(inputs, numbers)) return *std::move(outputs);
   for (size_t i = 0; i < inputs.size(); i++) slots_[recorded_.inputs[i]] = inputs[i];
   play(numbers);
   std::vector<at::Tensor> outputs;
@@ -160,18 +186,23 @@ void Program::steps(std::span<const Source> sources, const at::Tensor& permutati
   const Running running(running_);
   checkExternals();
   const at::AutoDispatchBelowADInplaceOrView below;
-  for (int64_t step = 0; step < count; step++) {
-    const at::Tensor index = permutation.narrow(0, from + (step * batch), batch);
-    for (size_t i = 0; i < sources.size(); i++) slots_[recorded_.inputs[i]] = sources[i].gather(index);
-    if (step == 0) {
-      std::vector<at::Tensor> inputs;
-      for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
-      checkInputs(inputs);
+  const at::Device device = deviceOf(recorded_);
+  const at::Tensor order = sources.empty() ? permutation : permutation.to(sources[0].rows.device());
+  if (!graphs_->steps(sources, order, from, batch, count, numbers)) {
+    for (int64_t step = 0; step < count; step++) {
+      const at::Tensor index = order.narrow(0, from + (step * batch), batch);
+      for (size_t i = 0; i < sources.size(); i++) slots_[recorded_.inputs[i]] = sources[i].gather(index);
+      if (step == 0) checkInputs();
+      play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
     }
-    play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
+    if (count > 0) finish();
+    for (const ValueId value : recorded_.inputs) slots_[value].reset();
   }
-  if (count > 0) finish();
-  for (const ValueId value : recorded_.inputs) slots_[value].reset();
+  // Otherwise the next steps would be asked for while these wait in the stream, and an abort or the time that a stretch
+  // takes would be told of what was asked for, not of what was done.
+  if (!at::isAccelerator(device.type())) return;
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  guard.synchronizeStream(guard.getStream(device));
 }
 
 }  // namespace torch_node

@@ -109,29 +109,47 @@ struct Source {
   [[nodiscard]] at::Tensor gather(const at::Tensor& index) const;
 };
 
+class Graphs;
+class Survey;
+enum class GraphMode : uint8_t;
+
 class Program {
  public:
-  explicit Program(Recorded recorded);
+  Program(Recorded recorded, GraphMode graphs);
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
 
   [[nodiscard]] const Recorded& recorded() const { return recorded_; }
+  [[nodiscard]] const Graphs& graphs() const { return *graphs_; }
 
-  // One step. `numbers` has one for each column. Throws where an input looks otherwise than the one that was recorded, or
-  // where a tensor from outside was given other memory since.
+  // One step. `numbers` has one for each column. Throws where an input looks otherwise than the one that was recorded,
+  // or where a tensor from outside was given other memory since.
   std::vector<at::Tensor> run(std::span<const at::Tensor> inputs, std::span<const double> numbers);
-  // Steps over `permutation[from ...]`, `batch` rows each; `numbers` has a row for each step.
+  // Steps over `permutation[from ...]`, `batch` rows each; `numbers` has a row for each step. On an accelerator they
+  // are through when it returns.
   void steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch, int64_t count,
              std::span<const double> numbers);
 
  private:
+  friend class Graphs;
   class Running;
+  // Of the instructions, those on the host alone, or the others and what they need of the host's.
+  enum class Part : uint8_t { kAll, kHost, kDevice };
   void checkExternals() const;
   void checkInputs(std::span<const at::Tensor> inputs) const;
-  void play(std::span<const double> numbers);
+  // Those in the slots.
+  void checkInputs() const;
+  void play(std::span<const double> numbers, Survey* survey = nullptr) { play(numbers, survey, {}, Part::kAll); }
+  void play(std::span<const double> numbers, Survey* survey, const std::vector<bool>& onHost, Part part);
   void finish();
+  // Lets go of all that is not from outside.
+  void clear();
 
   Recorded recorded_;
   std::vector<at::Tensor> slots_;
   std::atomic<bool> running_ = false;
+  std::unique_ptr<Graphs> graphs_;
 };
 
 }  // namespace torch_node

@@ -8,6 +8,7 @@
 #include <ranges>
 
 #include "../values.h"
+#include "calls.h"
 
 namespace torch_node {
 
@@ -15,7 +16,14 @@ namespace {
 
 // The place in the dispatcher right below autograd and above every backend, where no kernel of libtorch's stands. It is
 // in force on the threads that record only, and on those of the autograd engine that work for them.
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
 constexpr auto kKey = c10::DispatchKey::Fake;
+constexpr bool kHasPlace = true;
+#else
+// There is no such place; any key that nothing uses will do where one has to be named.
+constexpr auto kKey = c10::DispatchKey::CustomRNGKeyId;
+constexpr bool kHasPlace = false;
+#endif
 
 // Goes along to the threads of the autograd engine, as the key does.
 auto infoKind() { return c10::DebugInfoKind::TEST_INFO_2; }
@@ -35,35 +43,16 @@ void onOperator(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::
   }
 }
 
-TORCH_LIBRARY_IMPL(_, Fake, library) {
+// Whether the place could be taken. Where a libtorch has a kernel of its own there, the addon loads all the same and is
+// without recordings.
+const bool registered = [] {
+  if (!kHasPlace || c10::Dispatcher::singleton().hasBackendFallbackForDispatchKey(kKey)) return false;
+  static torch::Library library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
   library.fallback(torch::CppFunction::makeFromBoxedFunction<&onOperator>());
-}
+  return true;
+}();
 
 bool readsOnHost(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::data_dependent_output); }
-
-bool changes(const c10::FunctionSchema& schema) {
-  return std::ranges::any_of(schema.arguments(), [](const c10::Argument& argument) {
-    return argument.alias_info() != nullptr && argument.alias_info()->isWrite();
-  });
-}
-
-bool draws(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::nondeterministic_seeded); }
-
-template <class F>
-void eachTensor(const c10::IValue& value, const F& visit) {
-  if (value.isTensor()) {
-    if (value.toTensor().defined()) visit(value.toTensor());
-  } else if (value.isList()) {
-    for (const c10::IValue& item : value.toListRef()) {
-      if (item.isTensor() && item.toTensor().defined()) visit(item.toTensor());
-    }
-  }
-}
-
-at::Tensor bytesOf(const c10::Storage& storage) {
-  const at::Tensor empty = at::empty({0}, at::TensorOptions().dtype(at::kByte).device(storage.device()));
-  return empty.set_(storage, 0, {static_cast<int64_t>(storage.nbytes())}, {1});
-}
 
 }  // namespace
 
@@ -92,7 +81,13 @@ Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_sha
 
 Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library)
     : environment_(environment), library_(std::move(library)) {
-  if (current() != nullptr) throw std::invalid_argument("a step is being recorded already: compile one after the other");
+  if (!registered) {
+    throw std::runtime_error(
+        "steps cannot be recorded with libtorch " TORCH_VERSION
+        ": its dispatcher has no free place where calls could be noted; libtorch 2.13 and 2.14 have one");
+  }
+  if (current() != nullptr)
+    throw std::invalid_argument("a step is being recorded already: compile one after the other");
   std::set<std::pair<at::DeviceType, c10::DeviceIndex>> devices{{at::kCPU, -1}};
   for (const at::Tensor& input : inputs) devices.emplace(input.device().type(), input.device().index());
   for (const auto& [type, index] : devices) {
@@ -152,7 +147,8 @@ std::string Recorder::where() {
   napi_value text = nullptr;
   napi_value error = nullptr;
   napi_value stack = nullptr;
-  if (napi_create_string_utf8(env, "", 0, &text) != napi_ok || napi_create_error(env, nullptr, text, &error) != napi_ok ||
+  if (napi_create_string_utf8(env, "", 0, &text) != napi_ok ||
+      napi_create_error(env, nullptr, text, &error) != napi_ok ||
       napi_get_named_property(env, error, "stack", &stack) != napi_ok) {
     return lastWhere_;
   }
@@ -180,8 +176,8 @@ ValueId Recorder::outside(const at::Tensor& tensor) {
       return value;
     }
   }
-  recorded_.externals.push_back({value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr,
-                                 Look(tensor), where()});
+  recorded_.externals.push_back(
+      {value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr, Look(tensor), where()});
   return value;
 }
 
@@ -233,7 +229,8 @@ void Recorder::saveBefore(const at::Tensor& tensor) {
   Memory& memory = memory_.at(tensor.storage().unsafeGetStorageImpl());
   if (memory.constant) {
     throw std::invalid_argument(
-        "a tensor that the step makes of JavaScript's values is changed in place, which the step would do again and again "
+        "a tensor that the step makes of JavaScript's values is changed in place, which the step would do again and "
+        "again "
         "to the same tensor: make it with an operator such as torch.zeros, or outside of the step");
   }
   if (memory.made || memory.before.defined()) return;
@@ -336,8 +333,8 @@ void Recorder::release() {
   std::deque<Instruction> kept;
   for (Instruction& instruction : std::views::reverse(recorded_.instructions)) {
     const bool pure = !changes(instruction.op.schema()) && !draws(instruction.op);
-    const bool wanted = std::ranges::any_of(
-        instruction.results, [&](ValueId value) { return value != kNoValue && needed[value]; });
+    const bool wanted =
+        std::ranges::any_of(instruction.results, [&](ValueId value) { return value != kNoValue && needed[value]; });
     if (pure && !wanted) continue;
     for (const ValueId value : instruction.results) {
       if (value != kNoValue && !needed[value] && !permanent[value]) instruction.dropped.push_back(value);

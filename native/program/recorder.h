@@ -49,7 +49,8 @@ class Recorder {
 
  private:
   // Which values are the same: those that show the same elements of the same memory in the same way.
-  using Identity = std::tuple<const void*, int64_t, std::vector<int64_t>, std::vector<int64_t>, at::ScalarType, bool, bool>;
+  using Identity =
+      std::tuple<const void*, int64_t, std::vector<int64_t>, std::vector<int64_t>, at::ScalarType, bool, bool>;
   static Identity identityOf(const at::Tensor& tensor);
 
   ValueId valueOf(const at::Tensor& tensor);
@@ -72,11 +73,11 @@ class Recorder {
     c10::Storage storage;
     bool made = false;      // by the step itself
     bool constant = false;  // from JavaScript's values, within the step
-    at::Tensor before;  // the bytes, where the step wrote to it and it was there before
+    at::Tensor before;      // the bytes, where the step wrote to it and it was there before
     ValueId any = kNoValue;
   };
   std::unordered_map<const c10::StorageImpl*, Memory> memory_;
-  std::vector<at::Tensor> without_;  // tensors without a storage, held for the same reason
+  std::vector<at::Tensor> without_;                        // tensors without a storage, held for the same reason
   std::vector<std::pair<at::Tensor, at::Tensor>> leaves_;  // with the gradients that they had
   std::unordered_map<const c10::TensorImpl*, size_t> known_;
   std::vector<double> columns_;
