@@ -209,7 +209,14 @@ export interface NativeAddon {
     instructions: [operator: string, where: string][];
     draws: boolean;
   };
-  programWay(handle: number): { graph: boolean; why: string; captures: number; replays: number };
+  programWay(handle: number): {
+    graph: boolean;
+    why: string;
+    accelerator: boolean;
+    captures: number;
+    replays: number;
+  };
+  fuseProgram(handle: number): string;
   runProgram(handle: number, inputs: readonly number[], numbers: readonly number[]): number[];
   runSteps(
     handle: number,

@@ -55,6 +55,7 @@ const STRETCH_MS = 50;
 export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Outputs> {
   readonly #step: (...inputs: I) => O;
   readonly #recorded: Recorded;
+  readonly #exact: boolean;
   readonly #examples: readonly string[];
   /** Recorded with a last batch's fewer rows, by their number. */
   readonly #smaller = new Map<number, Recorded>();
@@ -69,7 +70,8 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
     this.#graphs = graph === 'rehearsal' ? graph : graph ? 'on' : 'off';
     this.#examples = examples.map((example) => describe(example));
     this.#batchSize = examples[0]?.shape[0];
-    this.#recorded = record(step as unknown as Step, examples, this.#graphs);
+    this.#exact = options.exact ?? false;
+    this.#recorded = record(step as unknown as Step, examples, this.#exact, this.#graphs);
   }
 
   /** How many operators it calls. */
@@ -81,14 +83,15 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
     return this.#recorded.instructions;
   }
   /**
-   * What made the last steps: 'graph', which an accelerator has captured; 'fused', kernels of the library's own in the place
-   * of several operators; 'exact', the operators as they were recorded.
+   * What makes its steps: 'graph', which an accelerator has captured; 'fused', kernels of the library's own in the place of
+   * several operators; 'exact', the operators as they were recorded. Whether there is a graph is known once steps were made.
    */
   get path(): 'exact' | 'graph' | 'fused' {
-    return native.programWay(this.#recorded.handle).graph ? 'graph' : 'exact';
+    if (native.programWay(this.#recorded.handle).graph) return 'graph';
+    return this.#recorded.notFused === '' ? 'fused' : 'exact';
   }
   /**
-   * Why no graph made the last steps, or may make the next; empty where one did.
+   * Why the operators run as they were recorded, where they do: on an accelerator, why no graph made the last steps.
    *
    * A graph needs libtorch 2.13 or later, all inputs on the accelerator, and numbers (an optimizer's learning rate) that are
    * the same in all steps of a stretch: where they change from stretch to stretch it is captured anew, where they change
@@ -96,7 +99,9 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
    * a tensor on the device, may change in every step.
    */
   get why(): string {
-    return native.programWay(this.#recorded.handle).why;
+    if (this.path !== 'exact') return '';
+    const { accelerator, why } = native.programWay(this.#recorded.handle);
+    return accelerator || this.#graphs === 'rehearsal' ? why : this.#recorded.notFused;
   }
   /** How many graphs were captured and replayed. @internal */
   get graphCounts(): { captures: number; replays: number } {
@@ -224,7 +229,14 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   #smallerBatch(sources: readonly RowSource[], permutation: Tensor, from: number, rows: number): Recorded {
     let recorded = this.#smaller.get(rows);
     if (recorded === undefined) {
-      recorded = recordRows(this.#step as unknown as Step, sources, permutation, from, rows, this.#graphs);
+      recorded = recordRows(
+        this.#step as unknown as Step,
+        sources,
+        permutation,
+        [from, rows],
+        this.#exact,
+        this.#graphs,
+      );
       this.#smaller.set(rows, recorded);
     }
     return recorded;

@@ -18,6 +18,8 @@ export interface Recorded {
   readonly template: Template;
   readonly instructions: readonly { operator: string; where: string }[];
   readonly draws: boolean;
+  /** Why no kernels of our own run in it; '' where they do. */
+  readonly notFused: string;
   /** Where compileStep was called. */
   readonly where: string;
   dispose(): void;
@@ -32,7 +34,7 @@ export type Step = (...inputs: Tensor[]) => unknown;
 const LIBRARY = path.dirname(import.meta.dirname);
 
 /** Records one run of a step; what it changed is put back. */
-export function record(step: Step, inputs: readonly Tensor[], graphs: GraphMode): Recorded {
+export function record(step: Step, inputs: readonly Tensor[], exact: boolean, graphs: GraphMode): Recorded {
   const recording = new Recording();
   const caller = lineOf(new Error('where'));
   let template: Template | undefined;
@@ -59,8 +61,10 @@ export function record(step: Step, inputs: readonly Tensor[], graphs: GraphMode)
       graphs,
     );
     const { instructions, draws } = native.describeProgram(handle);
+    // What is captured are the operators, and so is what stands for it in a rehearsal.
+    const notFused = exact || graphs === 'rehearsal' ? 'exact was asked for' : native.fuseProgram(handle);
     const recorded = {
-      ...{ handle, recording, template: template!, draws, where: caller },
+      ...{ notFused, handle, recording, template: template!, draws, where: caller },
       instructions: instructions.map(([name, where]) => ({ operator: name, where })),
       dispose: () => {
         native.releaseProgram(handle);
@@ -82,8 +86,8 @@ export function recordRows(
   step: Step,
   sources: readonly RowSource[],
   permutation: Tensor,
-  from: number,
-  rows: number,
+  [from, rows]: readonly [from: number, rows: number],
+  exact: boolean,
   graphs: GraphMode,
 ): Recorded {
   return scope(() => {
@@ -95,7 +99,7 @@ export function recordRows(
           : (operator('torch_node::gather_images').call(source.rows, index, source.table) as Tensor),
       );
     });
-    return record(step, inputs, graphs);
+    return record(step, inputs, exact, graphs);
   });
 }
 

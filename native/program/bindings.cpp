@@ -75,15 +75,21 @@ Raw describeProgram(Environment& environment, const std::shared_ptr<Program>& pr
   return {out};
 }
 
-// programWay(handle): { graph, why, captures, replays } of the steps made last.
+// programWay(handle): { graph, why, accelerator, captures, replays } of the steps made last.
 Raw programWay(Environment& environment, const std::shared_ptr<Program>& program) {
   const Graphs::Way way = program->graphs().way();
   const Napi::Object out = Napi::Object::New(Napi::Env(environment.env()));
   out.Set("graph", way.graph);
   out.Set("why", way.why);
+  out.Set("accelerator", at::isAccelerator(deviceOf(program->recorded()).type()));
   out.Set("captures", static_cast<double>(way.captures));
   out.Set("replays", static_cast<double>(way.replays));
   return {out};
+}
+
+// fuseProgram(handle): why nothing was fused, or "".
+std::string fuseProgram(Environment& /*environment*/, const std::shared_ptr<Program>& program) {
+  return program->fuseChains();
 }
 
 // runProgram(handle, inputs, numbers): one step; the outputs.
@@ -142,15 +148,11 @@ Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, 
 
 std::vector<Binding> programBindings() {
   return {
-      bound<&recordStep>("recordStep"),
-      bound<&scheduleColumn>("scheduleColumn"),
-      bound<&unrecorded>("unrecorded"),
-      bound<&adoptProgram>("adoptProgram"),
-      bound<&releaseProgram>("releaseProgram"),
-      bound<&describeProgram>("describeProgram"),
-      bound<&programWay>("programWay"),
-      bound<&runProgram>("runProgram"),
-      bound<&runSteps>("runSteps"),
+      bound<&recordStep>("recordStep"),         bound<&scheduleColumn>("scheduleColumn"),
+      bound<&unrecorded>("unrecorded"),         bound<&adoptProgram>("adoptProgram"),
+      bound<&releaseProgram>("releaseProgram"), bound<&describeProgram>("describeProgram"),
+      bound<&programWay>("programWay"),         bound<&fuseProgram>("fuseProgram"),
+      bound<&runProgram>("runProgram"),         bound<&runSteps>("runSteps"),
   };
 }
 

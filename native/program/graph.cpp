@@ -90,8 +90,8 @@ at::Tensor Feed::next() {
 
 // ---- Survey ----
 
-void Survey::before(uint32_t index, const Instruction& instruction, const torch::jit::Stack& stack) {
-  Call call{index, &instruction, false, changes(instruction.op.schema()) || draws(instruction.op), {}, {}};
+void Survey::before(const Instruction& instruction, const torch::jit::Stack& stack) {
+  Call call{index_, &instruction, false, changes(instruction.op.schema()) || draws(instruction.op), {}, {}};
   for (const c10::IValue& value : stack) {
     eachTensor(value, [&](const at::Tensor& tensor) {
       if (!isOnHost(tensor)) {

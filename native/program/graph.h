@@ -40,7 +40,9 @@ class Feed {
 class Survey {
  public:
   explicit Survey(at::Device device) : device_(device) {}
-  void before(uint32_t index, const Instruction& instruction, const torch::jit::Stack& stack);
+  // The number of the instruction that comes next.
+  void at(uint32_t index) { index_ = index; }
+  void before(const Instruction& instruction, const torch::jit::Stack& stack);
   void after(const torch::jit::Stack& stack);
   // Why a graph would not do what the steps do; empty where it would.
   [[nodiscard]] std::string obstacle() const;
@@ -59,6 +61,7 @@ class Survey {
   [[nodiscard]] bool isOnHost(const at::Tensor& tensor) const { return tensor.is_cpu() && !device_.is_cpu(); }
 
   at::Device device_;
+  uint32_t index_ = 0;
   std::vector<Call> calls_;
 };
 

@@ -9,6 +9,7 @@
 #include "../images.h"
 #include "../values.h"
 #include "calls.h"
+#include "fusion.h"
 #include "graph.h"
 
 namespace torch_node {
@@ -24,6 +25,18 @@ std::string Look::text() const {
 
 at::Tensor Source::gather(const at::Tensor& index) const {
   return table.defined() ? gatherImages(rows, index, table) : rows.index_select(0, index);
+}
+
+std::optional<Rows> Source::rowsOf(const at::Tensor& index) const {
+  if (!table.defined() || !rows.is_cpu() || !rows.is_contiguous() || !table.is_contiguous() || !index.is_contiguous()) {
+    return std::nullopt;
+  }
+  const auto* numbers = index.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < index.size(0); i++) {
+    TORCH_CHECK_INDEX(numbers[i] >= 0 && numbers[i] < rows.size(0), "index ", numbers[i],
+                      " is out of range: there are ", rows.size(0), " images");
+  }
+  return Rows{rows.const_data_ptr<uint8_t>(), numbers, table.const_data_ptr<float>()};
 }
 
 namespace {
@@ -67,6 +80,28 @@ void results(const torch::jit::Stack& stack, const Instruction& instruction, std
 }
 
 }  // namespace
+
+void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
+                    bool move, Survey* survey) {
+  torch::jit::Stack stack = argumentsOf(instruction);
+  for (const auto& use : instruction.uses) {
+    put(stack, use.place, use.last && move ? std::move(slots[use.value]) : slots[use.value]);
+  }
+  for (const auto& number : instruction.numbers) {
+    put(stack, number.place, number.negated ? -numbers[number.column] : numbers[number.column]);
+  }
+  if (survey) survey->before(instruction, stack);
+  try {
+    instruction.op.callBoxed(stack);
+  } catch (const c10::Error& error) {
+    throw std::runtime_error(readable(error) + "\nin " + c10::toString(instruction.op.operator_name()) + ", recorded " +
+                             instruction.where);
+  }
+  if (survey) survey->after(stack);
+  results(stack, instruction, slots);
+  if (!move) return;
+  for (const ValueId value : instruction.dropped) slots[value].reset();
+}
 
 // One run at a time.
 class Program::Running {
@@ -132,30 +167,26 @@ void Program::play(std::span<const double> numbers, Survey* survey, const std::v
   for (const NumberTensor& number : recorded_.numbers) {
     slots_[number.value] = wrapped(number.negated ? -numbers[number.column] : numbers[number.column]);
   }
+  size_t piece = 0;
   for (uint32_t i = 0; i < recorded_.instructions.size(); i++) {
     const Instruction& instruction = recorded_.instructions[i];
+    if (fusion_ && piece < fusion_->pieces.size() && fusion_->pieces[piece].at == i) {
+      fusion_->pieces[piece++].stretch->run(slots_);
+    }
+    if (fusion_ && fusion_->skipped[i]) continue;
     if (part != Part::kAll && !onHost.empty()) {
       if (part == Part::kHost && !onHost[i]) continue;
       if (part == Part::kDevice && onHost[i] && (changes(instruction.op.schema()) || draws(instruction.op))) continue;
     }
-    torch::jit::Stack stack = argumentsOf(instruction);
-    for (const auto& use : instruction.uses) {
-      put(stack, use.place, use.last ? std::move(slots_[use.value]) : slots_[use.value]);
-    }
-    for (const auto& number : instruction.numbers) {
-      put(stack, number.place, number.negated ? -numbers[number.column] : numbers[number.column]);
-    }
-    if (survey) survey->before(i, instruction, stack);
-    try {
-      instruction.op.callBoxed(stack);
-    } catch (const c10::Error& error) {
-      throw std::runtime_error(readable(error) + "\nin " + c10::toString(instruction.op.operator_name()) +
-                               ", recorded " + instruction.where);
-    }
-    if (survey) survey->after(stack);
-    results(stack, instruction, slots_);
-    for (const ValueId value : instruction.dropped) slots_[value].reset();
+    if (survey) survey->at(i);
+    runInstruction(instruction, slots_, numbers, true, survey);
   }
+}
+
+std::string Program::fuseChains() {
+  FusionOutcome outcome = fuse(recorded_);
+  if (outcome.fusion) fusion_ = std::make_unique<Fusion>(std::move(*outcome.fusion));
+  return outcome.why;
 }
 
 // What JavaScript sees of a step besides its outputs.
@@ -173,12 +204,29 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   const at::AutoDispatchBelowADInplaceOrView below;
   if (auto outputs = graphs_->run(inputs, numbers)) return *std::move(outputs);
   for (size_t i = 0; i < inputs.size(); i++) slots_[recorded_.inputs[i]] = inputs[i];
+  if (fusion_) {
+    for (const auto& piece : fusion_->pieces) piece.stretch->readFrom({});
+  }
   play(numbers);
   std::vector<at::Tensor> outputs;
   for (const ValueId value : recorded_.outputs) outputs.push_back(slots_[value]);
   finish();
   for (const ValueId value : recorded_.inputs) slots_[value].reset();
   return outputs;
+}
+
+// Fills the inputs' slots. What the chain can read from the set itself is not gathered, but for once, to be looked at.
+void Program::gather(std::span<const Source> sources, const at::Tensor& index, bool check) {
+  std::optional<Rows> rows;
+  if (fusion_ && fusion_->rows) rows = sources[*fusion_->rows].rowsOf(index);
+  for (size_t i = 0; i < sources.size(); i++) {
+    if (rows && i == *fusion_->rows && !check) continue;
+    slots_[recorded_.inputs[i]] = sources[i].gather(index);
+  }
+  if (fusion_) {
+    for (const auto& piece : fusion_->pieces) piece.stretch->readFrom(rows.value_or(Rows()));
+  }
+  if (check) checkInputs();
 }
 
 void Program::steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch,
@@ -191,8 +239,7 @@ void Program::steps(std::span<const Source> sources, const at::Tensor& permutati
   if (!graphs_->steps(sources, order, from, batch, count, numbers)) {
     for (int64_t step = 0; step < count; step++) {
       const at::Tensor index = order.narrow(0, from + (step * batch), batch);
-      for (size_t i = 0; i < sources.size(); i++) slots_[recorded_.inputs[i]] = sources[i].gather(index);
-      if (step == 0) checkInputs();
+      gather(sources, index, step == 0);
       play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
     }
     if (count > 0) finish();

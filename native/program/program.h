@@ -89,6 +89,13 @@ struct Recorded {
   bool draws = false;                                     // random numbers
 };
 
+// Where the bytes of a batch lie: images[index[i]], each byte looked up in the table.
+struct Rows {
+  const uint8_t* images = nullptr;
+  const int64_t* index = nullptr;
+  const float* table = nullptr;
+};
+
 // Runs a stretch of a program's instructions in a way of its own.
 class Stretch {
  public:
@@ -97,20 +104,31 @@ class Stretch {
   Stretch& operator=(const Stretch&) = delete;
   // Reads its inputs from the slots and puts its results there.
   virtual void run(std::vector<at::Tensor>& slots) = 0;
+  // From now on takes its input from there rather than from the slot; from the slot again where there are none.
+  virtual void readFrom(const Rows& /*rows*/) {}
 
  protected:
   Stretch() = default;
 };
+
+class Survey;
+
+// Runs one instruction, and shows it to a survey where there is one. Values that are not needed afterwards are moved
+// out of their slots, if `move`.
+void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
+                    bool move, Survey* survey = nullptr);
 
 // An input that is gathered from a set: rows of a tensor by number, bytes mapped by a table where there is one.
 struct Source {
   at::Tensor rows;
   at::Tensor table;
   [[nodiscard]] at::Tensor gather(const at::Tensor& index) const;
+  // The same without a copy, where that can be. Throws for an index out of range.
+  [[nodiscard]] std::optional<Rows> rowsOf(const at::Tensor& index) const;
 };
 
+struct Fusion;
 class Graphs;
-class Survey;
 enum class GraphMode : uint8_t;
 
 class Program {
@@ -122,6 +140,9 @@ class Program {
 
   [[nodiscard]] const Recorded& recorded() const { return recorded_; }
   [[nodiscard]] const Graphs& graphs() const { return *graphs_; }
+  // Puts kernels of our own in the place of what they can do; gives why they can do nothing, or "".
+  std::string fuseChains();
+  [[nodiscard]] bool isFused() const { return fusion_ != nullptr; }
 
   // One step. `numbers` has one for each column. Throws where an input looks otherwise than the one that was recorded,
   // or where a tensor from outside was given other memory since.
@@ -140,6 +161,7 @@ class Program {
   void checkInputs(std::span<const at::Tensor> inputs) const;
   // Those in the slots.
   void checkInputs() const;
+  void gather(std::span<const Source> sources, const at::Tensor& index, bool check);
   void play(std::span<const double> numbers, Survey* survey = nullptr) { play(numbers, survey, {}, Part::kAll); }
   void play(std::span<const double> numbers, Survey* survey, const std::vector<bool>& onHost, Part part);
   void finish();
@@ -147,6 +169,7 @@ class Program {
   void clear();
 
   Recorded recorded_;
+  std::unique_ptr<Fusion> fusion_;
   std::vector<at::Tensor> slots_;
   std::atomic<bool> running_ = false;
   std::unique_ptr<Graphs> graphs_;

@@ -46,7 +46,7 @@ function training(graph: boolean | 'rehearsal', device = 'cpu'): Training {
       return { loss };
     },
     [torch.zeros([BATCH, 5], { device }), torch.zeros([BATCH], { dtype: 'int64', device })],
-    { graph },
+    { graph, exact: true },
   );
   return { net, sgd, total, program };
 }
@@ -123,7 +123,8 @@ describe('rehearsed', () => {
       torch.manualSeed(8);
       const kept: Tensor[] = [];
       for (let step = 0; step < 6; step++) {
-        const inputs: [Tensor, Tensor] = [x.narrow(0, step, BATCH), y.narrow(0, step, BATCH)];
+        // Copies: products of matrices may differ in the last bits with where in memory the matrices begin.
+        const inputs: [Tensor, Tensor] = [x.narrow(0, step, BATCH).clone(), y.narrow(0, step, BATCH)];
         kept.push(it.program.run(...inputs).loss);
       }
       return [...kept.map((loss) => Number(loss.item())), ...state(it)];
@@ -163,7 +164,7 @@ it('a permutation may be long, and its batches are those of the un-captured step
             .remainder_(1_000_003);
         },
         [torch.zeros([7], { dtype: 'int64' })],
-        { graph },
+        { graph, exact: true },
       );
       torch.manualSeed(1);
       await program.runEpoch([numbers], torch.randperm(994));
@@ -174,18 +175,12 @@ it('a permutation may be long, and its batches are those of the un-captured step
   expect(await seen('rehearsal').run()).toEqual(await seen(false).run());
 });
 
-describe('why not', () => {
-  it('on the CPU', () => {
-    const { program } = training(true);
-    expect(program.path).toBe('exact');
-    expect(program.why).toBe('its tensors lie on the CPU');
-    program.dispose();
-  });
-  it('switched off', () => {
-    const { program } = training(false);
-    expect(program.why).toMatch(/switched off/);
-    program.dispose();
-  });
+it('there are none on the CPU', async () => {
+  const it = training(true);
+  await epochs(it, set(), [0.05]);
+  expect(it.program.path).not.toBe('graph');
+  expect(it.program.graphCounts).toEqual({ captures: 0, replays: 0 });
+  it.program.dispose();
 });
 
 const cuda = torch.cuda.isAvailable();

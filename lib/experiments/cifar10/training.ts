@@ -1,7 +1,7 @@
 // How a network is trained and measured: the loop that a PyTorch user would write, in steps that can be interrupted
 // and gone on with.
 import { setImmediate as turn } from 'node:timers/promises';
-import torch, { type data, type nn, type optim, type Tensor } from 'torch-node';
+import torch, { type data, type nn, type optim, type Program, type Tensor } from 'torch-node';
 import { exclusively, shared } from './randomTurns.js';
 
 /** What there is to train, and how. */
@@ -14,6 +14,12 @@ export interface Experiment {
   batchSize: number;
   epochs: number;
 }
+
+/**
+ * How steps are made: `compiled` natively from a recording, in kernels of our own where they fit; `exact` natively, with
+ * PyTorch's kernels and its bits; `eager` operator by operator from JavaScript, with the same bits.
+ */
+export type Way = 'compiled' | 'exact' | 'eager';
 
 export interface Measure {
   /** Mean over the images. */
@@ -39,10 +45,21 @@ export interface Training {
   step: number;
   /** Time spent on the epoch's steps so far. */
   seconds: number;
+  way: Way;
+  /** The recorded step, once there is one. */
+  program?: TrainingProgram;
+  /** Why there is none, where it cannot be recorded. */
+  notCompiled?: string;
+}
+
+interface TrainingProgram {
+  step: Program;
+  /** The losses of its steps, added up where they are computed: reading them at every step would make a GPU wait. */
+  total: Tensor;
 }
 
 /** Seeds the random numbers and builds: drawing starts here, in the order in which the layers are made. */
-export function begin(experiment: Experiment, seed: number, device: string): Training {
+export function begin(experiment: Experiment, seed: number, device: string, way: Way = 'compiled'): Training {
   const { net, rngState } = exclusively(() => {
     torch.manualSeed(seed);
     return { net: experiment.network().to(device), rngState: torch.getRngState() };
@@ -55,6 +72,7 @@ export function begin(experiment: Experiment, seed: number, device: string): Tra
     epoch: 1,
     step: 0,
     seconds: 0,
+    way,
   };
 }
 
@@ -75,12 +93,15 @@ export async function trainEpoch(
     turnEvery?: number;
   } = {},
 ): Promise<boolean> {
-  const { net, criterion, optimizer } = training;
-  net.train();
+  training.net.train();
+  const program = compiled(training, set, batchSize);
   const random = new OwnRandomNumbers(training.rngState);
   const order = random.draw(() => torch.randperm(set.length).to(set.device));
   if (training.interruptedRngState) random.set(training.interruptedRngState);
   delete training.interruptedRngState;
+  if (program !== undefined)
+    return await runProgram(training, program, set, batchSize, order, random, options);
+  const { net, criterion, optimizer } = training;
   const steps = Math.ceil(set.length / batchSize);
   // The loss is added up where it is computed: reading it at every step would make a GPU wait.
   const total = torch.zeros([], { device: set.device });
@@ -123,6 +144,91 @@ export async function trainEpoch(
     training.seconds += (performance.now() - resumedAt) / 1000;
     order.dispose();
     total.dispose();
+  }
+}
+
+type TrainOptions = NonNullable<Parameters<typeof trainEpoch>[3]>;
+
+/** The training's step as a program; undefined where it is made eagerly. */
+function compiled(training: Training, set: data.ImageSet, batchSize: number): TrainingProgram | undefined {
+  if (training.way === 'eager' || training.notCompiled !== undefined) return undefined;
+  if (training.program === undefined) {
+    const { net, criterion, optimizer } = training;
+    const total = torch.zeros([], { device: set.device }).keep();
+    const learn = (images: Tensor, labels: Tensor): void => {
+      optimizer.zeroGrad();
+      const loss = criterion.forward(net.forward(images), labels);
+      loss.backward();
+      optimizer.step();
+      total.add_(loss.detach());
+    };
+    try {
+      training.program = torch.scope(() => {
+        const { images, labels } = set.range(0, batchSize);
+        return {
+          step: torch.compileStep(learn, [images, labels], { exact: training.way === 'exact' }) as Program,
+          total,
+        };
+      });
+    } catch (error) {
+      // A network of the user's own may do what cannot be recorded.
+      if ((error as Error).name !== 'TorchError') throw error;
+      training.notCompiled = (error as Error).message;
+      return undefined;
+    }
+  }
+  // Jobs side by side take turns to draw, step by step; a program would draw between them.
+  if (training.program.step.draws && shared()) {
+    training.notCompiled = 'its steps draw random numbers, beside other jobs';
+    return undefined;
+  }
+  return training.program;
+}
+
+async function runProgram(
+  training: Training,
+  { step, total }: TrainingProgram,
+  set: data.ImageSet,
+  batchSize: number,
+  order: Tensor,
+  random: OwnRandomNumbers,
+  { signal, onProgress }: TrainOptions,
+): Promise<boolean> {
+  let told = training.step;
+  const steps = Math.ceil(set.length / batchSize);
+  let resumedAt = performance.now();
+  const clock = (): void => {
+    const now = performance.now();
+    training.seconds += (now - resumedAt) / 1000;
+    resumedAt = now;
+  };
+  total.zero_();
+  try {
+    await step.runEpoch(set, order, {
+      batchSize,
+      from: training.step,
+      ...(signal && { signal }),
+      onProgress: (done) => {
+        training.step = done;
+        clock();
+        onProgress?.(done, () => {
+          const mean = total.item() / (done - told);
+          total.zero_();
+          told = done;
+          return mean;
+        });
+      },
+    });
+    if (set.device !== 'cpu') torch.cuda.currentStream(set.device).synchronize();
+    if (training.step < steps) {
+      training.interruptedRngState = random.state();
+      return false;
+    }
+    training.nextRngState = random.state();
+    return true;
+  } finally {
+    clock();
+    order.dispose();
   }
 }
 
