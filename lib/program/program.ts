@@ -185,6 +185,8 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
           1,
           Math.min(4096, 2 * stretch, Math.round((count * STRETCH_MS) / Math.max(took, 0.01))),
         );
+        // A graph has eight steps in it.
+        if (stretch > 8) stretch -= stretch % 8;
         options.onProgress?.(done);
         if (!isMainThread) await turn();
       }

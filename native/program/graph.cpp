@@ -244,7 +244,8 @@ class DrawingTurn {
     return one;
   }
   static std::optional<c10::Event>& lastOf(at::Device device) {
-    static std::map<std::pair<at::DeviceType, c10::DeviceIndex>, std::optional<c10::Event>> events;
+    // Never destroyed: at the process's end there may be no driver any more to destroy events.
+    static auto& events = *new std::map<std::pair<at::DeviceType, c10::DeviceIndex>, std::optional<c10::Event>>();
     return events[{device.type(), device.index()}];
   }
   std::lock_guard<std::mutex> turn_;

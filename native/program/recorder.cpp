@@ -89,7 +89,9 @@ Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs,
   if (current() != nullptr)
     throw std::invalid_argument("a step is being recorded already: compile one after the other");
   std::set<std::pair<at::DeviceType, c10::DeviceIndex>> devices{{at::kCPU, -1}};
-  for (const at::Tensor& input : inputs) devices.emplace(input.device().type(), input.device().index());
+  for (const at::Tensor& input : inputs) {
+    if (!input.is_meta()) devices.emplace(input.device().type(), input.device().index());
+  }
   for (const auto& [type, index] : devices) {
     const at::Generator& generator = at::globalContext().defaultGenerator(at::Device(type, index));
     random_.emplace_back(generator, generator.get_state());
