@@ -1,6 +1,7 @@
 // Graphs of programs. Where there is no accelerator they are rehearsed: the same way, with what a graph would hold run
 // un-captured; what needs a GPU says so and is skipped.
 import torch, { nn, optim, type Tensor } from 'torch-node';
+import type { Outputs } from '../../lib/program/structure.js';
 import { collectGarbage, liveTensors } from '../support/leaks.js';
 import { itWhen } from '../support/skip.js';
 
@@ -179,8 +180,8 @@ it('a permutation may be long, and its batches are those of the un-captured step
 describe('work of the host', () => {
   const rows: Tensor = torch.zeros([32, 2], { device: 'meta' });
   const permutation = torch.arange(0, 32, 1);
-  const compile = (step: (part: Tensor) => void): torch.Program<Tensor[], void> =>
-    torch.compileStep<Tensor[], void>((part) => step(part!), [rows.narrow(0, 0, 2)], {
+  const compile = (step: (part: Tensor) => void): torch.Program<Tensor[]> =>
+    torch.compileStep<Tensor[], Outputs>((part) => step(part), [rows.narrow(0, 0, 2)], {
       graph: 'rehearsal',
     });
 
