@@ -9,8 +9,6 @@
 
 namespace torch_node {
 
-namespace {
-
 int64_t countOf(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (const int64_t size : shape) {
@@ -19,8 +17,6 @@ int64_t countOf(const std::vector<int64_t>& shape) {
   }
   return count;
 }
-
-}  // namespace
 
 Bytes bytesOf(Environment& environment, napi_value value) {
   napi_env env = environment.env();

@@ -106,8 +106,8 @@ void stepFused(Sgd::Group& group, const Work& work, const SgdSettings& s) {
       gradients.push_back(work.gradients[i]);
     }
     if (parameters.empty()) continue;
-    at::_fused_sgd_(parameters, gradients, buffers, s.weightDecay, s.momentum, s.lr, 1 - s.keep, s.nesterov,
-                    s.maximize, first && s.momentum != 0);
+    at::_fused_sgd_(parameters, gradients, buffers, s.weightDecay, s.momentum, s.lr, 1 - s.keep, s.nesterov, s.maximize,
+                    first && s.momentum != 0);
   }
 }
 

@@ -9,6 +9,7 @@ namespace torch_node {
 
 std::vector<Binding> tensorBindings();
 std::vector<Binding> memoryBindings();
+std::vector<Binding> mappingBindings();
 std::vector<Binding> dlpackBindings();
 std::vector<Binding> transferBindings();
 std::vector<Binding> autogradBindings();

@@ -11,6 +11,8 @@ export interface OperatorDescription {
     readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'integers' | 'deep' | 'plain';
     readonly type: string;
     readonly keywordOnly: boolean;
+    /** Whether it has no default. */
+    readonly required: boolean;
   }[];
   readonly results: readonly {
     readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'deep' | 'plain';
@@ -112,6 +114,14 @@ export interface NativeAddon {
   lentBuffer(handle: number): ArrayBuffer | SharedArrayBuffer | null;
   storageBytes(handle: number): number;
   moveStorage(handle: number, data: Uint8Array): void;
+  // files
+  mapFile(
+    file: string,
+    size: number,
+    dtypes: readonly string[],
+    shapes: readonly (readonly number[])[],
+    begins: readonly number[],
+  ): number[];
   // DLPack
   checkDlpack(handle: number): void;
   toDlpack(handle: number, versioned: boolean): bigint;

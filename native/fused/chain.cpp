@@ -39,9 +39,9 @@ class Floats {
 
 const Kernels* kernelsFor(Isa isa) {
 #if defined(__x86_64__) && defined(__GNUC__)
-  const bool avx512 = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-                      __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
   const bool avx512 = false;
   const bool avx2 = false;
@@ -83,6 +83,8 @@ struct Stage {
   int64_t sampleGradients = 0;
   int64_t sampleCodes = 0;
   int64_t spread = 0;
+  int64_t runs = 0;
+  int64_t sums = 0;
   // In a thread's sums.
   int64_t weightPart = 0;
   int64_t biasPart = 0;
@@ -238,8 +240,8 @@ std::optional<std::string> read(Reader& reader, const std::vector<Layer>& layers
 
 struct Chain::Plan {
   std::vector<Stage> stages;
-  const Kernels* kernels;
-  int64_t lanes;
+  const Kernels* kernels = nullptr;
+  int64_t lanes = 0;
   // Blocks that go through all layers together: about 32 samples, and one at least for each thread.
   int64_t groupBlocks = 1;
   int64_t threads = 1;
@@ -280,6 +282,10 @@ struct Chain::Plan {
   }
   [[nodiscard]] int64_t outputOf(size_t i) const { return i + 1 < stages.size() ? stages[i + 1].input : output; }
 
+  // A run of a filter's row in full vectors, and such runs for a row of positions, in floats.
+  [[nodiscard]] int64_t codeColumn(const Stage& stage) const { return roundUp(stage.kernelWidth * stage.inputs); }
+  [[nodiscard]] int64_t codeRow(const Stage& stage) const { return stage.columns * stage.pool * codeColumn(stage); }
+
   void place();
   void use(int64_t count);
   void reserve(int64_t samples);
@@ -293,8 +299,8 @@ struct Chain::Plan {
                      bool accumulate);
   void backwardBlocks(float* from, int64_t block, int64_t samples, const float* const* parameters,
                       float* const* gradients, float* part);
-  void filterGradient(const Stage& stage, float* from, int64_t block, int64_t samples, float* gradient);
-  void inputGradient(size_t i, float* from, int64_t block, int64_t count, const float* const* parameters);
+  void filterGradient(const Stage& stage, const float* from, int64_t block, int64_t samples, float* gradient);
+  void inputGradient(size_t i, const float* from, int64_t block, int64_t count, const float* const* parameters);
   void sumParts(const Stage& stage, int64_t count, float* const* gradients, bool accumulate) const;
   void flip(const float* const* parameters);
 };
@@ -324,6 +330,8 @@ void Chain::Plan::place() {
     stage.weightPart = take(partSize, stage.weightSize());
     stage.sampleStride = roundUp(stage.outputSize()) + lanes;
     stage.sampleGradients = take(workSize, stage.sampleStride * lanes);
+    stage.runs = take(workSize, codeRow(stage) * ((stage.rows * stage.pool) + stage.kernelHeight - 1));
+    stage.sums = take(workSize, stage.outputs * stage.kernelHeight * codeColumn(stage));
     if (stage.pool > 1) stage.sampleCodes = take(workSize, stage.sampleStride * lanes);
     if (i > 0) {
       const int64_t wide = (stage.columns * stage.pool) + (2 * stage.margin());
@@ -439,7 +447,9 @@ void Chain::Plan::forwardBlocks(float* from, int64_t count, const float* const* 
                          .slope = stage.slope,
                          .out = block + outputOf(i),
                          .place = placeAfter(i),
-                         .codes = reinterpret_cast<int32_t*>(block + stage.codes)});
+                         .codes = reinterpret_cast<int32_t*>(block + stage.codes),
+                         .codeRow = codeRow(stage),
+                         .codeColumn = codeColumn(stage)});
     }
   }
 }
@@ -466,7 +476,8 @@ void Chain::Plan::forwardGroup(const Input& input, int64_t first, int64_t sample
 
 // From here on `from` is the first of the blocks in question, and `block` its number in the group.
 
-void Chain::Plan::filterGradient(const Stage& stage, float* from, int64_t block, int64_t samples, float* gradient) {
+void Chain::Plan::filterGradient(const Stage& stage, const float* from, int64_t block, int64_t samples,
+                                 float* gradient) {
   const int64_t first = block * lanes;
   for (int64_t b = 0; b < blocksOf(samples); b++) {
     float* own = workOf(block + b);
@@ -486,7 +497,7 @@ void Chain::Plan::filterGradient(const Stage& stage, float* from, int64_t block,
       const auto at = static_cast<size_t>(first + (b * lanes) + l);
       pictures[at] = own + stage.pictures + (l * stage.pictureStride);
       sampleGradients[at] = own + stage.sampleGradients + (l * stage.sampleStride);
-      sampleCodes[at] = reinterpret_cast<int32_t*>(own + stage.sampleCodes + (l * stage.sampleStride));
+      sampleCodes[at] = reinterpret_cast<const int32_t*>(own + stage.sampleCodes + (l * stage.sampleStride));
     }
   }
   kernels->patches({.pictures = pictures.data() + first,
@@ -501,11 +512,13 @@ void Chain::Plan::filterGradient(const Stage& stage, float* from, int64_t block,
                     .rows = stage.rows,
                     .columns = stage.columns,
                     .pool = stage.pool,
-                    .weight = gradient,
-                    .accumulate = false});
+                    .runs = workOf(block) + stage.runs,
+                    .sums = workOf(block) + stage.sums,
+                    .weight = gradient});
 }
 
-void Chain::Plan::inputGradient(size_t i, float* from, int64_t block, int64_t count, const float* const* parameters) {
+void Chain::Plan::inputGradient(size_t i, const float* from, int64_t block, int64_t count,
+                                const float* const* parameters) {
   const Stage& stage = stages[i];
   const int64_t to = stages[i - 1].gradient;
   if (!stage.convolution) {
@@ -526,9 +539,9 @@ void Chain::Plan::inputGradient(size_t i, float* from, int64_t block, int64_t co
   for (int64_t b = 0; b < count; b++) {
     float* own = workOf(block + b);
     kernels->spread({.gradient = own + stage.gradient,
-                     .codes = reinterpret_cast<int32_t*>(from + (b * blockSize) + stage.codes),
-                     .codeRow = stage.paddedWidth() * stage.inputs,
-                     .codeColumn = stage.inputs,
+                     .codes = reinterpret_cast<const int32_t*>(from + (b * blockSize) + stage.codes),
+                     .codeRow = codeRow(stage),
+                     .codeColumn = codeColumn(stage),
                      .channels = stage.outputs,
                      .rows = stage.rows,
                      .columns = stage.columns,

@@ -36,7 +36,7 @@ struct Load {
 };
 
 // Convolution, bias, largest value of each pool x pool window, activation. `codes` gets, for each value of the output
-// and each lane, the offset of the chosen position in an input of the form that Patches has.
+// and each lane, the chosen position in the window: y * codeRow + x * codeColumn.
 struct Convolve {
   const float* block;
   int64_t channels;
@@ -55,6 +55,8 @@ struct Convolve {
   float* out;
   Place place;
   int32_t* codes;
+  int64_t codeRow;
+  int64_t codeColumn;
 };
 
 // Also the gradient of a linear layer's input: then `transposed` is set, inputs and outputs are those of the product
@@ -139,6 +141,10 @@ struct Deconvolve {
 // Gradient of a convolution's weight, sample by sample: pictures are [y][x][channel], so that a row of a filter is a
 // run of kernelWidth * channels values, and those are in the lanes here. Only the chosen position of each window has a
 // gradient: a quarter of the work for windows of 2 x 2. gradients and codes are [output][window].
+//
+// `runs` is room for a sample's runs, one for each position and each row of a filter there, rounded up to full vectors:
+// loads that straddle cache lines would cost twice as much. So codeColumn is the size of one, and codeRow that of
+// columns * pool. `sums` is room for [output][ky][run].
 struct Patches {
   const float* const* pictures;
   const float* const* gradients;
@@ -152,8 +158,9 @@ struct Patches {
   int64_t rows;
   int64_t columns;
   int64_t pool;
+  float* runs;
+  float* sums;
   float* weight;
-  bool accumulate;
 };
 
 // Gradient of a linear layer's weight: inputs are [sample][input] (rounded up to full vectors), gradients

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "../fused/chain.h"
+#include "fusedSgd.h"
 #include "recorder.h"
 
 namespace torch_node {
@@ -139,7 +140,7 @@ class Forward : public Stretch {
  public:
   explicit Forward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
-  void run(std::vector<at::Tensor>& slots) override {
+  void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
     Engine& e = *engine_;
     e.useThreads();
     at::Tensor logits = at::empty(e.logitsShape, at::kFloat);
@@ -164,7 +165,7 @@ class Backward : public Stretch {
  public:
   explicit Backward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
-  void run(std::vector<at::Tensor>& slots) override {
+  void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
     Engine& e = *engine_;
     const at::Tensor gradient = slots[e.logitsGradient].contiguous();
     std::vector<float*> out;
@@ -277,7 +278,8 @@ bool Finder::step(ValueId value) {
     const auto stride = integers(a[2]);
     if (kernel.front() != kernel.back() || (!stride.empty() && !allAre(stride, kernel.front())) ||
         !allAre(integers(a[3]), 0) || !allAre(integers(a[4]), 1) || a[5].toBool()) {
-      throw NotFused("a max pool with windows that are not square, overlap or leave something out (" + pool->where + ")");
+      throw NotFused("a max pool with windows that are not square, overlap or leave something out (" + pool->where +
+                     ")");
     }
     Layer layer{Layer::Kind::kMaxPool};
     layer.kernelHeight = layer.kernelWidth = kernel.front();
@@ -399,8 +401,8 @@ void Finder::takeViews() {
     if (taken_[i] || !(is(instruction, "aten::t") || is(instruction, "aten::view"))) continue;
     const ValueId result = instruction.results[0];
     if (isShown(result)) continue;
-    taken_[i] = std::ranges::all_of(users_[result],
-                                    [this](const Instruction* user) { return taken_[static_cast<size_t>(user - first_)]; });
+    taken_[i] = std::ranges::all_of(
+        users_[result], [this](const Instruction* user) { return taken_[static_cast<size_t>(user - first_)]; });
   }
 }
 
@@ -414,7 +416,8 @@ void Finder::checkInside(const std::vector<ValueId>& shown) const {
       for (const auto& use : instruction.uses) {
         const auto* alias = instruction.op.schema().arguments()[use.place.argument].alias_info();
         if (alias && alias->isWrite() && externals_.contains(use.value) && parameter(use.value) &&
-            std::ranges::any_of(layers_, [&](const Found& f) { return f.weight == use.value || f.bias == use.value; })) {
+            std::ranges::any_of(layers_,
+                                [&](const Found& f) { return f.weight == use.value || f.bias == use.value; })) {
           throw NotFused("a parameter is changed before the backward pass (" + instruction.where + ")");
         }
       }
@@ -459,10 +462,10 @@ void Finder::verify(Stretch& forward, Stretch* backward, ValueId logits) const {
     }
     runInstruction(first_[i], expected, {}, false);
   }
-  forward.run(given);
+  forward.run(given, {});
   bool right = near(given[logits], expected[logits]);
   if (backward) {
-    backward->run(given);
+    backward->run(given, {});
     for (const Found& found : layers_) {
       for (const ValueId gradient : {found.weightGradient, found.biasGradient}) {
         if (gradient != kNoValue) right = right && near(given[gradient], expected[gradient]);
@@ -525,9 +528,9 @@ Fusion Finder::find() {
     fusion.pieces.push_back({static_cast<size_t>(firstBackward_ - first_), backward});
   }
   verify(*forward, backward.get(), logits);
-  if (std::ranges::all_of(users_[input_], [this](const Instruction* user) {
-        return taken_[static_cast<size_t>(user - first_)];
-      }) && !isShown(input_)) {
+  if (std::ranges::all_of(users_[input_],
+                          [this](const Instruction* user) { return taken_[static_cast<size_t>(user - first_)]; }) &&
+      !isShown(input_)) {
     fusion.rows = inputIndex_;
   }
   fusion.skipped = std::move(taken_);
@@ -540,7 +543,9 @@ FusionOutcome fuse(const Recorded& recorded) {
   const Unrecorded outside;
   const at::NoGradGuard noGrad;
   try {
-    return {Finder(recorded).find(), ""};
+    FusionOutcome outcome{Finder(recorded).find(), ""};
+    fuseSgd(recorded, *outcome.fusion);
+    return outcome;
   } catch (const NotFused& reason) {
     return {std::nullopt, reason.what()};
   }

@@ -18,8 +18,8 @@ struct Fusion {
     std::shared_ptr<Stretch> stretch;
   };
   std::vector<Piece> pieces;
-  // The program's input (its number among them) that nothing else reads, so that it need not be gathered: the chain reads
-  // the bytes of the set itself.
+  // The program's input (its number among them) that nothing else reads, so that it need not be gathered: the chain
+  // reads the bytes of the set itself.
   std::optional<size_t> rows;
 };
 

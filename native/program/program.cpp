@@ -171,7 +171,7 @@ void Program::play(std::span<const double> numbers, Survey* survey, const std::v
   for (uint32_t i = 0; i < recorded_.instructions.size(); i++) {
     const Instruction& instruction = recorded_.instructions[i];
     if (fusion_ && piece < fusion_->pieces.size() && fusion_->pieces[piece].at == i) {
-      fusion_->pieces[piece++].stretch->run(slots_);
+      fusion_->pieces[piece++].stretch->run(slots_, numbers);
     }
     if (fusion_ && fusion_->skipped[i]) continue;
     if (part != Part::kAll && !onHost.empty()) {

@@ -102,8 +102,8 @@ class Stretch {
   virtual ~Stretch() = default;
   Stretch(const Stretch&) = delete;
   Stretch& operator=(const Stretch&) = delete;
-  // Reads its inputs from the slots and puts its results there.
-  virtual void run(std::vector<at::Tensor>& slots) = 0;
+  // Reads its inputs from the slots and puts its results there. `numbers` has one for each column.
+  virtual void run(std::vector<at::Tensor>& slots, std::span<const double> numbers) = 0;
   // From now on takes its input from there rather than from the slot; from the slot again where there are none.
   virtual void readFrom(const Rows& /*rows*/) {}
 

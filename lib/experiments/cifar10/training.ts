@@ -48,6 +48,8 @@ export interface Training {
   way: Way;
   /** The recorded step, once there is one. */
   program?: TrainingProgram;
+  /** What measures the network, likewise. */
+  measuring?: MeasuringProgram;
   /** Why there is none, where it cannot be recorded. */
   notCompiled?: string;
 }
@@ -56,6 +58,13 @@ interface TrainingProgram {
   step: Program;
   /** The losses of its steps, added up where they are computed: reading them at every step would make a GPU wait. */
   total: Tensor;
+}
+
+interface MeasuringProgram {
+  step: Program;
+  /** float64 []: losses times images; int64 [classes * classes]: images by label and prediction. */
+  loss: Tensor;
+  confusion: Tensor;
 }
 
 /** Seeds the random numbers and builds: drawing starts here, in the order in which the layers are made. */
@@ -273,25 +282,92 @@ class OwnRandomNumbers {
 const AT_ONCE = 100;
 
 /**
- * Measures a network on a whole set, in batches of 1000, whose loss and answers do not depend on how many images a
- * forward pass takes at once; undefined when aborted.
+ * Measures a network on a whole set; undefined when aborted. Unless PyTorch's bits are asked for it does so natively, off the
+ * main thread.
  */
 export async function evaluate(
-  { net, criterion }: Pick<Training, 'net' | 'criterion'>,
+  training: Pick<Training, 'net' | 'criterion'> & Partial<Training>,
   set: data.ImageSet,
   signal?: AbortSignal,
 ): Promise<Measure | undefined> {
+  training.net.eval();
+  const program = training.way === 'compiled' ? measuring(training, set) : undefined;
+  const measured = await (program === undefined
+    ? evaluateEagerly(training, set, signal)
+    : runMeasuring(program, set, signal));
+  if (measured === undefined) return undefined;
+  const { loss, confusion } = measured;
+  const right = confusion.reduce((sum, row, label) => sum + row[label]!, 0);
+  return { loss: loss / set.length, accuracy: (100 * right) / set.length, confusion };
+}
+
+type Sums = Pick<Measure, 'loss' | 'confusion'>;
+
+const atOnce = (set: data.ImageSet): number => Math.min(set.device === 'cpu' ? AT_ONCE : 1000, set.length);
+
+function measuring(
+  training: Pick<Training, 'net' | 'criterion'> & Partial<Training>,
+  set: data.ImageSet,
+): MeasuringProgram | undefined {
+  if (training.notCompiled !== undefined) return undefined;
+  if (training.measuring !== undefined) return training.measuring;
+  const { net, criterion } = training;
+  const classes = set.classes.length;
+  const loss = torch.zeros([], { dtype: 'float64', device: set.device }).keep();
+  const confusion = torch.zeros([classes * classes], { dtype: 'int64', device: set.device }).keep();
+  const measure = (images: Tensor, labels: Tensor): void =>
+    torch.noGrad(() => {
+      const logits = net.forward(images);
+      loss.add_(criterion.forward(logits, labels).mul(labels.size(0)));
+      const places = labels.mul(classes).add(logits.argmax(1));
+      confusion.scatterAdd_(0, places, torch.onesLike(places));
+    });
+  try {
+    return (training.measuring = torch.scope(() => {
+      const { images, labels } = set.range(0, atOnce(set));
+      return { step: torch.compileStep(measure, [images, labels]) as Program, loss, confusion };
+    }));
+  } catch (error) {
+    if ((error as Error).name !== 'TorchError') throw error;
+    return undefined;
+  }
+}
+
+async function runMeasuring(
+  { step, loss, confusion }: MeasuringProgram,
+  set: data.ImageSet,
+  signal?: AbortSignal,
+): Promise<Sums | undefined> {
+  loss.zero_();
+  confusion.zero_();
+  using order = torch.arange(0, set.length, 1, { device: set.device });
+  const batchSize = atOnce(set);
+  const steps = await step.runEpoch(set, order, { batchSize, ...(signal && { signal }) });
+  if (steps < Math.ceil(set.length / batchSize)) return undefined;
+  const classes = set.classes.length;
+  const counts = Array.from(confusion.dataSync(), Number);
+  return {
+    loss: Number(loss.item()),
+    confusion: set.classes.map((_, label) => counts.slice(label * classes, (label + 1) * classes)),
+  };
+}
+
+/** In batches of 1000, whose loss and answers do not depend on how many images a forward pass takes at once. */
+async function evaluateEagerly(
+  { net, criterion }: Pick<Training, 'net' | 'criterion'>,
+  set: data.ImageSet,
+  signal?: AbortSignal,
+): Promise<Sums | undefined> {
   const confusion = set.classes.map(() => set.classes.map(() => 0));
   let loss = 0;
-  net.eval();
   for (let from = 0; from < set.length; from += 1000) {
     const to = Math.min(from + 1000, set.length);
-    const atOnce = set.device === 'cpu' ? AT_ONCE : to - from;
+    const part = atOnce(set);
     torch.scope(() =>
       torch.noGrad(() => {
         const parts: Tensor[] = [];
-        for (let i = from; i < to; i += atOnce)
-          parts.push(torch.scope(() => net.forward(set.range(i, Math.min(i + atOnce, to)).images)));
+        for (let i = from; i < to; i += part)
+          parts.push(torch.scope(() => net.forward(set.range(i, Math.min(i + part, to)).images)));
         const logits = torch.cat(parts);
         const labels = set.labels.narrow(0, from, to - from);
         loss += criterion.forward(logits, labels).item() * labels.size(0);
@@ -302,6 +378,5 @@ export async function evaluate(
     await turn();
     if (signal?.aborted) return undefined;
   }
-  const right = confusion.reduce((sum, row, label) => sum + row[label]!, 0);
-  return { loss: loss / set.length, accuracy: (100 * right) / set.length, confusion };
+  return { loss, confusion };
 }
