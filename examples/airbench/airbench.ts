@@ -81,7 +81,7 @@ export async function train(
     const order = torch.randperm(count, { device }).narrow(0, 0, now * batch);
     await program.runEpoch(source, order);
     done += now;
-    losses.push(total.item<number>() / (now * batch));
+    losses.push(total.item() / (now * batch));
     total.zero_();
     log(`epoch ${losses.length}: loss ${losses.at(-1)!.toFixed(4)}`);
   }
