@@ -48,7 +48,7 @@ export function versionOf(libtorch) {
 }
 
 /** Takes the headers and what is linked with out of a wheel from pip. Gives the folder. */
-function fetchWheel(version, folder) {
+export function fetchWheel(version, folder) {
   const wheels = mkdtempSync(path.join(tmpdir(), 'torch-node-wheel-'));
   try {
     const options = '--retries 0 --no-deps --no-input --disable-pip-version-check --only-binary :all:'.split(
