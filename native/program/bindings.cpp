@@ -21,13 +21,8 @@ struct FromJs<std::shared_ptr<Program>> {
 
 namespace {
 
-<<<<<<< HEAD
 // recordStep(step, inputs, library, graphs): a program's handle. `step` gives handles, which are released: the outputs.
 // Lines of files in the folder `library` are not what errors name. `graphs`: 'on', 'off' or 'rehearsal'.
-=======
-// recordStep(step, inputs, library): a program's handle. `step` gives handles, which are released: the outputs. Lines
-// of files in the folder `library` are not what errors name.
->>>>>>> main
 uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Tensor>& inputs,
                     const std::string& library, const std::string& graphs) {
   Recorder recorder(environment, inputs, library);
