@@ -27,7 +27,7 @@ import { parseArgs } from 'node:util';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT_MIB = 64;
 
-// What is of no use there: for writing code, other platforms' binaries, and pictures of plots.
+// What is of no use there: it is for writing and packing code.
 const LEFT_OUT = [
   ...[
     'typescript',
@@ -38,16 +38,7 @@ const LEFT_OUT = [
     '@typescript-eslint',
     'prettier',
   ],
-  ...[
-    '@resvg',
-    'dejavu-fonts-ttf',
-    'prebuildify',
-    'cmake-js',
-    '@types',
-    '@humanwhocodes',
-    '@humanfs',
-    'undici-types',
-  ],
+  ...['prebuildify', 'cmake-js', '@types', '@humanwhocodes', '@humanfs', 'undici-types'],
 ];
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: path.join(root, '.gpu') } } });

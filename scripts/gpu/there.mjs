@@ -16,13 +16,14 @@ const parts = [];
 function part(name, work) {
   const began = performance.now();
   let ok = true;
+  let output = '';
   let said;
   try {
     said = work();
   } catch (error) {
-    [ok, said] = [false, error.message];
+    [ok, said, output] = [false, error.message, error.stdout ?? ''];
   }
-  parts.push({ name, ok, said, seconds: Math.round(performance.now() - began) / 1000 });
+  parts.push({ name, ok, said, output, seconds: Math.round(performance.now() - began) / 1000 });
   console.log(`${ok ? 'done' : 'FAILED'}: ${name} (${parts.at(-1).seconds.toFixed(0)} s): ${said}`);
 }
 
@@ -35,7 +36,7 @@ function node(name, args, seconds) {
   writeFileSync(path.join(out, `${name}.log`), `${stdout}\n${stderr}`);
   if (status === 0) return { stdout, stderr };
   const last = `${stdout}\n${stderr}`.trim().split('\n').at(-1);
-  throw new Error(`ended with ${signal ?? status}; ${name}.log ends: ${last}`);
+  throw Object.assign(new Error(`ended with ${signal ?? status}; ${name}.log ends: ${last}`), { stdout });
 }
 
 /** Test files that say something of devices. */
@@ -100,6 +101,7 @@ const machine = [
   }).stdout?.trim(),
 ].filter(Boolean);
 const cell = (text) => text.replaceAll('|', '\\|').split('\n')[0];
+const bench = parts.find(({ name }) => name === 'bench');
 const table = [
   `libtorch ${versionOf(libtorch)}; ${machine.join('; ')}`,
   ...['', '| part | | seconds | |', '|---|---|---|---|'],
@@ -107,7 +109,7 @@ const table = [
     ({ name, ok, said, seconds }) =>
       `| ${name} | ${ok ? 'ok' : 'failed'} | ${seconds.toFixed(0)} | ${cell(said)} |`,
   ),
-  ...['', parts.find(({ name }) => name === 'bench')?.said ?? ''],
+  ...['', bench === undefined ? '' : bench.ok ? bench.said : bench.output],
 ].join('\n');
 writeFileSync(path.join(out, 'gpu.md'), `${table}\n`);
 writeFileSync(
