@@ -20,6 +20,12 @@ export * as special from './generated/special.js';
 
 export { autocast, getAutocastDtype, isAutocastEnabled } from './amp/autocast.js';
 export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
+export {
+  backends,
+  getFloat32MatmulPrecision,
+  setFloat32MatmulPrecision,
+  type MatmulPrecision,
+} from './tensor/backends.js';
 export { fromBuffer, fromTypedArray, type BufferOptions } from './tensor/buffers.js';
 export { arange, full, shape, tensor, type TensorOptions } from './tensor/create.js';
 export { cuda, Stream } from './tensor/devices.js';

@@ -1,4 +1,4 @@
-// The process: versions, devices, threads and random numbers.
+// The process: versions, devices, threads, settings of backends and random numbers.
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -59,6 +59,40 @@ void synchronizeStream(Environment& /*environment*/, const at::Device& device, i
   c10::impl::VirtualGuardImpl(device.type()).synchronizeStream(streamOf(device, id));
 }
 
+// How exact products of float32 are, and how cuDNN chooses its kernels: of the process, not of the thread.
+bool backendFlag(Environment& /*environment*/, const std::string& name) {
+  const at::Context& context = at::globalContext();
+  if (name == "cuda.matmul.allowTf32") return context.allowTF32CuBLAS();
+  if (name == "cudnn.allowTf32") return context.allowTF32CuDNN();
+  if (name == "cudnn.benchmark") return context.benchmarkCuDNN();
+  if (name == "cudnn.deterministic") return context.deterministicCuDNN();
+  throw TypeMismatch("there is no setting " + name);
+}
+void setBackendFlag(Environment& /*environment*/, const std::string& name, bool value) {
+  at::Context& context = at::globalContext();
+  if (name == "cuda.matmul.allowTf32") {
+    context.setAllowTF32CuBLAS(value);
+  } else if (name == "cudnn.allowTf32") {
+    context.setAllowTF32CuDNN(value);
+  } else if (name == "cudnn.benchmark") {
+    context.setBenchmarkCuDNN(value);
+  } else if (name == "cudnn.deterministic") {
+    context.setDeterministicCuDNN(value);
+  } else {
+    throw TypeMismatch("there is no setting " + name);
+  }
+}
+std::string float32MatmulPrecision(Environment& /*environment*/) {
+  switch (at::globalContext().float32MatmulPrecision()) {
+    case at::Float32MatmulPrecision::HIGHEST: return "highest";
+    case at::Float32MatmulPrecision::HIGH: return "high";
+    default: return "medium";
+  }
+}
+void setFloat32MatmulPrecision(Environment& /*environment*/, const std::string& precision) {
+  at::globalContext().setFloat32MatmulPrecision(precision);
+}
+
 void manualSeed(Environment& /*environment*/, const at::Scalar& seed) {
   at::manual_seed(static_cast<uint64_t>(seed.toLong()));
 }
@@ -114,6 +148,10 @@ std::vector<Binding> runtimeBindings() {
       bound<&setStream>("setStream"),
       bound<&queryStream>("queryStream"),
       bound<&synchronizeStream>("synchronizeStream"),
+      bound<&backendFlag>("backendFlag"),
+      bound<&setBackendFlag>("setBackendFlag"),
+      bound<&float32MatmulPrecision>("float32MatmulPrecision"),
+      bound<&setFloat32MatmulPrecision>("setFloat32MatmulPrecision"),
       bound<&manualSeed>("manualSeed"),
       bound<&getRngState>("getRngState"),
       bound<&setRngState>("setRngState"),

@@ -205,7 +205,12 @@ export interface NativeAddon {
   momentumBuffers(handle: number, group: number): number[];
   setMomentumBuffers(handle: number, group: number, buffers: (number | null)[]): void;
   // programs
-  recordStep(step: () => number[], inputs: readonly number[], library: string): number;
+  recordStep(
+    step: () => number[],
+    inputs: readonly number[],
+    library: string,
+    graphs: 'on' | 'off' | 'rehearsal',
+  ): number;
   scheduleColumn(value: number): number;
   unrecorded(run: () => number[]): void;
   adoptProgram(owner: object, handle: number): void;
@@ -213,6 +218,13 @@ export interface NativeAddon {
   describeProgram(handle: number): {
     instructions: [operator: string, where: string][];
     draws: boolean;
+  };
+  programWay(handle: number): {
+    graph: boolean;
+    why: string;
+    accelerator: boolean;
+    captures: number;
+    replays: number;
   };
   fuseProgram(handle: number): string;
   runProgram(handle: number, inputs: readonly number[], numbers: readonly number[]): number[];
@@ -226,6 +238,10 @@ export interface NativeAddon {
     inBackground: boolean,
   ): Promise<void> | undefined;
   // runtime
+  backendFlag(name: string): boolean;
+  setBackendFlag(name: string, value: boolean): void;
+  float32MatmulPrecision(): 'highest' | 'high' | 'medium';
+  setFloat32MatmulPrecision(precision: string): void;
   libtorchVersion(): string;
   builtWith(): string;
   config(): string;

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import { native } from '../native/binding.js';
 import { checkDevice } from '../tensor/devices.js';
-import { isFloatingPoint, type Device, type DType } from '../tensor/dtype.js';
+import { isFloatingPoint, type Device, type DType, type MemoryFormat } from '../tensor/dtype.js';
 import { named, TorchError } from '../tensor/errors.js';
 import { describe, expectOptions, handleOf } from '../tensor/operators.js';
 import { noGrad } from '../tensor/autograd.js';
@@ -231,7 +231,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
 
   /** Moves parameters and buffers in place: to a device, or floating point ones to a dtype. Optimizers go on with them. */
-  to(target: Device | DType | { device?: Device; dtype?: DType }): this {
+  to(target: Device | DType | { device?: Device; dtype?: DType; memoryFormat?: MemoryFormat }): this {
     const wanted =
       typeof target === 'object'
         ? target
@@ -245,8 +245,13 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
           wanted.dtype !== undefined && isFloatingPoint(tensor.dtype) ? { dtype: wanted.dtype } : {};
         const place = { ...dtype, ...(wanted.device === undefined ? {} : { device: wanted.device }) };
         const { grad } = tensor;
-        const data = tensor.to(place);
+        const moved = tensor.to(place);
+        const { memoryFormat } = wanted;
+        const laidOut =
+          memoryFormat !== undefined && tensor.dim() === (memoryFormat === 'channels_last_3d' ? 5 : 4);
+        const data = laidOut ? moved.contiguous({ memoryFormat }) : moved;
         if (data === tensor) continue;
+        if (data !== moved && moved !== tensor) moved.dispose();
         named(`Module.to(${path})`, () => native.setData(tensor[handleOf], data[handleOf]));
         data.dispose();
         if (grad !== null) tensor.grad = grad.to(place);

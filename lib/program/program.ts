@@ -5,7 +5,7 @@ import { native } from '../native/binding.js';
 import { named, TorchError } from '../tensor/errors.js';
 import { describe, handleOf } from '../tensor/operators.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
-import { record, recordRows, type Recorded, type Step } from './record.js';
+import { record, recordRows, type GraphMode, type Recorded, type Step } from './record.js';
 import type { Outputs } from './structure.js';
 
 export interface CompileOptions {
@@ -14,6 +14,12 @@ export interface CompileOptions {
    * compute the same in another order, on the CPU; see `path`. Default false.
    */
   exact?: boolean;
+  /**
+   * On an accelerator, steps are captured as a graph, with the gathering of their batches, and replayed at one call from the
+   * host; see `path` and `why`. False switches that off. 'rehearsal' goes the same way on any device without capturing
+   * anything: for tests. Default true.
+   */
+  graph?: boolean | 'rehearsal';
 }
 
 /** What a program can draw batches from: rows of tensors by number, or an ImageSet. */
@@ -54,15 +60,18 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   /** Recorded with a last batch's fewer rows, by their number. */
   readonly #smaller = new Map<number, Recorded>();
   readonly #batchSize: number | undefined;
+  readonly #graphs: GraphMode;
   #running = false;
 
   /** @internal */
   constructor(step: (...inputs: I) => O, examples: I, options: CompileOptions) {
     this.#step = step;
+    const { graph = true } = options;
+    this.#graphs = graph === 'rehearsal' ? graph : graph ? 'on' : 'off';
     this.#examples = examples.map((example) => describe(example));
     this.#batchSize = examples[0]?.shape[0];
     this.#exact = options.exact ?? false;
-    this.#recorded = record(step as unknown as Step, examples, this.#exact);
+    this.#recorded = record(step as unknown as Step, examples, this.#exact, this.#graphs);
   }
 
   /** How many operators it calls. */
@@ -73,13 +82,31 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   get instructions(): readonly { operator: string; where: string }[] {
     return this.#recorded.instructions;
   }
-  /** What runs its steps: the operators that were recorded, or kernels of our own in the place of some. */
-  get path(): 'fused' | 'graph' | 'exact' {
+  /**
+   * What makes its steps: 'graph', which an accelerator has captured; 'fused', kernels of the library's own in the place of
+   * several operators; 'exact', the operators as they were recorded. Whether there is a graph is known once steps were made.
+   */
+  get path(): 'exact' | 'graph' | 'fused' {
+    if (native.programWay(this.#recorded.handle).graph) return 'graph';
     return this.#recorded.notFused === '' ? 'fused' : 'exact';
   }
-  /** Why the operators run that were recorded, where they do. */
+  /**
+   * Why the operators run as they were recorded, where they do: on an accelerator, why no graph made the last steps.
+   *
+   * A graph needs libtorch 2.13 or later, all inputs on the accelerator, and numbers (an optimizer's learning rate) that are
+   * the same in all steps of a stretch: where they change from stretch to stretch it is captured anew, where they change
+   * within one, as with a schedule by the step, the steps run un-captured. A learning rate that is computed by operators, in
+   * a tensor on the device, may change in every step.
+   */
   get why(): string {
-    return this.#recorded.notFused;
+    if (this.path !== 'exact') return '';
+    const { accelerator, why } = native.programWay(this.#recorded.handle);
+    return accelerator || this.#graphs === 'rehearsal' ? why : this.#recorded.notFused;
+  }
+  /** How many graphs were captured and replayed. @internal */
+  get graphCounts(): { captures: number; replays: number } {
+    const { captures, replays } = native.programWay(this.#recorded.handle);
+    return { captures, replays };
   }
   /** Whether it draws random numbers. */
   get draws(): boolean {
@@ -161,6 +188,8 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
           1,
           Math.min(4096, 2 * stretch, Math.round((count * STRETCH_MS) / Math.max(took, 0.01))),
         );
+        // A graph has eight steps in it.
+        if (stretch > 8) stretch -= stretch % 8;
         options.onProgress?.(done);
         if (!isMainThread) await turn();
       }
@@ -205,7 +234,14 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   #smallerBatch(sources: readonly RowSource[], permutation: Tensor, from: number, rows: number): Recorded {
     let recorded = this.#smaller.get(rows);
     if (recorded === undefined) {
-      recorded = recordRows(this.#step as unknown as Step, sources, permutation, from, rows, this.#exact);
+      recorded = recordRows(
+        this.#step as unknown as Step,
+        sources,
+        permutation,
+        [from, rows],
+        this.#exact,
+        this.#graphs,
+      );
       this.#smaller.set(rows, recorded);
     }
     return recorded;

@@ -25,13 +25,16 @@ export interface Recorded {
   dispose(): void;
 }
 
+/** Whether steps may be captured; a rehearsal goes the same way on any device, without capturing. */
+export type GraphMode = 'on' | 'off' | 'rehearsal';
+
 /** A step as it is recorded. */
 export type Step = (...inputs: Tensor[]) => unknown;
 
 const LIBRARY = path.dirname(import.meta.dirname);
 
 /** Records one run of a step; what it changed is put back. */
-export function record(step: Step, inputs: readonly Tensor[], exact: boolean): Recorded {
+export function record(step: Step, inputs: readonly Tensor[], exact: boolean, graphs: GraphMode): Recorded {
   const recording = new Recording();
   const caller = lineOf(new Error('where'));
   let template: Template | undefined;
@@ -55,9 +58,11 @@ export function record(step: Step, inputs: readonly Tensor[], exact: boolean): R
         }),
       inputs.map((input) => input[handleOf]),
       LIBRARY,
+      graphs,
     );
     const { instructions, draws } = native.describeProgram(handle);
-    const notFused = exact ? 'exact was asked for' : native.fuseProgram(handle);
+    // What is captured are the operators, and so is what stands for it in a rehearsal.
+    const notFused = exact || graphs === 'rehearsal' ? 'exact was asked for' : native.fuseProgram(handle);
     const recorded = {
       ...{ notFused, handle, recording, template: template!, draws, where: caller },
       instructions: instructions.map(([name, where]) => ({ operator: name, where })),
@@ -81,9 +86,9 @@ export function recordRows(
   step: Step,
   sources: readonly RowSource[],
   permutation: Tensor,
-  from: number,
-  rows: number,
+  [from, rows]: readonly [from: number, rows: number],
   exact: boolean,
+  graphs: GraphMode,
 ): Recorded {
   return scope(() => {
     const inputs = noGrad(() => {
@@ -94,7 +99,7 @@ export function recordRows(
           : (operator('torch_node::gather_images').call(source.rows, index, source.table) as Tensor),
       );
     });
-    return record(step, inputs, exact);
+    return record(step, inputs, exact, graphs);
   });
 }
 

@@ -1,7 +1,10 @@
 // Programs, for JavaScript: lib/program is the other side.
+#include <ATen/DeviceAccelerator.h>
+
 #include "../background.h"
 #include "../callback.h"
 #include "../rooms.h"
+#include "graph.h"
 #include "program.h"
 #include "recorder.h"
 
@@ -18,10 +21,10 @@ struct FromJs<std::shared_ptr<Program>> {
 
 namespace {
 
-// recordStep(step, inputs, library): a program's handle. `step` gives handles, which are released: the outputs. Lines
-// of files in the folder `library` are not what errors name.
+// recordStep(step, inputs, library, graphs): a program's handle. `step` gives handles, which are released: the outputs.
+// Lines of files in the folder `library` are not what errors name. `graphs`: 'on', 'off' or 'rehearsal'.
 uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Tensor>& inputs,
-                    const std::string& library) {
+                    const std::string& library, const std::string& graphs) {
   Recorder recorder(environment, inputs, library);
   const JsCallback callback(environment, step.value);
   std::vector<at::Tensor> outputs;
@@ -29,7 +32,8 @@ uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Te
     const Recorder::Session session(recorder);
     outputs = callback.call("compileStep", {});
   }
-  return environment.programs.insert(std::make_shared<Program>(recorder.finish(outputs)));
+  const GraphMode mode = graphs == "on" ? GraphMode::kOn : graphs == "off" ? GraphMode::kOff : GraphMode::kRehearsal;
+  return environment.programs.insert(std::make_shared<Program>(recorder.finish(outputs), mode));
 }
 
 // scheduleColumn(value): while a step is recorded.
@@ -71,6 +75,18 @@ Raw describeProgram(Environment& environment, const std::shared_ptr<Program>& pr
   return {out};
 }
 
+// programWay(handle): { graph, why, accelerator, captures, replays } of the steps made last.
+Raw programWay(Environment& environment, const std::shared_ptr<Program>& program) {
+  const Graphs::Way way = program->graphs().way();
+  const Napi::Object out = Napi::Object::New(Napi::Env(environment.env()));
+  out.Set("graph", way.graph);
+  out.Set("why", way.why);
+  out.Set("accelerator", at::isAccelerator(deviceOf(program->recorded()).type()));
+  out.Set("captures", static_cast<double>(way.captures));
+  out.Set("replays", static_cast<double>(way.replays));
+  return {out};
+}
+
 // fuseProgram(handle): why nothing was fused, or "".
 std::string fuseProgram(Environment& /*environment*/, const std::shared_ptr<Program>& program) {
   return program->fuseChains();
@@ -91,8 +107,13 @@ struct Steps {
   int64_t batch = 0;
   int64_t count = 0;
   std::vector<double> numbers;
+  // That the thread which asked for the steps works on: threads of the pool have others.
+  std::optional<c10::Stream> stream;
 
-  void run() const { program->steps(sources, permutation, from, batch, count, numbers); }
+  void run() const {
+    const c10::OptionalStreamGuard guard(stream);
+    program->steps(sources, permutation, from, batch, count, numbers);
+  }
 };
 
 // runSteps(handle, rows, tables, permutation, [from, batch, count], numbers, inBackground): steps over a set; a promise
@@ -107,7 +128,10 @@ Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, 
                        std::to_string(rows.size()) + " tensors");
   }
   auto steps = std::make_shared<Steps>();
-  *steps = {program, {}, permutation, range[0], range[1], range[2], std::move(numbers)};
+  *steps = {program, {}, permutation, range[0], range[1], range[2], std::move(numbers), {}};
+  if (const at::Device device = deviceOf(program->recorded()); at::isAccelerator(device.type())) {
+    steps->stream = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
+  }
   for (size_t i = 0; i < rows.size(); i++) steps->sources.push_back({rows[i], tables[i].value_or(at::Tensor())});
   napi_env env = environment.env();
   const auto nothing = [env] {
@@ -124,15 +148,11 @@ Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, 
 
 std::vector<Binding> programBindings() {
   return {
-      bound<&recordStep>("recordStep"),
-      bound<&scheduleColumn>("scheduleColumn"),
-      bound<&unrecorded>("unrecorded"),
-      bound<&adoptProgram>("adoptProgram"),
-      bound<&releaseProgram>("releaseProgram"),
-      bound<&describeProgram>("describeProgram"),
-      bound<&fuseProgram>("fuseProgram"),
-      bound<&runProgram>("runProgram"),
-      bound<&runSteps>("runSteps"),
+      bound<&recordStep>("recordStep"),         bound<&scheduleColumn>("scheduleColumn"),
+      bound<&unrecorded>("unrecorded"),         bound<&adoptProgram>("adoptProgram"),
+      bound<&releaseProgram>("releaseProgram"), bound<&describeProgram>("describeProgram"),
+      bound<&programWay>("programWay"),         bound<&fuseProgram>("fuseProgram"),
+      bound<&runProgram>("runProgram"),         bound<&runSteps>("runSteps"),
   };
 }
 

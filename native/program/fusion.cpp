@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "../fused/chain.h"
+#include "calls.h"
 #include "fusedSgd.h"
 #include "recorder.h"
 
@@ -415,10 +416,10 @@ void Finder::checkInside(const std::vector<ValueId>& shown) const {
       // Parameters have to be what they were when the step began.
       if (firstBackward_ && &instruction > firstBackward_) continue;
       for (const auto& use : instruction.uses) {
-        const auto* alias = instruction.op.schema().arguments()[use.place.argument].alias_info();
-        if (alias && alias->isWrite() && externals_.contains(use.value) && parameter(use.value) &&
-            std::ranges::any_of(layers_,
-                                [&](const Found& f) { return f.weight == use.value || f.bias == use.value; })) {
+        if (isWritten(instruction.op.schema().arguments()[use.place.argument]) && externals_.contains(use.value) &&
+            parameter(use.value) && std::ranges::any_of(layers_, [&](const Found& f) {
+              return f.weight == use.value || f.bias == use.value;
+            })) {
           throw NotFused("a parameter is changed before the backward pass (" + instruction.where + ")");
         }
       }

@@ -1,12 +1,16 @@
 // Programs run.
 #include "program.h"
 
+#include <ATen/DeviceAccelerator.h>
+
 #include <sstream>
 
 #include "../errors.h"
 #include "../images.h"
 #include "../values.h"
+#include "calls.h"
 #include "fusion.h"
+#include "graph.h"
 
 namespace torch_node {
 
@@ -78,7 +82,7 @@ void results(const torch::jit::Stack& stack, const Instruction& instruction, std
 }  // namespace
 
 void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
-                    bool move) {
+                    bool move, Survey* survey) {
   torch::jit::Stack stack = argumentsOf(instruction);
   for (const auto& use : instruction.uses) {
     put(stack, use.place, use.last && move ? std::move(slots[use.value]) : slots[use.value]);
@@ -86,12 +90,14 @@ void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slo
   for (const auto& number : instruction.numbers) {
     put(stack, number.place, number.negated ? -numbers[number.column] : numbers[number.column]);
   }
+  if (survey) survey->before(instruction, stack);
   try {
     instruction.op.callBoxed(stack);
   } catch (const c10::Error& error) {
     throw std::runtime_error(readable(error) + "\nin " + c10::toString(instruction.op.operator_name()) + ", recorded " +
                              instruction.where);
   }
+  if (survey) survey->after(stack);
   results(stack, instruction, slots);
   if (!move) return;
   for (const ValueId value : instruction.dropped) slots[value].reset();
@@ -111,9 +117,15 @@ class Program::Running {
   std::atomic<bool>& flag_;
 };
 
+Program::Program(Recorded recorded, GraphMode graphs) : recorded_(std::move(recorded)), slots_(recorded_.values) {
+  clear();
+  graphs_ = std::make_unique<Graphs>(*this, graphs);
+}
+
 Program::~Program() = default;
 
-Program::Program(Recorded recorded) : recorded_(std::move(recorded)), slots_(recorded_.values) {
+void Program::clear() {
+  slots_.assign(recorded_.values, at::Tensor());
   for (const External& external : recorded_.externals) slots_[external.value] = external.tensor;
 }
 
@@ -130,6 +142,12 @@ void Program::checkInputs(std::span<const at::Tensor> inputs) const {
                          ": give it inputs of that shape, dtype and device, or compile another step for these");
     }
   }
+}
+
+void Program::checkInputs() const {
+  std::vector<at::Tensor> inputs;
+  for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
+  checkInputs(inputs);
 }
 
 void Program::checkExternals() const {
@@ -171,17 +189,23 @@ void Program::checkGradients(std::span<const at::Tensor> inputs, int64_t steps) 
   }
 }
 
-void Program::play(std::span<const double> numbers) {
+void Program::play(std::span<const double> numbers, Survey* survey, const std::vector<bool>& onHost, Part part) {
   for (const NumberTensor& number : recorded_.numbers) {
     slots_[number.value] = wrapped(number.negated ? -numbers[number.column] : numbers[number.column]);
   }
   size_t piece = 0;
-  for (size_t i = 0; i < recorded_.instructions.size(); i++) {
+  for (uint32_t i = 0; i < recorded_.instructions.size(); i++) {
+    const Instruction& instruction = recorded_.instructions[i];
     if (fusion_ && piece < fusion_->pieces.size() && fusion_->pieces[piece].at == i) {
       fusion_->pieces[piece++].stretch->run(slots_, numbers);
     }
     if (fusion_ && fusion_->skipped[i]) continue;
-    runInstruction(recorded_.instructions[i], slots_, numbers, true);
+    if (part != Part::kAll && !onHost.empty()) {
+      if (part == Part::kHost && !onHost[i]) continue;
+      if (part == Part::kDevice && onHost[i] && (changes(instruction.op.schema()) || draws(instruction.op))) continue;
+    }
+    if (survey) survey->at(i);
+    runInstruction(instruction, slots_, numbers, true, survey);
   }
 }
 
@@ -207,6 +231,7 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   checkInputs(inputs);
   checkGradients(inputs, 1);
   const at::AutoDispatchBelowADInplaceOrView below;
+  if (auto outputs = graphs_->run(inputs, numbers)) return *std::move(outputs);
   for (size_t i = 0; i < inputs.size(); i++) slots_[recorded_.inputs[i]] = inputs[i];
   if (fusion_) {
     for (const auto& piece : fusion_->pieces) piece.stretch->readFrom({});
@@ -230,10 +255,7 @@ void Program::gather(std::span<const Source> sources, const at::Tensor& index, b
   if (fusion_) {
     for (const auto& piece : fusion_->pieces) piece.stretch->readFrom(rows.value_or(Rows()));
   }
-  if (!check) return;
-  std::vector<at::Tensor> inputs;
-  for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
-  checkInputs(inputs);
+  if (check) checkInputs();
 }
 
 void Program::steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch,
@@ -242,13 +264,22 @@ void Program::steps(std::span<const Source> sources, const at::Tensor& permutati
   checkExternals();
   checkGradients({}, count);
   const at::AutoDispatchBelowADInplaceOrView below;
-  for (int64_t step = 0; step < count; step++) {
-    const at::Tensor index = permutation.narrow(0, from + (step * batch), batch);
-    gather(sources, index, step == 0);
-    play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
+  const at::Device device = deviceOf(recorded_);
+  const at::Tensor order = sources.empty() ? permutation : permutation.to(sources[0].rows.device());
+  if (!graphs_->steps(sources, order, from, batch, count, numbers)) {
+    for (int64_t step = 0; step < count; step++) {
+      const at::Tensor index = order.narrow(0, from + (step * batch), batch);
+      gather(sources, index, step == 0);
+      play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
+    }
+    if (count > 0) finish({});
+    for (const ValueId value : recorded_.inputs) slots_[value].reset();
   }
-  if (count > 0) finish({});
-  for (const ValueId value : recorded_.inputs) slots_[value].reset();
+  // Otherwise the next steps would be asked for while these wait in the stream, and an abort or the time that a stretch
+  // takes would be told of what was asked for, not of what was done.
+  if (!at::isAccelerator(device.type())) return;
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  guard.synchronizeStream(guard.getStream(device));
 }
 
 }  // namespace torch_node

@@ -125,9 +125,12 @@ class Stretch {
   Stretch() = default;
 };
 
-// Runs one instruction. Values that are not needed afterwards are moved out of their slots, if `move`.
+class Survey;
+
+// Runs one instruction, and shows it to a survey where there is one. Values that are not needed afterwards are moved
+// out of their slots, if `move`.
 void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
-                    bool move);
+                    bool move, Survey* survey = nullptr);
 
 // An input that is gathered from a set: rows of a tensor by number, bytes mapped by a table where there is one.
 struct Source {
@@ -139,16 +142,18 @@ struct Source {
 };
 
 struct Fusion;
+class Graphs;
+enum class GraphMode : uint8_t;
 
 class Program {
  public:
-  explicit Program(Recorded recorded);
-
+  Program(Recorded recorded, GraphMode graphs);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
   [[nodiscard]] const Recorded& recorded() const { return recorded_; }
+  [[nodiscard]] const Graphs& graphs() const { return *graphs_; }
   // Puts kernels of our own in the place of what they can do; gives why they can do nothing, or "".
   std::string fuseChains();
   [[nodiscard]] bool isFused() const { return fusion_ != nullptr; }
@@ -156,23 +161,33 @@ class Program {
   // One step. `numbers` has one for each column. Throws where an input looks otherwise than the one that was recorded,
   // or where a tensor from outside was given other memory since.
   std::vector<at::Tensor> run(std::span<const at::Tensor> inputs, std::span<const double> numbers);
-  // Steps over `permutation[from ...]`, `batch` rows each; `numbers` has a row for each step.
+  // Steps over `permutation[from ...]`, `batch` rows each; `numbers` has a row for each step. On an accelerator they
+  // are through when it returns.
   void steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch, int64_t count,
              std::span<const double> numbers);
 
  private:
+  friend class Graphs;
   class Running;
+  // Of the instructions, those on the host alone, or the others and what they need of the host's.
+  enum class Part : uint8_t { kAll, kHost, kDevice };
   void checkExternals() const;
   void checkGradients(std::span<const at::Tensor> inputs, int64_t steps) const;
   void checkInputs(std::span<const at::Tensor> inputs) const;
+  // Those in the slots.
+  void checkInputs() const;
   void gather(std::span<const Source> sources, const at::Tensor& index, bool check);
-  void play(std::span<const double> numbers);
+  void play(std::span<const double> numbers, Survey* survey = nullptr) { play(numbers, survey, {}, Part::kAll); }
+  void play(std::span<const double> numbers, Survey* survey, const std::vector<bool>& onHost, Part part);
   void finish(std::span<const at::Tensor> inputs);
+  // Lets go of all that is not from outside.
+  void clear();
 
   Recorded recorded_;
   std::unique_ptr<Fusion> fusion_;
   std::vector<at::Tensor> slots_;
   std::atomic<bool> running_ = false;
+  std::unique_ptr<Graphs> graphs_;
 };
 
 }  // namespace torch_node

@@ -8,6 +8,7 @@
 #include <ranges>
 
 #include "../values.h"
+#include "calls.h"
 
 namespace torch_node {
 
@@ -15,7 +16,14 @@ namespace {
 
 // The place in the dispatcher right below autograd and above every backend, where no kernel of libtorch's stands. It is
 // in force on the threads that record only, and on those of the autograd engine that work for them.
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
 constexpr auto kKey = c10::DispatchKey::Fake;
+constexpr bool kHasPlace = true;
+#else
+// There is no such place; any key that nothing uses will do where one has to be named.
+constexpr auto kKey = c10::DispatchKey::CustomRNGKeyId;
+constexpr bool kHasPlace = false;
+#endif
 
 // Goes along to the threads of the autograd engine, as the key does.
 auto infoKind() { return c10::DebugInfoKind::TEST_INFO_2; }
@@ -35,36 +43,16 @@ void onOperator(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::
   }
 }
 
-TORCH_LIBRARY_IMPL(_, Fake, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&onOperator>()); }
+// Whether the place could be taken. Where a libtorch has a kernel of its own there, the addon loads all the same and is
+// without recordings.
+const bool registered = [] {
+  if (!kHasPlace || c10::Dispatcher::singleton().hasBackendFallbackForDispatchKey(kKey)) return false;
+  static torch::Library library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
+  library.fallback(torch::CppFunction::makeFromBoxedFunction<&onOperator>());
+  return true;
+}();
 
 bool readsOnHost(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::data_dependent_output); }
-
-// Whether an argument is written to. The schemas of batch norm's older operators do not say that running statistics
-// are.
-bool isWritten(const c10::Argument& argument) {
-  if (argument.alias_info() != nullptr) return argument.alias_info()->isWrite();
-  return argument.name() == "running_mean" || argument.name() == "running_var";
-}
-
-bool changes(const c10::FunctionSchema& schema) { return std::ranges::any_of(schema.arguments(), isWritten); }
-
-bool draws(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::nondeterministic_seeded); }
-
-template <class F>
-void eachTensor(const c10::IValue& value, const F& visit) {
-  if (value.isTensor()) {
-    if (value.toTensor().defined()) visit(value.toTensor());
-  } else if (value.isList()) {
-    for (const c10::IValue& item : value.toListRef()) {
-      if (item.isTensor() && item.toTensor().defined()) visit(item.toTensor());
-    }
-  }
-}
-
-at::Tensor bytesOf(const c10::Storage& storage) {
-  const at::Tensor empty = at::empty({0}, at::TensorOptions().dtype(at::kByte).device(storage.device()));
-  return empty.set_(storage, 0, {static_cast<int64_t>(storage.nbytes())}, {1});
-}
 
 }  // namespace
 
@@ -123,10 +111,17 @@ Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_sha
 
 Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library)
     : environment_(environment), library_(std::move(library)) {
+  if (!registered) {
+    throw std::runtime_error(
+        "steps cannot be recorded with libtorch " TORCH_VERSION
+        ": its dispatcher has no free place where calls could be noted; libtorch 2.13 and 2.14 have one");
+  }
   if (current() != nullptr)
     throw std::invalid_argument("a step is being recorded already: compile one after the other");
   std::set<std::pair<at::DeviceType, c10::DeviceIndex>> devices{{at::kCPU, -1}};
-  for (const at::Tensor& input : inputs) devices.emplace(input.device().type(), input.device().index());
+  for (const at::Tensor& input : inputs) {
+    if (!input.is_meta()) devices.emplace(input.device().type(), input.device().index());
+  }
   for (const auto& [type, index] : devices) {
     const at::Generator& generator = at::globalContext().defaultGenerator(at::Device(type, index));
     random_.emplace_back(generator, generator.get_state());

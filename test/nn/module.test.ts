@@ -126,4 +126,20 @@ describe('Module', () => {
     ];
     for (const [make, message] of bad) expect(make).toThrow(message);
   });
+
+  it('moves to another memory format, and back', () => {
+    torch.scope(() => {
+      torch.manualSeed(0);
+      const net = new nn.Sequential(new nn.Conv2d(3, 4, 2), new nn.Flatten(), new nn.Linear(4, 2));
+      const [weight, x] = [net.parameters()[0]!, torch.randn([2, 3, 2, 2])];
+      const [values, expected] = [weight.detach().clone(), net.forward(x)];
+      expect(net.to({ memoryFormat: 'channels_last' })).toBe(net);
+      expect(weight.strides).toEqual([12, 1, 6, 3]);
+      expect(weight.equal(values)).toBe(true);
+      expect(net.forward(x).allclose(expected, { atol: 1e-6 })).toBe(true);
+      net.to({ memoryFormat: 'contiguous' });
+      expect(weight.strides).toEqual([12, 4, 2, 1]);
+      expect(net.parameters()[0]).toBe(weight);
+    });
+  });
 });

@@ -60,7 +60,9 @@ function eagerly(
 }
 
 const compiled = ({ step }: Training): Program<readonly [Tensor, Tensor], Tensor> =>
-  torch.compileStep(step, [features.narrow(0, 0, BATCH), targets.narrow(0, 0, BATCH)] as const) as never;
+  torch.compileStep(step, [features.narrow(0, 0, BATCH), targets.narrow(0, 0, BATCH)] as const, {
+    exact: true,
+  }) as never;
 
 function expectSame(a: Training, b: Training): void {
   expect(stateOf(b.net, b.descent)).toEqual(stateOf(a.net, a.descent));
@@ -202,7 +204,7 @@ describe('runEpoch', () => {
       set.batch(permutation.narrow(0, i * 5, Math.min(5, count - i * 5))),
     );
     const [{ images, labels }] = batches as [{ images: Tensor; labels: Tensor }];
-    const program = torch.compileStep(recorded.step, [images, labels]);
+    const program = torch.compileStep(recorded.step, [images, labels], { exact: true });
     for (const batch of batches) eager.step(batch.images, batch.labels);
     expect(await program.runEpoch(set, permutation)).toBe(5);
     expectSame(eager, recorded);
@@ -260,7 +262,7 @@ import(${JSON.stringify(path.resolve(__dirname, '../../dist/index.js'))}).then(a
     };
     const order = torch.randperm(22);
     if (compile) {
-      const program = torch.compileStep(step, [x.narrow(0, 0, 5), y.narrow(0, 0, 5)]);
+      const program = torch.compileStep(step, [x.narrow(0, 0, 5), y.narrow(0, 0, 5)], { exact: true });
       const steps = await program.runEpoch([x, y], order);
       if (steps !== 5) throw new Error(String(steps));
     } else

@@ -1,6 +1,6 @@
 // What cannot be recorded or run: each is refused with the line that it comes from and with what to do, and changes nothing.
 import torch, { nn, optim, type Tensor } from 'torch-node';
-import { withoutLeaks } from '../support/leaks.js';
+import { withoutLeaksAfterwards } from '../support/leaks.js';
 import { bits, stateOf } from './support.js';
 
 torch.setNumThreads(1);
@@ -79,7 +79,7 @@ describe('a step that cannot be recorded', () => {
     ],
   ];
   it.each(refused)('for %s', (_, read, message) => {
-    withoutLeaks(() => {
+    return withoutLeaksAfterwards(() => {
       const error = thrownBy(() => torch.compileStep((t: Tensor) => void read(t), [x]));
       expect(error.message).toMatch(message);
       expect(error.message).toMatch(here);

@@ -1,7 +1,7 @@
 // Steps of whole networks, recorded and eager: the same losses, parameters, gradients and buffers, bit for bit.
 import torch, { nn, optim, type Tensor } from 'torch-node';
 import { part2 } from '../../lib/experiments/cifar10/part2.js';
-import { liveTensors, withoutLeaks } from '../support/leaks.js';
+import { liveTensors, withoutLeaksAfterwards } from '../support/leaks.js';
 import { bits, bitsOf, stateOf, twins } from './support.js';
 
 torch.setNumThreads(1);
@@ -22,8 +22,8 @@ const classify = (net: nn.Module, x: Tensor, y: Tensor): Tensor =>
   nn.functional.crossEntropy(net.forward(x), y);
 
 /** The same steps with two networks that are the same, by turns, with the same random numbers. */
-function expectSameSteps({ net, inputs, loss = classify, optimizer, steps = 5 }: Case): void {
-  withoutLeaks(() => {
+function expectSameSteps({ net, inputs, loss = classify, optimizer, steps = 5 }: Case): Promise<void> {
+  return withoutLeaksAfterwards(() => {
     const [one, two] = twins(net);
     const make = optimizer ?? ((parameters) => new optim.SGD(parameters, { lr: 0.05, momentum: 0.9 }));
     const [eager, recorded] = [make(one.parameters()), make(two.parameters())];
@@ -40,7 +40,7 @@ function expectSameSteps({ net, inputs, loss = classify, optimizer, steps = 5 }:
     const data = Array.from({ length: steps }, inputs);
     torch.manualSeed(6);
     const random = torch.getRngState();
-    const program = torch.compileStep(step(two, recorded), data[0]!);
+    const program = torch.compileStep(step(two, recorded), data[0]!, { exact: true });
     // Recording changed nothing.
     expect(bits(torch.getRngState())).toBe(bits(random));
     expect(stateOf(two, recorded)).toEqual(stateOf(one, eager));
@@ -60,7 +60,7 @@ function expectSameSteps({ net, inputs, loss = classify, optimizer, steps = 5 }:
 }
 
 it.each([...part2])('part 2: %s', (_, experiment) => {
-  expectSameSteps({
+  return expectSameSteps({
     net: experiment.network,
     inputs: () => [images(4), labels(4)],
     optimizer: experiment.optimizer,
@@ -175,10 +175,10 @@ it('clips gradients, in a step with several outputs in a structure', () => {
       sgd.step();
       return { loss, more: [logits.argmax(1), { norm }, null] };
     };
-  withoutLeaks(() => {
+  return withoutLeaksAfterwards(() => {
     const [eager, recorded] = [one, two].map((net) => new optim.SGD(net.parameters(), { lr: 0.5 }));
     const [x, y] = rows() as [Tensor, Tensor];
-    const program = torch.compileStep(step(two, recorded!), [x, y]);
+    const program = torch.compileStep(step(two, recorded!), [x, y], { exact: true });
     for (let i = 0; i < 3; i++) expect(bitsOf(program.run(x, y))).toEqual(bitsOf(step(one, eager!)(x, y)));
     program.dispose();
   });
@@ -188,7 +188,7 @@ it('has a training and an evaluation program of one network', () => {
   const [one, two] = twins(
     () => new nn.Sequential(new nn.Linear(6, 8), new nn.BatchNorm1d(8), new nn.Linear(8, 10)),
   );
-  withoutLeaks(() => {
+  return withoutLeaksAfterwards(() => {
     const make = (net: nn.Module): optim.SGD => new optim.SGD(net.parameters(), { lr: 0.1, momentum: 0.9 });
     const sgd = [make(one), make(two)] as const;
     const train = (i: 0 | 1, x: Tensor, y: Tensor): void => {
@@ -202,9 +202,11 @@ it('has a training and an evaluation program of one network', () => {
         correct.add_(net.forward(x).argmax(1).eq(y).sum());
       });
     const [x, y] = rows() as [Tensor, Tensor];
-    const training = torch.compileStep((a: Tensor, b: Tensor) => train(1, a, b), [x, y]);
+    const training = torch.compileStep((a: Tensor, b: Tensor) => train(1, a, b), [x, y], { exact: true });
     two.eval();
-    const evaluation = torch.compileStep((a: Tensor, b: Tensor) => evaluate(two, a, b), [x, y]);
+    const evaluation = torch.compileStep((a: Tensor, b: Tensor) => evaluate(two, a, b), [x, y], {
+      exact: true,
+    });
     expect(Number(correct.item())).toBe(0);
     for (let i = 0; i < 4; i++) {
       one.train();
@@ -224,7 +226,7 @@ it('has a training and an evaluation program of one network', () => {
 });
 
 it('gives inputs their gradients', () => {
-  withoutLeaks(() => {
+  return withoutLeaksAfterwards(() => {
     const weight = torch.randn([3], { requiresGrad: true });
     const step = (x: Tensor): Tensor => {
       weight.grad = null;
@@ -234,7 +236,7 @@ it('gives inputs their gradients', () => {
       return y;
     };
     const example = torch.ones([3], { requiresGrad: true });
-    const program = torch.compileStep(step, [example]);
+    const program = torch.compileStep(step, [example], { exact: true });
     const x = torch.tensor([1, 2, 3], { requiresGrad: true });
     const y = program.run(x);
     expect(y.requiresGrad).toBe(false);
@@ -260,6 +262,7 @@ it('lets go of everything when it is disposed of, or collected', () => {
           return loss;
         },
         [x, y],
+        { exact: true },
       );
       for (let i = 0; i < 3; i++) program.run(x, y);
       if (dispose) program.dispose();

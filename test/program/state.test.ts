@@ -50,7 +50,7 @@ describe.each(makers)('%s', (_, make) => {
     for (let i = 0; i < 3; i++) eager.step(...data);
     other.net.loadStateDict(eager.net.stateDict());
     other.descent.loadStateDict(eager.descent.stateDict());
-    const program = torch.compileStep(other.step, data);
+    const program = torch.compileStep(other.step, data, { exact: true });
     for (let i = 0; i < 4; i++) {
       eager.step(...data);
       program.run(...data);
@@ -62,7 +62,7 @@ describe.each(makers)('%s', (_, make) => {
   it('goes on from a state that is loaded between its steps', () => {
     const [eager, recorded] = pair(make);
     const data = batch();
-    const program = torch.compileStep(recorded.step, data);
+    const program = torch.compileStep(recorded.step, data, { exact: true });
     const fresh = bitsOf(recorded.descent.stateDict());
     const saved = { net: clone(eager.net.stateDict()), descent: clone(eager.descent.stateDict()) };
     const rewind = ({ net, descent }: Training): void => {
@@ -101,7 +101,7 @@ describe.each(makers)('%s', (_, make) => {
   it('goes on from eager steps, and they from its', () => {
     const [eager, recorded] = pair(make);
     const data = batch();
-    const program = torch.compileStep(recorded.step, data);
+    const program = torch.compileStep(recorded.step, data, { exact: true });
     // The rate that the first step finds, not the one that was there when the step was recorded.
     for (const { descent } of [eager, recorded]) descent.paramGroups[0]!.lr = 0.03;
     for (let i = 0; i < 6; i++) {
@@ -116,7 +116,7 @@ describe.each(makers)('%s', (_, make) => {
   it('begins with an eager step after its step was compiled', () => {
     const [eager, recorded] = pair(make);
     const data = batch();
-    const program = torch.compileStep(recorded.step, data);
+    const program = torch.compileStep(recorded.step, data, { exact: true });
     for (const { descent } of [eager, recorded]) descent.paramGroups[0]!.lr = 0.03;
     for (let i = 0; i < 3; i++) {
       eager.step(...data);
@@ -130,7 +130,10 @@ describe.each(makers)('%s', (_, make) => {
   it('has two programs', () => {
     const [eager, recorded] = pair(make);
     const [a, b] = [batch(), batch()];
-    const programs = [torch.compileStep(recorded.step, a), torch.compileStep(recorded.step, b)];
+    const programs = [
+      torch.compileStep(recorded.step, a, { exact: true }),
+      torch.compileStep(recorded.step, b, { exact: true }),
+    ];
     for (let i = 0; i < 4; i++) {
       const data = i % 2 === 0 ? a : b;
       eager.step(...data);
@@ -143,10 +146,14 @@ describe.each(makers)('%s', (_, make) => {
   it('steps twice in a step', () => {
     const [eager, recorded] = pair(make);
     const data = batch();
-    const program = torch.compileStep((x: Tensor, y: Tensor) => {
-      recorded.step(x, y);
-      return recorded.step(x, y);
-    }, data);
+    const program = torch.compileStep(
+      (x: Tensor, y: Tensor) => {
+        recorded.step(x, y);
+        return recorded.step(x, y);
+      },
+      data,
+      { exact: true },
+    );
     for (let i = 0; i < 4; i++) {
       eager.step(...data);
       const loss = eager.step(...data);
@@ -160,7 +167,7 @@ describe.each(makers)('%s', (_, make) => {
 it('notices a state with other tensors', () => {
   const [, { descent, step }] = pair((params) => new optim.Adam(params));
   const data = batch();
-  const program = torch.compileStep(step, data);
+  const program = torch.compileStep(step, data, { exact: true });
   program.run(...data);
   const net = new nn.Linear(4, 2);
   const other = training(net, (params) => new optim.Adam(params, { amsgrad: true }));
@@ -175,7 +182,7 @@ it('notices a state with other tensors', () => {
 it('follows schedules between its steps', () => {
   const [eager, recorded] = pair((params) => new optim.Adam(params, { lr: 0.1 }));
   const data = batch();
-  const program = torch.compileStep(recorded.step, data);
+  const program = torch.compileStep(recorded.step, data, { exact: true });
   const schedules = [eager, recorded].map(
     ({ descent }) => new optim.lrScheduler.OneCycleLR(descent, 0.2, { totalSteps: 10 }),
   );
@@ -205,7 +212,7 @@ it('is SparseAdam', () => {
   };
   const [[eager, eagerStep], [recorded, step]] = [make(one), make(two)];
   const indices = (): Tensor => torch.randint(0, 10, [6], { dtype: 'int64' });
-  const program = torch.compileStep(step, [indices()]);
+  const program = torch.compileStep(step, [indices()], { exact: true });
   expect(stateOf(two, recorded)).toEqual(stateOf(one, eager));
   for (let i = 0; i < 8; i++) {
     for (const descent of [eager, recorded]) if (i === 4) descent.paramGroups[0]!.lr = 0.03;
