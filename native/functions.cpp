@@ -116,11 +116,21 @@ std::vector<at::Tensor> applyFunction(Environment& environment, const std::strin
     throw std::runtime_error("custom operators have no forward-mode derivatives");
   };
   const auto view = [](const at::Tensor& tensor) { return tensor.view_as(tensor); };
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 14
+  // Since 2.14 it tells which node the outputs hang on, whose creation is announced once it is complete.
+  NodePtr attached;
+  const auto wired = torch::autograd::_wrap_outputs(inputs, identities(nonDifferentiable), identities(dirty), outputs,
+                                                    node, jvp, {}, view, false, attached);
+#else
   const auto wired = torch::autograd::_wrap_outputs(inputs, identities(nonDifferentiable), identities(dirty), outputs,
                                                     node, jvp, {}, view, false);
+#endif
   if (function) {
     function->describeOutputs(wired);
     function->save(saved);
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 14
+    if (attached) torch::autograd::fire_node_creation_hooks(attached);
+#endif
   }
   std::vector<at::Tensor> out;
   out.reserve(wired.size());
