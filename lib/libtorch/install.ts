@@ -25,11 +25,14 @@ export interface InstallOptions {
   variant?: string;
   /**
    * Where to take it from, instead of pip and the official site: a libtorch folder, a site-packages/torch, a folder of
-   * wheels, an official zip, a torch wheel, or the address of one of the last two.
+   * wheels, an official zip, a torch wheel, or the address of one of the last two. An address may end in
+   * #sha256=... as pip's do; the download is then refused unless that is its hash.
    */
   from?: string;
   /** Whether one that is there already is replaced. With `from` it always is. */
   force?: boolean;
+  /** A server that sends nothing for so many milliseconds is given up; 30 seconds by default. */
+  timeout?: number;
   /** Places that were looked at before in vain, to be named if this fails too. */
   attempts?: Attempt[];
   /** Told what is done, a line at a time. */
@@ -166,7 +169,7 @@ async function nvidiaOfWheel(version: string, variant: string, scratch: string, 
 async function fetchArchive(
   url: string,
   name: string,
-  { size, sha256 }: { size?: number; sha256?: string } = {},
+  { size, sha256, timeout }: { size?: number; sha256?: string; timeout?: number | undefined },
 ): Promise<string> {
   const file = path.join(makeCacheFolder('downloads'), fileNameOf(url));
   const progress = showProgress(`downloading ${name}`);
@@ -175,6 +178,7 @@ async function fetchArchive(
       name,
       ...(size !== undefined && { size }),
       ...(sha256 !== undefined && { sha256 }),
+      ...(timeout !== undefined && { timeout }),
       onProgress: progress.update,
     });
   } finally {
@@ -188,12 +192,18 @@ function fileNameOf(url: string): string {
   return name.replace(/[^\w.+-]/g, '_') || 'download';
 }
 
-function given(from: string, { version, variant }: InstallOptions): Source {
+function given(from: string, { version, variant, timeout }: InstallOptions): Source {
   return {
     name: from,
     async fetch(scratch, log) {
       if (/^https?:\/\//.test(from)) {
-        const archive = await fetchArchive(from, path.posix.basename(new URL(from).pathname));
+        const url = new URL(from);
+        const sha256 = /^#sha256=([0-9a-f]{64})$/i.exec(url.hash)?.[1];
+        url.hash = '';
+        const archive = await fetchArchive(url.href, fileNameOf(url.href), {
+          timeout,
+          ...(sha256 && { sha256 }),
+        });
         return { archive, ours: true, ...(await completion(archive, scratch, log)) };
       }
       const place = path.resolve(from.startsWith('file:') ? new URL(from).pathname : from);
@@ -257,16 +267,15 @@ async function put(
   await mkdir(inner, { recursive: true });
   if ((await statOf(archive)).isDirectory()) await copyLibtorch(archive, fresh);
   else {
-    const progress = showProgress('unpacking libtorch');
     try {
-      await unpackLibtorch(archive, inner, progress.update);
-      for (const wheel of nvidia) await unpackNvidia(wheel, fresh, progress.update);
+      await unpackWith('unpacking libtorch', unpackLibtorch, archive, inner);
+      for (const wheel of nvidia) {
+        await unpackWith(`unpacking ${path.basename(wheel).split('-')[0]}`, unpackNvidia, wheel, fresh);
+      }
     } catch (error) {
       // A damaged download is of no use to the next attempt either.
       if (ours && errorCode(error) !== 'ENOSPC') await rm(archive, { force: true });
       throw error;
-    } finally {
-      progress.stop();
     }
   }
   const libtorch = inspectLibtorch(inner);
@@ -290,6 +299,20 @@ async function put(
   await rename(libtorch.variant === 'cpu' ? inner : fresh, target);
   if (ours) await rm(archive, { force: true });
   return { ...libtorch, folder: libtorch.variant === 'cpu' ? target : path.join(target, 'torch') };
+}
+
+async function unpackWith(
+  label: string,
+  unpack: typeof unpackLibtorch,
+  archive: string,
+  folder: string,
+): Promise<void> {
+  const progress = showProgress(label);
+  try {
+    await unpack(archive, folder, progress.update);
+  } finally {
+    progress.stop();
+  }
 }
 
 function demandNvidia({ folder }: Libtorch): void {

@@ -54,7 +54,7 @@ export function chooseLibtorch(addons: Addon[]): { addon: Addon; libtorch: Found
     if (found) return { addon: addonFor(addons, newest, found), libtorch: found };
     attempts = search.attempts;
   } catch (error) {
-    throw failure(errorText(error), solutions, error);
+    throw failure(errorText(error), solutions);
   }
   throw failure(
     'torch-node needs libtorch, which comes separately. To install it, run\n\n    npx torch-node install\n\n' +
