@@ -1,10 +1,11 @@
 // Checks the package as users get it: packs it, installs the tarball in empty folders in the ways that people do, and
 // trains in each. Prints a line `ok NAME` for each check, and ends with code 1 if one fails.
 //
-//   node scripts/release-check.mjs [--wheels DIR] [--tarball FILE] [--node NODE]... [--only a,b] [--keep]
+//   node scripts/release-check.mjs [--wheels DIR] [--tarball FILE] [--node NODE]... [--cuda DIR] [--only a,b] [--keep]
 //
 // --wheels is a folder with a wheel of torch for the CPU (by default pip is asked for one); installing is offline from
-// there. --node names further Nodes to train with. Prebuilt binaries have to be there: npm run prebuild.
+// there. --node names further Nodes to train with; --cuda is a folder to fetch the CUDA set of 2.14 into (nine gigabytes while
+// that lasts), to load it and train on the CPU. Prebuilt binaries have to be there: npm run prebuild.
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     tarball: { type: 'string' },
     node: { type: 'string', multiple: true, default: [] },
     only: { type: 'string' },
+    cuda: { type: 'string' },
     keep: { type: 'boolean' },
   },
 });
@@ -67,9 +69,17 @@ function run(command, args, { cwd = base, env = environment, code = 0, timeout =
   });
 }
 const node = (args, options) => run(process.execPath, args, options);
-const npm = (args, options) => run('npm', args, { ...options, env: { ...plain, ...options?.env } });
+const windows = process.platform === 'win32';
+const npm = (args, options) =>
+  run('npm', args, { ...options, env: { ...plain, ...options?.env }, shell: windows });
+/** What `npx torch-node` runs. */
 const torchNode = (folder, args, options) =>
-  run(path.join(folder, 'node_modules', '.bin', 'torch-node'), args, { cwd: folder, ...options });
+  windows
+    ? node([path.join(folder, 'node_modules', 'torch-node', 'bin', 'torch-node.js'), ...args], {
+        cwd: folder,
+        ...options,
+      })
+    : run(path.join(folder, 'node_modules', '.bin', 'torch-node'), args, { cwd: folder, ...options });
 
 /** The script of a tool that an npm package brings. */
 function tool(name, bin = name) {
@@ -159,7 +169,11 @@ async function getWheel() {
     wheels = path.join(base, 'wheels');
     const requirement = 'torch==2.13.0' + (process.platform === 'darwin' ? '' : '+cpu');
     const options = ['--retries', '0', '--no-deps', '--only-binary', ':all:'];
-    await run('python3', ['-m', 'pip', 'download', ...options, '-d', wheels, requirement], { env: plain });
+    await run(
+      windows ? 'python' : 'python3',
+      ['-m', 'pip', 'download', ...options, '-d', wheels, requirement],
+      { env: plain },
+    );
   }
   return readdirSync(wheels)
     .filter((name) => name.startsWith('torch-'))
@@ -226,7 +240,11 @@ async function withScripts() {
 async function withPnpm() {
   const folder = project('pnpm', { 'worker.mjs': worker });
   const pnpm = (args) =>
-    run(path.join(root, 'node_modules', '.bin', 'pnpm'), args, { cwd: folder, env: { ...plain, CI: '1' } });
+    run(path.join(root, 'node_modules', '.bin', 'pnpm'), args, {
+      cwd: folder,
+      env: { ...plain, CI: '1' },
+      shell: windows,
+    });
   await pnpm([
     'add',
     '--ignore-scripts',
@@ -430,6 +448,67 @@ async function otherNodes() {
   return versions.join(', ');
 }
 
+async function otherVersions() {
+  const folder = path.join(
+    first,
+    'node_modules',
+    'torch-node',
+    'prebuilds',
+    `${process.platform}-${process.arch}`,
+  );
+  const addons = readdirSync(folder).filter((name) => /^torch-node-.*\.node$/.test(name));
+  const libtorch = path.join(
+    cache,
+    'libtorch',
+    readdirSync(path.join(cache, 'libtorch')).find((name) => /^2/.test(name)),
+  );
+  const refused = [];
+  for (const addon of addons) {
+    const minor = /-(\d+\.\d+)/.exec(addon)[1];
+    const env = { ...environment, TORCH_NODE_ADDON: path.join(folder, addon), TORCH_NODE_LIBTORCH: libtorch };
+    const { version } = JSON.parse(await torchNode(first, ['list', '--json'])).used;
+    if (version.startsWith(`${minor}.`)) {
+      trained(await node(['train.mjs'], { cwd: first, env }));
+      // The same with a libtorch of a later minor version, of which no more than its version is looked at.
+      const later = path.join(base, 'later');
+      cpSync(path.join(libtorch, 'build-version'), path.join(later, 'build-version'));
+      for (const part of ['lib', path.join('include', 'c10')])
+        mkdirSync(path.join(later, part), { recursive: true });
+      for (const name of readdirSync(path.join(libtorch, 'lib')))
+        writeFileSync(path.join(later, 'lib', name), '');
+      writeFileSync(path.join(later, 'build-version'), '2.99.0+cpu');
+      const output = await node(['train.mjs'], {
+        cwd: first,
+        env: { ...env, TORCH_NODE_LIBTORCH: later },
+        code: 1,
+      });
+      expect(output.includes(`is version 2.99.0+cpu, needed is ${minor}`), output);
+    } else {
+      const output = await node(['train.mjs'], { cwd: first, env, code: 1 });
+      expect(output.includes(`is version ${version}, needed is ${minor}`), output);
+      expect(/TORCH_NODE_ALLOW_MISMATCH=1/.test(output), output);
+      refused.push(`the addon for ${minor} refuses ${version}`);
+    }
+  }
+  return refused.join(', ');
+}
+
+async function cudaSet() {
+  if (!values.cuda) return skip('a CUDA set takes gigabytes; --cuda fetches one with pip');
+  const env = { ...environment, TORCH_NODE_CACHE: path.resolve(values.cuda), TORCH_NODE_OFFLINE: '' };
+  await torchNode(first, ['install', '--version', '2.14.1', '--variant', 'cu130'], {
+    env,
+    timeout: 1_200_000,
+  });
+  const program = `
+    import torch from 'torch-node';
+    if (!torch.cuda.isBuilt()) throw new Error('CUDA is not built in');
+    console.log('trained', torch.version, 'with', torch.cuda.deviceCount(), 'devices');`;
+  writeFileSync(path.join(first, 'cuda.mjs'), program);
+  trained(await node(['train.mjs'], { cwd: first, env }));
+  return (await node(['cuda.mjs'], { cwd: first, env })).trim();
+}
+
 class Skipped extends Error {}
 const skip = (reason) => {
   throw new Skipped(reason);
@@ -467,6 +546,8 @@ const checks = [
   ['types, with nothing but strict', types],
   ['npx torch-node init', template],
   ['other versions of Node', otherNodes],
+  ['other versions of libtorch are refused', otherVersions],
+  ['the CUDA set of 2.14', cudaSet],
 ];
 const needed = new Set([pack, getWheel, withNpm]);
 
