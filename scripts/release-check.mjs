@@ -448,24 +448,30 @@ async function otherNodes() {
   return versions.join(', ');
 }
 
-async function otherVersions() {
-  const folder = path.join(
-    first,
+/** The prebuilt addons of this platform in an installed package. */
+function addonsOf(folder) {
+  const place = path.join(
+    folder,
     'node_modules',
     'torch-node',
     'prebuilds',
     `${process.platform}-${process.arch}`,
   );
-  const addons = readdirSync(folder).filter((name) => /^torch-node-.*\.node$/.test(name));
+  return readdirSync(place)
+    .filter((name) => /^torch-node-.*\.node$/.test(name))
+    .map((name) => path.join(place, name));
+}
+
+async function otherVersions() {
   const libtorch = path.join(
     cache,
     'libtorch',
     readdirSync(path.join(cache, 'libtorch')).find((name) => /^2/.test(name)),
   );
   const refused = [];
-  for (const addon of addons) {
-    const minor = /-(\d+\.\d+)/.exec(addon)[1];
-    const env = { ...environment, TORCH_NODE_ADDON: path.join(folder, addon), TORCH_NODE_LIBTORCH: libtorch };
+  for (const addon of addonsOf(first)) {
+    const minor = /-(\d+\.\d+)/.exec(path.basename(addon))[1];
+    const env = { ...environment, TORCH_NODE_ADDON: addon, TORCH_NODE_LIBTORCH: libtorch };
     const { version } = JSON.parse(await torchNode(first, ['list', '--json'])).used;
     if (version.startsWith(`${minor}.`)) {
       trained(await node(['train.mjs'], { cwd: first, env }));
@@ -506,6 +512,12 @@ async function cudaSet() {
     console.log('trained', torch.version, 'with', torch.cuda.deviceCount(), 'devices');`;
   writeFileSync(path.join(first, 'cuda.mjs'), program);
   trained(await node(['train.mjs'], { cwd: first, env }));
+  const libtorch = path.join(env.TORCH_NODE_CACHE, 'libtorch', '2.14.1-cu130');
+  for (const addon of addonsOf(first).filter((file) => !file.includes('-2.14'))) {
+    const named = { ...env, TORCH_NODE_ADDON: addon, TORCH_NODE_LIBTORCH: libtorch };
+    const output = await node(['train.mjs'], { cwd: first, env: named, code: 1 });
+    expect(/is version 2\.14\.1\+cu130, needed is 2\.\d+\./.test(output), output);
+  }
   return (await node(['cuda.mjs'], { cwd: first, env })).trim();
 }
 

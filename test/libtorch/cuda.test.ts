@@ -1,11 +1,13 @@
 // CUDA sets: which variant a machine is given, what completes a set, and in which order its libraries are loaded.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { neededLibraries } from '../../lib/libtorch/elf.js';
 import { chooseVariant, detectGpu, type Gpu } from '../../lib/libtorch/gpu.js';
 import { installLibtorch } from '../../lib/libtorch/install.js';
+import { setUp } from '../../lib/cli/setup.js';
 import { librariesToPreload, missingLibraries } from '../../lib/libtorch/libraries.js';
 import { findLibtorch, libraryFile } from '../../lib/libtorch/locate.js';
+import { packageRoot } from '../../lib/native/addons.js';
 import { itWhen } from '../support/skip.js';
 import { fakeElf, fakePython, temporaryFolder, wheelFiles, write, zip } from './fake.js';
 
@@ -75,15 +77,15 @@ describe('which variant', () => {
     const bin = write(path.join(folder, 'bin'), { 'nvidia-smi': `#!/bin/sh\n${script}\n` });
     fakePython(bin, 'true'); // Makes the folder; the tool needs the same permission.
     process.env['PATH'] = bin;
-    return import('node:fs').then(({ chmodSync }) => chmodSync(path.join(bin, 'nvidia-smi'), 0o755));
+    chmodSync(path.join(bin, 'nvidia-smi'), 0o755);
   };
 
   it('asks the driver, and nvcc never', async () => {
-    await smi('echo "580.82.07, 9.0"; echo "580.82.07, 8.6"');
+    smi('echo "580.82.07, 9.0"; echo "580.82.07, 8.6"');
     expect(await detectGpu()).toEqual({ driver: '580.82.07', capabilities: ['9.0', '8.6'] });
-    await smi('echo "NVIDIA-SMI has failed because it could not communicate with the driver"; exit 9');
+    smi('echo "NVIDIA-SMI has failed because it could not communicate with the driver"; exit 9');
     expect(await detectGpu()).toMatch(/does not answer \(NVIDIA-SMI has failed/);
-    await smi('true');
+    smi('true');
     expect(await detectGpu()).toBe('the NVIDIA driver is there, but no card');
   });
 });
@@ -223,9 +225,69 @@ describe('installing a CUDA set', () => {
     process.env['PATH'] = `${fakePython(path.join(folder, 'bin'), script)}:${environment['PATH']}`;
     await installLibtorch({ version: '2.14.1', variant: 'cu130' });
     expect(readdirSync(target()).sort()).toEqual(['nvidia', 'torch']);
-    const { readFileSync } = await import('node:fs');
     const last = readFileSync(path.join(folder, 'asked'), 'utf8').trim().split('\n').at(-1);
     expect(last).toMatch(/-d \S+ cuda-toolkit\[cublas,cudart\]==13\.0\.3 nvidia-cudnn-cu13==9\.24\.0\.43$/);
     expect(last).not.toContain('--no-deps');
+  });
+});
+
+describe('variant auto', () => {
+  const dist = existsSync(path.join(packageRoot(), 'dist', 'index.js'));
+  const onLinuxX64 = itWhen(
+    dist && process.platform === 'linux' && process.arch === 'x64',
+    'needs dist/, and a platform with CUDA builds',
+  );
+
+  /** A machine with a card, and a pip that has small wheels of any variant it is asked for. */
+  function machine(driver: string): void {
+    for (const variant of ['cpu', 'cu130']) {
+      zip(path.join(folder, `torch-2.13.0+${variant}-x.whl`), {
+        ...wheelFiles(`2.13.0+${variant}`),
+        ...(variant === 'cpu' ? {} : { 'torch/lib/libtorch_cuda.so': 'no library' }),
+      });
+    }
+    const bin = fakePython(
+      path.join(folder, 'bin'),
+      `case "$*" in *cpu*) what=cpu;; *) what=cu130;; esac
+      while [ "$1" != -d ]; do shift || exit 1; done
+      mkdir -p "$2" && cp ${folder}/torch-2.13.0+$what-x.whl "$2/"`,
+    );
+    write(bin, { 'nvidia-smi': `#!/bin/sh\necho "${driver}, 9.0"\n` });
+    chmodSync(path.join(bin, 'nvidia-smi'), 0o755);
+    process.env['PATH'] = `${bin}:/usr/bin:/bin`;
+  }
+
+  onLinuxX64('falls back to the CPU, with the reason, when what it chose does not work', async () => {
+    machine('580.82.07');
+    const lines: string[] = [];
+    const { libtorch, notes } = await setUp({ force: true, log: (line) => lines.push(line) });
+    expect(libtorch.variant).toBe('cpu');
+    expect(notes[0]).toMatch(
+      /^The CUDA variant cu130 was tried \(driver 580\.82\.07 and compute capability 9\.0 fit cu130\), but it does not work here: /,
+    );
+    expect(lines).toContain('libtorch: falling back to the CPU variant');
+    expect(readdirSync(path.join(folder, 'cache', 'libtorch'))).toEqual(['2.13.0-cpu']);
+  });
+
+  onLinuxX64('takes the CPU variant at once under an old driver, or where CUDA is declined', async () => {
+    machine('470.1');
+    const lines: string[] = [];
+    expect((await setUp({ force: true, log: (line) => lines.push(line) })).libtorch.variant).toBe('cpu');
+    expect(lines[0]).toMatch(
+      /cu130 needs driver 580\.65 or later, there is 470\.1: so it is the CPU variant/,
+    );
+
+    machine('580.82.07');
+    const asked: string[] = [];
+    const confirm = async (question: string) => {
+      asked.push(question);
+      return false;
+    };
+    const { libtorch, notes } = await setUp({ force: true, confirm, log: () => {} });
+    expect({ variant: libtorch.variant, notes, asked }).toEqual({
+      variant: 'cpu',
+      notes: [],
+      asked: [expect.stringContaining('Fetch the CUDA variant cu130?')],
+    });
   });
 });
