@@ -289,6 +289,7 @@ async function inCommonJs() {
   trained(await node([...flags, 'train.cjs'], { cwd: first }));
   // Where both are there, they are one: a tensor of the one is a tensor for the other.
   const both = `
+        import { createRequire } from 'node:module';
         import * as esm from 'torch-node';
     const cjs = createRequire(import.meta.url)('torch-node');
     if (${can} && cjs.Tensor !== esm.Tensor) throw new Error('there are two of them');
