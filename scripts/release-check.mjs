@@ -400,11 +400,20 @@ async function types() {
     export const shape: readonly number[] = torch.default.tensor([1, 2, 3]).shape;
     export const scope: Disposable = torch.openScope();
   `;
+  const others = `
+    import { resnet18 } from 'torch-node/models';
+    import { part1 } from 'torch-node/cifar10';
+    export const more = [resnet18, part1];
+  `;
   const tsc = tool('typescript', 'tsc');
   const folders = {
-    types: ['use.ts', `import * as torch from 'torch-node';\n${use}`, {}],
-    'types-esm': ['use.mts', `import * as torch from 'torch-node';\n${use}`, { module: 'nodenext' }],
-    'types-cjs': ['use.cts', `import torch = require('torch-node');\n${use}`, { module: 'nodenext' }],
+    types: ['use.ts', `import * as torch from 'torch-node';\n${others}${use}`, {}],
+    'types-esm': ['use.mts', `import * as torch from 'torch-node';\n${others}${use}`, { module: 'nodenext' }],
+    'types-cjs': [
+      'use.cts',
+      `import torch = require('torch-node');\n${others}${use}`,
+      { module: 'nodenext' },
+    ],
   };
   for (const [name, [file, text, module]] of Object.entries(folders)) {
     const compilerOptions = { strict: true, noEmit: true, ...module };
