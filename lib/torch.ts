@@ -27,6 +27,13 @@ export { isFloatingPoint, type Device, type DType, type Layout, type MemoryForma
 export { TorchError } from './tensor/errors.js';
 export { getPrintOptions, setPrintOptions, type PrintOptions } from './tensor/format/options.js';
 export { slice, type IndexArray, type Slice, type TensorIndex } from './tensor/indexing.js';
+export {
+  compileStep,
+  type CompileOptions,
+  type EpochOptions,
+  type Program,
+  type StepSource,
+} from './program/program.js';
 export { classes, isNativeObject, type NativeObject } from './tensor/nativeObject.js';
 export { ops, type Operator } from './tensor/operators.js';
 export type { AtenOperators } from './generated/aten.js';

@@ -36,10 +36,11 @@ napi_value initialize(napi_env env, napi_value exports) {
     };
     check(env, napi_set_instance_data(env, environment, close, nullptr));
     makeRoomForIntegers(*environment, exports);
-    for (const auto& table : {operatorBindings(), tensorBindings(), memoryBindings(), dlpackBindings(),
-                              transferBindings(), autogradBindings(), autocastBindings(), functionBindings(),
-                              anomalyBindings(), moduleBindings(), optimizerBindings(), imageBindings(),
-                              runtimeBindings(), objectBindings(), scriptBindings(), inductorBindings()}) {
+    for (const auto& table :
+         {operatorBindings(), tensorBindings(), memoryBindings(), mappingBindings(), dlpackBindings(),
+          transferBindings(), autogradBindings(), autocastBindings(), functionBindings(), anomalyBindings(),
+          moduleBindings(), optimizerBindings(), programBindings(), runtimeBindings(), objectBindings(),
+          scriptBindings(), inductorBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;
         check(env, napi_create_function(env, binding.name, NAPI_AUTO_LENGTH, binding.call, environment, &function));

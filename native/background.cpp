@@ -3,6 +3,8 @@
 
 #include <ATen/ThreadLocalState.h>
 
+#include "program/recorder.h"
+
 namespace torch_node {
 
 namespace {
@@ -77,6 +79,7 @@ class Background : public Napi::AsyncWorker {
 }  // namespace
 
 Raw inBackground(Environment& environment, std::function<void()> execute, std::function<napi_value()> settle) {
+  Recorder::refuse("work that goes on in the background");
   // The worker deletes itself when it has reported.
   auto worker = std::make_unique<Background>(environment, std::move(execute), std::move(settle));
   napi_value promise = worker->promise();

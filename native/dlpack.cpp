@@ -3,6 +3,7 @@
 #include <ATen/DLConvertor.h>
 
 #include "memory.h"
+#include "program/recorder.h"
 #include "rooms.h"
 
 namespace torch_node {
@@ -27,6 +28,7 @@ void checkDlpack(Environment& /*environment*/, const at::Tensor& tensor) {
 
 // toDlpack(tensor, versioned): the address, a bigint. Whoever has it calls the deleter.
 Raw toDlpack(Environment& environment, const at::Tensor& tensor, bool versioned) {
+  Recorder::refuse("a view of a tensor's memory for another library");
   checkDlpack(environment, tensor);
   const at::Tensor exported = tensor.is_cpu() && tensor.numel() > 0 ? aliasWithShare(tensor) : tensor;
   const void* address =

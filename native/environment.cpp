@@ -53,6 +53,7 @@ void Environment::close() {
   objects.clear();
   generators.clear();
   hooks.clear();
+  programs.clear();
   tensors_.clear();
 }
 
@@ -158,5 +159,6 @@ template void Environment::adopt<&Environment::optimizers>(napi_value, uint32_t)
 template void Environment::adopt<&Environment::generators>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::objects>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::hooks>(napi_value, uint32_t);
+template void Environment::adopt<&Environment::programs>(napi_value, uint32_t);
 
 }  // namespace torch_node

@@ -18,6 +18,7 @@ class Operator;
 struct LeafModule;
 class Sgd;
 struct Hook;
+class Program;
 
 // A tensor in its slot, with the bytes that the slot answers for.
 struct HeldTensor {
@@ -55,12 +56,14 @@ class Environment {
   void adoptOptimizer(napi_value object, uint32_t index) { adopt<&Environment::optimizers>(object, index); }
   void adoptGenerator(napi_value object, uint32_t index) { adopt<&Environment::generators>(object, index); }
   void adoptObject(napi_value object, uint32_t index) { adopt<&Environment::objects>(object, index); }
+  void adoptProgram(napi_value object, uint32_t index) { adopt<&Environment::programs>(object, index); }
   void adoptHook(napi_value object, uint32_t index) { adopt<&Environment::hooks>(object, index); }
 
   Slab<std::shared_ptr<LeafModule>> modules;
   Slab<std::shared_ptr<Sgd>> optimizers;
   Slab<at::Generator> generators;
   Slab<std::shared_ptr<Hook>> hooks;
+  Slab<std::shared_ptr<Program>> programs;
   Slab<c10::IValue> objects;  // what objects.cpp holds for JavaScript
   std::vector<std::unique_ptr<Operator>> operators;
   // Numbers that JavaScript writes and operators read: lists of integers come through here, as reading an array element

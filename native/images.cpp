@@ -1,17 +1,9 @@
 // Batches of images: gathered from a uint8 set and mapped to floats in one pass.
-#include "rooms.h"
+#include "images.h"
 
 namespace torch_node {
 
-namespace {
-
-// gatherImages(images, index, table): images[index] with every byte b replaced by table[b].
-//
-// images: uint8 [N, ...]; index: int64 [B] on the same device; table: float32 [256] on the same device. Any function
-// of one byte is a table of 256 values, computed once with the very operators that define it, so the result has
-// the bits of normalising the images themselves.
-at::Tensor gatherImages(Environment& /*environment*/, const at::Tensor& images, const at::Tensor& index,
-                        const at::Tensor& table) {
+at::Tensor gatherImages(const at::Tensor& images, const at::Tensor& index, const at::Tensor& table) {
   TORCH_CHECK_TYPE(images.scalar_type() == at::kByte && images.dim() >= 2, "images: expected uint8 [N, ...], got ",
                    images.scalar_type(), " ", images.sizes());
   TORCH_CHECK_TYPE(index.scalar_type() == at::kLong && index.dim() == 1, "index: expected int64 [B], got ",
@@ -53,8 +45,9 @@ at::Tensor gatherImages(Environment& /*environment*/, const at::Tensor& images, 
   return out;
 }
 
-}  // namespace
-
-std::vector<Binding> imageBindings() { return {bound<&gatherImages>("gatherImages")}; }
+TORCH_LIBRARY(torch_node, library) {
+  library.def("gather_images(Tensor images, Tensor index, Tensor table) -> Tensor");
+  library.impl("gather_images", c10::DispatchKey::CompositeExplicitAutograd, TORCH_FN(gatherImages));
+}
 
 }  // namespace torch_node

@@ -4,11 +4,10 @@
 #include <cstring>
 
 #include "callback.h"
+#include "program/recorder.h"
 #include "rooms.h"
 
 namespace torch_node {
-
-namespace {
 
 int64_t countOf(const std::vector<int64_t>& shape) {
   int64_t count = 1;
@@ -18,8 +17,6 @@ int64_t countOf(const std::vector<int64_t>& shape) {
   }
   return count;
 }
-
-}  // namespace
 
 Bytes bytesOf(Environment& environment, napi_value value) {
   napi_env env = environment.env();
@@ -135,6 +132,7 @@ namespace {
 at::Tensor viewBytes(Environment& environment, Raw data, at::ScalarType type, const std::vector<int64_t>& shape) {
   const Bytes bytes = bytesOf(environment, data.value);
   checkSize(bytes, shape, type);
+  const Unrecorded outside;
   if (bytes.size == 0) return at::empty(shape, type);
   if (reinterpret_cast<uintptr_t>(bytes.data) % c10::elementSize(type) != 0) {
     throw TypeMismatch("the data is not aligned for " + scalarTypeName(type) +
@@ -147,6 +145,7 @@ at::Tensor viewBytes(Environment& environment, Raw data, at::ScalarType type, co
 
 // A tensor whose memory may be written to and read from outside of libtorch.
 void checkViewable(const at::Tensor& tensor) {
+  Recorder::refuse("a view of a tensor's memory for JavaScript");
   if (tensor.requires_grad()) {
     throw std::invalid_argument(
         "a tensor that requires a gradient cannot be viewed, as writing to its memory is nothing that autograd sees: "
@@ -210,6 +209,7 @@ Raw lentBuffer(Environment& environment, const at::Tensor& tensor) {
 }
 
 void checkMovable(const at::Tensor& tensor) {
+  Recorder::refuse("sharing a tensor's memory");
   if (!tensor.is_cpu() || !tensor.has_storage() || tensor._is_zerotensor()) {
     throw std::invalid_argument(
         "only the memory of a dense tensor on the CPU can be shared: call to('cpu') or toDense() first");

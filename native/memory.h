@@ -20,6 +20,9 @@ struct Bytes {
 // Throws a TypeMismatch for anything else, and for a buffer that was detached.
 Bytes bytesOf(Environment& environment, napi_value value);
 
+// How many elements a shape has; throws a TypeMismatch for sizes below 0 and for more than fit.
+int64_t countOf(const std::vector<int64_t>& shape);
+
 // Throws a TypeMismatch unless the bytes are as many as a tensor of that shape and type needs.
 void checkSize(const Bytes& bytes, const std::vector<int64_t>& shape, at::ScalarType type);
 

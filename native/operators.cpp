@@ -362,7 +362,7 @@ class BoxedOperator : public Operator {
 // dispatcher unboxed; they are a table of C++ types, not of operators.
 
 // How one parameter is read from JavaScript, and which schema type it stands for. Made once for each operator, with the
-// schema's default worked out.
+// schema's default worked out, which leaveOut() takes, where there is one, without asking Node-API what was given.
 template <class T>
 struct Parameter;
 
@@ -375,6 +375,7 @@ struct Parameter<const at::Tensor&> {
     out = &environment.tensor(FromJs<uint32_t>::get(environment, value));
   }
   static const at::Tensor& pass(Held held) { return *held; }
+  static bool leaveOut(Held& /*out*/) { return false; }
 };
 
 template <>
@@ -386,6 +387,7 @@ struct Parameter<const std::optional<at::Tensor>&> {
     out = FromJs<Held>::get(environment, value);
   }
   static const Held& pass(const Held& held) { return held; }
+  static bool leaveOut(Held& /*out*/) { return true; }
 };
 
 bool isUndefined(Environment& environment, napi_value value) {
@@ -406,6 +408,10 @@ class ValueParameter {
     out = fallback_ && isUndefined(environment, value) ? *fallback_ : FromJs<T>::get(environment, value);
   }
   static const T& pass(const T& held) { return held; }
+  bool leaveOut(T& out) const {
+    if (fallback_) out = *fallback_;
+    return fallback_.has_value();
+  }
 
  private:
   std::optional<T> fallback_;
@@ -451,15 +457,16 @@ template <class I, bool Optional>
 class ListParameter {
  public:
   using List = c10::SmallVector<I, 5>;
-  using Held = std::conditional_t<Optional, std::optional<List>, List>;
-  explicit ListParameter(const c10::Argument& argument) : argument_(argument), length_(argument.N().value_or(0)) {
-    const auto& value = argument.default_value();
-    if (!value) return;
+  // The list that is passed: its own, the schema's default, or none.
+  struct Held {
+    List own;
+    const List* list = nullptr;
+  };
+  explicit ListParameter(const c10::Argument& argument)
+      : argument_(argument), length_(argument.N().value_or(0)), hasFallback_(argument.default_value().has_value()) {
+    if (!hasFallback_ || argument.default_value()->isNone()) return;
     fallback_.emplace();
-    if (value->isNone()) return;
-    List list;
-    for (const int64_t item : value->toIntVector()) list.push_back(I(item));
-    *fallback_ = std::move(list);
+    for (const int64_t item : argument.default_value()->toIntVector()) fallback_->push_back(I(item));
   }
   static bool fits(const Type& type) {
     return type.kind == Kind::kList && type.optional == Optional && type.element->kind == Kind::kInt &&
@@ -484,8 +491,8 @@ class ListParameter {
       checked(integers);
       return;
     }
-    if (fallback_ && isUndefined(environment, value)) {
-      out = *fallback_;
+    if (hasFallback_ && isUndefined(environment, value)) {
+      leaveOut(out);
       return;
     }
     if constexpr (Optional) {
@@ -495,10 +502,16 @@ class ListParameter {
     // "int[2] stride" takes one integer for both, as in PyTorch.
     fresh(out).assign(static_cast<size_t>(length_), I(FromJs<int64_t>::get(environment, value)));
   }
+  bool leaveOut(Held& out) const {
+    if (hasFallback_ && fallback_) out.list = &*fallback_;
+    return hasFallback_;
+  }
 
  private:
-  static List& fresh(List& held) { return held; }
-  static List& fresh(std::optional<List>& held) { return held.emplace(); }
+  static List& fresh(Held& held) {
+    held.list = &held.own;
+    return held.own;
+  }
 
   void checked(const List& list) const {
     if (length_ > 1) checkLength(argument_, static_cast<size_t>(length_), list.size());
@@ -506,20 +519,21 @@ class ListParameter {
 
   c10::Argument argument_;
   int32_t length_;
-  std::optional<Held> fallback_;
+  bool hasFallback_;
+  std::optional<List> fallback_;
 };
 
 template <class I>
 struct Parameter<c10::ArrayRef<I>> : ListParameter<I, false> {
   using ListParameter<I, false>::ListParameter;
-  static c10::ArrayRef<I> pass(const typename ListParameter<I, false>::Held& held) { return held; }
+  static c10::ArrayRef<I> pass(const typename ListParameter<I, false>::Held& held) { return *held.list; }
 };
 template <>
 struct Parameter<at::OptionalIntArrayRef> : ListParameter<int64_t, true> {
   using ListParameter::ListParameter;
   static at::OptionalIntArrayRef pass(const Held& held) {
-    if (!held) return std::nullopt;
-    return at::IntArrayRef(*held);
+    if (held.list == nullptr) return std::nullopt;
+    return at::IntArrayRef(*held.list);
   }
 };
 
@@ -563,12 +577,9 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
       throw TypeMismatch("expected at most " + std::to_string(sizeof...(A)) + " arguments, got " +
                          std::to_string(arguments.size()));
     }
-    // Missing arguments read as undefined; references stay valid because nothing is inserted before the call ends.
-    napi_value undefined = nullptr;
-    if (arguments.size() < sizeof...(A)) check(environment.env(), napi_get_undefined(environment.env(), &undefined));
-    const auto value = [&](size_t i) { return i < arguments.size() ? arguments[i] : undefined; };
+    // References stay valid because nothing is inserted before the call ends.
     std::tuple<typename Parameter<A>::Held...> values;
-    (read<I>(environment, value(I), std::get<I>(values)), ...);
+    (read<I>(environment, arguments, std::get<I>(values)), ...);
     const auto call = [&] { return handle_.call(Parameter<A>::pass(std::get<I>(values))...); };
     if (makesItsResult_ && (untracked(Parameter<A>::pass(std::get<I>(values))) && ...)) {
       const at::AutoDispatchBelowADInplaceOrView below;
@@ -594,7 +605,14 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
   }
 
   template <size_t I, class Held>
-  void read(Environment& environment, napi_value value, Held& out) const {
+  void read(Environment& environment, std::span<const napi_value> arguments, Held& out) const {
+    napi_value value = nullptr;
+    if (I < arguments.size()) {
+      value = arguments[I];
+    } else {
+      if (std::get<I>(parameters_).leaveOut(out)) return;
+      check(environment.env(), napi_get_undefined(environment.env(), &value));
+    }
     try {
       std::get<I>(parameters_).read(environment, value, out);
     } catch (const std::invalid_argument& error) {
@@ -659,6 +677,7 @@ Napi::Value describeOperator(Environment& environment, const c10::FunctionSchema
     entry.Set("kind", handleKind(signature.arguments[i], takesLists));
     entry.Set("type", argument.real_type()->str());
     entry.Set("keywordOnly", argument.kwarg_only());
+    entry.Set("required", !argument.default_value().has_value());
     arguments.Set(i, entry);
   }
   out.Set("arguments", arguments);

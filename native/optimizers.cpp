@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "program/recorder.h"
+
 namespace torch_node {
 
 namespace {
@@ -26,6 +28,22 @@ Work gather(const Sgd::Group& group) {
   return work;
 }
 
+// Whether a parameter has made no step with momentum yet. While a step is recorded buffers of zeros serve as if it had:
+// the number that the gradient is multiplied by differs in the first step.
+bool isNew(const Sgd::Group& group, size_t place) {
+  return !group.momentumBuffers[place].defined() || (group.unused[place] && Recorder::current() == nullptr);
+}
+
+void start(Sgd::Group& group, size_t place, const at::Tensor& gradient) {
+  at::Tensor& buffer = group.momentumBuffers[place];
+  if (buffer.defined()) {
+    buffer.copy_(gradient);  // programs hold it
+  } else {
+    buffer = gradient.detach().clone();
+  }
+  group.unused[place] = false;
+}
+
 void stepSingle(Sgd::Group& group, const Work& work, const SgdSettings& s) {
   for (size_t i = 0; i < work.parameters.size(); i++) {
     const at::Tensor& parameter = work.parameters[i];
@@ -33,10 +51,10 @@ void stepSingle(Sgd::Group& group, const Work& work, const SgdSettings& s) {
     if (s.weightDecay != 0) gradient = gradient.add(parameter, s.weightDecay);
     if (s.momentum != 0) {
       at::Tensor& buffer = group.momentumBuffers[work.places[i]];
-      if (buffer.defined()) {
-        buffer.mul_(s.momentum).add_(gradient, 1 - s.dampening);
+      if (isNew(group, work.places[i])) {
+        start(group, work.places[i], gradient);
       } else {
-        buffer = gradient.detach().clone();
+        buffer.mul_(s.momentum).add_(gradient, s.keep);
       }
       gradient = s.nesterov ? gradient.add(buffer, s.momentum) : buffer;
     }
@@ -49,19 +67,19 @@ void stepForeach(Sgd::Group& group, const Work& work, const SgdSettings& s) {
   if (s.weightDecay != 0) gradients = at::_foreach_add(gradients, work.parameters, s.weightDecay);
   if (s.momentum != 0) {
     std::vector<at::Tensor> buffers;
-    const bool first = std::ranges::any_of(work.places, [&](size_t i) { return !group.momentumBuffers[i].defined(); });
+    const bool first = std::ranges::any_of(work.places, [&](size_t i) { return isNew(group, i); });
     for (size_t i = 0; i < work.places.size(); i++) {
       at::Tensor& buffer = group.momentumBuffers[work.places[i]];
-      if (!buffer.defined()) {
-        buffer = gradients[i].detach().clone();
+      if (isNew(group, work.places[i])) {
+        start(group, work.places[i], gradients[i]);
       } else if (first) {
-        buffer.mul_(s.momentum).add_(gradients[i], 1 - s.dampening);
+        buffer.mul_(s.momentum).add_(gradients[i], s.keep);
       }
       buffers.push_back(buffer);
     }
     if (!first) {
       at::_foreach_mul_(buffers, s.momentum);
-      at::_foreach_add_(buffers, gradients, 1 - s.dampening);
+      at::_foreach_add_(buffers, gradients, s.keep);
     }
     gradients = s.nesterov ? at::_foreach_add(gradients, buffers, s.momentum) : buffers;
   }
@@ -78,17 +96,18 @@ void stepFused(Sgd::Group& group, const Work& work, const SgdSettings& s) {
     std::vector<at::Tensor> buffers;
     for (size_t i = 0; i < work.places.size(); i++) {
       at::Tensor& buffer = group.momentumBuffers[work.places[i]];
-      if (s.momentum == 0 ? first : buffer.defined() == first) continue;
+      if (s.momentum == 0 ? first : isNew(group, work.places[i]) != first) continue;
       if (s.momentum != 0) {
-        if (first) buffer = at::empty_like(work.gradients[i]);
+        if (!buffer.defined()) buffer = at::empty_like(work.gradients[i]);
+        group.unused[work.places[i]] = false;
         buffers.push_back(buffer);
       }
       parameters.push_back(work.parameters[i]);
       gradients.push_back(work.gradients[i]);
     }
     if (parameters.empty()) continue;
-    at::_fused_sgd_(parameters, gradients, buffers, s.weightDecay, s.momentum, s.lr, s.dampening, s.nesterov,
-                    s.maximize, first && s.momentum != 0);
+    at::_fused_sgd_(parameters, gradients, buffers, s.weightDecay, s.momentum, s.lr, 1 - s.keep, s.nesterov, s.maximize,
+                    first && s.momentum != 0);
   }
 }
 
@@ -97,12 +116,31 @@ void stepFused(Sgd::Group& group, const Work& work, const SgdSettings& s) {
 void Sgd::addGroup(std::vector<at::Tensor> parameters) {
   Group group;
   group.momentumBuffers.resize(parameters.size());
+  group.unused.resize(parameters.size());
   group.parameters = std::move(parameters);
   groups_.push_back(std::move(group));
 }
 
+void Sgd::makeBuffers(const std::vector<SgdSettings>& settings) {
+  const at::NoGradGuard noGrad;
+  const Unrecorded before;
+  for (size_t g = 0; g < groups_.size() && g < settings.size(); g++) {
+    Group& group = groups_[g];
+    for (size_t i = 0; i < group.parameters.size() && settings[g].momentum != 0; i++) {
+      if (group.momentumBuffers[i].defined() || !group.parameters[i].grad().defined()) continue;
+      group.momentumBuffers[i] = at::zeros_like(group.parameters[i].grad());
+      group.unused[i] = true;
+    }
+  }
+}
+
+void Sgd::stepped() {
+  for (Group& group : groups_) group.unused.assign(group.unused.size(), false);
+}
+
 void Sgd::step(const std::vector<SgdSettings>& settings) {
   const at::NoGradGuard noGrad;
+  if (Recorder::current() != nullptr) makeBuffers(settings);
   for (size_t g = 0; g < groups_.size() && g < settings.size(); g++) {
     Group& group = groups_[g];
     const Work work = gather(group);
@@ -159,9 +197,25 @@ void zeroGrad(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, boo
   sgd->zeroGrad(setToNone);
 }
 
-std::vector<at::Tensor> momentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t group) {
-  return sgd->group(group).momentumBuffers;
+std::vector<at::Tensor> momentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t index) {
+  const Sgd::Group& group = sgd->group(index);
+  std::vector<at::Tensor> out = group.momentumBuffers;
+  for (size_t i = 0; i < out.size(); i++) {
+    if (group.unused[i]) out[i].reset();
+  }
+  return out;
 }
+
+// sgdUnused(handle, group): whether no parameter of the group has made a step with momentum yet.
+bool unused(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t index) {
+  const Sgd::Group& group = sgd->group(index);
+  for (size_t i = 0; i < group.unused.size(); i++) {
+    if (group.momentumBuffers[i].defined() && !group.unused[i]) return false;
+  }
+  return true;
+}
+
+void stepped(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd) { sgd->stepped(); }
 
 void setMomentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t index,
                         const std::vector<std::optional<at::Tensor>>& buffers) {
@@ -174,6 +228,7 @@ void setMomentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>
     // Copies: the state belongs to the optimizer alone.
     const std::optional<at::Tensor>& buffer = buffers[i];
     group.momentumBuffers[i] = buffer ? buffer->detach().to(group.parameters[i].options()).clone() : at::Tensor();
+    group.unused[i] = false;
   }
 }
 
@@ -185,6 +240,8 @@ std::vector<Binding> optimizerBindings() {
       bound<&adoptOptimizer>("adoptOptimizer"),
       bound<&addGroup>("addSgdGroup"),
       bound<&stepSgd>("stepSgd"),
+      bound<&unused>("sgdUnused"),
+      bound<&stepped>("sgdStepped"),
       bound<&zeroGrad>("zeroSgdGrad"),
       bound<&momentumBuffers>("momentumBuffers"),
       bound<&setMomentumBuffers>("setMomentumBuffers"),

@@ -14,7 +14,7 @@ namespace torch_node {
 struct SgdSettings {
   double lr;
   double momentum;
-  double dampening;
+  double keep;  // of the gradient, in a momentum buffer: 1 - dampening
   double weightDecay;
   bool nesterov;
   bool maximize;
@@ -27,12 +27,18 @@ class Sgd {
   struct Group {
     std::vector<at::Tensor> parameters;
     std::vector<at::Tensor> momentumBuffers;  // undefined until a parameter's first step with momentum
+    // Buffers of zeros that a recording made, which has to find them there; they stand for none until a step was made.
+    std::vector<bool> unused;
   };
 
   void addGroup(std::vector<at::Tensor> parameters);
   // torch.optim.SGD's update: https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
   void step(const std::vector<SgdSettings>& settings);
   void zeroGrad(bool setToNone);
+  // Before a step is recorded: every parameter that has none gets a momentum buffer of zeros.
+  void makeBuffers(const std::vector<SgdSettings>& settings);
+  // After steps that a program made: no buffer is unused any more.
+  void stepped();
   Group& group(uint32_t index) { return groups_.at(index); }
 
  private:

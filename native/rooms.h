@@ -9,13 +9,14 @@ namespace torch_node {
 
 std::vector<Binding> tensorBindings();
 std::vector<Binding> memoryBindings();
+std::vector<Binding> mappingBindings();
 std::vector<Binding> dlpackBindings();
 std::vector<Binding> transferBindings();
 std::vector<Binding> autogradBindings();
 std::vector<Binding> autocastBindings();
 std::vector<Binding> functionBindings();
 std::vector<Binding> anomalyBindings();
-std::vector<Binding> imageBindings();
+std::vector<Binding> programBindings();
 std::vector<Binding> runtimeBindings();
 std::vector<Binding> objectBindings();
 std::vector<Binding> scriptBindings();

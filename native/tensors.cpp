@@ -3,6 +3,7 @@
 #include <span>
 
 #include "memory.h"
+#include "program/recorder.h"
 #include "rooms.h"
 
 namespace torch_node {
@@ -13,7 +14,9 @@ namespace {
 at::Tensor fromBytes(Environment& environment, Raw data, at::ScalarType type, const std::vector<int64_t>& shape) {
   const Bytes bytes = bytesOf(environment, data.value);
   checkSize(bytes, shape, type);
+  const Unrecorded constant;
   at::Tensor out = at::empty(shape, type);
+  Recorder::constant(out);
   if (bytes.size > 0) std::memcpy(out.data_ptr(), bytes.data, bytes.size);
   return out;
 }
@@ -21,6 +24,7 @@ at::Tensor fromBytes(Environment& environment, Raw data, at::ScalarType type, co
 // The tensor's values as one contiguous block on the host. Floats of fewer than 32 bits, which JavaScript has no array
 // for, come as float32, complex numbers of such parts as complex64.
 at::Tensor hostCopy(const at::Tensor& tensor) {
+  Recorder::refuse("reading values on the host");
   const at::NoGradGuard noGrad;
   at::Tensor out = tensor.detach();
   if (out.is_meta()) throw std::invalid_argument("a meta tensor has no values to read");
@@ -124,6 +128,7 @@ class Read : public Napi::AsyncWorker {
 
 // read(tensor): a promise of the same.
 Raw read(Environment& environment, const at::Tensor& tensor) {
+  Recorder::refuse("reading values on the host");
   // The worker deletes itself when it has reported.
   auto worker = std::make_unique<Read>(environment.env(), tensor);
   napi_value promise = worker->promise();
@@ -163,6 +168,7 @@ bool isContiguous(Environment& /*environment*/, const at::Tensor& tensor) { retu
 
 // A 0-dimensional tensor that takes part in type promotion as a bare number does.
 at::Tensor wrappedNumber(Environment& /*environment*/, const at::Scalar& value) {
+  const Unrecorded constant;
   at::Tensor out =
       at::scalar_tensor(value, at::TensorOptions().dtype(value.type() == at::kDouble ? at::kDouble : value.type()));
   out.unsafeGetTensorImpl()->set_wrapped_number(true);

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "memory.h"
+#include "program/recorder.h"
 #include "rooms.h"
 
 namespace torch_node {
@@ -39,6 +40,7 @@ class Transit {
 
 // sendTensor(handle): releases the handle and gives the number to receive the tensor by.
 int64_t sendTensor(Environment& environment, uint32_t handle) {
+  Recorder::refuse("sending a tensor to another thread");
   at::Tensor tensor = environment.tensor(handle);
   TORCH_CHECK_VALUE(!tensor.grad_fn(),
                     "the graph behind a tensor stays on its thread: detach() the tensor, and send what that gives");

@@ -3,11 +3,10 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { writeAtomically } from '../files/atomic.js';
+import { native } from '../native/binding.js';
 import { BYTES, type DType } from '../tensor/dtype.js';
-import { TorchError } from '../tensor/errors.js';
-import { operator } from '../tensor/operators.js';
-import { scope } from '../tensor/scope.js';
-import { expectTensor, type Tensor } from '../tensor/tensor.js';
+import { named, TorchError } from '../tensor/errors.js';
+import { expectTensor, Tensor } from '../tensor/tensor.js';
 import { chunksOf } from '../files/chunks.js';
 import { emptyBytes, filler, inMemoryOf } from './memory.js';
 import { rawBytes } from './rawBytes.js';
@@ -28,6 +27,8 @@ const DTYPES = new Map(Object.entries(NAMES).map(([dtype, name]) => [name, dtype
 
 // The header that the format allows at most, in bytes.
 const MAX_HEADER = 100_000_000;
+// What is read of a file at first: most headers fit.
+const USUAL_HEADER = 2 ** 16;
 // Where mapping a file into memory begins to pay.
 const MAPPED_FROM = 2 ** 25;
 
@@ -143,31 +144,35 @@ function define(tensors: Record<string, Tensor>, key: string, value: Tensor): vo
   Object.defineProperty(tensors, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
-/** The header's bytes, with the eight before it; fewer where the file has no more. */
+/** The file's first bytes, which hold the header where the file has as much. */
 function readStart(file: string): { start: Buffer; size: number } {
   const descriptor = openSync(file, 'r');
   try {
     const { size } = fstatSync(descriptor);
     const read = (at: number, length: number): Buffer => {
-      const out = Buffer.alloc(length);
+      const out = Buffer.allocUnsafe(length);
       return out.subarray(0, readSync(descriptor, out, 0, length, at));
     };
-    const first = read(0, 8);
-    const header = first.length < 8 ? 0 : Math.min(Number(first.readBigUInt64LE()), MAX_HEADER, size - 8);
-    return { start: Buffer.concat([first, read(8, Math.max(header, 0))]), size };
+    const start = read(0, Math.min(size, USUAL_HEADER));
+    const end = start.length < 8 ? 0 : Math.min(8 + headerLength(start), 8 + MAX_HEADER, size);
+    return { start: end <= start.length ? start : Buffer.concat([start, read(start.length, end - start.length)]), size }; // prettier-ignore
   } finally {
     closeSync(descriptor);
   }
 }
+
+// In two halves, as the process's first bigints would take longer than all of the header; exact as far as headers may go.
+const headerLength = (start: Buffer): number => start.readUInt32LE(0) + 2 ** 32 * start.readUInt32LE(4);
 
 function readContents(start: Buffer, size: number, name: string): Contents {
   const fail = (message: string): never => {
     throw new TorchError('loadSafetensors', `${name} is no complete safetensors file: ${message}`);
   };
   if (start.length < 8) fail(`it has ${start.length} bytes, at least 8 are needed`);
-  const claimed = start.readBigUInt64LE();
-  if (claimed > BigInt(MAX_HEADER)) fail(`its header claims ${claimed} bytes, ${MAX_HEADER} are allowed`);
-  const data = 8 + Number(claimed);
+  const claimed = headerLength(start);
+  if (claimed > MAX_HEADER)
+    fail(`its header claims ${start.readBigUInt64LE()} bytes, ${MAX_HEADER} are allowed`);
+  const data = 8 + claimed;
   if (start.length < data) fail(`its header claims ${claimed} bytes, ${start.length - 8} are there`);
   let header: Record<string, unknown> = {};
   try {
@@ -249,14 +254,16 @@ function copyOf(file: Buffer, { begin, end, dtype, shape }: Place): Tensor {
 
 /** Tensors over a mapping of the file, which lives as long as the last of them. */
 function mapped(file: string, size: number, { places, metadata }: Contents): Safetensors {
-  return scope(() => {
-    const tensors: Record<string, Tensor> = {};
-    const all = operator('aten::from_file').call(file, false, size, 'uint8') as Tensor;
-    for (const { key, dtype, shape, begin, end } of places) {
-      const bytes = operator('aten::narrow').call(all, 0, begin, end - begin) as Tensor;
-      // libtorch wants its elements aligned; a header of odd length leaves them elsewhere.
-      define(tensors, key, inMemoryOf(begin % BYTES[dtype] === 0 ? bytes : bytes.clone(), dtype, shape));
-    }
-    return { tensors, metadata };
-  });
+  const handles = named('loadSafetensors', () =>
+    native.mapFile(
+      file,
+      size,
+      places.map(({ dtype }) => dtype),
+      places.map(({ shape }) => shape),
+      places.map(({ begin }) => begin),
+    ),
+  );
+  const tensors: Record<string, Tensor> = {};
+  for (let i = 0; i < places.length; i++) define(tensors, places[i]!.key, new Tensor(handles[i]!));
+  return { tensors, metadata };
 }

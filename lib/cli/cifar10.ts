@@ -5,14 +5,18 @@ import type { Command } from 'commander';
 import type { RunMetrics } from '../experiments/cifar10/metrics.js';
 import type { RunFolder, Settings } from '../experiments/cifar10/runFolder.js';
 import {
+  adoptWay,
   commandLine,
   device,
   finished,
   loadData,
   quoted,
   seeds,
+  wayOf,
+  wayOptions,
   wholeNumber,
   type DataOptions,
+  type WayOptions,
 } from './cifar10Options.js';
 import { interruptible } from './interrupt.js';
 import { addPart2Command } from './part2.js';
@@ -22,7 +26,7 @@ import { runView } from './runView.js';
 // Two take 0.75 of the time of one for networks of this size; more gain nothing at batches of 32.
 const DEFAULT_THREADS = Math.min(2, availableParallelism());
 
-interface Part1Options extends DataOptions {
+interface Part1Options extends DataOptions, WayOptions {
   device: string;
   epochs: number;
   seeds: number[];
@@ -35,8 +39,7 @@ interface Part1Options extends DataOptions {
 /** Adds `cifar10 part1`. Exit codes: 0 done, 1 failed, 130 stopped by Ctrl-C (a checkpoint is left). */
 export function addCifar10Command(program: Command): void {
   const cifar10 = program.command('cifar10').description("the course's experiments on CIFAR-10");
-  cifar10
-    .command('part1')
+  wayOptions(cifar10.command('part1'))
     .description("train the course's convolutional network and report on it")
     .option('--data <path>', 'CIFAR-10: the folder of the official binary files, its parent, or the .tar.gz')
     .option('--device <device>', 'cpu, cuda or cuda:N', device, 'cpu')
@@ -93,6 +96,7 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
       epochs: options.epochs,
       device: options.device,
       threads: options.threads,
+      way: wayOf(options),
       data: loaded.name,
       folder,
       resume: options.resume ?? false,
@@ -128,6 +132,7 @@ function adopt(settings: Settings, options: Part1Options, given: (option: string
   for (const name of ['seeds', 'epochs', 'device', 'threads'] as const) {
     if (!given(name)) Object.assign(options, { [name]: settings[name] });
   }
+  adoptWay(options, settings.way, given);
   if (settings.data === 'synthetic' && !given('data')) options.synthetic = true;
 }
 

@@ -1,13 +1,42 @@
 // What the commands of `torch-node cifar10` have in common: the data, option values, how they end.
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { data as Data } from 'torch-node';
 import { errorText } from '../files/cache.js';
 import { showProgress } from '../files/progress.js';
+import type { Way } from '../experiments/cifar10/training.js';
 
 export interface DataOptions {
   data?: string;
   synthetic?: true;
   syntheticFallback?: true;
+}
+
+export interface WayOptions {
+  exact?: true;
+  eager?: true;
+}
+
+/** The options that say how steps are made. */
+export function wayOptions(command: Command): Command {
+  return command
+    .option('--exact', "PyTorch's bits: make the recorded steps with its kernels alone")
+    .addOption(
+      new Option('--eager', 'make the steps operator by operator, as they are written').conflicts('exact'),
+    );
+}
+
+export function wayOf({ exact, eager }: WayOptions): Way {
+  return eager ? 'eager' : exact ? 'exact' : 'compiled';
+}
+
+/** A run that is gone on with makes its steps as it did; unless the user says otherwise, which is refused then. */
+export function adoptWay(
+  options: WayOptions,
+  way: Way | undefined,
+  given: (option: string) => boolean,
+): void {
+  if (given('exact') || given('eager') || way === undefined || way === 'compiled') return;
+  options[way] = true;
 }
 
 /** Sets the exit code to what a command gives, or to 1 with its error on stderr. */

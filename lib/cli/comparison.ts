@@ -4,13 +4,23 @@ import path from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Job } from '../experiments/cifar10/jobs/job.js';
 import type { RunFolder } from '../experiments/cifar10/runFolder.js';
-import type { Experiment } from '../experiments/cifar10/training.js';
-import { commandLine, device, loadData, quoted, seeds, wholeNumber } from './cifar10Options.js';
-import type { DataOptions } from './cifar10Options.js';
+import type { Experiment, Way } from '../experiments/cifar10/training.js';
+import {
+  adoptWay,
+  commandLine,
+  device,
+  loadData,
+  quoted,
+  seeds,
+  wayOf,
+  wayOptions,
+  wholeNumber,
+} from './cifar10Options.js';
+import type { DataOptions, WayOptions } from './cifar10Options.js';
 import { interruptible } from './interrupt.js';
 import { comparisonText, jobsView } from './jobsView.js';
 
-export interface ComparisonOptions extends DataOptions {
+export interface ComparisonOptions extends DataOptions, WayOptions {
   /** Networks of part 2. */
   models?: string[];
   /** Files of own models. */
@@ -33,6 +43,7 @@ interface Settings {
   seeds: number[];
   epochs: number;
   device: string;
+  way: Way;
   data: 'cifar10' | 'synthetic';
   command: string;
 }
@@ -47,7 +58,7 @@ const SETTINGS = 'comparison.json';
 
 /** The options that both commands take. */
 export function comparisonOptions(command: Command): Command {
-  return command
+  return wayOptions(command)
     .option('--data <path>', 'CIFAR-10: the folder of the official binary files, its parent, or the .tar.gz')
     .option('--seeds <list>', 'each network once for each: 0,1,2, or 5x for 0 to 4', seeds, [0])
     .option(
@@ -120,10 +131,11 @@ export async function compareModels(
       seeds: options.seeds,
       epochs: options.epochs ?? (await ownEpochs(own, experiments)),
       device: options.device,
+      way: wayOf(options),
       data: loaded.name,
       command: begun?.command ?? commandLine(),
     };
-    const fixed = ['seeds', 'epochs', 'device', 'data'] as const;
+    const fixed = ['seeds', 'epochs', 'device', 'way', 'data'] as const;
     const differing = (options.resume ? (['models', 'own', ...fixed] as const) : fixed).filter(
       (key) => begun && JSON.stringify(begun[key]) !== JSON.stringify(settings[key]),
     );
@@ -145,6 +157,7 @@ export async function compareModels(
       atOnce: Math.min(options.jobs, jobs.length),
       epochs: settings.epochs,
       device: settings.device,
+      way: settings.way,
       data: settings.data,
       train: loaded.sets.train.records!,
       test: loaded.sets.test.records!,
@@ -195,6 +208,7 @@ function adopt(begun: Settings, options: ComparisonOptions, given: (option: stri
   for (const name of ['seeds', 'epochs', 'device'] as const) {
     if (!given(name)) Object.assign(options, { [name]: begun[name] });
   }
+  adoptWay(options, begun.way, given);
   if (begun.data === 'synthetic' && !given('data')) options.synthetic = true;
   if (options.into !== undefined) return;
   const own = new Set(begun.own.map(({ name }) => name));

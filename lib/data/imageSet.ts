@@ -1,13 +1,13 @@
 // A set of images on a device: bytes in memory, floats a batch at a time.
-import { native } from '../native/binding.js';
+import { stepSources, type RowSource } from '../program/program.js';
 import { noGrad } from '../tensor/autograd.js';
 import { fromTypedArray } from '../tensor/buffers.js';
 import { arange } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import { named, TorchError } from '../tensor/errors.js';
-import { describeTensor, handleOf } from '../tensor/operators.js';
+import { describeTensor, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
-import { Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import type { ImageRecords } from './records.js';
 
 /** Images as a network takes them: float32 [B, 3, 32, 32]; labels int64 [B]. */
@@ -67,6 +67,11 @@ export class ImageSet {
     return this.images.device;
   }
 
+  /** For programs: see Program.runEpoch. @internal */
+  get [stepSources](): readonly RowSource[] {
+    return [{ rows: this.images, table: this.#table }, { rows: this.labels }];
+  }
+
   /** The set on another device; this one when it is there already. */
   to(device: Device): ImageSet {
     const images = this.images.to(device);
@@ -79,7 +84,7 @@ export class ImageSet {
   batch(index: Tensor): Batch {
     const images = named(
       'ImageSet.batch',
-      () => new Tensor(native.gatherImages(this.images[handleOf], index[handleOf], this.#table[handleOf])),
+      () => operator('torch_node::gather_images').call(this.images, index, this.#table) as Tensor,
       () => [`index: ${index[describeTensor]()}`, `images: ${this.images[describeTensor]()}`],
     );
     return { images, labels: this.labels.indexSelect(0, index) };

@@ -11,6 +11,8 @@ export interface OperatorDescription {
     readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'integers' | 'deep' | 'plain';
     readonly type: string;
     readonly keywordOnly: boolean;
+    /** Whether it has no default. */
+    readonly required: boolean;
   }[];
   readonly results: readonly {
     readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'deep' | 'plain';
@@ -112,6 +114,14 @@ export interface NativeAddon {
   lentBuffer(handle: number): ArrayBuffer | SharedArrayBuffer | null;
   storageBytes(handle: number): number;
   moveStorage(handle: number, data: Uint8Array): void;
+  // files
+  mapFile(
+    file: string,
+    size: number,
+    dtypes: readonly string[],
+    shapes: readonly (readonly number[])[],
+    begins: readonly number[],
+  ): number[];
   // DLPack
   checkDlpack(handle: number): void;
   toDlpack(handle: number, versioned: boolean): bigint;
@@ -189,11 +199,32 @@ export interface NativeAddon {
   adoptOptimizer(owner: object, handle: number): void;
   addSgdGroup(handle: number, parameters: number[]): void;
   stepSgd(handle: number, settings: number[]): void;
+  sgdUnused(handle: number, group: number): boolean;
+  sgdStepped(handle: number): void;
   zeroSgdGrad(handle: number, setToNone: boolean): void;
   momentumBuffers(handle: number, group: number): number[];
   setMomentumBuffers(handle: number, group: number, buffers: (number | null)[]): void;
-  // images
-  gatherImages(images: number, index: number, table: number): number;
+  // programs
+  recordStep(step: () => number[], inputs: readonly number[], library: string): number;
+  scheduleColumn(value: number): number;
+  unrecorded(run: () => number[]): void;
+  adoptProgram(owner: object, handle: number): void;
+  releaseProgram(handle: number): void;
+  describeProgram(handle: number): {
+    instructions: [operator: string, where: string][];
+    draws: boolean;
+  };
+  fuseProgram(handle: number): string;
+  runProgram(handle: number, inputs: readonly number[], numbers: readonly number[]): number[];
+  runSteps(
+    handle: number,
+    rows: readonly number[],
+    tables: readonly (number | null)[],
+    permutation: number,
+    range: readonly [from: number, batch: number, count: number],
+    numbers: readonly number[],
+    inBackground: boolean,
+  ): Promise<void> | undefined;
   // runtime
   libtorchVersion(): string;
   builtWith(): string;

@@ -1,5 +1,6 @@
 // Stochastic gradient descent. The update is one native call over all parameters.
 import { native } from '../native/binding.js';
+import { recording, scheduled } from '../program/recording.js';
 import { enableGrad } from '../tensor/autograd.js';
 import { named, TorchError } from '../tensor/errors.js';
 import { handleOf } from '../tensor/operators.js';
@@ -91,21 +92,32 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
   /** @internal */
   protected override run<T>(closure?: () => T): T | undefined {
     const result = closure === undefined ? undefined : enableGrad(closure);
-    const settings: number[] = [];
-    for (const group of this.paramGroups) {
-      settings.push(
-        numberOf(group.lr),
-        group.momentum,
-        group.dampening,
-        group.weightDecay,
-        Number(group.nesterov),
-        Number(group.maximize),
-        form(group),
-      );
-    }
     const handle = this.#native();
+    const settings = this.paramGroups.flatMap((group, g) => this.#settings(handle, group, g));
     named('SGD.step', () => native.stepSgd(handle, settings));
+    recording()?.watch({ end: () => native.sgdStepped(handle) });
     return result;
+  }
+
+  // As the native side takes them. Numbers are read anew before each step of a program.
+  #settings(handle: number, group: SGDParamGroup, g: number): number[] {
+    const rest = [Number(group.nesterov), Number(group.maximize), form(group)];
+    const keep = 1 - group.dampening;
+    const scheduledUnless0 = (name: 'momentum' | 'weightDecay'): number =>
+      group[name] === 0 ? 0 : scheduled(() => expectSame(name, group[name]));
+    const lr = scheduled(() => numberOf(group.lr));
+    const momentum = scheduledUnless0('momentum');
+    const weightDecay = scheduledUnless0('weightDecay');
+    const into = recording();
+    // The first step's momentum is the gradient, not dampened.
+    if (into === undefined || group.dampening === 0 || group.momentum === 0)
+      return [lr, momentum, keep, weightDecay, ...rest];
+    let first = false;
+    into.watch({
+      begin: () => (first = native.sgdUnused(handle, g)),
+      step: () => (first = false),
+    });
+    return [lr, momentum, scheduled(() => (first ? 1 : keep)), weightDecay, ...rest];
   }
 
   /** @internal */
@@ -149,6 +161,12 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
     }
     return this.#handle;
   }
+}
+
+// Whether there is momentum, or weight decay, is decided when a step is recorded.
+function expectSame(name: string, value: number): number {
+  if (value !== 0) return value;
+  throw new TorchError('SGD', `${name} was not 0 when the step was recorded, and is now: compile it again`);
 }
 
 // Numbers as the native side knows the forms: single, foreach, fused.

@@ -75,6 +75,19 @@ export class Operator {
     return this.#description.arguments.map((argument) => argument.name);
   }
 
+  /** Whether a tensor is all that has to be given. @internal */
+  get takesOneTensor(): boolean {
+    const [first, ...others] = this.#description.arguments;
+    return (
+      first !== undefined && KINDS[first.kind] === KINDS.tensor && !others.some(({ required }) => required)
+    );
+  }
+
+  /** How many results it gives. @internal */
+  get resultCount(): number {
+    return this.#description.results.length;
+  }
+
   /**
    * Calls the operator with arguments in the schema's order; those left out or undefined take the schema's defaults.
    * In-place and out= forms give back the tensor that was passed. @internal
@@ -130,16 +143,20 @@ export class Operator {
   }
 
   /**
-   * call() for one or two tensors, which most calls of a training loop are: no arrays are made on the way.
-   * Anything else in the second place goes to call(). @internal
+   * call() for a tensor alone, or with another or a list of integers, which most calls of a training loop are: no arrays are
+   * made on the way. Anything else in the second place goes to call(). @internal
    */
   callTensors(first: Handled, second?: unknown): unknown {
     if (this.#wrapsOne && this.#leadingTensors > 0) {
       try {
         if (second === undefined) return wrap(native.callOperator(this.id, first[handleOf]) as number);
-        if (this.#leadingTensors > 1 && isHandled(second) && describeTensor in second) {
-          const handle = second[handleOf];
-          return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
+        if (this.#leadingTensors > 1) {
+          if (isHandled(second) && describeTensor in second) {
+            const handle = second[handleOf];
+            return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
+          }
+        } else if (this.#kinds[1] === KINDS.integers) {
+          return wrap(native.callOperator(this.id, first[handleOf], packed(second)) as number);
         }
       } catch (error) {
         throw this.#fail(error, second === undefined ? [first] : [first, second]);
@@ -230,7 +247,8 @@ export function operator(name: string): Operator {
 export function findOperator(name: string): Operator | undefined {
   let result = found.get(name);
   if (result === undefined) {
-    const [base = '', overload = ''] = name.split(/\.(?=[^.]*$)/);
+    const point = name.lastIndexOf('.');
+    const [base, overload] = point < 0 ? [name, ''] : [name.slice(0, point), name.slice(point + 1)];
     const description = base.includes('::') ? native.findOperator(base, overload) : null;
     if (description === null) return undefined;
     result = new Operator(name, description);

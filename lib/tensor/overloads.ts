@@ -29,6 +29,8 @@ interface Form {
   readonly positional: number;
   /** How many have to be there: all up to the last that has no default. */
   readonly required: number;
+  /** Whether two arguments by position may be all. */
+  readonly takesTwo: boolean;
   /** Which parameters are devices. */
   readonly devices: readonly number[];
   /** Where a list of integers may be given as arguments of its own, `t.expand(2, 3)`; -1 for nowhere. */
@@ -38,6 +40,12 @@ interface Form {
   /** What makes the arguments of the out= operator of this form's. */
   readonly out: { readonly operator: Operator; readonly order: readonly number[] } | undefined;
   /** Gives several results their names. */
+  readonly wrap: (result: unknown) => unknown;
+}
+
+/** What a method's tensor alone goes to; nothing where no form takes it alone. */
+interface Alone {
+  readonly operator: Operator | undefined;
   readonly wrap: (result: unknown) => unknown;
 }
 
@@ -55,7 +63,7 @@ export class Overloads {
   /** 1 for a method, whose first argument is its tensor. */
   readonly #selves: 0 | 1;
   #forms: readonly Form[] | undefined;
-  #alone: Form | undefined;
+  #alone: Alone | undefined;
 
   /** `spec` lists the forms of aten::`base` as the table does: "Tensor>out Scalar". */
   constructor(name: string, base: string, spec: string, method = false) {
@@ -82,11 +90,36 @@ export class Overloads {
 
   /** call() with nothing but a method's tensor, for which always the same form is chosen. */
   callAlone(self: unknown): unknown {
-    if (!isTensor(self)) return this.call([self]);
-    const form = (this.#alone ??= (this.#forms ??= this.#load()).find(
-      (each) => typeof fit(each, [self], 1, undefined) !== 'number',
-    ));
-    return form === undefined ? this.call([self]) : form.wrap(form.operator.callTensors(self));
+    const alone = isTensor(self) ? (this.#alone ??= this.#findAlone()) : undefined;
+    return alone?.operator === undefined
+      ? this.call([self])
+      : alone.wrap(alone.operator.callTensors(self as Handled));
+  }
+
+  /** call() with a method's tensor and one argument, and nothing made on the way. */
+  callWithOne(self: unknown, value: unknown): unknown {
+    if (isTensor(self) && value !== undefined && value !== null && !isOptions(value)) {
+      const forms = (this.#forms ??= this.#load());
+      for (let i = 0; i < forms.length; i++) {
+        const form = forms[i]!;
+        // Integers to be made a list, and devices to be checked, are not for here.
+        if ((form.spread === 1 && isInteger(value)) || form.devices.length > 0) break;
+        if (form.takesTwo && form.parameters[0]!.accepts(self) && form.parameters[1]!.accepts(value))
+          return form.wrap(form.operator.callTensors(self, value));
+      }
+    }
+    return this.call([self, value]);
+  }
+
+  // The choice takes no schema: reading those of all forms would be most of a first call.
+  #findAlone(): Alone {
+    for (const form of this.#spec.split(' ')) {
+      const operator = findOperator(fullName(this.#base, form.split('>')[0]!));
+      if (operator?.takesOneTensor !== true) continue;
+      if (operator.resultCount < 2) return { operator, wrap: (result) => result };
+      return (this.#forms ??= this.#load()).find((each) => each.operator === operator)!;
+    }
+    return { operator: undefined, wrap: (result) => result };
   }
 
   #load(): Form[] {
@@ -136,6 +169,7 @@ function makeForm(found: Operator, outName: string | undefined, base: string, se
     selves,
     positional,
     required: parameters.findLastIndex(({ required }) => required) + 1,
+    takesTwo: positional > 1 && !parameters.some(({ required }, i) => required && i > 1),
     devices: [...parameters.keys()].filter((i) => parameters[i]!.device),
     spread: positional === selves + 1 && parameters[selves]!.integers ? selves : -1,
     factory: ['dtype', 'layout', 'device', 'pin_memory'].every((name) => names.has(name)),
@@ -171,18 +205,23 @@ function fit(
     const value = placed[i];
     if (value !== undefined && !takes(parameters[i]!, value)) return i;
   }
-  if (length < placed.length) placed = placed.slice(0, length);
   if (options !== undefined) {
-    const withThem = placeOptions(form, placed, options);
+    const withThem = placeOptions(form, placed, length, options);
     if (typeof withThem === 'number') return withThem;
     placed = withThem;
-  }
+  } else if (length < placed.length) placed = placed.slice(0, length);
   for (let i = 0; i < required; i++) if (placed[i] === undefined && parameters[i]!.required) return i;
   return placed;
 }
 
-function placeOptions(form: Form, placed: readonly unknown[], options: Options): unknown[] | Misfit {
-  const values = [...placed];
+function placeOptions(
+  form: Form,
+  placed: readonly unknown[],
+  length: number,
+  options: Options,
+): unknown[] | Misfit {
+  const values: unknown[] = [];
+  for (let i = 0; i < length; i++) values.push(placed[i]);
   for (const name in options) {
     const value = options[name];
     if (value === undefined) continue;
@@ -294,28 +333,41 @@ export type Caller = (name: string, args: readonly unknown[]) => unknown;
 
 /** What calls the functions of a namespace; `prefix` is what an operator's name begins with there, as "linalg_". */
 export function caller(title: string, lines: string, prefix = ''): Caller {
-  const find = finder(title, lines, prefix);
+  const find = finder(title, lazily(() => tableOf(lines)), prefix); // prettier-ignore
   return (name, args) => find(name).call(args);
 }
 
-function finder(title: string, lines: string, prefix: string, method = false): (name: string) => Overloads {
-  let specs: Map<string, string> | undefined;
+function finder(
+  title: string,
+  specs: () => Specs,
+  prefix: string,
+  method = false,
+): (name: string) => Overloads {
   const made = new Map<string, Overloads>();
   return (name) => {
     let overloads = made.get(name);
     if (overloads === undefined) {
-      specs ??= tableOf(lines);
       // "logsigmoid log_sigmoid: default>out" says that the operator has another name.
-      const [, other, spec] = /^(?:(\w+): )?(.*)$/.exec(specs.get(name)!)!;
+      const line = specs().get(name)!;
+      const colon = line.indexOf(': ');
+      const [base, spec] = colon < 0 ? [name, line] : [line.slice(0, colon), line.slice(colon + 2)];
       const shown = `${title}.${camelCase(name.slice(prefix.length))}`;
-      overloads = new Overloads(shown, other ?? name, spec!, method);
+      overloads = new Overloads(shown, base, spec, method);
       made.set(name, overloads);
     }
     return overloads;
   };
 }
 
-function tableOf(lines: string): Map<string, string> {
+/** What a namespace's lines of the table say of each function. */
+type Specs = ReadonlyMap<string, string>;
+
+function lazily<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+function tableOf(lines: string): Specs {
   return new Map(
     lines
       .trim()
@@ -327,14 +379,15 @@ function tableOf(lines: string): Map<string, string> {
   );
 }
 
-const findMethod = finder('Tensor', table.methods, '', true);
+const methods = lazily(() => tableOf(table.methods));
+const findMethod = finder('Tensor', methods, '', true);
 
 /** Calls a method of Tensor by PyTorch's name for it, for the methods that are written by hand for some forms only. */
 export const callMethod: Caller = (name, args) => findMethod(name).call(args);
 
 /** Gives a class's prototype the methods of the table that it does not have. */
 export function installMethods(prototype: object): void {
-  for (const name of tableOf(table.methods).keys()) {
+  for (const name of methods().keys()) {
     const shown = camelCase(name);
     if (shown in prototype) continue;
     let overloads: Overloads | undefined;
@@ -344,7 +397,9 @@ export function installMethods(prototype: object): void {
         // Most calls have one argument or none, and spreading an array takes as long as all of the choice.
         return args.length === 0
           ? overloads.callAlone(this)
-          : overloads.call(args.length === 1 ? [this, args[0]] : [this, ...args]);
+          : args.length === 1
+            ? overloads.callWithOne(this, args[0])
+            : overloads.call([this, ...args]);
       },
     }[shown];
     Object.defineProperty(prototype, shown, { value: method, writable: true, configurable: true });

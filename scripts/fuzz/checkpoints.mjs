@@ -147,8 +147,13 @@ async function samples(torch, folder) {
   await checkpoints.saveNpz(at('a.npz'), arrays, {});
   await checkpoints.saveNpz(at('b.npz'), arrays, { compress: true });
   const python = fileURLToPath(new URL('../../test/checkpoints/files/python.pt', import.meta.url));
+  const readMapped = async (file) => {
+    const { tensors } = await checkpoints.loadSafetensors(file, { mmap: true });
+    for (const tensor of Object.values(tensors)) tensor.sum().item();
+  };
   return [
     [at('a.safetensors'), (file) => checkpoints.loadSafetensors(file)],
+    [at('a.safetensors'), readMapped],
     [at('a.pt'), (file) => torch.load(file)],
     [python, (file) => torch.load(file)],
     [at('a.npy'), (file) => checkpoints.loadNpy(file)],

@@ -74,6 +74,31 @@ describe('safetensors', () => {
     expect((await checkpoints.loadSafetensors(file, { mmap: true })).tensors['a']!.toArray()).toEqual([1, 1]);
   });
 
+  it('moves a mapped file into memory when a tensor outgrows it', async () => {
+    const file = path.join(folder, 'grown.safetensors');
+    await checkpoints.saveSafetensors(file, { a: torch.arange(3), b: torch.tensor([5, 6, 7]) });
+    const { tensors } = await checkpoints.loadSafetensors(file, { mmap: true });
+    const last = tensors['b']!.resize_([100_000]).narrow(0, 0, 3);
+    expect([tensors['a']!.toArray(), last.toArray()]).toEqual([[0, 1, 2], [5, 6, 7]]); // prettier-ignore
+    expect(tensors['b']!.fill_(1).sum().item()).toBe(100_000);
+  });
+
+  it('reads a header longer than what is read at first, and refuses one that ends before its length', async () => {
+    const file = path.join(folder, 'long.safetensors');
+    const metadata = { text: 'x'.repeat(200_000) };
+    await checkpoints.saveSafetensors(file, { a: torch.arange(3) }, metadata);
+    for (const mmap of [true, false]) {
+      const read = await checkpoints.loadSafetensors(file, { mmap });
+      expect([read.metadata, read.tensors['a']!.toArray()]).toEqual([metadata, [0, 1, 2]]);
+    }
+    const length = Buffer.alloc(8);
+    for (const claimed of [70_000n, 100_000_001n, 2n ** 63n + 1n]) {
+      length.writeBigUInt64LE(claimed);
+      writeFileSync(file, Buffer.concat([length, Buffer.alloc(69_999, ' ')]));
+      await expect(checkpoints.loadSafetensors(file)).rejects.toThrow(`its header claims ${claimed} bytes`);
+    }
+  });
+
   it('refuses every truncation and much tampering', () => {
     const good = checkpoints.encodeSafetensors({ a: torch.ones([2, 2]), b: torch.zeros([3]) });
     expect(Object.keys(checkpoints.decodeSafetensors(good).tensors)).toEqual(['a', 'b']);

@@ -225,7 +225,15 @@ describe('ten epochs', () => {
       const out = mkdtempSync(path.join(tmpdir(), 'torch-node-parity-'));
       try {
         const options = ['--data', FOLDER, '--threads', '1', '--device', 'cpu', '--seeds', '0', '--json'];
-        const command = [path.join(ROOT, 'bin/torch-node.js'), 'cifar10', 'part1', ...options, '--out', out];
+        const command = [
+          path.join(ROOT, 'bin/torch-node.js'),
+          'cifar10',
+          'part1',
+          '--exact',
+          ...options,
+          '--out',
+          out,
+        ];
         const ended = await run(process.execPath, command);
         if (ended.code !== 0) throw new Error(`torch-node ended with ${ended.code}: ${ended.err}`);
         const row = JSON.parse(ended.out.trim().split('\n').at(-1)!) as Row;

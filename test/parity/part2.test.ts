@@ -37,7 +37,7 @@ itWhen(python !== undefined && haveImages, haveImages ? noPython : `no images in
   async () => {
     const out = mkdtempSync(path.join(tmpdir(), 'torch-node-parity-'));
     try {
-      const command = [path.join(ROOT, 'bin/torch-node.js'), 'cifar10', 'part2', ...OPTIONS];
+      const command = [path.join(ROOT, 'bin/torch-node.js'), 'cifar10', 'part2', '--exact', ...OPTIONS];
       const ours = await rows(process.execPath, [...command, '--jobs', '3', '--json', '--out', out]);
       const theirs = await rows(python!, [TRAIN, ...OPTIONS, '--threads', '1']);
       const equal = ({ model, trainAccuracy, testAccuracy, parametersSha256 }: Row): object => ({

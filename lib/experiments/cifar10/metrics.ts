@@ -30,6 +30,10 @@ export interface RunMetrics {
   threads: number;
   /** Version of the libtorch that computed it. */
   torch: string;
+  /** What made the steps: kernels of our own, PyTorch's from a program, or PyTorch's one by one; see Way. */
+  path?: 'fused' | 'graph' | 'exact' | 'eager';
+  /** Why they were made one by one, where that was not asked for. */
+  pathReason?: string;
   /** Over all parameters in order, as little-endian float32. */
   parametersSha256: string;
   epochs: EpochMetrics[];

@@ -4,7 +4,15 @@ import { createHash } from 'node:crypto';
 import torch, { checkpoints, type data } from 'torch-node';
 import { finite, parametersSha256, type EpochMetrics, type RunMetrics } from './metrics.js';
 import { RunError, RunFolder, type Progress, type Settings } from './runFolder.js';
-import { begin, evaluate, trainEpoch, type Experiment, type Measure, type Training } from './training.js';
+import {
+  begin,
+  evaluate,
+  trainEpoch,
+  type Experiment,
+  type Measure,
+  type Training,
+  type Way,
+} from './training.js';
 
 /** Where a run stands, for whoever shows it. */
 export interface Standing {
@@ -35,6 +43,8 @@ export interface RunOptions {
   epochs: number;
   device: string;
   threads: number;
+  /** Default compiled. */
+  way?: Way;
   data: 'cifar10' | 'synthetic';
   folder: RunFolder;
   /** Go on from the folder's checkpoint. */
@@ -63,7 +73,7 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
   const clock = new Clock(Math.ceil(train.length / experiment.batchSize), options);
 
   for (const seed of options.seeds.slice(progress.finished.length)) {
-    const training = begin(experiment, seed, options.device);
+    const training = begin(experiment, seed, options.device, options.way);
     const resumed = checkpoint && seed === options.seeds[checkpoint.finishedSeeds] ? checkpoint : undefined;
     resumed?.restore(training);
     watcher.onStart?.(seed, resumed ? { epoch: training.epoch, step: training.step } : undefined);
@@ -145,6 +155,8 @@ function runOf(seed: number, training: Training, epochs: EpochMetrics[], setting
     device: settings.device,
     threads: settings.threads,
     torch: torch.version,
+    path: pathOf(training),
+    ...(training.notCompiled === undefined ? {} : { pathReason: training.notCompiled }),
     ...(settings.data === 'synthetic' ? { data: 'synthetic' as const } : {}),
     parametersSha256: parametersSha256(training.net),
     epochs,
@@ -152,7 +164,21 @@ function runOf(seed: number, training: Training, epochs: EpochMetrics[], setting
   };
 }
 
-function settingsOf({ experiment, sets, seeds, epochs, device, threads, data }: RunOptions): Settings {
+// What made the steps.
+function pathOf({ way, program, notCompiled }: Training): NonNullable<RunMetrics['path']> {
+  return way === 'eager' || notCompiled !== undefined ? 'eager' : (program?.step.path ?? 'exact');
+}
+
+function settingsOf({
+  experiment,
+  sets,
+  seeds,
+  epochs,
+  device,
+  threads,
+  way = 'compiled',
+  data,
+}: RunOptions): Settings {
   const labels = sets.train.labels.dataSync();
   return {
     model: experiment.name,
@@ -161,6 +187,7 @@ function settingsOf({ experiment, sets, seeds, epochs, device, threads, data }: 
     batchSize: experiment.batchSize,
     device,
     threads,
+    way,
     data,
     dataSha256: createHash('sha256').update(new Uint8Array(labels.buffer)).digest('hex'),
   };

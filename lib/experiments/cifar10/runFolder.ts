@@ -5,7 +5,7 @@ import lockfile from 'proper-lockfile';
 import { checkpoints, type Tensor } from 'torch-node';
 import writeFileAtomic from 'write-file-atomic';
 import type { EpochMetrics, Metrics, RunMetrics } from './metrics.js';
-import type { Training } from './training.js';
+import type { Training, Way } from './training.js';
 
 /** What decides a run's numbers: a run is only gone on with under the same. */
 export interface Settings {
@@ -15,6 +15,7 @@ export interface Settings {
   batchSize: number;
   device: string;
   threads: number;
+  way: Way;
   data: 'cifar10' | 'synthetic';
   /** Of the training labels, so that another data set is noticed. */
   dataSha256: string;

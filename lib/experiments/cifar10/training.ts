@@ -1,7 +1,7 @@
 // How a network is trained and measured: the loop that a PyTorch user would write, in steps that can be interrupted
 // and gone on with.
 import { setImmediate as turn } from 'node:timers/promises';
-import torch, { type data, type nn, type optim, type Tensor } from 'torch-node';
+import torch, { type data, type nn, type optim, type Program, type Tensor } from 'torch-node';
 import { exclusively, shared } from './randomTurns.js';
 
 /** What there is to train, and how. */
@@ -14,6 +14,12 @@ export interface Experiment {
   batchSize: number;
   epochs: number;
 }
+
+/**
+ * How steps are made: `compiled` natively from a recording, in kernels of our own where they fit; `exact` natively, with
+ * PyTorch's kernels and its bits; `eager` operator by operator from JavaScript, with the same bits.
+ */
+export type Way = 'compiled' | 'exact' | 'eager';
 
 export interface Measure {
   /** Mean over the images. */
@@ -39,10 +45,30 @@ export interface Training {
   step: number;
   /** Time spent on the epoch's steps so far. */
   seconds: number;
+  way: Way;
+  /** The recorded step, once there is one. */
+  program?: TrainingProgram;
+  /** What measures the network, likewise. */
+  measuring?: MeasuringProgram;
+  /** Why there is none, where it cannot be recorded. */
+  notCompiled?: string;
+}
+
+interface TrainingProgram {
+  step: Program;
+  /** The losses of its steps, added up where they are computed: reading them at every step would make a GPU wait. */
+  total: Tensor;
+}
+
+interface MeasuringProgram {
+  step: Program;
+  /** float64 []: losses times images; int64 [classes * classes]: images by label and prediction. */
+  loss: Tensor;
+  confusion: Tensor;
 }
 
 /** Seeds the random numbers and builds: drawing starts here, in the order in which the layers are made. */
-export function begin(experiment: Experiment, seed: number, device: string): Training {
+export function begin(experiment: Experiment, seed: number, device: string, way: Way = 'compiled'): Training {
   const { net, rngState } = exclusively(() => {
     torch.manualSeed(seed);
     return { net: experiment.network().to(device), rngState: torch.getRngState() };
@@ -55,6 +81,7 @@ export function begin(experiment: Experiment, seed: number, device: string): Tra
     epoch: 1,
     step: 0,
     seconds: 0,
+    way,
   };
 }
 
@@ -75,12 +102,15 @@ export async function trainEpoch(
     turnEvery?: number;
   } = {},
 ): Promise<boolean> {
-  const { net, criterion, optimizer } = training;
-  net.train();
+  training.net.train();
+  const program = compiled(training, set, batchSize);
   const random = new OwnRandomNumbers(training.rngState);
   const order = random.draw(() => torch.randperm(set.length).to(set.device));
   if (training.interruptedRngState) random.set(training.interruptedRngState);
   delete training.interruptedRngState;
+  if (program !== undefined)
+    return await runProgram(training, program, set, batchSize, order, random, options);
+  const { net, criterion, optimizer } = training;
   const steps = Math.ceil(set.length / batchSize);
   // The loss is added up where it is computed: reading it at every step would make a GPU wait.
   const total = torch.zeros([], { device: set.device });
@@ -126,6 +156,91 @@ export async function trainEpoch(
   }
 }
 
+type TrainOptions = NonNullable<Parameters<typeof trainEpoch>[3]>;
+
+/** The training's step as a program; undefined where it is made eagerly. */
+function compiled(training: Training, set: data.ImageSet, batchSize: number): TrainingProgram | undefined {
+  if (training.way === 'eager' || training.notCompiled !== undefined) return undefined;
+  if (training.program === undefined) {
+    const { net, criterion, optimizer } = training;
+    const total = torch.zeros([], { device: set.device }).keep();
+    const learn = (images: Tensor, labels: Tensor): void => {
+      optimizer.zeroGrad();
+      const loss = criterion.forward(net.forward(images), labels);
+      loss.backward();
+      optimizer.step();
+      total.add_(loss.detach());
+    };
+    try {
+      training.program = torch.scope(() => {
+        const { images, labels } = set.range(0, batchSize);
+        return {
+          step: torch.compileStep(learn, [images, labels], { exact: training.way === 'exact' }) as Program,
+          total,
+        };
+      });
+    } catch (error) {
+      // A network of the user's own may do what cannot be recorded.
+      if ((error as Error).name !== 'TorchError') throw error;
+      training.notCompiled = (error as Error).message;
+      return undefined;
+    }
+  }
+  // Jobs side by side take turns to draw, step by step; a program would draw between them.
+  if (training.program.step.draws && shared()) {
+    training.notCompiled = 'its steps draw random numbers, beside other jobs';
+    return undefined;
+  }
+  return training.program;
+}
+
+async function runProgram(
+  training: Training,
+  { step, total }: TrainingProgram,
+  set: data.ImageSet,
+  batchSize: number,
+  order: Tensor,
+  random: OwnRandomNumbers,
+  { signal, onProgress }: TrainOptions,
+): Promise<boolean> {
+  let told = training.step;
+  const steps = Math.ceil(set.length / batchSize);
+  let resumedAt = performance.now();
+  const clock = (): void => {
+    const now = performance.now();
+    training.seconds += (now - resumedAt) / 1000;
+    resumedAt = now;
+  };
+  total.zero_();
+  try {
+    await step.runEpoch(set, order, {
+      batchSize,
+      from: training.step,
+      ...(signal && { signal }),
+      onProgress: (done) => {
+        training.step = done;
+        clock();
+        onProgress?.(done, () => {
+          const mean = total.item() / (done - told);
+          total.zero_();
+          told = done;
+          return mean;
+        });
+      },
+    });
+    if (set.device !== 'cpu') torch.cuda.currentStream(set.device).synchronize();
+    if (training.step < steps) {
+      training.interruptedRngState = random.state();
+      return false;
+    }
+    training.nextRngState = random.state();
+    return true;
+  } finally {
+    clock();
+    order.dispose();
+  }
+}
+
 /** The random numbers of one training: those of the process where it is alone, a state of its own beside others. */
 class OwnRandomNumbers {
   #state: Tensor;
@@ -167,25 +282,92 @@ class OwnRandomNumbers {
 const AT_ONCE = 100;
 
 /**
- * Measures a network on a whole set, in batches of 1000, whose loss and answers do not depend on how many images a
- * forward pass takes at once; undefined when aborted.
+ * Measures a network on a whole set; undefined when aborted. Unless PyTorch's bits are asked for it does so natively, off the
+ * main thread.
  */
 export async function evaluate(
-  { net, criterion }: Pick<Training, 'net' | 'criterion'>,
+  training: Pick<Training, 'net' | 'criterion'> & Partial<Training>,
   set: data.ImageSet,
   signal?: AbortSignal,
 ): Promise<Measure | undefined> {
+  training.net.eval();
+  const program = training.way === 'compiled' ? measuring(training, set) : undefined;
+  const measured = await (program === undefined
+    ? evaluateEagerly(training, set, signal)
+    : runMeasuring(program, set, signal));
+  if (measured === undefined) return undefined;
+  const { loss, confusion } = measured;
+  const right = confusion.reduce((sum, row, label) => sum + row[label]!, 0);
+  return { loss: loss / set.length, accuracy: (100 * right) / set.length, confusion };
+}
+
+type Sums = Pick<Measure, 'loss' | 'confusion'>;
+
+const atOnce = (set: data.ImageSet): number => Math.min(set.device === 'cpu' ? AT_ONCE : 1000, set.length);
+
+function measuring(
+  training: Pick<Training, 'net' | 'criterion'> & Partial<Training>,
+  set: data.ImageSet,
+): MeasuringProgram | undefined {
+  if (training.notCompiled !== undefined) return undefined;
+  if (training.measuring !== undefined) return training.measuring;
+  const { net, criterion } = training;
+  const classes = set.classes.length;
+  const loss = torch.zeros([], { dtype: 'float64', device: set.device }).keep();
+  const confusion = torch.zeros([classes * classes], { dtype: 'int64', device: set.device }).keep();
+  const measure = (images: Tensor, labels: Tensor): void =>
+    torch.noGrad(() => {
+      const logits = net.forward(images);
+      loss.add_(criterion.forward(logits, labels).mul(labels.size(0)));
+      const places = labels.mul(classes).add(logits.argmax(1));
+      confusion.scatterAdd_(0, places, torch.onesLike(places));
+    });
+  try {
+    return (training.measuring = torch.scope(() => {
+      const { images, labels } = set.range(0, atOnce(set));
+      return { step: torch.compileStep(measure, [images, labels]) as Program, loss, confusion };
+    }));
+  } catch (error) {
+    if ((error as Error).name !== 'TorchError') throw error;
+    return undefined;
+  }
+}
+
+async function runMeasuring(
+  { step, loss, confusion }: MeasuringProgram,
+  set: data.ImageSet,
+  signal?: AbortSignal,
+): Promise<Sums | undefined> {
+  loss.zero_();
+  confusion.zero_();
+  using order = torch.arange(0, set.length, 1, { device: set.device });
+  const batchSize = atOnce(set);
+  const steps = await step.runEpoch(set, order, { batchSize, ...(signal && { signal }) });
+  if (steps < Math.ceil(set.length / batchSize)) return undefined;
+  const classes = set.classes.length;
+  const counts = Array.from(confusion.dataSync(), Number);
+  return {
+    loss: Number(loss.item()),
+    confusion: set.classes.map((_, label) => counts.slice(label * classes, (label + 1) * classes)),
+  };
+}
+
+/** In batches of 1000, whose loss and answers do not depend on how many images a forward pass takes at once. */
+async function evaluateEagerly(
+  { net, criterion }: Pick<Training, 'net' | 'criterion'>,
+  set: data.ImageSet,
+  signal?: AbortSignal,
+): Promise<Sums | undefined> {
   const confusion = set.classes.map(() => set.classes.map(() => 0));
   let loss = 0;
-  net.eval();
   for (let from = 0; from < set.length; from += 1000) {
     const to = Math.min(from + 1000, set.length);
-    const atOnce = set.device === 'cpu' ? AT_ONCE : to - from;
+    const part = atOnce(set);
     torch.scope(() =>
       torch.noGrad(() => {
         const parts: Tensor[] = [];
-        for (let i = from; i < to; i += atOnce)
-          parts.push(torch.scope(() => net.forward(set.range(i, Math.min(i + atOnce, to)).images)));
+        for (let i = from; i < to; i += part)
+          parts.push(torch.scope(() => net.forward(set.range(i, Math.min(i + part, to)).images)));
         const logits = torch.cat(parts);
         const labels = set.labels.narrow(0, from, to - from);
         loss += criterion.forward(logits, labels).item() * labels.size(0);
@@ -196,6 +378,5 @@ export async function evaluate(
     await turn();
     if (signal?.aborted) return undefined;
   }
-  const right = confusion.reduce((sum, row, label) => sum + row[label]!, 0);
-  return { loss: loss / set.length, accuracy: (100 * right) / set.length, confusion };
+  return { loss, confusion };
 }

@@ -2,6 +2,7 @@
 import type { data } from 'torch-node';
 import type { EpochMetrics, RunMetrics } from '../metrics.js';
 import type { Standing } from '../run.js';
+import type { Way } from '../training.js';
 
 /** One model, one seed. */
 export interface Job {
@@ -18,6 +19,7 @@ export interface JobOrder extends Job {
   file?: string;
   epochs: number;
   device: string;
+  way: Way;
   data: 'cifar10' | 'synthetic';
   /** In shared memory. */
   train: data.ImageRecords;

@@ -111,10 +111,10 @@ class JobThread {
   }
 
   async do(job: Job): Promise<End> {
-    const { epochs, device, data, train, test, signal, watcher, files } = this.#options;
+    const { epochs, device, way, data, train, test, signal, watcher, files } = this.#options;
     const file = files.get(job.model);
     const order: JobOrder = {
-      ...{ ...job, epochs, device, data, train, test, turns: this.#turns },
+      ...{ ...job, epochs, device, way, data, train, test, turns: this.#turns },
       folder: folderOf(this.#options.folder, job),
       ...(file !== undefined && { file }),
     };

@@ -37,10 +37,10 @@ async function work(order: JobOrder): Promise<JobMessage> {
   const sets = { train: data.ImageSet.from(order.train), test: data.ImageSet.from(order.test) };
   const folder = await RunFolder.take(order.folder);
   try {
-    const { seed, epochs, device } = order;
+    const { seed, epochs, device, way } = order;
     let confusion: number[][] | undefined;
     const runs = await run({
-      ...{ experiment, sets, seeds: [seed], epochs, device, folder, data: order.data },
+      ...{ experiment, sets, seeds: [seed], epochs, device, way, folder, data: order.data },
       threads: 1,
       resume: await folder.has(CHECKPOINT),
       signal: stop.signal,

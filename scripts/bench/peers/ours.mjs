@@ -1,24 +1,29 @@
 // What the benchmark measures on our side, each workload in a process of its own:
-// node ours.mjs <workload> '<options as JSON>' prints one line of JSON. peer.py holds the same workloads for Python.
+// node ours.mjs <workload> '<options as JSON>' prints one line of JSON, its peak memory in it. peer.py holds the same workloads
+// for Python.
 //
 // All imports are light but torch-node itself: `firstStep` is timed from the process's start.
 import { availableParallelism } from 'node:os';
 import torch, { checkpoints, data, nn, optim } from 'torch-node';
-import { originalNetwork, part1 } from '../../dist/experiments/cifar10/part1.js';
-import { begin, trainEpoch } from '../../dist/experiments/cifar10/training.js';
+import { originalNetwork, part1 } from '../../../dist/experiments/cifar10/part1.js';
+import { begin, trainEpoch } from '../../../dist/experiments/cifar10/training.js';
+import { peakMb } from './settings.mjs';
 
 const workloads = {
   /** Versions, libtorch's folder, and the threads that Part 1 takes when none are asked for. */
   async about() {
     const { Command } = await import('commander');
-    const { addCifar10Command } = await import('../../dist/cli/cifar10.js');
+    const { addCifar10Command } = await import('../../../dist/cli/cifar10.js');
     const program = new Command();
     addCifar10Command(program);
     const command = program.commands[0].commands.find((each) => each.name() === 'part1');
     const { defaultValue: threads } = command.options.find((each) => each.long === '--threads');
-    const { findLibtorch } = await import('../../dist/libtorch/locate.js');
+    const { findLibtorch } = await import('../../../dist/libtorch/locate.js');
     const { folder } = findLibtorch({ minor: torch.version.split('.').slice(0, 2).join('.') }).found ?? {};
-    return { libtorch: torch.version, folder, threads, cores: availableParallelism() };
+    return {
+      ...{ libtorch: torch.version, folder, threads, cores: availableParallelism() },
+      ...{ compiles: torch.compileStep !== undefined, cuda: torch.cuda.isAvailable() },
+    };
   },
 
   /** Writes the synthetic set as CIFAR-10's six files, so that both sides read the same. */
@@ -39,13 +44,24 @@ const workloads = {
     await write('test_batch.bin', test, 0, 10_000);
   },
 
+  /** The common beginning of the contest: a network's weights and the images' order, in files that any language reads. */
+  async writeStart({ folder }) {
+    const { writeFile } = await import('node:fs/promises');
+    torch.manualSeed(0);
+    const weights = originalNetwork()
+      .parameters()
+      .map((parameter) => Buffer.from(parameter.detach().contiguous().dataSync().slice().buffer));
+    await writeFile(`${folder}/weights.f32`, Buffer.concat(weights));
+    await writeFile(`${folder}/order.i64`, Buffer.from(torch.randperm(50_000).dataSync().slice().buffer));
+  },
+
   /** The first losses of Part 1 with seed 0. */
   async losses({ folder, threads, steps }) {
     torch.setNumThreads(threads);
     const { train } = await data.cifar10(folder);
     const stop = new AbortController();
     const losses = [];
-    await trainEpoch(begin(part1, 0, 'cpu'), train, part1.batchSize, {
+    await trainEpoch(begin(part1, 0, 'cpu', 'eager'), train, part1.batchSize, {
       signal: stop.signal,
       turnEvery: -1, // reports after every step, and the running mean is then the step's own loss
       onProgress: (step, runningLoss) => {
@@ -62,7 +78,7 @@ const workloads = {
     const { train } = await data.cifar10(folder);
     const stop = new AbortController();
     let first, last;
-    await trainEpoch(begin(part1, 0, 'cpu'), train, part1.batchSize, {
+    await trainEpoch(begin(part1, 0, 'cpu', 'eager'), train, part1.batchSize, {
       signal: stop.signal,
       onProgress: (step) => {
         if (step < warmup) return;
@@ -154,19 +170,30 @@ const workloads = {
     return { load: (loaded - start) / 1000, read: (performance.now() - start) / 1000 };
   },
 
+  /** Loads the package alone. */
+  nothing() {
+    return {};
+  },
+
   /** One training step of the course's network on random images; the harness holds the clock. */
-  firstStep() {
+  firstStep({ compiled }) {
     const net = originalNetwork();
     const sgd = new optim.SGD(net.parameters(), { lr: 0.001, momentum: 0.9 });
-    const loss = new nn.CrossEntropyLoss().forward(
-      net.forward(torch.randn([32, 3, 32, 32])),
-      torch.randint(0, 10, [32]),
-    );
-    loss.backward();
-    sgd.step();
-    return { loss: loss.item() };
+    const criterion = new nn.CrossEntropyLoss();
+    const [images, labels] = [torch.randn([32, 3, 32, 32]), torch.randint(0, 10, [32])];
+    const step = (x, y) => {
+      sgd.zeroGrad();
+      const loss = criterion.forward(net.forward(x), y);
+      loss.backward();
+      sgd.step();
+      return { loss };
+    };
+    const program = compiled ? torch.compileStep(step, [images, labels], { exact: false }) : undefined;
+    const { loss } = program ? program.run(images, labels) : step(images, labels);
+    return { loss: loss.item(), path: program?.path };
   },
 };
 
 const [workload, options = '{}'] = process.argv.slice(2);
-console.log(JSON.stringify((await workloads[workload](JSON.parse(options))) ?? {}));
+const measured = await workloads[workload](JSON.parse(options));
+console.log(JSON.stringify({ ...measured, memoryMb: peakMb() }));

@@ -2,7 +2,7 @@
 ../shared/reference/train.py has, in PyTorch's ordinary eager style.
 
 python peer.py <workload> '<options as JSON>' prints one line of JSON."""
-import json, sys, time
+import json, re, sys, time
 import torch
 from torch import nn
 
@@ -50,8 +50,15 @@ class Part1:
         return loss / len(x), 100 * right / len(x)
 
 
+def peak_mb():
+    try:
+        return int(re.search(r'VmHWM:\s+(\d+)', open('/proc/self/status').read())[1]) / 1024
+    except OSError:
+        return None  # no Linux
+
+
 def about():
-    return dict(torch=torch.__version__, python=sys.version.split()[0], threads=torch.get_num_threads())
+    return dict(torch=torch.__version__, python=sys.version.split()[0], threads=torch.get_num_threads(), cuda=torch.cuda.is_available())
 
 
 def losses(folder, threads, steps):
@@ -139,43 +146,15 @@ def part1(folder, threads):
     return dict(train=part.evaluate(part.x, part.y), test=part.evaluate(*test))
 
 
-def tutorial_data(folder, files):
-    """CIFAR10 of torchvision, but read from the binary files."""
-    import numpy as np
-    # torchvision's C++ operators load beside one version of torch only. The transforms need none of them; declared,
-    # they let any torchvision be imported: pip install --no-deps torchvision pillow
-    library = torch.library.Library('torchvision', 'FRAGMENT')
-    for name in ('nms', 'qnms'):
-        if not hasattr(torch.ops.torchvision, name):
-            library.define(f'{name}(Tensor boxes, Tensor scores, float threshold) -> Tensor')
-    from PIL import Image
-    from torchvision import transforms
-
-    class Pictures(torch.utils.data.Dataset):
-        transform = transforms.Compose(
-            [transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))])
-
-        def __init__(self):
-            raw = np.concatenate([np.fromfile(f'{folder}/{f}', np.uint8).reshape(-1, 3073) for f in files])
-            self.pixels = np.ascontiguousarray(raw[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-            self.labels = raw[:, 0].astype(int).tolist()
-
-        def __len__(self):
-            return len(self.labels)
-
-        def __getitem__(self, i):
-            return self.transform(Image.fromarray(self.pixels[i])), self.labels[i]
-
-    return Pictures()
-
-
 def tutorial(folder, reference, models=None):
     """The networks of part 2, an epoch each, as PyTorch's tutorial on CIFAR-10 trains and measures: pictures go through PIL
     and transforms one by one, in a DataLoader with two workers; threads are left at their default."""
     sys.path.insert(0, reference)
-    import train
+    import numpy as np, train
+    from tutorial import pictures
+    read = lambda files: np.concatenate([np.fromfile(f'{folder}/{f}', np.uint8).reshape(-1, 3073) for f in files])
     loader = lambda files, size, shuffle: torch.utils.data.DataLoader(
-        tutorial_data(folder, files), batch_size=size, shuffle=shuffle, num_workers=2)
+        pictures(read(files)), batch_size=size, shuffle=shuffle, num_workers=2)
     batches = [f'data_batch_{i}.bin' for i in range(1, 6)]
     learn, sets = loader(batches, 32, True), [loader(batches, 1000, False), loader(['test_batch.bin'], 1000, False)]
     criterion, measured = nn.CrossEntropyLoss(), {}
@@ -190,11 +169,12 @@ def tutorial(folder, reference, models=None):
             loss.backward()
             optimizer.step()
         with torch.no_grad():
-            for pictures in sets:
-                right = sum((model(x).argmax(1) == y).sum().item() for x, y in pictures)
-                measured.setdefault(name, []).append(100 * right / len(pictures.dataset))
+            for loaded in sets:
+                right = sum((model(x).argmax(1) == y).sum().item() for x, y in loaded)
+                measured.setdefault(name, []).append(100 * right / len(loaded.dataset))
     return dict(accuracies=measured)
 
 
 workload, options = sys.argv[1], json.loads(sys.argv[2] if len(sys.argv) > 2 else '{}')
-print(json.dumps(globals()[workload](**options)), flush=True)
+measured = globals()[workload](**options)
+print(json.dumps(dict(measured, memoryMb=peak_mb())), flush=True)

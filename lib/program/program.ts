@@ -1,0 +1,267 @@
+// Programs: steps of a training that were recorded once and run natively from then on.
+import { setImmediate as turn } from 'node:timers/promises';
+import { isMainThread } from 'node:worker_threads';
+import { native } from '../native/binding.js';
+import { named, TorchError } from '../tensor/errors.js';
+import { describe, handleOf } from '../tensor/operators.js';
+import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
+import { record, recordRows, type Recorded, type Step } from './record.js';
+import type { Outputs } from './structure.js';
+
+export interface CompileOptions {
+  /**
+   * PyTorch's bits: the operators that the step called and no others. Without it stretches of it may run in kernels that
+   * compute the same in another order, on the CPU; see `path`. Default false.
+   */
+  exact?: boolean;
+}
+
+/** What a program can draw batches from: rows of tensors by number, or an ImageSet. */
+export type StepSource = readonly Tensor[] | { readonly [stepSources]: readonly RowSource[] };
+/** Rows of a tensor; bytes become floats by a table of 256. @internal */
+export interface RowSource {
+  rows: Tensor;
+  table?: Tensor;
+}
+/** @internal */
+export const stepSources = Symbol('torch-node.stepSources');
+
+export interface EpochOptions {
+  /** Rows a step. Default: as many as the example inputs had. */
+  batchSize?: number;
+  /** The first step to make: of an epoch that was interrupted. Default 0. */
+  from?: number;
+  /** Ends the epoch between two steps. */
+  signal?: AbortSignal;
+  /** Called every now and then, between two steps, with how many have been made, those before `from` included. */
+  onProgress?: (steps: number) => void;
+  /** Called before each step's settings are read: a learning rate may be changed there. It is called ahead of the step. */
+  beforeStep?: (step: number) => void;
+}
+
+// How long steps run at a stretch, about: between them progress is told, and an abort heard.
+const STRETCH_MS = 50;
+
+/**
+ * A step that was recorded by `compileStep`. It runs as it was recorded: what JavaScript decided then (training or
+ * evaluation mode, shapes, settings other than an optimizer's) stays decided.
+ */
+export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Outputs> {
+  readonly #step: (...inputs: I) => O;
+  readonly #recorded: Recorded;
+  readonly #exact: boolean;
+  readonly #examples: readonly string[];
+  /** Recorded with a last batch's fewer rows, by their number. */
+  readonly #smaller = new Map<number, Recorded>();
+  readonly #batchSize: number | undefined;
+  #running = false;
+
+  /** @internal */
+  constructor(step: (...inputs: I) => O, examples: I, options: CompileOptions) {
+    this.#step = step;
+    this.#examples = examples.map((example) => describe(example));
+    this.#batchSize = examples[0]?.shape[0];
+    this.#exact = options.exact ?? false;
+    this.#recorded = record(step as unknown as Step, examples, this.#exact);
+  }
+
+  /** How many operators it calls. */
+  get length(): number {
+    return this.#recorded.instructions.length;
+  }
+  /** The operators in their order, each with the line that called it. */
+  get instructions(): readonly { operator: string; where: string }[] {
+    return this.#recorded.instructions;
+  }
+  /** What runs its steps: the operators that were recorded, or kernels of our own in the place of some. */
+  get path(): 'fused' | 'graph' | 'exact' {
+    return this.#recorded.notFused === '' ? 'fused' : 'exact';
+  }
+  /** Why the operators run that were recorded, where they do. */
+  get why(): string {
+    return this.#recorded.notFused;
+  }
+  /** Whether it draws random numbers. */
+  get draws(): boolean {
+    return this.#recorded.draws;
+  }
+
+  /**
+   * One step. Gives what the recorded function gave: new tensors in the same structure. Afterwards `grad` of the parameters
+   * is what the step left there.
+   *
+   * @throws TorchError when an input's shape, dtype or device differs from the example's, or when a tensor that the step uses
+   *   has other memory than when it was recorded
+   */
+  run(...inputs: I): O {
+    const handles = inputs.map((input, i) => expectTensor('Program.run', `input ${i}`, input)[handleOf]);
+    return this.#alone(() => {
+      const numbers = this.#recorded.recording.rows(1);
+      const outputs = named(
+        'Program.run',
+        () => native.runProgram(this.#recorded.handle, handles, numbers),
+        () => [
+          ...inputs.map((input, i) => `input ${i}: ${describe(input)}`),
+          `recorded ${this.#recorded.where}`,
+        ],
+      );
+      this.#recorded.recording.ended(1);
+      let i = 0;
+      return this.#recorded.template(() => new Tensor(outputs[i++]!)) as O;
+    });
+  }
+
+  /**
+   * Steps over a whole set: `permutation` (int64 [N]) says which rows come in which order; each step takes the next
+   * `batchSize` of them, the last one those that are left. Outputs are dropped; add up in a tensor of your own what you
+   * want to know.
+   *
+   * Runs off the main thread; in a worker on the worker's own, with turns of its event loop in between. Resolves to the
+   * number of steps made, which is less than those of the epoch when `signal` ended it: the parameters are then as after
+   * the last of them.
+   */
+  async runEpoch(source: StepSource, permutation: Tensor, options: EpochOptions = {}): Promise<number> {
+    const where = 'Program.runEpoch';
+    const sources: readonly RowSource[] =
+      stepSources in source ? source[stepSources] : source.map((rows) => ({ rows }));
+    if (expectTensor(where, 'permutation', permutation).dtype !== 'int64' || permutation.dim() !== 1)
+      throw new TorchError(where, `permutation: expected int64 [N], got ${describe(permutation)}`);
+    const batch = options.batchSize ?? this.#batchSize;
+    if (batch === undefined || !Number.isInteger(batch) || batch < 1)
+      throw new TorchError(where, `batchSize: expected a whole number of 1 or more, got ${batch}`);
+    const rows = permutation.size(0);
+    const whole = Math.floor(rows / batch);
+    const rest = rows - whole * batch;
+    const steps = whole + (rest > 0 ? 1 : 0);
+    if (this.#running) throw busy();
+    this.#running = true;
+    try {
+      let done = options.from ?? 0;
+      let stretch = 8;
+      while (done < steps && options.signal?.aborted !== true) {
+        const inWhole = done < whole;
+        const recorded = inWhole
+          ? this.#recorded
+          : this.#smallerBatch(sources, permutation, whole * batch, rest);
+        const count = inWhole ? Math.min(stretch, whole - done) : 1;
+        const begun = performance.now();
+        await this.#steps(
+          recorded,
+          sources,
+          permutation,
+          [done * batch, inWhole ? batch : rest, count],
+          (step) => options.beforeStep?.(done + step),
+        );
+        done += count;
+        const took = performance.now() - begun;
+        stretch = Math.max(
+          1,
+          Math.min(4096, 2 * stretch, Math.round((count * STRETCH_MS) / Math.max(took, 0.01))),
+        );
+        options.onProgress?.(done);
+        if (!isMainThread) await turn();
+      }
+      return done;
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #steps(
+    { handle, recording, where }: Recorded,
+    sources: readonly RowSource[],
+    permutation: Tensor,
+    range: [from: number, batch: number, count: number],
+    before: (step: number) => void,
+  ): Promise<void> {
+    const numbers = recording.rows(range[2], before);
+    const started = named(
+      'Program.runEpoch',
+      () =>
+        native.runSteps(
+          handle,
+          sources.map((each) => each.rows[handleOf]),
+          sources.map((each) => each.table?.[handleOf] ?? null),
+          permutation[handleOf],
+          range,
+          numbers,
+          isMainThread,
+        ),
+      () => [`recorded ${where}`],
+    );
+    try {
+      await started;
+    } catch (error) {
+      throw new TorchError('Program.runEpoch', (error as Error).message, {
+        arguments: [`recorded ${where}`],
+      });
+    }
+    recording.ended(range[2]);
+  }
+
+  #smallerBatch(sources: readonly RowSource[], permutation: Tensor, from: number, rows: number): Recorded {
+    let recorded = this.#smaller.get(rows);
+    if (recorded === undefined) {
+      recorded = recordRows(this.#step as unknown as Step, sources, permutation, from, rows, this.#exact);
+      this.#smaller.set(rows, recorded);
+    }
+    return recorded;
+  }
+
+  #alone<T>(run: () => T): T {
+    if (this.#running) throw busy();
+    return run();
+  }
+
+  /** Releases what the program holds. The garbage collector does so as well. */
+  dispose(): void {
+    for (const recorded of [this.#recorded, ...this.#smaller.values()]) recorded.dispose();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+  toString(): string {
+    return `Program(${this.length} operators, inputs: ${this.#examples.join(', ')})`;
+  }
+}
+
+const busy = (): TorchError =>
+  new TorchError('Program', 'it is running an epoch: wait for its promise, or compile a second one');
+
+/**
+ * Records one run of a step of a training (forward, loss, backward, optimizer, metrics) and gives a program that runs it
+ * natively: without JavaScript and without autograd, with the same kernels in the same order, so that on the CPU it gives
+ * the same bits.
+ *
+ *     const step = torch.compileStep((images, labels) => {
+ *       sgd.zeroGrad();
+ *       const loss = criterion.forward(net.forward(images), labels);
+ *       loss.backward();
+ *       sgd.step();
+ *       return { loss };
+ *     }, [images, labels]);
+ *     const { loss } = step.run(images, labels);
+ *     await step.runEpoch(set, torch.randperm(set.length));
+ *
+ * Recording changes nothing: parameters, buffers, gradients, optimizers and random numbers are afterwards as before.
+ * Tensors that the function uses and did not make are read and written where they lie. Settings of optimizers (learning
+ * rates, momentum) are read anew before each step; everything else that JavaScript decides is decided once.
+ *
+ * @throws TorchError, which names the line, when the function reads a value on the host (`item()`, `data()`, printing),
+ *   when it calls an operator whose result's shape depends on values, or when it gives anything but tensors
+ */
+export function compileStep<I extends readonly Tensor[], O extends Outputs>(
+  step: (...inputs: I) => O,
+  examples: I,
+  options: CompileOptions = {},
+): Program<I, O> {
+  if (typeof step !== 'function')
+    throw new TorchError('compileStep', `expected a function, got ${describe(step)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  if (!Array.isArray(examples) || !(examples as readonly unknown[]).every(isTensor))
+    throw new TorchError('compileStep', `expected an array of example inputs, got ${describe(examples)}`, {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  return new Program<I, O>(step, examples, options);
+}

@@ -1,0 +1,139 @@
+// Programs, for JavaScript: lib/program is the other side.
+#include "../background.h"
+#include "../callback.h"
+#include "../rooms.h"
+#include "program.h"
+#include "recorder.h"
+
+namespace torch_node {
+
+template <>
+struct FromJs<std::shared_ptr<Program>> {
+  static std::shared_ptr<Program> get(Environment& environment, napi_value value) {
+    const auto* found = environment.programs.find(FromJs<uint32_t>::get(environment, value));
+    if (!found) throw TypeMismatch("no program has this number");
+    return *found;
+  }
+};
+
+namespace {
+
+// recordStep(step, inputs, library): a program's handle. `step` gives handles, which are released: the outputs. Lines
+// of files in the folder `library` are not what errors name.
+uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Tensor>& inputs,
+                    const std::string& library) {
+  Recorder recorder(environment, inputs, library);
+  const JsCallback callback(environment, step.value);
+  std::vector<at::Tensor> outputs;
+  {
+    const Recorder::Session session(recorder);
+    outputs = callback.call("compileStep", {});
+  }
+  return environment.programs.insert(std::make_shared<Program>(recorder.finish(outputs)));
+}
+
+// scheduleColumn(value): while a step is recorded.
+uint32_t scheduleColumn(Environment& /*environment*/, double value) {
+  Recorder* recorder = Recorder::current();
+  if (!recorder) throw std::logic_error("no step is being recorded");
+  return recorder->column(value);
+}
+
+// unrecorded(run): calls a function whose operators are no part of the step that is being recorded.
+void unrecorded(Environment& environment, Raw run) {
+  const Unrecorded outside;
+  const JsCallback callback(environment, run.value);
+  (void)callback.call("unrecorded", {});
+}
+
+void adoptProgram(Environment& environment, Raw object, uint32_t handle) {
+  environment.adoptProgram(object.value, handle);
+}
+
+void releaseProgram(Environment& environment, uint32_t handle) {
+  if (environment.programs.find(handle)) (void)environment.programs.take(handle);
+}
+
+// describeProgram(handle): { instructions: [[operator, where], ...], draws }
+Raw describeProgram(Environment& environment, const std::shared_ptr<Program>& program) {
+  const Napi::Env env(environment.env());
+  const Recorded& recorded = program->recorded();
+  const Napi::Array list = Napi::Array::New(env, recorded.instructions.size());
+  for (uint32_t i = 0; i < recorded.instructions.size(); i++) {
+    const Napi::Array entry = Napi::Array::New(env, 2);
+    entry.Set(0U, c10::toString(recorded.instructions[i].op.operator_name()));
+    entry.Set(1U, recorded.instructions[i].where);
+    list.Set(i, entry);
+  }
+  const Napi::Object out = Napi::Object::New(env);
+  out.Set("instructions", list);
+  out.Set("draws", recorded.draws);
+  return {out};
+}
+
+// fuseProgram(handle): why nothing was fused, or "".
+std::string fuseProgram(Environment& /*environment*/, const std::shared_ptr<Program>& program) {
+  return program->fuseChains();
+}
+
+// runProgram(handle, inputs, numbers): one step; the outputs.
+std::vector<at::Tensor> runProgram(Environment& /*environment*/, const std::shared_ptr<Program>& program,
+                                   const std::vector<at::Tensor>& inputs, const std::vector<double>& numbers) {
+  return program->run(inputs, numbers);
+}
+
+// What runs, held for whichever thread runs it.
+struct Steps {
+  std::shared_ptr<Program> program;
+  std::vector<Source> sources;
+  at::Tensor permutation;
+  int64_t from = 0;
+  int64_t batch = 0;
+  int64_t count = 0;
+  std::vector<double> numbers;
+
+  void run() const { program->steps(sources, permutation, from, batch, count, numbers); }
+};
+
+// runSteps(handle, rows, tables, permutation, [from, batch, count], numbers, inBackground): steps over a set; a promise
+// where they run in the background.
+Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, const std::vector<at::Tensor>& rows,
+             const std::vector<std::optional<at::Tensor>>& tables, const at::Tensor& permutation,
+             const std::vector<int64_t>& range, std::vector<double> numbers, bool background) {
+  if (range.size() != 3 || rows.size() != tables.size())
+    throw TypeMismatch("expected a range and a table for each set");
+  if (rows.size() != program->recorded().inputs.size()) {
+    throw TypeMismatch("the step takes " + std::to_string(program->recorded().inputs.size()) + " inputs, the set has " +
+                       std::to_string(rows.size()) + " tensors");
+  }
+  auto steps = std::make_shared<Steps>();
+  *steps = {program, {}, permutation, range[0], range[1], range[2], std::move(numbers)};
+  for (size_t i = 0; i < rows.size(); i++) steps->sources.push_back({rows[i], tables[i].value_or(at::Tensor())});
+  napi_env env = environment.env();
+  const auto nothing = [env] {
+    napi_value undefined = nullptr;
+    check(env, napi_get_undefined(env, &undefined));
+    return undefined;
+  };
+  if (background) return inBackground(environment, [steps] { steps->run(); }, nothing);
+  steps->run();
+  return {nothing()};
+}
+
+}  // namespace
+
+std::vector<Binding> programBindings() {
+  return {
+      bound<&recordStep>("recordStep"),
+      bound<&scheduleColumn>("scheduleColumn"),
+      bound<&unrecorded>("unrecorded"),
+      bound<&adoptProgram>("adoptProgram"),
+      bound<&releaseProgram>("releaseProgram"),
+      bound<&describeProgram>("describeProgram"),
+      bound<&fuseProgram>("fuseProgram"),
+      bound<&runProgram>("runProgram"),
+      bound<&runSteps>("runSteps"),
+  };
+}
+
+}  // namespace torch_node

@@ -1,0 +1,554 @@
+// Finds chains of layers in recorded steps.
+#include "fusion.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "../fused/chain.h"
+#include "fusedSgd.h"
+#include "recorder.h"
+
+namespace torch_node {
+
+namespace {
+
+using fused::Layer;
+
+// Raised within this file only: why a step has no chain.
+class NotFused : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+std::vector<int64_t> integers(const c10::IValue& value) {
+  std::vector<int64_t> out;
+  for (const c10::IValue& item : value.toListRef()) {
+    out.push_back(item.isInt() ? item.toInt() : item.toSymInt().guard_int(__FILE__, __LINE__));
+  }
+  return out;
+}
+
+bool allAre(const std::vector<int64_t>& list, int64_t value) {
+  return std::ranges::all_of(list, [value](int64_t item) { return item == value; });
+}
+
+int64_t integer(const c10::IValue& value) {
+  return value.isInt() ? value.toInt() : value.toSymInt().guard_int(__FILE__, __LINE__);
+}
+
+// A layer as it was found: its values, and the instructions of its forward pass.
+struct Found {
+  Layer layer{Layer::Kind::kFlatten};
+  const Instruction* forward = nullptr;
+  ValueId input = kNoValue;
+  ValueId output = kNoValue;
+  ValueId weight = kNoValue;
+  ValueId bias = kNoValue;
+  ValueId indices = kNoValue;  // of a pool
+  ValueId weightGradient = kNoValue;
+  ValueId biasGradient = kNoValue;
+};
+
+class Finder {
+ public:
+  explicit Finder(const Recorded& recorded);
+  Fusion find();
+
+ private:
+  [[nodiscard]] static bool is(const Instruction& instruction, std::string_view name) {
+    return instruction.op.operator_name().name == name;
+  }
+  // The value that an argument is.
+  [[nodiscard]] static ValueId argument(const Instruction& instruction, uint32_t index) {
+    for (const auto& use : instruction.uses) {
+      if (use.place.argument == index && use.place.item < 0) return use.value;
+    }
+    return kNoValue;
+  }
+  // The instruction of a name whose argument is the value, if there is one.
+  [[nodiscard]] const Instruction* user(ValueId value, std::string_view name, uint32_t index) const;
+  [[nodiscard]] const at::Tensor* parameter(ValueId value) const;
+
+  void walkForward(ValueId input);
+  bool step(ValueId value);
+  bool linear(ValueId value);
+  void walkBackward();
+  ValueId back(Found& found, ValueId gradient);
+  void backLinear(Found& found, ValueId gradient);
+  void take(const Instruction* instruction) { taken_[static_cast<size_t>(instruction - first_)] = true; }
+  void takeViews();
+  void checkInside(const std::vector<ValueId>& shown) const;
+  [[nodiscard]] bool isShown(ValueId value) const;
+  [[nodiscard]] fused::Shape shape(const Look& look) const;
+  void verify(Stretch& forward, Stretch* backward, ValueId logits) const;
+
+  const Recorded& recorded_;
+  const Instruction* first_;
+  std::vector<bool> taken_;
+  std::vector<std::vector<const Instruction*>> users_;  // by value
+  std::unordered_map<ValueId, const External*> externals_;
+  std::unordered_map<ValueId, ValueId> transposed_;  // by the value of t()
+  std::vector<Found> layers_;
+  ValueId input_ = kNoValue;
+  size_t inputIndex_ = 0;
+  ValueId logitsGradient_ = kNoValue;
+  const Instruction* firstForward_ = nullptr;
+  const Instruction* firstBackward_ = nullptr;
+};
+
+// ---- what runs ----
+
+// The chain with the values of the program that it works on.
+struct Engine {
+  explicit Engine(fused::Chain made) : chain(std::move(made)) {}
+
+  fused::Chain chain;
+  std::vector<ValueId> parameters;
+  std::vector<ValueId> gradients;
+  ValueId input = kNoValue;
+  ValueId logits = kNoValue;
+  ValueId logitsGradient = kNoValue;
+  int64_t batch = 0;
+  std::vector<int64_t> logitsShape;
+  bool keeps = false;
+  int threads = 1;
+  Rows rows;  // where the input comes from, in place of the slot
+
+  std::vector<const float*> pointers(const std::vector<at::Tensor>& slots) const {
+    std::vector<const float*> out;
+    out.reserve(parameters.size());
+    for (const ValueId value : parameters) out.push_back(slots[value].const_data_ptr<float>());
+    return out;
+  }
+
+  // As many threads as operators of libtorch's would use here.
+  void useThreads() {
+    const int wanted = at::in_parallel_region() ? 1 : at::get_num_threads();
+    if (wanted == threads) return;
+    threads = wanted;
+    chain.useThreads(wanted, [](int64_t count, const std::function<void(int64_t)>& call) {
+      at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) call(i);
+      });
+    });
+  }
+};
+
+class Forward : public Stretch {
+ public:
+  explicit Forward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+  void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
+    Engine& e = *engine_;
+    e.useThreads();
+    at::Tensor logits = at::empty(e.logitsShape, at::kFloat);
+    fused::Input input;
+    at::Tensor values;
+    if (e.rows.images != nullptr) {
+      input = {e.rows.images, e.rows.index, e.rows.table, nullptr};
+    } else {
+      values = slots[e.input].contiguous();
+      input.values = values.const_data_ptr<float>();
+    }
+    e.chain.forward(input, e.batch, e.pointers(slots).data(), logits.mutable_data_ptr<float>(), e.keeps);
+    slots[e.logits] = std::move(logits);
+  }
+  void readFrom(const Rows& rows) override { engine_->rows = rows; }
+
+ private:
+  std::shared_ptr<Engine> engine_;
+};
+
+class Backward : public Stretch {
+ public:
+  explicit Backward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+  void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
+    Engine& e = *engine_;
+    const at::Tensor gradient = slots[e.logitsGradient].contiguous();
+    std::vector<float*> out;
+    for (size_t i = 0; i < e.gradients.size(); i++) {
+      if (e.gradients[i] == kNoValue) {
+        out.push_back(nullptr);
+        continue;
+      }
+      at::Tensor& slot = slots[e.gradients[i]];
+      slot = at::empty(slots[e.parameters[i]].sizes(), at::kFloat);
+      out.push_back(slot.mutable_data_ptr<float>());
+    }
+    e.chain.backward(gradient.const_data_ptr<float>(), e.pointers(slots).data(), out.data());
+  }
+
+ private:
+  std::shared_ptr<Engine> engine_;
+};
+
+// ---- what is found ----
+
+Finder::Finder(const Recorded& recorded)
+    : recorded_(recorded),
+      first_(recorded.instructions.data()),
+      taken_(recorded.instructions.size()),
+      users_(recorded.values) {
+  for (const Instruction& instruction : recorded.instructions) {
+    for (const auto& use : instruction.uses) users_[use.value].push_back(&instruction);
+    if (is(instruction, "aten::t")) transposed_[instruction.results[0]] = argument(instruction, 0);
+  }
+  for (const External& external : recorded.externals) externals_[external.value] = &external;
+}
+
+const Instruction* Finder::user(ValueId value, std::string_view name, uint32_t index) const {
+  if (value == kNoValue) return nullptr;
+  for (const Instruction* each : users_[value]) {
+    if (is(*each, name) && argument(*each, index) == value) return each;
+  }
+  return nullptr;
+}
+
+const at::Tensor* Finder::parameter(ValueId value) const {
+  const auto found = externals_.find(value);
+  if (found == externals_.end()) return nullptr;
+  const at::Tensor& tensor = found->second->tensor;
+  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous() ? &tensor : nullptr;
+}
+
+bool Finder::linear(ValueId value) {
+  const Instruction* with = user(value, "aten::addmm", 1);
+  const Instruction* without = user(value, "aten::mm", 0);
+  const Instruction* found = with ? with : without;
+  if (!found) return false;
+  const auto weight = transposed_.find(argument(*found, with ? 2 : 1));
+  if (weight == transposed_.end()) return false;
+  const at::Tensor* matrix = parameter(weight->second);
+  if (!matrix || matrix->dim() != 2) return false;
+  Found layer;
+  layer.bias = with ? argument(*found, 0) : kNoValue;
+  if (with && (!parameter(layer.bias) || found->arguments[3].toScalar().toDouble() != 1 ||
+               found->arguments[4].toScalar().toDouble() != 1)) {
+    return false;
+  }
+  layer.layer.kind = Layer::Kind::kLinear;
+  layer.layer.inputs = matrix->size(1);
+  layer.layer.outputs = matrix->size(0);
+  layer.layer.bias = with != nullptr;
+  layer.weight = weight->second;
+  layer.forward = found;
+  layer.input = value;
+  layer.output = found->results[0];
+  layers_.push_back(layer);
+  return true;
+}
+
+// One layer more, if the value goes into one.
+bool Finder::step(ValueId value) {
+  Found found;
+  found.input = value;
+  const auto add = [&](const Instruction* forward, Layer layer) {
+    found.layer = layer;
+    found.forward = forward;
+    found.output = forward->results[0];
+    layers_.push_back(found);
+    return true;
+  };
+  if (const Instruction* conv = user(value, "aten::convolution", 0)) {
+    const auto& a = conv->arguments;
+    const at::Tensor* weight = parameter(argument(*conv, 1));
+    found.weight = argument(*conv, 1);
+    found.bias = argument(*conv, 2);
+    if (!weight || weight->dim() != 4 || (found.bias != kNoValue && !parameter(found.bias)) ||
+        !allAre(integers(a[3]), 1) || !allAre(integers(a[5]), 1) || a[6].toBool() || integer(a[8]) != 1) {
+      throw NotFused("a convolution with a stride, a dilation, groups or another layout (" + conv->where + ")");
+    }
+    const auto padding = integers(a[4]);
+    Layer layer{Layer::Kind::kConvolution};
+    layer.inputs = weight->size(1);
+    layer.outputs = weight->size(0);
+    layer.kernelHeight = weight->size(2);
+    layer.kernelWidth = weight->size(3);
+    layer.paddingHeight = padding.front();
+    layer.paddingWidth = padding.back();
+    layer.bias = found.bias != kNoValue;
+    return add(conv, layer);
+  }
+  if (const Instruction* pool = user(value, "aten::max_pool2d_with_indices", 0)) {
+    const auto& a = pool->arguments;
+    const auto kernel = integers(a[1]);
+    const auto stride = integers(a[2]);
+    if (kernel.front() != kernel.back() || (!stride.empty() && !allAre(stride, kernel.front())) ||
+        !allAre(integers(a[3]), 0) || !allAre(integers(a[4]), 1) || a[5].toBool()) {
+      throw NotFused("a max pool with windows that are not square, overlap or leave something out (" + pool->where +
+                     ")");
+    }
+    Layer layer{Layer::Kind::kMaxPool};
+    layer.kernelHeight = layer.kernelWidth = kernel.front();
+    found.indices = pool->results[1];
+    return add(pool, layer);
+  }
+  if (const Instruction* relu = user(value, "aten::relu", 0)) return add(relu, {Layer::Kind::kRelu});
+  if (const Instruction* tanh = user(value, "aten::tanh", 0)) return add(tanh, {Layer::Kind::kTanh});
+  if (const Instruction* leaky = user(value, "aten::leaky_relu", 0)) {
+    Layer layer{Layer::Kind::kLeakyRelu};
+    layer.slope = static_cast<float>(leaky->arguments[1].toScalar().toDouble());
+    return add(leaky, layer);
+  }
+  if (linear(value)) return true;
+  const Instruction* view = user(value, "aten::view", 0);
+  if (view && integers(view->arguments[1]).size() == 2 &&
+      integers(view->arguments[1])[0] == recorded_.looks[inputIndex_].sizes[0]) {
+    return add(view, {Layer::Kind::kFlatten});
+  }
+  return false;
+}
+
+void Finder::walkForward(ValueId input) {
+  ValueId value = input;
+  while (step(value)) value = layers_.back().output;
+  // What follows the last layer with parameters belongs to the loss.
+  while (!layers_.empty() && layers_.back().weight == kNoValue) layers_.pop_back();
+  if (layers_.empty()) throw NotFused("no input goes through a layer that is known here");
+}
+
+// The gradients of a linear layer's parameters.
+void Finder::backLinear(Found& found, ValueId gradient) {
+  for (const Instruction* each : users_[gradient]) {
+    if (is(*each, "aten::t")) {
+      const Instruction* product = user(each->results[0], "aten::mm", 0);
+      if (!product || argument(*product, 1) != found.input) continue;
+      take(each);
+      take(product);
+      found.weightGradient = product->results[0];
+    } else if (is(*each, "aten::sum") && each->op.operator_name().overload_name == "dim_IntList") {
+      const Instruction* view = user(each->results[0], "aten::view", 0);
+      if (!view || !allAre(integers(each->arguments[1]), 0)) continue;
+      take(each);
+      take(view);
+      found.biasGradient = view->results[0];
+    }
+  }
+}
+
+// Takes the instructions of a layer's backward pass; gives the gradient of its input, if that was computed.
+ValueId Finder::back(Found& found, ValueId gradient) {
+  const auto taken = [&](const Instruction* instruction, size_t result = 0) {
+    if (!instruction) return kNoValue;
+    take(instruction);
+    return instruction->results[result];
+  };
+  const auto with = [&](std::string_view name, uint32_t index, ValueId value) -> const Instruction* {
+    const Instruction* instruction = user(gradient, name, 0);
+    return instruction && argument(*instruction, index) == value ? instruction : nullptr;
+  };
+  switch (found.layer.kind) {
+    case Layer::Kind::kRelu: return taken(with("aten::threshold_backward", 1, found.output));
+    case Layer::Kind::kTanh: return taken(with("aten::tanh_backward", 1, found.output));
+    case Layer::Kind::kLeakyRelu: return taken(with("aten::leaky_relu_backward", 1, found.input));
+    case Layer::Kind::kFlatten: return taken(user(gradient, "aten::view", 0));
+    case Layer::Kind::kMaxPool: {
+      const Instruction* pool = with("aten::max_pool2d_with_indices_backward", 1, found.input);
+      return pool && argument(*pool, 7) == found.indices ? taken(pool) : kNoValue;
+    }
+    case Layer::Kind::kConvolution: {
+      const Instruction* conv = with("aten::convolution_backward", 1, found.input);
+      if (!conv || argument(*conv, 2) != found.weight) return kNoValue;
+      take(conv);
+      found.weightGradient = conv->results[1];
+      found.biasGradient = conv->results[2];
+      return conv->results[0];
+    }
+    case Layer::Kind::kLinear: {
+      backLinear(found, gradient);
+      return taken(with("aten::mm", 1, found.weight));
+    }
+  }
+  return kNoValue;
+}
+
+void Finder::walkBackward() {
+  // The gradient of the logits: what the last linear layer's backward pass begins with.
+  Found& last = layers_.back();
+  for (const Instruction& each : recorded_.instructions) {
+    const bool product = last.layer.kind == Layer::Kind::kLinear && is(each, "aten::mm") &&
+                         argument(each, 1) == last.input && transposed_.contains(argument(each, 0));
+    const bool conv = last.layer.kind == Layer::Kind::kConvolution && is(each, "aten::convolution_backward") &&
+                      argument(each, 1) == last.input && argument(each, 2) == last.weight;
+    if (product) logitsGradient_ = transposed_.at(argument(each, 0));
+    if (conv) logitsGradient_ = argument(each, 0);
+  }
+  if (logitsGradient_ == kNoValue) return;
+  ValueId gradient = logitsGradient_;
+  for (size_t i = layers_.size(); i-- > 0 && gradient != kNoValue;) gradient = back(layers_[i], gradient);
+  if (gradient != kNoValue) throw NotFused("the gradient of the input is asked for");
+  for (const Found& found : layers_) {
+    if (found.weight == kNoValue || found.weightGradient != kNoValue) continue;
+    const at::Tensor& weight = externals_.at(found.weight)->tensor;
+    if (weight.requires_grad()) {
+      throw NotFused("the backward pass is not that of the layers alone (" + found.forward->where + ")");
+    }
+  }
+}
+
+bool Finder::isShown(ValueId value) const {
+  return std::ranges::find(recorded_.outputs, value) != recorded_.outputs.end() ||
+         std::ranges::any_of(recorded_.gradients, [value](const auto& entry) { return entry.second == value; });
+}
+
+// Other looks at the same memory that only the chain needs.
+void Finder::takeViews() {
+  for (size_t i = taken_.size(); i-- > 0;) {
+    const Instruction& instruction = first_[i];
+    if (taken_[i] || !(is(instruction, "aten::t") || is(instruction, "aten::view"))) continue;
+    const ValueId result = instruction.results[0];
+    if (isShown(result)) continue;
+    taken_[i] = std::ranges::all_of(
+        users_[result], [this](const Instruction* user) { return taken_[static_cast<size_t>(user - first_)]; });
+  }
+}
+
+// Nothing outside of the chain may need what is inside.
+void Finder::checkInside(const std::vector<ValueId>& shown) const {
+  for (size_t i = 0; i < taken_.size(); i++) {
+    const Instruction& instruction = first_[i];
+    if (!taken_[i]) {
+      // Parameters have to be what they were when the step began.
+      if (firstBackward_ && &instruction > firstBackward_) continue;
+      for (const auto& use : instruction.uses) {
+        const auto* alias = instruction.op.schema().arguments()[use.place.argument].alias_info();
+        if (alias && alias->isWrite() && externals_.contains(use.value) && parameter(use.value) &&
+            std::ranges::any_of(layers_,
+                                [&](const Found& f) { return f.weight == use.value || f.bias == use.value; })) {
+          throw NotFused("a parameter is changed before the backward pass (" + instruction.where + ")");
+        }
+      }
+      continue;
+    }
+    for (const ValueId result : instruction.results) {
+      if (result == kNoValue || std::ranges::find(shown, result) != shown.end()) continue;
+      if (isShown(result)) throw NotFused("the step gives something from within the chain (" + instruction.where + ")");
+      for (const Instruction* user : users_[result]) {
+        if (taken_[static_cast<size_t>(user - first_)]) continue;
+        throw NotFused("something from within the chain is used elsewhere (" + user->where + ")");
+      }
+    }
+  }
+}
+
+fused::Shape Finder::shape(const Look& look) const {
+  const auto& s = look.sizes;
+  if (s.size() == 4) return {s[1], s[2], s[3]};
+  if (s.size() == 2) return {s[1], 1, 1};
+  throw NotFused("the input is neither images [N, C, H, W] nor vectors [N, features]");
+}
+
+// Holds the chain against the instructions that it replaces, on random numbers.
+void Finder::verify(Stretch& forward, Stretch* backward, ValueId logits) const {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(20);
+  std::vector<at::Tensor> expected(recorded_.values);
+  for (const External& external : recorded_.externals) expected[external.value] = external.tensor;
+  expected[input_] = at::randn(recorded_.looks[inputIndex_].sizes, generator);
+  std::vector<at::Tensor> given = expected;
+  const auto near = [](const at::Tensor& a, const at::Tensor& b) {
+    constexpr double kTolerance = 1e-4;
+    const double size = b.abs().max().item<double>();
+    return (a - b).abs().max().item<double>() <= kTolerance * std::max(size, 1e-12);
+  };
+  bool seeded = false;
+  for (size_t i = 0; i < taken_.size(); i++) {
+    if (!taken_[i]) continue;
+    if (firstBackward_ && !seeded && &first_[i] >= firstBackward_) {
+      expected[logitsGradient_] = given[logitsGradient_] = at::randn(expected[logits].sizes(), generator);
+      seeded = true;
+    }
+    runInstruction(first_[i], expected, {}, false);
+  }
+  forward.run(given, {});
+  bool right = near(given[logits], expected[logits]);
+  if (backward) {
+    backward->run(given, {});
+    for (const Found& found : layers_) {
+      for (const ValueId gradient : {found.weightGradient, found.biasGradient}) {
+        if (gradient != kNoValue) right = right && near(given[gradient], expected[gradient]);
+      }
+    }
+  }
+  if (!right) throw NotFused("the fused kernels do not give what libtorch's give");
+}
+
+Fusion Finder::find() {
+  for (size_t i = 0; i < recorded_.inputs.size() && layers_.empty(); i++) {
+    const Look& look = recorded_.looks[i];
+    if (!look.device.is_cpu() || look.type != at::kFloat) continue;
+    input_ = recorded_.inputs[i];
+    inputIndex_ = i;
+    walkForward(input_);
+  }
+  if (layers_.empty()) throw NotFused("no input is float32 on the CPU");
+  for (const Found& found : layers_) take(found.forward);
+  firstForward_ = &first_[std::ranges::find(taken_, true) - taken_.begin()];
+  const std::vector<bool> forwardOnly = taken_;
+  walkBackward();
+  for (size_t i = 0; i < taken_.size() && !firstBackward_; i++) {
+    if (taken_[i] && !forwardOnly[i]) firstBackward_ = &first_[i];
+  }
+  const ValueId logits = layers_.back().output;
+  std::vector<ValueId> shown{logits};
+  std::vector<Layer> layers;
+  for (const Found& found : layers_) {
+    layers.push_back(found.layer);
+    shown.insert(shown.end(), {found.weightGradient, found.biasGradient});
+  }
+  takeViews();
+  checkInside(shown);
+  const Look& look = recorded_.looks[inputIndex_];
+  if (const auto whyNot = fused::Chain::whyNot(layers, shape(look))) throw NotFused(*whyNot);
+  if (look.sizes[0] > fused::Chain::kLargestBatch) throw NotFused("the batch is too large");
+
+  auto engine = std::make_shared<Engine>(fused::Chain(layers, shape(look)));
+  engine->input = input_;
+  engine->logits = logits;
+  engine->logitsGradient = logitsGradient_;
+  engine->batch = look.sizes[0];
+  engine->keeps = firstBackward_ != nullptr;
+  engine->logitsShape = {look.sizes[0], engine->chain.outputSize()};
+  for (const Found& found : layers_) {
+    if (found.weight == kNoValue) continue;
+    engine->parameters.push_back(found.weight);
+    engine->gradients.push_back(found.weightGradient);
+    if (found.bias == kNoValue) continue;
+    engine->parameters.push_back(found.bias);
+    engine->gradients.push_back(found.biasGradient);
+  }
+  Fusion fusion;
+  auto forward = std::make_shared<Forward>(engine);
+  fusion.pieces.push_back({static_cast<size_t>(firstForward_ - first_), forward});
+  std::shared_ptr<Backward> backward;
+  if (firstBackward_) {
+    backward = std::make_shared<Backward>(engine);
+    fusion.pieces.push_back({static_cast<size_t>(firstBackward_ - first_), backward});
+  }
+  verify(*forward, backward.get(), logits);
+  if (std::ranges::all_of(users_[input_],
+                          [this](const Instruction* user) { return taken_[static_cast<size_t>(user - first_)]; }) &&
+      !isShown(input_)) {
+    fusion.rows = inputIndex_;
+  }
+  fusion.skipped = std::move(taken_);
+  return fusion;
+}
+
+}  // namespace
+
+FusionOutcome fuse(const Recorded& recorded) {
+  const Unrecorded outside;
+  const at::NoGradGuard noGrad;
+  try {
+    FusionOutcome outcome{Finder(recorded).find(), ""};
+    fuseSgd(recorded, *outcome.fusion);
+    return outcome;
+  } catch (const NotFused& reason) {
+    return {std::nullopt, reason.what()};
+  }
+}
+
+}  // namespace torch_node

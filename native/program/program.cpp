@@ -1,0 +1,224 @@
+// Programs run.
+#include "program.h"
+
+#include <sstream>
+
+#include "../errors.h"
+#include "../images.h"
+#include "../values.h"
+#include "fusion.h"
+
+namespace torch_node {
+
+Look::Look(const at::Tensor& tensor)
+    : type(tensor.scalar_type()), device(tensor.device()), sizes(tensor.sizes().vec()) {}
+
+std::string Look::text() const {
+  std::ostringstream out;
+  out << scalarTypeName(type) << " " << at::IntArrayRef(sizes) << " on " << device;
+  return out.str();
+}
+
+at::Tensor Source::gather(const at::Tensor& index) const {
+  return table.defined() ? gatherImages(rows, index, table) : rows.index_select(0, index);
+}
+
+std::optional<Rows> Source::rowsOf(const at::Tensor& index) const {
+  if (!table.defined() || !rows.is_cpu() || !rows.is_contiguous() || !table.is_contiguous() || !index.is_contiguous()) {
+    return std::nullopt;
+  }
+  const auto* numbers = index.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < index.size(0); i++) {
+    TORCH_CHECK_INDEX(numbers[i] >= 0 && numbers[i] < rows.size(0), "index ", numbers[i],
+                      " is out of range: there are ", rows.size(0), " images");
+  }
+  return Rows{rows.const_data_ptr<uint8_t>(), numbers, table.const_data_ptr<float>()};
+}
+
+namespace {
+
+// A bare number as a tensor: it takes part in type promotion as numbers do.
+at::Tensor wrapped(double value) {
+  at::Tensor out = at::scalar_tensor(value, at::kDouble);
+  out.unsafeGetTensorImpl()->set_wrapped_number(true);
+  return out;
+}
+
+void put(torch::jit::Stack& stack, const Place& place, c10::IValue value) {
+  c10::IValue& argument = stack[place.argument];
+  if (place.item < 0) {
+    argument = std::move(value);
+  } else {
+    argument.toList().set(static_cast<size_t>(place.item), std::move(value));
+  }
+}
+
+// The arguments as they are at every run; lists that something goes into are copies.
+torch::jit::Stack argumentsOf(const Instruction& instruction) {
+  torch::jit::Stack stack = instruction.arguments;
+  for (const uint32_t list : instruction.lists) stack[list] = stack[list].toList().copy();
+  return stack;
+}
+
+void results(const torch::jit::Stack& stack, const Instruction& instruction, std::vector<at::Tensor>& slots) {
+  size_t i = 0;
+  const auto take = [&](const at::Tensor& tensor) {
+    const ValueId value = instruction.results[i++];
+    if (value != kNoValue) slots[value] = tensor;
+  };
+  for (const c10::IValue& value : stack) {
+    if (value.isTensor()) {
+      take(value.toTensor());
+    } else if (value.isTensorList()) {
+      for (const at::Tensor& tensor : value.toTensorVector()) take(tensor);
+    }
+  }
+}
+
+}  // namespace
+
+void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
+                    bool move) {
+  torch::jit::Stack stack = argumentsOf(instruction);
+  for (const auto& use : instruction.uses) {
+    put(stack, use.place, use.last && move ? std::move(slots[use.value]) : slots[use.value]);
+  }
+  for (const auto& number : instruction.numbers) {
+    put(stack, number.place, number.negated ? -numbers[number.column] : numbers[number.column]);
+  }
+  try {
+    instruction.op.callBoxed(stack);
+  } catch (const c10::Error& error) {
+    throw std::runtime_error(readable(error) + "\nin " + c10::toString(instruction.op.operator_name()) + ", recorded " +
+                             instruction.where);
+  }
+  results(stack, instruction, slots);
+  if (!move) return;
+  for (const ValueId value : instruction.dropped) slots[value].reset();
+}
+
+// One run at a time.
+class Program::Running {
+ public:
+  explicit Running(std::atomic<bool>& flag) : flag_(flag) {
+    if (flag_.exchange(true)) throw std::runtime_error("the program is running already: wait for its promise first");
+  }
+  ~Running() { flag_ = false; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  std::atomic<bool>& flag_;
+};
+
+Program::~Program() = default;
+
+Program::Program(Recorded recorded) : recorded_(std::move(recorded)), slots_(recorded_.values) {
+  for (const External& external : recorded_.externals) slots_[external.value] = external.tensor;
+}
+
+void Program::checkInputs(std::span<const at::Tensor> inputs) const {
+  if (inputs.size() != recorded_.looks.size()) {
+    throw TypeMismatch("the step takes " + std::to_string(recorded_.looks.size()) + " inputs, got " +
+                       std::to_string(inputs.size()));
+  }
+  for (size_t i = 0; i < inputs.size(); i++) {
+    const Look& expected = recorded_.looks[i];
+    if (const Look look(inputs[i]); look != expected) {
+      throw TypeMismatch("input " + std::to_string(i) + " is " + look.text() + "; the step was recorded with " +
+                         expected.text() +
+                         ": give it inputs of that shape, dtype and device, or compile another step for these");
+    }
+  }
+}
+
+void Program::checkExternals() const {
+  for (const External& external : recorded_.externals) {
+    const at::Tensor& tensor = external.tensor;
+    const bool same = tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() == external.storage
+                                           : external.storage == nullptr;
+    const Look look(tensor);
+    if (same && look == external.look) continue;
+    throw std::invalid_argument("a tensor that the step uses has other memory than when the step was recorded (" +
+                                external.look.text() + " then, " + look.text() + " now; first used " + external.where +
+                                "): compile the step again after to(), data = or resize_()");
+  }
+}
+
+void Program::play(std::span<const double> numbers) {
+  for (const NumberTensor& number : recorded_.numbers) {
+    slots_[number.value] = wrapped(number.negated ? -numbers[number.column] : numbers[number.column]);
+  }
+  size_t piece = 0;
+  for (size_t i = 0; i < recorded_.instructions.size(); i++) {
+    if (fusion_ && piece < fusion_->pieces.size() && fusion_->pieces[piece].at == i) {
+      fusion_->pieces[piece++].stretch->run(slots_, numbers);
+    }
+    if (fusion_ && fusion_->skipped[i]) continue;
+    runInstruction(recorded_.instructions[i], slots_, numbers, true);
+  }
+}
+
+std::string Program::fuseChains() {
+  FusionOutcome outcome = fuse(recorded_);
+  if (outcome.fusion) fusion_ = std::make_unique<Fusion>(std::move(*outcome.fusion));
+  return outcome.why;
+}
+
+// What JavaScript sees of a step besides its outputs.
+void Program::finish() {
+  for (const auto& [leaf, value] : recorded_.gradients) {
+    leaf.mutable_grad() = value == kNoValue ? at::Tensor() : slots_[value];
+  }
+  for (const at::Tensor& tensor : recorded_.written) tensor.unsafeGetTensorImpl()->bump_version();
+}
+
+std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::span<const double> numbers) {
+  const Running running(running_);
+  checkExternals();
+  checkInputs(inputs);
+  const at::AutoDispatchBelowADInplaceOrView below;
+  for (size_t i = 0; i < inputs.size(); i++) slots_[recorded_.inputs[i]] = inputs[i];
+  if (fusion_) {
+    for (const auto& piece : fusion_->pieces) piece.stretch->readFrom({});
+  }
+  play(numbers);
+  std::vector<at::Tensor> outputs;
+  for (const ValueId value : recorded_.outputs) outputs.push_back(slots_[value]);
+  finish();
+  for (const ValueId value : recorded_.inputs) slots_[value].reset();
+  return outputs;
+}
+
+// Fills the inputs' slots. What the chain can read from the set itself is not gathered, but for once, to be looked at.
+void Program::gather(std::span<const Source> sources, const at::Tensor& index, bool check) {
+  std::optional<Rows> rows;
+  if (fusion_ && fusion_->rows) rows = sources[*fusion_->rows].rowsOf(index);
+  for (size_t i = 0; i < sources.size(); i++) {
+    if (rows && i == *fusion_->rows && !check) continue;
+    slots_[recorded_.inputs[i]] = sources[i].gather(index);
+  }
+  if (fusion_) {
+    for (const auto& piece : fusion_->pieces) piece.stretch->readFrom(rows.value_or(Rows()));
+  }
+  if (!check) return;
+  std::vector<at::Tensor> inputs;
+  for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
+  checkInputs(inputs);
+}
+
+void Program::steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch,
+                    int64_t count, std::span<const double> numbers) {
+  const Running running(running_);
+  checkExternals();
+  const at::AutoDispatchBelowADInplaceOrView below;
+  for (int64_t step = 0; step < count; step++) {
+    const at::Tensor index = permutation.narrow(0, from + (step * batch), batch);
+    gather(sources, index, step == 0);
+    play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
+  }
+  if (count > 0) finish();
+  for (const ValueId value : recorded_.inputs) slots_[value].reset();
+}
+
+}  // namespace torch_node

@@ -1,0 +1,163 @@
+// A program: a recorded step, as the list of libtorch's kernels that it called, which runs again without JavaScript and
+// without autograd, on whatever thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "../libtorch.h"
+
+namespace torch_node {
+
+// Tensors of a program by number: inputs, tensors from outside (parameters, buffers, constants) and results.
+using ValueId = uint32_t;
+constexpr ValueId kNoValue = UINT32_MAX;
+
+// Where in an instruction's arguments something goes: the argument, and the place in it where that is a list.
+struct Place {
+  uint32_t argument = 0;
+  int32_t item = -1;
+};
+
+// One call of an operator.
+struct Instruction {
+  struct Use {
+    Place place;
+    ValueId value = kNoValue;
+    bool last = false;  // nothing needs the value afterwards
+  };
+  // A number that differs from run to run, such as a learning rate.
+  struct Number {
+    Place place;
+    uint32_t column = 0;
+    bool negated = false;
+  };
+
+  explicit Instruction(c10::OperatorHandle called) : op(std::move(called)) {}
+
+  c10::OperatorHandle op;
+  torch::jit::Stack arguments;  // empty where tensors go
+  std::vector<Use> uses;
+  std::vector<Number> numbers;
+  std::vector<uint32_t> lists;   // the arguments that are lists of such things
+  std::vector<ValueId> results;  // of all tensors that it gives, those in lists one after another
+  std::vector<ValueId> dropped;  // results that nothing needs
+  std::string where;             // the line of JavaScript that had it called
+};
+
+// What a tensor looks like, to tell whether another can stand in its place.
+struct Look {
+  at::ScalarType type = at::kFloat;
+  at::Device device = at::kCPU;
+  std::vector<int64_t> sizes;
+  explicit Look(const at::Tensor& tensor);
+  bool operator==(const Look&) const = default;
+  [[nodiscard]] std::string text() const;
+};
+
+// A tensor that was there before the step: read (and written) where it lies.
+struct External {
+  ValueId value = kNoValue;
+  at::Tensor tensor;
+  const c10::StorageImpl* storage = nullptr;  // where it lay when the step was recorded
+  Look look;
+  std::string where;  // its first use
+};
+
+// A bare number that takes part in an operation as a tensor, and differs from run to run.
+struct NumberTensor {
+  ValueId value = kNoValue;
+  uint32_t column = 0;
+  bool negated = false;
+};
+
+// What a recording comes to.
+struct Recorded {
+  std::vector<Instruction> instructions;
+  uint32_t values = 0;
+  uint32_t columns = 0;
+  std::vector<ValueId> inputs;
+  std::vector<Look> looks;  // of the inputs
+  std::vector<External> externals;
+  std::vector<NumberTensor> numbers;
+  std::vector<ValueId> outputs;
+  std::vector<std::pair<at::Tensor, ValueId>> gradients;  // what each leaf's grad is after the step
+  std::vector<at::Tensor> written;                        // tensors from outside that the step writes to
+  bool draws = false;                                     // random numbers
+};
+
+// Where the bytes of a batch lie: images[index[i]], each byte looked up in the table.
+struct Rows {
+  const uint8_t* images = nullptr;
+  const int64_t* index = nullptr;
+  const float* table = nullptr;
+};
+
+// Runs a stretch of a program's instructions in a way of its own.
+class Stretch {
+ public:
+  virtual ~Stretch() = default;
+  Stretch(const Stretch&) = delete;
+  Stretch& operator=(const Stretch&) = delete;
+  // Reads its inputs from the slots and puts its results there. `numbers` has one for each column.
+  virtual void run(std::vector<at::Tensor>& slots, std::span<const double> numbers) = 0;
+  // From now on takes its input from there rather than from the slot; from the slot again where there are none.
+  virtual void readFrom(const Rows& /*rows*/) {}
+
+ protected:
+  Stretch() = default;
+};
+
+// Runs one instruction. Values that are not needed afterwards are moved out of their slots, if `move`.
+void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
+                    bool move);
+
+// An input that is gathered from a set: rows of a tensor by number, bytes mapped by a table where there is one.
+struct Source {
+  at::Tensor rows;
+  at::Tensor table;
+  [[nodiscard]] at::Tensor gather(const at::Tensor& index) const;
+  // The same without a copy, where that can be. Throws for an index out of range.
+  [[nodiscard]] std::optional<Rows> rowsOf(const at::Tensor& index) const;
+};
+
+struct Fusion;
+
+class Program {
+ public:
+  explicit Program(Recorded recorded);
+
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  [[nodiscard]] const Recorded& recorded() const { return recorded_; }
+  // Puts kernels of our own in the place of what they can do; gives why they can do nothing, or "".
+  std::string fuseChains();
+  [[nodiscard]] bool isFused() const { return fusion_ != nullptr; }
+
+  // One step. `numbers` has one for each column. Throws where an input looks otherwise than the one that was recorded,
+  // or where a tensor from outside was given other memory since.
+  std::vector<at::Tensor> run(std::span<const at::Tensor> inputs, std::span<const double> numbers);
+  // Steps over `permutation[from ...]`, `batch` rows each; `numbers` has a row for each step.
+  void steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch, int64_t count,
+             std::span<const double> numbers);
+
+ private:
+  class Running;
+  void checkExternals() const;
+  void checkInputs(std::span<const at::Tensor> inputs) const;
+  void gather(std::span<const Source> sources, const at::Tensor& index, bool check);
+  void play(std::span<const double> numbers);
+  void finish();
+
+  Recorded recorded_;
+  std::unique_ptr<Fusion> fusion_;
+  std::vector<at::Tensor> slots_;
+  std::atomic<bool> running_ = false;
+};
+
+}  // namespace torch_node

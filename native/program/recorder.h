@@ -1,0 +1,98 @@
+// Records what a function of JavaScript's has libtorch compute, below autograd: the kernels of the forward pass, of the
+// backward pass and of the optimizer, in their order. Whatever the function changed is as it was afterwards.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+
+#include "../environment.h"
+#include "program.h"
+
+namespace torch_node {
+
+class Recorder {
+ public:
+  Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library);
+  // Puts back what the recorded function changed.
+  ~Recorder();
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  // The one that the calling thread's operators report to, or none.
+  static Recorder* current();
+  // Throws where a step is being recorded: `what` cannot be part of one.
+  static void refuse(const char* what);
+  // A tensor with values of JavaScript's was made: a constant of the step.
+  static void constant(const at::Tensor& tensor);
+
+  // Operators of the calling thread report to the recorder while this lives.
+  class Session {
+   public:
+    explicit Session(Recorder& recorder);
+
+   private:
+    c10::DebugInfoGuard info_;
+    c10::impl::IncludeDispatchKeyGuard key_;
+  };
+
+  // A number that differs from run to run: wherever this value (or its negative) turns up, the column goes. Gives the
+  // number of the column.
+  uint32_t column(double value);
+
+  Recorded finish(std::span<const at::Tensor> outputs);
+
+  // One call of an operator, on its way to its kernel.
+  void record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack);
+
+ private:
+  // Which values are the same: those that show the same elements of the same memory in the same way.
+  using Identity =
+      std::tuple<const void*, int64_t, std::vector<int64_t>, std::vector<int64_t>, at::ScalarType, bool, bool>;
+  static Identity identityOf(const at::Tensor& tensor);
+
+  ValueId valueOf(const at::Tensor& tensor);
+  ValueId outside(const at::Tensor& tensor);
+  ValueId reshaped(const at::Tensor& tensor, ValueId base);
+  ValueId resultOf(const at::Tensor& tensor);
+  void keep(const at::Tensor& tensor, bool made);
+  void saveBefore(const at::Tensor& tensor);
+  void takeArgument(Instruction& instruction, uint32_t index, c10::IValue& argument);
+  std::optional<std::pair<uint32_t, bool>> columnOf(double value) const;
+  std::string where();
+  void release();
+
+  Environment& environment_;
+  std::string library_;  // the folder of the library's own JavaScript, whose lines are nobody's
+  Recorded recorded_;
+  std::map<Identity, ValueId> values_;
+  // What is known of each storage, which is held so that its address stays its own.
+  struct Memory {
+    c10::Storage storage;
+    bool made = false;      // by the step itself
+    bool constant = false;  // from JavaScript's values, within the step
+    at::Tensor before;      // the bytes, where the step wrote to it and it was there before
+    ValueId any = kNoValue;
+  };
+  std::unordered_map<const c10::StorageImpl*, Memory> memory_;
+  std::vector<at::Tensor> without_;                        // tensors without a storage, held for the same reason
+  std::vector<std::pair<at::Tensor, at::Tensor>> leaves_;  // with the gradients that they had
+  std::unordered_map<const c10::TensorImpl*, size_t> known_;
+  std::vector<double> columns_;
+  std::vector<bool> columnUsed_;
+  std::vector<std::pair<at::Generator, at::Tensor>> random_;
+  std::string lastWhere_;
+};
+
+// Operators called while this lives are no part of what is being recorded: their results count as having been there.
+class Unrecorded {
+ public:
+  Unrecorded();
+
+ private:
+  c10::impl::ExcludeDispatchKeyGuard guard_;
+};
+
+}  // namespace torch_node
