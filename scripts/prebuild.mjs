@@ -32,6 +32,7 @@ const { values } = parseArgs({
 const { findLibtorch, inspectLibtorch } = await dist('libtorch/locate.js');
 const { installLibtorch } = await dist('libtorch/install.js');
 const { DEFAULT_VERSION, minorOf, SUPPORTED_MINORS, versionFor } = await dist('libtorch/versions.js');
+const { manifest } = await dist('libtorch/manifest.js');
 const { GLIBC_NEEDED } = await dist('native/platform.js');
 
 /** A libtorch of a minor version, or undefined. */
@@ -44,12 +45,17 @@ async function obtain(minor) {
   const env = { ...process.env, TORCH_NODE_LIBTORCH: '', LIBTORCH: '' };
   const { found } = findLibtorch({ minors: [minor], env });
   if (found) return found;
-  try {
-    return await installLibtorch({ version: versionFor([minor]), log: (line) => console.log(line) });
-  } catch (error) {
-    console.log(error.message);
-    return undefined;
+  // What the addon is compiled with is the same in every variant, so a CUDA build will do where pip has no other.
+  const version = versionFor([minor]);
+  const plain = manifest[version]?.plainWheel[process.platform];
+  for (const variant of new Set(['cpu', ...(plain ? [plain] : [])])) {
+    try {
+      return await installLibtorch({ version, variant, log: (line) => console.log(line) });
+    } catch (error) {
+      console.log(error.message);
+    }
   }
+  return undefined;
 }
 
 const env = { ...process.env };
