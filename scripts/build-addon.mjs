@@ -1,9 +1,9 @@
-// Compiles the native addon with cmake-js, and writes down beside it what it was compiled with.
+// Compiles the native addon with CMake, and writes down beside it what it was compiled with.
 //
 //   node scripts/build-addon.mjs [--libtorch DIR] [--clean]
 //
-// CMake works in build/cmake; what is finished is moved to build/Release, so that there is never half an addon there
-// and node-gyp, which keeps files of its own in build/, is not in the way.
+// CMake works in .build/<minor version of libtorch>; what is finished is moved to build/Release, so that there is never
+// half an addon there, and node-gyp, which empties build/, is not in the way.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -25,7 +25,7 @@ import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
-const work = path.join(root, 'build', 'cmake');
+const works = path.join(root, '.build');
 const output = path.join(root, 'build', 'Release');
 const products = ['torch_node_preload.node', 'torch_node.node'];
 const CMAKE_NEEDED = [3, 20];
@@ -47,30 +47,32 @@ export async function buildAddon(libtorch, { clean = false } = {}) {
 }
 
 async function build(libtorch, clean) {
-  if (clean || isForeign()) rmSync(work, { recursive: true, force: true });
+  const work = path.join(works, libtorch.version.split('.').slice(0, 2).join('.'));
+  if (clean || isForeign(work)) rmSync(work, { recursive: true, force: true });
   const { run } = await dist('files/child.js');
   const env = buildEnvironment();
   await provideTools(env, run);
 
-  const cmakeJs = path.join(path.dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
+  // Only functions of Node-API are called, whose headers are the same for every Node.
+  const { include_dir: headers, def_paths: definitions } = require('node-api-headers');
   const settings = [
-    ...['--directory', root, '--out', work],
-    ...generatorSettings(env),
-    `--CDTORCH_NODE_LIBTORCH=${libtorch.folder}`,
-    `--CDTORCH_NODE_LIBTORCH_VERSION=${libtorch.version}`,
-    `--CDNODE_ADDON_API=${path.dirname(require.resolve('node-addon-api/package.json'))}`,
+    `-DCMAKE_BUILD_TYPE=Release`,
+    `-DTORCH_NODE_LIBTORCH=${libtorch.folder}`,
+    `-DTORCH_NODE_LIBTORCH_VERSION=${libtorch.version}`,
+    `-DNODE_ADDON_API=${path.dirname(require.resolve('node-addon-api/package.json'))}`,
+    `-DNODE_API_HEADERS=${headers}`,
+    `-DNODE_API_DEFINITIONS=${definitions.node_api_def}`,
   ];
-  // Not `compile`, which starts all over when a file does not compile; not `build` alone, which would not notice that
-  // another libtorch is asked for.
+  // Configured each time: building alone would not notice that another libtorch is asked for.
   const steps = [
-    ['configure', ...settings],
-    ['build', ...settings, '--parallel', String(jobs())],
+    ['configure', ['-S', root, '-B', work, ...generatorSettings(work, env), ...settings]],
+    ['build', ['--build', work, '--config', 'Release', '--parallel', String(jobs())]],
   ];
   const start = Date.now();
   console.log(`torch-node: compiling against libtorch ${libtorch.version} in ${libtorch.folder}`);
-  for (const step of steps) {
+  for (const [step, args] of steps) {
     const lines = [];
-    const { code } = await run(process.execPath, [cmakeJs, ...step], {
+    const { code } = await run('cmake', args, {
       cwd: root,
       env,
       onLine: (line) => {
@@ -80,14 +82,14 @@ async function build(libtorch, clean) {
       },
     });
     endSteps();
-    if (code !== 0) throw new Failure(describeFailure(step[0], lines));
+    if (code !== 0) throw new Failure(describeFailure(step, lines));
   }
-  publish(libtorch);
+  publish(libtorch, work);
   console.log(`torch-node: compiled in ${((Date.now() - start) / 1000).toFixed(0)} s`);
 }
 
-/** Whether build/cmake was made for another place: CMake then refuses to work in it. */
-function isForeign() {
+/** Whether a work folder was made for another place: CMake then refuses to work in it. */
+function isForeign(work) {
   try {
     const cache = readFileSync(path.join(work, 'CMakeCache.txt'), 'utf8');
     const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(cache)?.[1] ?? '';
@@ -112,12 +114,12 @@ function jobs() {
     : Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 2e9)));
 }
 
-function generatorSettings(env) {
-  if (process.platform === 'win32') return []; // cmake-js finds Visual Studio.
+function generatorSettings(work, env) {
+  if (process.platform === 'win32') return ['-A', 'x64']; // CMake finds Visual Studio.
   const previous = readIf(path.join(work, 'CMakeCache.txt'))?.match(/^CMAKE_GENERATOR:INTERNAL=(.*)$/m)?.[1];
   const generator = toolVersion('ninja', env) ? 'Ninja' : 'Unix Makefiles';
   if (previous && previous !== generator) rmSync(work, { recursive: true, force: true });
-  return ['--generator', generator];
+  return ['-G', generator];
 }
 
 // Makes cmake and, if possible, ninja callable through env.PATH; pip's wheels of both are plain binaries.
@@ -191,7 +193,7 @@ function toolVersion(tool, env) {
 }
 
 // Moves what was built to build/Release, the addon last, and writes torch_node.json beside it.
-function publish(libtorch) {
+function publish(libtorch, work) {
   mkdirSync(output, { recursive: true });
   const place = (name, write) => {
     const temporary = path.join(output, `.${name}.tmp`);
@@ -203,7 +205,7 @@ function publish(libtorch) {
     libtorch: libtorch.version,
     minor: libtorch.version.split('.').slice(0, 2).join('.'),
     folder: libtorch.folder,
-    compiler: compilerUsed(),
+    compiler: compilerUsed(work),
     napi: 9,
     glibc: glibcNeeded(addon),
     built: statSync(addon).mtime.toISOString(),
@@ -215,7 +217,7 @@ function publish(libtorch) {
   if (commands) writeFileSync(path.join(root, 'build', 'compile_commands.json'), commands);
 }
 
-function compilerUsed() {
+function compilerUsed(work) {
   const files = path.join(work, 'CMakeFiles');
   const folder = readdirSync(files).find((name) =>
     existsSync(path.join(files, name, 'CMakeCXXCompiler.cmake')),

@@ -1,12 +1,14 @@
-// What npm runs after it has installed the package: ends with an addon that loads, or with a list of what was tried.
+// What npm runs after it has installed the package, where it runs such scripts.
+//
+// In a clone it compiles everything and fails where that fails. In an installed package it gets libtorch's CPU variant at
+// best effort: whatever happens the installation succeeds, since `npx torch-node install` can do the same later.
 //
 // TORCH_NODE_SKIP_INSTALL=1 leaves it all out; TORCH_NODE_OFFLINE=1 keeps it from the network.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { buildAddon, report } from './build-addon.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = (file) => import(pathToFileURL(path.join(root, 'dist', file)).href);
@@ -15,30 +17,34 @@ const log = (line) => console.log(line);
 async function main() {
   if (process.env.TORCH_NODE_SKIP_INSTALL === '1')
     return log('torch-node: TORCH_NODE_SKIP_INSTALL=1, nothing is done');
-  compileTypeScript();
-  const { findLibtorch } = await dist('libtorch/locate.js');
-  const { installLibtorch } = await dist('libtorch/install.js');
-  const { findPrebuild } = await dist('native/load.js');
-
-  const prebuilt = findPrebuild();
-  const built = prebuilt && readBuildInfo(prebuilt);
-  // A prebuilt binary fits one minor version only, so one of that is looked for first.
-  const fitting = built && findLibtorch({ minor: built.minor }).found;
-  const { found, attempts } = fitting ? { found: fitting } : findLibtorch();
-  const version = built?.libtorch.split('+')[0];
-  const libtorch = found ?? (await installLibtorch({ log, attempts, ...(version && { version }) }));
-  log(
-    `torch-node: libtorch ${libtorch.version}, ${libtorch.folder}${libtorch.how ? ` (${libtorch.how})` : ''}`,
-  );
-
-  if (built) {
-    const failure = tryAddon(prebuilt);
-    if (!failure) return log(`torch-node: the prebuilt binary ${path.relative(root, prebuilt)} works`);
-    log(`torch-node: the prebuilt binary does not work here, so it is compiled. (${failure})`);
+  if (existsSync(path.join(root, 'lib'))) return inClone();
+  try {
+    const { setUp } = await dist('cli/setup.js');
+    const { libtorch, notes } = await setUp({ variant: 'cpu', log });
+    log(`torch-node: libtorch ${libtorch.version} (${libtorch.variant}) is in ${libtorch.folder}`);
+    for (const note of notes) log(`torch-node: ${note}`);
+  } catch (error) {
+    log(`torch-node: ${error.message}\nTo try again later: npx torch-node install`);
   }
-  await buildAddon(libtorch);
-  const failure = tryAddon(path.join(root, 'build', 'Release', 'torch_node.node'));
-  if (failure) throw new Error(`The addon was compiled but cannot be loaded: ${failure}`);
+}
+
+async function inClone() {
+  const { buildAddon, report } = await import('./build-addon.mjs');
+  try {
+    compileTypeScript();
+    const { findLibtorch } = await dist('libtorch/locate.js');
+    const { installLibtorch } = await dist('libtorch/install.js');
+    const { found, attempts } = findLibtorch();
+    const libtorch = found ?? (await installLibtorch({ log, attempts }));
+    log(
+      `torch-node: libtorch ${libtorch.version}, ${libtorch.folder}${libtorch.how ? ` (${libtorch.how})` : ''}`,
+    );
+    await buildAddon(libtorch);
+    const failure = tryAddon();
+    if (failure) throw new Error(`The addon was compiled but cannot be loaded: ${failure}`);
+  } catch (error) {
+    report(error);
+  }
 }
 
 /** In a clone the compiled TypeScript is not there yet, or is older than its sources. */
@@ -72,23 +78,17 @@ function newest(folder) {
   );
 }
 
-function readBuildInfo(addon) {
-  const file = path.join(path.dirname(addon), 'torch_node.json');
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-}
-
-/** Loads an addon in a process of its own, since a wrong one may take the process down. Gives what went wrong. */
-function tryAddon(addon) {
+/** Loads the addon in a process of its own, since a wrong one may take the process down. Gives what went wrong. */
+function tryAddon() {
   const loader = pathToFileURL(path.join(root, 'dist', 'native', 'load.js')).href;
   const script = `
     import { loadAddon } from ${JSON.stringify(loader)};
     try { loadAddon(); } catch (error) { console.error(error.message); process.exitCode = 1; }`;
   const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    env: { ...process.env, TORCH_NODE_ADDON: addon },
     encoding: 'utf8',
     timeout: 120_000,
   });
   return status === 0 ? undefined : stderr.trim() || `ended with ${signal ?? `code ${status}`}`;
 }
 
-await main().catch(report);
+await main();

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { errorText } from '../files/cache.js';
 import { findLibtorch } from '../libtorch/locate.js';
 import { loadAddon, type LoadInfo } from '../native/load.js';
+import { systemGlibc } from '../native/platform.js';
 
 /** What the doctor found. `error` is there when something does not work; what comes after it is then unknown. */
 export interface Findings {
@@ -42,7 +43,7 @@ export async function examine(): Promise<Findings> {
     platform: `${process.platform} ${process.arch}`,
     node: process.versions.node,
     napi: Number(process.versions.napi),
-    glibc: systemGlibc(),
+    glibc: systemGlibc() ?? null,
     addon: null,
     libtorch: null,
     devices: [],
@@ -79,11 +80,6 @@ async function exercise(findings: Findings): Promise<void> {
   sgd.step();
   const value = loss.item();
   findings.trainingStep = { ok: Number.isFinite(value) && value > 0, loss: value };
-}
-
-function systemGlibc(): string | null {
-  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return header?.glibcVersionRuntime ?? null;
 }
 
 function findQuietly(): LoadInfo['libtorch'] | null {

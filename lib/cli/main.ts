@@ -1,11 +1,13 @@
-// The command line: `torch-node cifar10 ...`, `torch-node doctor`, `torch-node install`.
+// The command line: `torch-node install`, `doctor`, `init`, `cifar10` and the others.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { packageRoot } from '../native/load.js';
+import { packageRoot } from '../native/addons.js';
+import { addBuildCommand } from './build.js';
 import { addCifar10Command } from './cifar10.js';
 import { addDoctorCommand } from './doctor.js';
-import { addInstallCommand } from './install.js';
+import { addInitCommand } from './init.js';
+import { addInstallCommands } from './install.js';
 
 const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as {
   version: string;
@@ -17,6 +19,8 @@ const program = new Command('torch-node')
   .showHelpAfterError('(add --help for the options)');
 addCifar10Command(program);
 addDoctorCommand(program);
-addInstallCommand(program);
+addInstallCommands(program);
+addBuildCommand(program);
+addInitCommand(program);
 
 await program.parseAsync();

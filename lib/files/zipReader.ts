@@ -9,6 +9,8 @@ export interface ZipEntry {
   readonly name: string;
   /** Bytes when unpacked. `chunks` throws when there are more or fewer. */
   readonly size: number;
+  /** Whether it is a symbolic link; its bytes are then where it leads. */
+  readonly link: boolean;
   /** The unpacked bytes. Throws at the end when their checksum is wrong. */
   chunks(): AsyncIterable<Buffer>;
 }
@@ -48,6 +50,7 @@ async function readContents(zip: ZipFile): Promise<ZipEntry[]> {
     entries.push({
       name: entry.fileName,
       size: entry.uncompressedSize,
+      link: ((entry.externalFileAttributes >>> 16) & 0o170000) === 0o120000,
       chunks: () => unpack(zip, entry),
     });
   }

@@ -34,8 +34,8 @@ export interface Search {
 
 export interface SearchOptions {
   env?: NodeJS.ProcessEnv;
-  /** Accept only this minor version, as in '2.13'; any supported one by default. */
-  minor?: string;
+  /** Accept only these minor versions, as in ['2.13']; any supported one by default. */
+  minors?: readonly string[];
   /** Accept only this variant. */
   variant?: string;
   /** A folder to take before the cache, and in words why. */
@@ -256,7 +256,7 @@ function misfit(
   options: SearchOptions,
   anyVersion: boolean,
 ): string | undefined {
-  const wanted = options.minor ? [options.minor] : SUPPORTED_MINORS;
+  const wanted = options.minors ?? SUPPORTED_MINORS;
   if (!anyVersion && !wanted.includes(minorOf(version)))
     return `is version ${version}, needed is ${wanted.join(', ')}`;
   if (options.variant && options.variant !== variant)

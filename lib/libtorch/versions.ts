@@ -1,4 +1,5 @@
 // Which versions of libtorch fit this package, and where each comes from.
+import { type Archive, manifest } from './manifest.js';
 
 /** The version that is installed when none is asked for. */
 export const DEFAULT_VERSION = '2.13.0';
@@ -6,31 +7,23 @@ export const DEFAULT_VERSION = '2.13.0';
 /** The minor versions that the native sources compile against. */
 export const SUPPORTED_MINORS: readonly string[] = ['2.11', '2.12', '2.13', '2.14'];
 
-/** A download; size in bytes and hash are given where they were published. */
-export interface Archive {
-  url: string;
-  size?: number;
-  sha256?: string;
-}
-
 const site = 'https://download.pytorch.org/libtorch';
-
-/** The official archives of the default version, by platform, architecture and variant. */
-const pinned: Record<string, Archive> = {
-  'linux-x64-cpu': { url: `${site}/cpu/libtorch-shared-with-deps-2.13.0%2Bcpu.zip` },
-  'darwin-arm64-cpu': { url: `${site}/cpu/libtorch-macos-arm64-2.13.0.zip` },
-  'win32-x64-cpu': { url: `${site}/cpu/libtorch-win-shared-with-deps-2.13.0%2Bcpu.zip` },
-};
 
 /** The minor version of a full one: 2.13 of 2.13.0, of 2.13.0+cpu and of 2.13.0a0. */
 export function minorOf(version: string): string {
   return version.split('.').slice(0, 2).join('.');
 }
 
+/** The version to install where one of these minor versions is needed: the default one if that is among them. */
+export function versionFor(minors: readonly string[]): string {
+  if (minors.length === 0 || minors.includes(minorOf(DEFAULT_VERSION))) return DEFAULT_VERSION;
+  const known = Object.keys(manifest).filter((version) => minors.includes(minorOf(version)));
+  return known.at(-1) ?? `${minors[0]}.0`;
+}
+
 /**
  * The official archive of a version and variant ('cpu', 'cu126' ...) for a platform and architecture as Node names
- * them; undefined where none is published. Only the default version is pinned; the address of another one follows
- * the same pattern.
+ * them; undefined where none is published. What is not in the manifest follows the same pattern.
  */
 export function officialArchive(
   version: string,
@@ -38,9 +31,8 @@ export function officialArchive(
   platform: string = process.platform,
   arch: string = process.arch,
 ): Archive | undefined {
-  if (version === DEFAULT_VERSION && pinned[`${platform}-${arch}-${variant}`]) {
-    return pinned[`${platform}-${arch}-${variant}`];
-  }
+  const known = manifest[version]?.archives[`${platform}-${arch}-${variant}`];
+  if (known) return known;
   const suffixed = `${version}%2B${variant}.zip`;
   if (platform === 'linux' && arch === 'x64') {
     return { url: `${site}/${variant}/libtorch-shared-with-deps-${suffixed}` };
@@ -55,13 +47,15 @@ export function officialArchive(
 }
 
 /**
- * The wheel to ask pip for. PyPI's plain Linux wheel is the CUDA one, hundreds of megabytes more, so the variant is
- * asked for by name; macOS has one build only, without a suffix.
+ * The wheels to ask pip for, one after the other. The wheel without a suffix is another variant on each platform, and
+ * hundreds of megabytes more where it is the CUDA one, so the variant is asked for by name first. macOS has one build only.
  */
-export function wheelRequirement(
+export function wheelRequirements(
   version: string,
   variant: string,
   platform: string = process.platform,
-): string {
-  return platform === 'darwin' ? `torch==${version}` : `torch==${version}+${variant}`;
+): string[] {
+  if (platform === 'darwin') return variant === 'cpu' ? [`torch==${version}`] : [];
+  const plain = manifest[version]?.plainWheel[platform] === variant;
+  return [`torch==${version}+${variant}`, ...(plain ? [`torch==${version}`] : [])];
 }

@@ -1,4 +1,6 @@
 // Networks that many programs begin with, under PyTorch's state-dict keys: weights that were trained there load here.
+/// <reference types="node" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
 export { GPT, type GPTOptions } from './gpt.js';
 export { LeNet, type LeNetOptions } from './lenet.js';
 export { ResNet, resnet18, resnet34, resnet50, type ResNetOptions } from './resnet.js';

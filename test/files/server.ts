@@ -4,6 +4,8 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Behaviour {
+  /** Cut every connection before an answer. */
+  dead?: boolean;
   /** Cut the connection after so many bytes of each answer. */
   cutAfter?: number;
   ignoreRange?: boolean;
@@ -42,6 +44,10 @@ export async function serve(content: Buffer): Promise<TestServer> {
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
     const honoured = range && !behaviour.ignoreRange && request.headers['if-range'] === etag;
     const start = honoured ? Number(range[1]) : 0;
+    if (behaviour.dead) {
+      request.socket.destroy();
+      return;
+    }
     const body = state.content.subarray(start);
     response.writeHead(honoured ? 206 : 200, {
       etag,

@@ -54,6 +54,8 @@ with zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as z:
         if name.startswith('link:'):
             info = zipfile.ZipInfo(name[5:]); info.create_system = 3; info.external_attr = 0o120777 << 16
             z.writestr(info, content)
+        elif content.startswith('latin1:'):
+            z.writestr(name, content[7:].encode('latin1'))
         elif content.startswith('zeros:'):
             z.writestr(name, bytes(int(content[6:])))
         else:
@@ -62,7 +64,7 @@ with zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as z:
 
 /**
  * Makes a zip, names taken as they are ('..' too); 'link:name' makes a symbolic link, and the content 'zeros:N' stands
- * for N bytes of nothing.
+ * for N bytes of nothing; 'latin1:...' for bytes.
  */
 export function zip(archive: string, files: Record<string, string>): string {
   const input = JSON.stringify(Object.entries(files));
@@ -76,4 +78,35 @@ export function fakePython(folder: string, script: string): string {
   write(folder, { python3: `#!/bin/sh\n${script}\n` });
   chmodSync(path.join(folder, 'python3'), 0o755);
   return folder;
+}
+
+/** The bytes of a library (64-bit ELF) that is linked with these others, and holds nothing else. */
+export function fakeElf(needed: readonly string[]): Buffer {
+  const strings = Buffer.from(`\0${needed.map((name) => `${name}\0`).join('')}`, 'latin1');
+  const [headers, table] = [64, 64 + 2 * 56];
+  const entries = [[5, table], ...needed.map((name) => [1, strings.indexOf(`\0${name}\0`) + 1]), [0, 0]];
+  const dynamic = table + strings.length;
+  const file = Buffer.alloc(dynamic + entries.length * 16);
+  file.write('\x7fELF\x02\x01\x01', 'latin1');
+  file.writeBigUInt64LE(BigInt(headers), 32);
+  file.writeUInt16LE(56, 54);
+  file.writeUInt16LE(2, 56);
+  const segment = (index: number, type: number, offset: number, bytes: number) => {
+    const at = headers + index * 56;
+    file.writeUInt32LE(type, at);
+    for (const [place, value] of [
+      [8, offset],
+      [16, offset],
+      [32, bytes],
+    ] as const)
+      file.writeBigUInt64LE(BigInt(value), at + place);
+  };
+  segment(0, 1, 0, file.length);
+  segment(1, 2, dynamic, entries.length * 16);
+  strings.copy(file, table);
+  entries.forEach(([tag, value], i) => {
+    file.writeBigInt64LE(BigInt(tag!), dynamic + i * 16);
+    file.writeBigUInt64LE(BigInt(value!), dynamic + i * 16 + 8);
+  });
+  return file;
 }

@@ -136,7 +136,6 @@ describe('from a file or folder', () => {
       zipFiles(libtorchFiles, '2.1.0+cpu'),
       'it is version 2.1.0+cpu, expected is 2.11',
     ],
-    ['a CUDA set without its CUDA', zipFiles(libtorchFiles, '2.13.0+cu126'), 'packages of their own'],
   ])('refuses %s', async (_, files, message) => {
     const from = zip(path.join(folder, 'a.zip'), files);
     await expect(installLibtorch({ from })).rejects.toThrow(message);
@@ -194,11 +193,15 @@ describe('from pip or the official site', () => {
     expect(existsSync(path.join(folder, 'asked'))).toBe(false);
   });
 
-  it('does not look for CUDA libraries with pip, whose wheels are not whole', async () => {
-    usePython(`touch ${folder}/asked`);
+  it('takes the next wheel, then the archive, when pip has none of a name', async () => {
+    usePython(`
+      while [ "$1" != -d ]; do shift; done
+      echo "$3" >> ${folder}/asked; echo "ERROR: No matching distribution found" >&2; exit 1`);
     process.env['https_proxy'] = 'http://127.0.0.1:1';
-    await expect(installLibtorch({ variant: 'cu126' })).rejects.toThrow('the official archive');
-    expect(existsSync(path.join(folder, 'asked'))).toBe(false);
+    await expect(installLibtorch({ version: '2.14.1', variant: 'cu130' })).rejects.toThrow(
+      'the official archive',
+    );
+    expect(readFileSync(path.join(folder, 'asked'), 'utf8')).toBe('torch==2.14.1+cu130\ntorch==2.14.1\n');
   });
 });
 

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { findLibtorch, inspectLibtorch, libraryFile } from '../../lib/libtorch/locate.js';
-import { minorOf, officialArchive, wheelRequirement } from '../../lib/libtorch/versions.js';
+import { minorOf, officialArchive, wheelRequirements } from '../../lib/libtorch/versions.js';
 import { fakeLibtorch, fakePython, libtorchFiles, temporaryFolder, wheelFiles, write } from './fake.js';
 
 let folder: string;
@@ -94,10 +94,10 @@ describe('findLibtorch', () => {
   it('takes another version from the environment only when that is allowed', () => {
     const mine = fakeLibtorch(path.join(folder, 'mine'), '2.14.0+cpu');
     const named = { ...env, TORCH_NODE_LIBTORCH: mine };
-    expect(() => findLibtorch({ env: named, minor: '2.13' })).toThrow(
+    expect(() => findLibtorch({ env: named, minors: ['2.13'] })).toThrow(
       'is version 2.14.0+cpu, needed is 2.13',
     );
-    const allowed = findLibtorch({ env: { ...named, TORCH_NODE_ALLOW_MISMATCH: '1' }, minor: '2.13' });
+    const allowed = findLibtorch({ env: { ...named, TORCH_NODE_ALLOW_MISMATCH: '1' }, minors: ['2.13'] });
     expect(allowed.found?.folder).toBe(mine);
   });
 
@@ -110,16 +110,16 @@ describe('findLibtorch', () => {
     expect(findLibtorch({ env }).found?.version).toBe('2.14.0+cpu');
     cached('2.13.0-cpu', '2.13.0+cpu');
     expect(findLibtorch({ env }).found?.version).toBe('2.13.0+cpu');
-    expect(findLibtorch({ env, minor: '2.11' }).found?.version).toBe('2.11.0+cpu');
+    expect(findLibtorch({ env, minors: ['2.11'] }).found?.version).toBe('2.11.0+cpu');
   });
 
   it('takes the folder that is preferred before the cache, if it fits', () => {
     cached('2.13.0-cpu', '2.13.0+cpu');
     const folderOf = (version: string) => fakeLibtorch(path.join(folder, version), version);
     const prefer = { folder: folderOf('2.13.5+cpu'), how: 'because' };
-    expect(findLibtorch({ env, minor: '2.13', prefer }).found).toMatchObject(prefer);
+    expect(findLibtorch({ env, minors: ['2.13'], prefer }).found).toMatchObject(prefer);
     const other = { folder: folderOf('2.14.0+cpu'), how: 'because' };
-    expect(findLibtorch({ env, minor: '2.13', prefer: other }).found?.how).toBe('in the cache');
+    expect(findLibtorch({ env, minors: ['2.13'], prefer: other }).found?.how).toBe('in the cache');
   });
 
   it('asks Python last, and only then', () => {
@@ -193,8 +193,10 @@ describe('versions', () => {
   });
 
   it('asks pip for the variant by name', () => {
-    expect(wheelRequirement('2.13.0', 'cpu', 'linux')).toBe('torch==2.13.0+cpu');
-    expect(wheelRequirement('2.13.0', 'cpu', 'darwin')).toBe('torch==2.13.0');
+    expect(wheelRequirements('2.13.0', 'cpu', 'linux')).toEqual(['torch==2.13.0+cpu']);
+    expect(wheelRequirements('2.14.1', 'cu130', 'linux')).toEqual(['torch==2.14.1+cu130', 'torch==2.14.1']);
+    expect(wheelRequirements('2.13.0', 'cu126', 'linux')).toEqual(['torch==2.13.0+cu126']);
+    expect(wheelRequirements('2.13.0', 'cpu', 'darwin')).toEqual(['torch==2.13.0']);
     expect(minorOf('2.13.0+cpu')).toBe('2.13');
   });
 });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
-import { packageRoot } from '../../native/load.js';
+import { packageRoot } from '../../native/addons.js';
 import {
   errorWords,
   discard,

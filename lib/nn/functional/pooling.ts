@@ -19,7 +19,7 @@ export interface MaxPoolOptions<Size, Indices extends boolean = false> {
   returnIndices?: Indices;
 }
 
-/** The values, or with `returnIndices` [values, indices]: places (int64) within the flattened spatial dimensions. */
+/** The values, or with `returnIndices` both `[values, indices]`: places (int64) within the flattened spatial dimensions. */
 export type Pooled<Indices extends boolean> = Indices extends true
   ? [values: Tensor, indices: Tensor]
   : Tensor;

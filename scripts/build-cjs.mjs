@@ -1,0 +1,47 @@
+// Makes cjs/, the package as CommonJS, from lib/: for require() where Node cannot require ES modules, and for test runners
+// that turn everything to CommonJS. Types are those of dist/, copied, since TypeScript goes by where they lie.
+//
+// The command line and the DataLoader's worker are left out: they run in processes and threads of their own, from dist/.
+import { transformFile } from '@swc/core';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const lib = path.join(root, 'lib');
+const out = path.join(root, 'cjs');
+const leftOut = (name) => name.startsWith('cli/') || name === 'data/loader/worker.ts';
+
+// What the package imports when it needs it is CommonJS or has a CommonJS form. An import of a module whose name is known
+// at run time only stays one: it is a user's, and may be an ES module.
+const load = `const load = (module) => (module && module.__esModule ? module : { ...module, default: module });`;
+const literalImport = /\bimport\((['"][^'"]+['"])\)/g;
+
+// What the experiments import by the package's name is this form of it.
+function ours(name, text) {
+  const index = `${'../'.repeat(name.split('/').length - 1) || './'}index.js`;
+  return text.replace(/\b(from |require\()(['"])torch-node\2/g, `$1$2${index}$2`);
+}
+
+rmSync(out, { recursive: true, force: true });
+const names = readdirSync(lib, { recursive: true })
+  .map((name) => name.split(path.sep).join('/'))
+  .filter((name) => name.endsWith('.ts') && !leftOut(name));
+for (const name of names) {
+  const { code } = await transformFile(path.join(lib, name), {
+    configFile: false,
+    swcrc: false,
+    jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+    module: { type: 'commonjs', ignoreDynamic: true },
+  });
+  const lazy = code.search(literalImport) >= 0;
+  const text = code.replace(literalImport, '(async () => load(require($1)))()');
+  const target = path.join(out, name.replace(/\.ts$/, '.js'));
+  mkdirSync(path.dirname(target), { recursive: true });
+  writeFileSync(target, ours(name, lazy ? text.replace(/^"use strict";\n/, `$&${load}\n`) : text));
+}
+for (const name of names) {
+  const types = name.replace(/\.ts$/, '.d.ts');
+  writeFileSync(path.join(out, types), ours(name, readFileSync(path.join(root, 'dist', types), 'utf8')));
+}
+writeFileSync(path.join(out, 'package.json'), '{ "type": "commonjs" }\n');
