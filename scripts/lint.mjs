@@ -70,17 +70,20 @@ async function formatNative() {
   if (code !== 0) throw new Problem(`${output.trim()}\n(clang-format -i puts it right)`);
 }
 
-/** The arguments of a compile command that clang needs: without the outputs and without GCC's precompiled header. */
-function clangArguments({ command, arguments: given }) {
+/** The arguments of a compile command that clang needs, without the outputs, and whether libtorch's headers come first. */
+function clangCommand({ command, arguments: given }) {
   const words = given ?? command.match(/(?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+/g).map(unquote);
-  const out = [];
+  const args = [];
+  let libtorch = false;
   for (let i = 1; i < words.length; i++) {
+    if (words[i] === '-include') libtorch = true; // GCC's precompiled header
     if (['-o', '-c', '-include'].includes(words[i])) i++;
-    else if (!['-Winvalid-pch', '-fpch-preprocess'].includes(words[i])) out.push(words[i]);
+    else if (!IN_GCC_ONLY.test(words[i])) args.push(words[i]);
   }
-  return out;
+  return { args, libtorch };
 }
 
+const IN_GCC_ONLY = /^(-Winvalid-pch|-fpch-preprocess|-fno-predictive-commoning)$/;
 const unquote = (word) => word.replace(/\\(.)|"/g, (_, escaped) => escaped ?? '');
 
 /** libtorch's headers, compiled once for all files where there is a clang of clang-tidy's version; else as text. */
@@ -99,23 +102,25 @@ async function tidyNative() {
   if (!existsSync(database))
     throw new Problem('build/compile_commands.json is missing: npm run build:native');
   const clangTidy = llvm('clang-tidy');
-  const sources = readdirSync(native).filter((name) => name.endsWith('.cpp'));
+  const files = readdirSync(native, { recursive: true });
+  const sources = files.filter((name) => name.endsWith('.cpp'));
   const commands = new Map(
     JSON.parse(readFileSync(database, 'utf8')).map((entry) => [
       path.resolve(entry.directory, entry.file),
-      clangArguments(entry),
+      clangCommand(entry),
     ]),
   );
-  const headers = readdirSync(native).filter((name) => name.endsWith('.h'));
+  const headers = files.filter((name) => /\.(h|inc)$/.test(name));
   const shared = [path.join(root, '.clang-tidy'), ...headers.map((name) => path.join(native, name))];
   const jobs = sources.map((name) => {
     const file = path.join(native, name);
-    const args = commands.get(file);
-    if (!args)
+    const command = commands.get(file);
+    if (!command)
       throw new Problem(`build/compile_commands.json does not know native/${name}: npm run build:native`);
-    const hash = createHash('sha256').update(JSON.stringify([majorVersion(clangTidy), args]));
+    const hash = createHash('sha256').update(JSON.stringify([majorVersion(clangTidy), command]));
     for (const part of [...shared, file]) hash.update(readFileSync(part)).update('\0');
-    return { name, file, args, verdict: path.join(verdicts, `${name}.${hash.digest('hex').slice(0, 16)}`) };
+    const known = `${name.replaceAll(path.sep, '-')}.`;
+    return { file, ...command, known, verdict: path.join(verdicts, known + hash.digest('hex').slice(0, 16)) };
   });
   const waiting = jobs.filter(({ verdict }) => !existsSync(verdict));
   const note = `${jobs.length - waiting.length} of ${jobs.length} sources known to be clean`;
@@ -124,9 +129,11 @@ async function tidyNative() {
   const scratch = mkdtempSync(path.join(tmpdir(), 'torch-node-lint-'));
   const findings = [];
   try {
-    const first = await prelude(clangTidy, waiting[0].args, scratch);
+    const any = waiting.find(({ libtorch }) => libtorch);
+    const headersFirst = any ? await prelude(clangTidy, any.args, scratch) : [];
     const work = async () => {
       for (let job = waiting.shift(); job; job = waiting.shift()) {
+        const first = job.libtorch ? headersFirst : [];
         const { code, output } = await run(clangTidy, ['--quiet', job.file, '--', ...job.args, ...first]);
         if (code === 0) remember(job);
         else findings.push(withoutCounts(output));
@@ -148,10 +155,10 @@ const withoutCounts = (output) =>
     .join('\n')
     .trim();
 
-function remember({ name, verdict }) {
+function remember({ known, verdict }) {
   mkdirSync(verdicts, { recursive: true });
   for (const old of readdirSync(verdicts))
-    if (old.startsWith(`${name}.`)) rmSync(path.join(verdicts, old), { force: true });
+    if (old.startsWith(known)) rmSync(path.join(verdicts, old), { force: true });
   writeFileSync(verdict, '');
 }
 

@@ -29,13 +29,6 @@ std::optional<Number> numberOf(const Instruction& instruction, uint32_t argument
   return Number{std::nullopt, false, value.toScalar().toDouble()};
 }
 
-ValueId argument(const Instruction& instruction, uint32_t index) {
-  for (const auto& use : instruction.uses) {
-    if (use.place.argument == index && use.place.item < 0) return use.value;
-  }
-  return kNoValue;
-}
-
 bool is(const Instruction& instruction, const char* name, const char* overload) {
   return instruction.op.operator_name() == c10::OperatorName(name, overload);
 }
@@ -59,10 +52,10 @@ std::optional<Update> updateAt(const std::vector<Instruction>& all, size_t i) {
     return std::nullopt;
   }
   Update update;
-  update.buffer = argument(all[i], 0);
-  update.gradient = argument(all[i + 1], 1);
-  update.parameter = argument(all[i + 2], 0);
-  if (argument(all[i + 1], 0) != update.buffer || argument(all[i + 2], 1) != update.buffer) return std::nullopt;
+  update.buffer = all[i].argument(0);
+  update.gradient = all[i + 1].argument(1);
+  update.parameter = all[i + 2].argument(0);
+  if (all[i + 1].argument(0) != update.buffer || all[i + 2].argument(1) != update.buffer) return std::nullopt;
   const auto momentum = numberOf(all[i], 1);
   const auto keep = numberOf(all[i + 1], 2);
   const auto rate = numberOf(all[i + 2], 2);

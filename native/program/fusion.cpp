@@ -61,13 +61,6 @@ class Finder {
   [[nodiscard]] static bool is(const Instruction& instruction, std::string_view name) {
     return instruction.op.operator_name().name == name;
   }
-  // The value that an argument is.
-  [[nodiscard]] static ValueId argument(const Instruction& instruction, uint32_t index) {
-    for (const auto& use : instruction.uses) {
-      if (use.place.argument == index && use.place.item < 0) return use.value;
-    }
-    return kNoValue;
-  }
   // The instruction of a name whose argument is the value, if there is one.
   [[nodiscard]] const Instruction* user(ValueId value, std::string_view name, uint32_t index) const;
   [[nodiscard]] const at::Tensor* parameter(ValueId value) const;
@@ -195,7 +188,7 @@ Finder::Finder(const Recorded& recorded)
       users_(recorded.values) {
   for (const Instruction& instruction : recorded.instructions) {
     for (const auto& use : instruction.uses) users_[use.value].push_back(&instruction);
-    if (is(instruction, "aten::t")) transposed_[instruction.results[0]] = argument(instruction, 0);
+    if (is(instruction, "aten::t")) transposed_[instruction.results[0]] = instruction.argument(0);
   }
   for (const External& external : recorded.externals) externals_[external.value] = &external;
 }
@@ -203,7 +196,7 @@ Finder::Finder(const Recorded& recorded)
 const Instruction* Finder::user(ValueId value, std::string_view name, uint32_t index) const {
   if (value == kNoValue) return nullptr;
   for (const Instruction* each : users_[value]) {
-    if (is(*each, name) && argument(*each, index) == value) return each;
+    if (is(*each, name) && each->argument(index) == value) return each;
   }
   return nullptr;
 }
@@ -220,12 +213,12 @@ bool Finder::linear(ValueId value) {
   const Instruction* without = user(value, "aten::mm", 0);
   const Instruction* found = with ? with : without;
   if (!found) return false;
-  const auto weight = transposed_.find(argument(*found, with ? 2 : 1));
+  const auto weight = transposed_.find(found->argument(with ? 2 : 1));
   if (weight == transposed_.end()) return false;
   const at::Tensor* matrix = parameter(weight->second);
   if (!matrix || matrix->dim() != 2) return false;
   Found layer;
-  layer.bias = with ? argument(*found, 0) : kNoValue;
+  layer.bias = with ? found->argument(0) : kNoValue;
   if (with && (!parameter(layer.bias) || found->arguments[3].toScalar().toDouble() != 1 ||
                found->arguments[4].toScalar().toDouble() != 1)) {
     return false;
@@ -255,9 +248,9 @@ bool Finder::step(ValueId value) {
   };
   if (const Instruction* conv = user(value, "aten::convolution", 0)) {
     const auto& a = conv->arguments;
-    const at::Tensor* weight = parameter(argument(*conv, 1));
-    found.weight = argument(*conv, 1);
-    found.bias = argument(*conv, 2);
+    const at::Tensor* weight = parameter(conv->argument(1));
+    found.weight = conv->argument(1);
+    found.bias = conv->argument(2);
     if (!weight || weight->dim() != 4 || (found.bias != kNoValue && !parameter(found.bias)) ||
         !allAre(integers(a[3]), 1) || !allAre(integers(a[5]), 1) || a[6].toBool() || integer(a[8]) != 1) {
       throw NotFused("a convolution with a stride, a dilation, groups or another layout (" + conv->where + ")");
@@ -316,7 +309,7 @@ void Finder::backLinear(Found& found, ValueId gradient) {
   for (const Instruction* each : users_[gradient]) {
     if (is(*each, "aten::t")) {
       const Instruction* product = user(each->results[0], "aten::mm", 0);
-      if (!product || argument(*product, 1) != found.input) continue;
+      if (!product || product->argument(1) != found.input) continue;
       take(each);
       take(product);
       found.weightGradient = product->results[0];
@@ -339,7 +332,7 @@ ValueId Finder::back(Found& found, ValueId gradient) {
   };
   const auto with = [&](std::string_view name, uint32_t index, ValueId value) -> const Instruction* {
     const Instruction* instruction = user(gradient, name, 0);
-    return instruction && argument(*instruction, index) == value ? instruction : nullptr;
+    return instruction && instruction->argument(index) == value ? instruction : nullptr;
   };
   switch (found.layer.kind) {
     case Layer::Kind::kRelu: return taken(with("aten::threshold_backward", 1, found.output));
@@ -348,11 +341,11 @@ ValueId Finder::back(Found& found, ValueId gradient) {
     case Layer::Kind::kFlatten: return taken(user(gradient, "aten::view", 0));
     case Layer::Kind::kMaxPool: {
       const Instruction* pool = with("aten::max_pool2d_with_indices_backward", 1, found.input);
-      return pool && argument(*pool, 7) == found.indices ? taken(pool) : kNoValue;
+      return pool && pool->argument(7) == found.indices ? taken(pool) : kNoValue;
     }
     case Layer::Kind::kConvolution: {
       const Instruction* conv = with("aten::convolution_backward", 1, found.input);
-      if (!conv || argument(*conv, 2) != found.weight) return kNoValue;
+      if (!conv || conv->argument(2) != found.weight) return kNoValue;
       take(conv);
       found.weightGradient = conv->results[1];
       found.biasGradient = conv->results[2];
@@ -371,11 +364,11 @@ void Finder::walkBackward() {
   Found& last = layers_.back();
   for (const Instruction& each : recorded_.instructions) {
     const bool product = last.layer.kind == Layer::Kind::kLinear && is(each, "aten::mm") &&
-                         argument(each, 1) == last.input && transposed_.contains(argument(each, 0));
+                         each.argument(1) == last.input && transposed_.contains(each.argument(0));
     const bool conv = last.layer.kind == Layer::Kind::kConvolution && is(each, "aten::convolution_backward") &&
-                      argument(each, 1) == last.input && argument(each, 2) == last.weight;
-    if (product) logitsGradient_ = transposed_.at(argument(each, 0));
-    if (conv) logitsGradient_ = argument(each, 0);
+                      each.argument(1) == last.input && each.argument(2) == last.weight;
+    if (product) logitsGradient_ = transposed_.at(each.argument(0));
+    if (conv) logitsGradient_ = each.argument(0);
   }
   if (logitsGradient_ == kNoValue) return;
   ValueId gradient = logitsGradient_;

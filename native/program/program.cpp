@@ -23,6 +23,13 @@ std::string Look::text() const {
   return out.str();
 }
 
+ValueId Instruction::argument(uint32_t index) const {
+  for (const Use& use : uses) {
+    if (use.place.argument == index && use.place.item < 0) return use.value;
+  }
+  return kNoValue;
+}
+
 at::Tensor Source::gather(const at::Tensor& index) const {
   return table.defined() ? gatherImages(rows, index, table) : rows.index_select(0, index);
 }

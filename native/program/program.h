@@ -37,6 +37,8 @@ struct Instruction {
   };
 
   explicit Instruction(c10::OperatorHandle called) : op(std::move(called)) {}
+  // The value that an argument is, unless it is a list.
+  [[nodiscard]] ValueId argument(uint32_t index) const;
 
   c10::OperatorHandle op;
   torch::jit::Stack arguments;  // empty where tensors go

@@ -4,10 +4,12 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import torch from 'torch-node';
 import { itWhen } from '../support/skip.js';
 
 const run = promisify(execFile);
-const work = path.join(__dirname, '..', '..', 'build', 'cmake');
+const minor = torch.version.split('.').slice(0, 2).join('.');
+const work = path.join(__dirname, '..', '..', '.build', minor);
 const settings = path.join(work, 'CMakeCache.txt');
 const cmake = existsSync(settings)
   ? /^CMAKE_COMMAND:INTERNAL=(.*)$/m.exec(readFileSync(settings, 'utf8'))?.[1]
