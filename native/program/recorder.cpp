@@ -144,7 +144,10 @@ Recorder::~Recorder() {
       if (memory.before.defined()) bytesOf(memory.storage).copy_(memory.before);
     }
     for (const Leaf& leaf : leaves_) leaf.tensor.mutable_grad() = leaf.before;
-    for (auto& [generator, state] : random_) generator.set_state(state);
+    // Only where the step drew: other threads draw from the same generators meanwhile.
+    if (drew_) {
+      for (auto& [generator, state] : random_) generator.set_state(state);
+    }
   } catch (const std::exception& error) {
     // Only memory can have run out; what was to be put back is lost then, and the process says so.
     TORCH_WARN("compileStep: parameters could not be put back as they were before the recording: ", error.what());
@@ -334,6 +337,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
     takeArgument(instruction, i, instruction.arguments[i]);
   }
   const uint32_t before = recorded_.values;
+  drew_ = drew_ || draws(op);
   run();
   for (const c10::IValue& result : stack) {
     if (result.isTensor()) {
@@ -344,7 +348,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
       }
     }
   }
-  recorded_.draws = recorded_.draws || draws(op);
+  recorded_.draws = drew_;
   // What gives nothing new and changes nothing (detach, a view of the same shape) need not run.
   const bool pure = !changes(schema) && !draws(op);
   if (pure && recorded_.values == before) return;

@@ -98,6 +98,7 @@ class Recorder {
   std::vector<double> columns_;
   std::vector<bool> columnUsed_;
   std::vector<std::pair<at::Generator, at::Tensor>> random_;
+  bool drew_ = false;
   std::string lastWhere_;
 };
 

@@ -1,4 +1,4 @@
-import { nn } from 'torch-node';
+import torch, { nn } from 'torch-node';
 import { compare } from '../../lib/experiments/cifar10/compare.js';
 import { flopsPerStep } from '../../lib/experiments/cifar10/flops.js';
 import type { JobResult } from '../../lib/experiments/cifar10/jobs/job.js';
@@ -62,7 +62,19 @@ describe('the twelve networks', () => {
     const [first, others] = [2 * 784 * 6 * 75, 2 * 100 * 16 * 150 + 2 * (400 * 120 + 120 * 84 + 840)];
     expect(flopsPerStep(net, 32)).toBe(32 * (2 * first + 3 * others));
     expect(flopsPerStep(new nn.Sequential(new nn.Flatten(), new nn.Linear(3072, 10)), 1)).toBe(4 * 30720);
-    // The network is as it was.
+    // Nothing is drawn, and the network is as it was.
+    const drawing = new nn.Sequential(
+      new nn.Flatten(),
+      new nn.BatchNorm1d(3072),
+      new nn.Dropout(),
+      new nn.Linear(3072, 10),
+    );
+    const random = torch.getRngState();
+    const [before] = drawing.buffers().map(String);
+    expect(flopsPerStep(drawing, 1)).toBe(4 * 30720);
+    expect(random.equal(torch.getRngState())).toBe(true);
+    expect(String(drawing.buffers()[0])).toBe(before);
+    expect(drawing.modules().every(({ training }) => training)).toBe(true);
     expect(net.modules().every((module) => !Object.hasOwn(module, 'forward'))).toBe(true);
   });
 });

@@ -282,3 +282,36 @@ it('makes the same steps in a worker thread', async () => {
   expect(recorded).toEqual(eager);
   expect(eager.flat().some((value) => value !== 0)).toBe(true);
 });
+
+const DRAWER = `import(${JSON.stringify(path.resolve(__dirname, '../../dist/index.js'))}).then(({ default: torch }) => {
+  const { parentPort, workerData } = require('node:worker_threads');
+  parentPort.on('message', () => {
+    torch.rand([3]);
+    Atomics.store(workerData, 0, 1);
+    Atomics.notify(workerData, 0);
+  });
+  parentPort.postMessage('ready');
+});`;
+
+it('recording a step that draws nothing leaves what another thread draws meanwhile drawn', async () => {
+  const drawn = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(DRAWER, { eval: true, workerData: drawn });
+  await once(worker, 'message');
+  try {
+    torch.manualSeed(3);
+    torch.rand([3]);
+    const expected = [...torch.rand([3]).dataSync()];
+    torch.manualSeed(3);
+    torch.compileStep(
+      (x: Tensor) => {
+        worker.postMessage('draw');
+        expect(Atomics.wait(drawn, 0, 0, 30_000)).not.toBe('timed-out');
+        return x.add(1);
+      },
+      [torch.zeros([2])],
+    );
+    expect([...torch.rand([3]).dataSync()]).toEqual(expected);
+  } finally {
+    await worker.terminate();
+  }
+});

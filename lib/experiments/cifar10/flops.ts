@@ -5,11 +5,14 @@ import { watchLayers } from './layers.js';
 /**
  * Floating point operations of one training step: two for each multiplication with a weight forward, and as many for
  * the weights' gradients and for the inputs' (not for those of the first layer: images need none). Counted are
- * convolutions and linear layers, without their biases. The network is run once, on one image.
+ * convolutions and linear layers, without their biases. The network is run once, on one image and as for evaluation:
+ * it draws no random numbers and keeps its statistics.
  */
 export function flopsPerStep(net: nn.Module, batchSize: number): number {
   const forward: number[] = [];
   const [first] = net.parameters();
+  const { training } = net;
+  net.eval();
   torch.scope(() =>
     torch.noGrad(() => {
       watchLayers(
@@ -25,6 +28,7 @@ export function flopsPerStep(net: nn.Module, batchSize: number): number {
       );
     }),
   );
+  net.train(training);
   const all = forward.reduce((sum, flops) => sum + flops, 0);
   return batchSize * (3 * all - (forward[0] ?? 0));
 }

@@ -174,8 +174,10 @@ function compiled(training: Training, set: data.ImageSet, batchSize: number): Tr
     try {
       training.program = torch.scope(() => {
         const { images, labels } = set.range(0, batchSize);
+        const options = { exact: training.way === 'exact' };
+        // A step that draws draws while it is recorded, and puts the random numbers' state back afterwards.
         return {
-          step: torch.compileStep(learn, [images, labels], { exact: training.way === 'exact' }) as Program,
+          step: exclusively(() => torch.compileStep(learn, [images, labels], options) as Program),
           total,
         };
       });
