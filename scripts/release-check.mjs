@@ -17,7 +17,7 @@ import {
   readdirSync,
   readFileSync,
 } from 'node:fs';
-import { lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +35,8 @@ const { values } = parseArgs({
   },
 });
 const LIMITS = { megabytes: 5, seconds: 60 };
+/** Of disk: the wheels, and what is unpacked of them. */
+const CUDA_GIGABYTES = 12;
 const NOBODY = 65534;
 /** A user whom no list of users has, as containers have them. */
 const NAMELESS = 54321;
@@ -511,6 +513,12 @@ async function otherVersions() {
 
 async function cudaSet() {
   if (!values.cuda) return skip('a CUDA set takes gigabytes; --cuda fetches one with pip');
+  if (!addonsOf(first).some((file) => file.includes('-2.14')))
+    return skip('the package has no addon for libtorch 2.14: npm run prebuild makes it where pip has the wheel');
+  const { bavail, bsize } = statfsSync(path.dirname(path.resolve(values.cuda)));
+  const free = (bavail * bsize) / 1e9;
+  if (free < CUDA_GIGABYTES)
+    return skip(`it takes ${CUDA_GIGABYTES} GB for a while, ${free.toFixed(1)} GB are free`);
   const env = { ...environment, TORCH_NODE_CACHE: path.resolve(values.cuda), TORCH_NODE_OFFLINE: '' };
   await torchNode(first, ['install', '--version', '2.14.1', '--variant', 'cu130'], {
     env,
