@@ -514,7 +514,9 @@ async function otherVersions() {
 async function cudaSet() {
   if (!values.cuda) return skip('a CUDA set takes gigabytes; --cuda fetches one with pip');
   if (!addonsOf(first).some((file) => file.includes('-2.14')))
-    return skip('the package has no addon for libtorch 2.14: npm run prebuild makes it where pip has the wheel');
+    return skip(
+      'the package has no addon for libtorch 2.14: npm run prebuild makes it where pip has the wheel',
+    );
   const { bavail, bsize } = statfsSync(path.dirname(path.resolve(values.cuda)));
   const free = (bavail * bsize) / 1e9;
   if (free < CUDA_GIGABYTES)
