@@ -32,7 +32,9 @@ uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Te
     const Recorder::Session session(recorder);
     outputs = callback.call("compileStep", {});
   }
-  const GraphMode mode = graphs == "on" ? GraphMode::kOn : graphs == "off" ? GraphMode::kOff : GraphMode::kRehearsal;
+  GraphMode mode = GraphMode::kRehearsal;
+  if (graphs == "on") mode = GraphMode::kOn;
+  if (graphs == "off") mode = GraphMode::kOff;
   return environment.programs.insert(std::make_shared<Program>(recorder.finish(outputs), mode));
 }
 

@@ -73,13 +73,15 @@ class Finder {
   void backLinear(Found& found, ValueId gradient);
   void take(const Instruction* instruction) { taken_[static_cast<size_t>(instruction - first_)] = true; }
   void takeViews();
+  void checkOutside(const Instruction& instruction) const;
   void checkInside(const std::vector<ValueId>& shown) const;
   [[nodiscard]] bool isShown(ValueId value) const;
-  [[nodiscard]] fused::Shape shape(const Look& look) const;
+  [[nodiscard]] static fused::Shape shape(const Look& look);
   [[nodiscard]] bool agrees(Stretch& forward, Stretch* backward, ValueId logits, uint64_t seed) const;
   void verify(Stretch& forward, Stretch* backward, ValueId logits) const;
 
-  const Recorded& recorded_;
+  const Recorded&
+      recorded_;  // NOLINT(cppcoreguidelines-avoid-const-or-ref-data-members): outlives it, and is never copied
   const Instruction* first_;
   std::vector<bool> taken_;
   std::vector<std::vector<const Instruction*>> users_;  // by value
@@ -111,7 +113,7 @@ struct Engine {
   int threads = 1;
   Rows rows;  // where the input comes from, in place of the slot
 
-  std::vector<const float*> pointers(const std::vector<at::Tensor>& slots) const {
+  [[nodiscard]] std::vector<const float*> pointers(const std::vector<at::Tensor>& slots) const {
     std::vector<const float*> out;
     out.reserve(parameters.size());
     for (const ValueId value : parameters) out.push_back(slots[value].const_data_ptr<float>());
@@ -212,12 +214,12 @@ const at::Tensor* Finder::parameter(ValueId value) const {
 bool Finder::linear(ValueId value) {
   const Instruction* with = user(value, "aten::addmm", 1);
   const Instruction* without = user(value, "aten::mm", 0);
-  const Instruction* found = with ? with : without;
-  if (!found) return false;
+  const Instruction* found = with != nullptr ? with : without;
+  if (found == nullptr) return false;
   const auto weight = transposed_.find(found->argument(with ? 2 : 1));
   if (weight == transposed_.end()) return false;
   const at::Tensor* matrix = parameter(weight->second);
-  if (!matrix || matrix->dim() != 2) return false;
+  if (matrix == nullptr || matrix->dim() != 2) return false;
   Found layer;
   layer.bias = with ? found->argument(0) : kNoValue;
   if (with && (!parameter(layer.bias) || found->arguments[3].toScalar().toDouble() != 1 ||
@@ -252,7 +254,7 @@ bool Finder::step(ValueId value) {
     const at::Tensor* weight = parameter(conv->argument(1));
     found.weight = conv->argument(1);
     found.bias = conv->argument(2);
-    if (!weight || weight->dim() != 4 || (found.bias != kNoValue && !parameter(found.bias)) ||
+    if (weight == nullptr || weight->dim() != 4 || (found.bias != kNoValue && parameter(found.bias) == nullptr) ||
         !allAre(integers(a[3]), 1) || !allAre(integers(a[5]), 1) || a[6].toBool() || integer(a[8]) != 1) {
       throw NotFused("a convolution with a stride, a dilation, groups or another layout (" + conv->where + ")");
     }
@@ -290,7 +292,7 @@ bool Finder::step(ValueId value) {
   }
   if (linear(value)) return true;
   const Instruction* view = user(value, "aten::view", 0);
-  if (view && integers(view->arguments[1]).size() == 2 &&
+  if (view != nullptr && integers(view->arguments[1]).size() == 2 &&
       integers(view->arguments[1])[0] == recorded_.looks[inputIndex_].sizes[0]) {
     return add(view, {Layer::Kind::kFlatten});
   }
@@ -310,7 +312,7 @@ void Finder::backLinear(Found& found, ValueId gradient) {
   for (const Instruction* each : users_[gradient]) {
     if (is(*each, "aten::t")) {
       const Instruction* product = user(each->results[0], "aten::mm", 0);
-      if (!product || product->argument(1) != found.input) continue;
+      if (product == nullptr || product->argument(1) != found.input) continue;
       take(each);
       take(product);
       found.weightGradient = product->results[0];
@@ -362,7 +364,7 @@ ValueId Finder::back(Found& found, ValueId gradient) {
 
 void Finder::walkBackward() {
   // The gradient of the logits: what the last linear layer's backward pass begins with.
-  Found& last = layers_.back();
+  const Found& last = layers_.back();
   for (const Instruction& each : recorded_.instructions) {
     const bool product = last.layer.kind == Layer::Kind::kLinear && is(each, "aten::mm") &&
                          each.argument(1) == last.input && transposed_.contains(each.argument(0));
@@ -402,21 +404,24 @@ void Finder::takeViews() {
   }
 }
 
+// Parameters have to be what they were when the step began.
+void Finder::checkOutside(const Instruction& instruction) const {
+  if (firstBackward_ != nullptr && &instruction > firstBackward_) return;
+  for (const auto& use : instruction.uses) {
+    if (isWritten(instruction.op.schema().arguments()[use.place.argument]) && externals_.contains(use.value) &&
+        parameter(use.value) != nullptr &&
+        std::ranges::any_of(layers_, [&](const Found& f) { return f.weight == use.value || f.bias == use.value; })) {
+      throw NotFused("a parameter is changed before the backward pass (" + instruction.where + ")");
+    }
+  }
+}
+
 // Nothing outside of the chain may need what is inside.
 void Finder::checkInside(const std::vector<ValueId>& shown) const {
   for (size_t i = 0; i < taken_.size(); i++) {
     const Instruction& instruction = first_[i];
     if (!taken_[i]) {
-      // Parameters have to be what they were when the step began.
-      if (firstBackward_ && &instruction > firstBackward_) continue;
-      for (const auto& use : instruction.uses) {
-        if (isWritten(instruction.op.schema().arguments()[use.place.argument]) && externals_.contains(use.value) &&
-            parameter(use.value) && std::ranges::any_of(layers_, [&](const Found& f) {
-              return f.weight == use.value || f.bias == use.value;
-            })) {
-          throw NotFused("a parameter is changed before the backward pass (" + instruction.where + ")");
-        }
-      }
+      checkOutside(instruction);
       continue;
     }
     for (const ValueId result : instruction.results) {
@@ -430,7 +435,7 @@ void Finder::checkInside(const std::vector<ValueId>& shown) const {
   }
 }
 
-fused::Shape Finder::shape(const Look& look) const {
+fused::Shape Finder::shape(const Look& look) {
   const auto& s = look.sizes;
   if (s.size() == 4) return {s[1], s[2], s[3]};
   if (s.size() == 2) return {s[1], 1, 1};
@@ -446,7 +451,7 @@ bool Finder::agrees(Stretch& forward, Stretch* backward, ValueId logits, uint64_
   std::vector<at::Tensor> given = expected;
   const auto near = [](const at::Tensor& a, const at::Tensor& b) {
     constexpr double kTolerance = 1e-4;
-    const double size = b.abs().max().item<double>();
+    const auto size = b.abs().max().item<double>();
     return (a - b).abs().max().item<double>() <= kTolerance * std::max(size, 1e-12);
   };
   bool seeded = false;

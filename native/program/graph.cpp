@@ -58,6 +58,10 @@ struct Capture {
 bool hasGraphs(at::DeviceType /*type*/) { return false; }
 #endif
 
+const c10::StorageImpl* storage(const at::Tensor& tensor) {
+  return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
+}
+
 }  // namespace
 
 at::Device deviceOf(const Recorded& recorded) {
@@ -121,12 +125,9 @@ void Survey::after(const torch::jit::Stack& stack) {
   call.onDevice = call.onDevice || device || (!any && call.reads.empty());
 }
 
-std::string Survey::obstacle() const {
-  // What is not the same in each step, by where it lies; tensors are held in calls_, so addresses stay their own.
+// What is not the same in each step, by where it lies; tensors are held in calls_, so addresses stay their own.
+std::set<const c10::StorageImpl*> Survey::varying() const {
   std::set<const c10::StorageImpl*> varies;
-  const auto storage = [](const at::Tensor& tensor) -> const c10::StorageImpl* {
-    return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
-  };
   for (bool more = true; more;) {
     const size_t known = varies.size();
     for (const Call& call : calls_) {
@@ -141,6 +142,11 @@ std::string Survey::obstacle() const {
     }
     more = varies.size() > known;
   }
+  return varies;
+}
+
+std::string Survey::obstacle() const {
+  const std::set<const c10::StorageImpl*> varies = varying();
   for (const Call& call : calls_) {
     if (!call.onDevice) continue;
     const std::string name = c10::toString(call.instruction->op.operator_name());
@@ -196,7 +202,7 @@ class Aside {
     guard_.emplace(side);
   }
   ~Aside() {
-    if (!before_) return;
+    if (!before_ || !guard_) return;
     const c10::Stream side = guard_->current_stream();
     guard_.reset();
     try {
@@ -287,7 +293,7 @@ class Graphs::Untouched {
       if (known.insert(tensor.storage().unsafeGetStorageImpl()).second) keep(bytesOf(tensor.storage()));
     }
     if (place) keep(*place);
-    for (at::Generator& generator : generators(device)) random_.emplace_back(generator, generator.get_state());
+    for (const at::Generator& generator : generators(device)) random_.emplace_back(generator, generator.get_state());
   }
   void putBack() {
     for (auto& [bytes, before] : memory_) bytes.copy_(before);
@@ -394,7 +400,8 @@ std::unique_ptr<Graphs::Captured> Graphs::capture(int64_t count, Next next, std:
   const at::Generator like = generators(device_).back().clone();
   Pool pool{};  // the graphs over a set run one after the other: they can have their memory in common
   for (const auto& [steps, other] : fed_) {
-    if (feed_ && other && other->graph) pool = other->graph->pool();
+    if (!feed_ || !other) continue;
+    if (const auto& graph = other->graph) pool = graph->pool();
   }
   auto captured = std::make_unique<Captured>();
   captured->count = count;
@@ -410,7 +417,7 @@ std::unique_ptr<Graphs::Captured> Graphs::capture(int64_t count, Next next, std:
       program_.play(numbers, &survey);
       captured->next();
       program_.play(numbers);
-      if (std::string obstacle = survey.obstacle(); !obstacle.empty()) {
+      if (const std::string obstacle = survey.obstacle(); !obstacle.empty()) {
         broken_ = true;
         throw std::runtime_error(obstacle);
       }
@@ -425,11 +432,11 @@ std::unique_ptr<Graphs::Captured> Graphs::capture(int64_t count, Next next, std:
       captured->next();
       program_.play(numbers);
     }
-    if (captured->graph) captured->graph->end();
+    if (auto& graph = captured->graph) graph->end();
     captured->take(recorded, program_.slots_);
   } catch (const std::exception&) {
-    if (captured->graph) {
-      captured->graph->abandon();
+    if (auto& graph = captured->graph) {
+      graph->abandon();
       mendGenerator(device_, like);
       broken_ = true;
     }
@@ -539,7 +546,7 @@ bool Graphs::steps(std::span<const Source> sources, const at::Tensor& permutatio
       program_.slots_[program_.recorded().inputs[i]] = sources_[i].gather(index);
     }
   };
-  feed_->start(permutation, from);
+  if (feed_) feed_->start(permutation, from);  // sameSet() says that it is there, or it was made above
   // Both before the first replay, so that nothing has changed where one cannot be captured.
   if (count >= kTogether && !provide(many, kTogether, next, first)) return false;
   if (count % kTogether != 0 && !provide(one, 1, next, first)) return false;

@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "program.h"
 
@@ -58,6 +59,7 @@ class Survey {
     std::vector<at::Tensor> reads;  // tensors on the host
     std::vector<at::Tensor> gives;  // results on the host
   };
+  [[nodiscard]] std::set<const c10::StorageImpl*> varying() const;
   [[nodiscard]] bool isOnHost(const at::Tensor& tensor) const { return tensor.is_cpu() && !device_.is_cpu(); }
 
   at::Device device_;

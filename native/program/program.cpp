@@ -153,6 +153,7 @@ void Program::checkInputs(std::span<const at::Tensor> inputs) const {
 
 void Program::checkInputs() const {
   std::vector<at::Tensor> inputs;
+  inputs.reserve(recorded_.inputs.size());
   for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
   checkInputs(inputs);
 }
@@ -186,9 +187,12 @@ void Program::checkGradients(std::span<const at::Tensor> inputs, int64_t steps) 
     std::ostringstream shape;
     shape << leaf.sizes();
     message += shape.str();
-    message += !gradient.before.defined() ? " was not there when the step was recorded, and is there now"
-               : leaf.grad().defined()    ? " is another tensor than when the step was recorded"
-                                          : " is not there any more";
+    if (!gradient.before.defined()) {
+      message += " was not there when the step was recorded, and is there now";
+    } else {
+      message +=
+          leaf.grad().defined() ? " is another tensor than when the step was recorded" : " is not there any more";
+    }
     throw std::invalid_argument(message +
                                 ": call zeroGrad() in the step, before backward(); or, to add up gradients over steps, "
                                 "make one step without compileStep first and keep its gradients with "
@@ -245,6 +249,7 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   }
   play(numbers);
   std::vector<at::Tensor> outputs;
+  outputs.reserve(recorded_.outputs.size());
   for (const ValueId value : recorded_.outputs) outputs.push_back(slots_[value]);
   finish(inputs);
   for (const ValueId value : recorded_.inputs) slots_[value].reset();
@@ -254,9 +259,11 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
 // Fills the inputs' slots. What the chain can read from the set itself is not gathered, but for once, to be looked at.
 void Program::gather(std::span<const Source> sources, const at::Tensor& index, bool check) {
   std::optional<Rows> rows;
-  if (fusion_ && fusion_->rows) rows = sources[*fusion_->rows].rowsOf(index);
+  const size_t none = sources.size();
+  const size_t place = fusion_ ? fusion_->rows.value_or(none) : none;
+  if (place < none) rows = sources[place].rowsOf(index);
   for (size_t i = 0; i < sources.size(); i++) {
-    if (rows && i == *fusion_->rows && !check) continue;
+    if (rows && i == place && !check) continue;
     slots_[recorded_.inputs[i]] = sources[i].gather(index);
   }
   if (fusion_) {

@@ -385,7 +385,8 @@ void Recorder::release() {
 
 // What becomes of gradients, and which the step needs to find as they were.
 void Recorder::finishGradients() {
-  for (size_t i = 0; i < leaves_.size(); i++) {
+  // valueOf() may find further leaves.
+  for (size_t i = 0; i < leaves_.size(); i++) {  // NOLINT(modernize-loop-convert)
     const Leaf leaf = leaves_[i];
     if (!leaf.read && !leaf.reset && !touched(leaf)) continue;
     const at::Tensor after = leaf.tensor.grad();
