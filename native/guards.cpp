@@ -979,6 +979,11 @@ void cooToCsr(const Given& given) {
   given.values("self", 0, given.integer("size") - 1);
 }
 
+// One size of `self` is read, and one of the result written, for each index.
+void maskedIndex(const Given& given) {
+  given.rank("self", static_cast<int64_t>(given.value("indices").toListRef().size()));
+}
+
 void nestedSizes(const Given& given) {
   given.rank("nested_size", 2, 2);
   given.type("nested_size", at::kLong);
@@ -1233,6 +1238,8 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_sobol_engine_draw", &run<sobolSteps>},
       {"aten::_sobol_engine_ff_", &run<sobolSteps>},
       {"aten::_sobol_engine_initialize_state_", &run<sobolInitialize>},
+      {"aten::_unsafe_masked_index", &run<maskedIndex>},
+      {"aten::_unsafe_masked_index_put_accumulate", &run<maskedIndex>},
       {"aten::_sobol_engine_scramble_", &run<sobolScramble>},
       {"aten::_softmax_backward_data", &run<likeOutput>},
       {"aten::_stack", &run<stack>},
