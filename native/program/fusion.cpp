@@ -80,8 +80,8 @@ class Finder {
   [[nodiscard]] bool agrees(Stretch& forward, Stretch* backward, ValueId logits, uint64_t seed) const;
   void verify(Stretch& forward, Stretch* backward, ValueId logits) const;
 
-  const Recorded&
-      recorded_;  // NOLINT(cppcoreguidelines-avoid-const-or-ref-data-members): outlives it, and is never copied
+  // It outlives the finder, which is never copied.
+  const Recorded& recorded_;  // NOLINT(cppcoreguidelines-avoid-const-or-ref-data-members)
   const Instruction* first_;
   std::vector<bool> taken_;
   std::vector<std::vector<const Instruction*>> users_;  // by value

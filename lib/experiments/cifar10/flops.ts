@@ -13,22 +13,25 @@ export function flopsPerStep(net: nn.Module, batchSize: number): number {
   const [first] = net.parameters();
   const { training } = net;
   net.eval();
-  torch.scope(() =>
-    torch.noGrad(() => {
-      watchLayers(
-        net,
-        ({ module }, _input, compute) => {
-          const output = compute();
-          const { weight } = module as unknown as Partial<nn.Linear>;
-          if (weight && /^(Conv\d?d|Linear)$/.test(module.constructor.name))
-            forward.push((2 * output.numel * weight.numel) / weight.size(0));
-          return output;
-        },
-        () => void net.forward(torch.zeros([1, 3, 32, 32], { device: first?.device ?? 'cpu' })),
-      );
-    }),
-  );
-  net.train(training);
+  try {
+    torch.scope(() =>
+      torch.noGrad(() => {
+        watchLayers(
+          net,
+          ({ module }, _input, compute) => {
+            const output = compute();
+            const { weight } = module as unknown as Partial<nn.Linear>;
+            if (weight && /^(Conv\d?d|Linear)$/.test(module.constructor.name))
+              forward.push((2 * output.numel * weight.numel) / weight.size(0));
+            return output;
+          },
+          () => void net.forward(torch.zeros([1, 3, 32, 32], { device: first?.device ?? 'cpu' })),
+        );
+      }),
+    );
+  } finally {
+    net.train(training);
+  }
   const all = forward.reduce((sum, flops) => sum + flops, 0);
   return batchSize * (3 * all - (forward[0] ?? 0));
 }
