@@ -557,6 +557,18 @@ void matrixOfFloats(const Given& given) {
   given.strided(weight);
 }
 
+// Reads as many values as the two sizes say, which the other form is given.
+void matrixOfBytes(const Given& given) {
+  given.rank("input", 2, 2);
+  given.strided("input");
+  if (!given.has("K")) return;
+  given.atLeast("K", 0);
+  given.atLeast("N", 0);
+  const int64_t rows = given.integer("K");
+  given.expect(rows == 0 || given.integer("N") <= given.tensor("input").numel() / rows, "input",
+               "a matrix of K * N values");
+}
+
 // ---- windows: convolution, pooling, padding ----
 
 void slowConv2dBackward(const Given& given) {
@@ -1257,6 +1269,7 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::ctc_loss", &run<ctcForward>},
       {"aten::embedding_dense_backward", &run<embeddingBackward>},
       {"aten::fbgemm_pack_gemm_matrix_fp16", &run<matrixOfFloats>},
+      {"aten::fbgemm_pack_quantized_matrix", &run<matrixOfBytes>},
       {"aten::fractional_max_pool2d_backward", &run<fractionalPoolBackward<2>>},
       {"aten::fractional_max_pool3d_backward", &run<fractionalPoolBackward<3>>},
       {"aten::grid_sampler_2d_backward", &run<gridSamplerBackward>},

@@ -3,12 +3,12 @@ import { native } from '../native/binding.js';
 import { checkDevice } from './devices.js';
 import type { Device } from './dtype.js';
 import { named, TorchError } from './errors.js';
-import { handleOf } from './operators.js';
+import { describe, handleOf } from './operators.js';
 import { Tensor } from './tensor.js';
 
 function checkSeed(where: string, seed: number | bigint): void {
   if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed)) {
-    throw new TorchError(where, `expected an integer seed, got ${String(seed)}`, {
+    throw new TorchError(where, `expected an integer seed, got ${describe(seed)}`, {
       code: 'ERR_INVALID_ARG_TYPE',
     });
   }

@@ -159,6 +159,7 @@ describe('random numbers', () => {
       expect(torch.randn([4], { generator: own }).toArray()).not.toEqual(first);
     });
     expect(() => torch.manualSeed(1.5)).toThrow(/expected an integer seed, got 1.5/);
+    expect(() => torch.manualSeed(Object.create(null) as number)).toThrow(/got an object \(Object\)/);
     expect(() => torch.setRngState(torch.zeros([3]))).toThrow(/RNG state|ByteTensor/);
   });
 });
