@@ -27,6 +27,7 @@ void makeRoomForIntegers(Environment& environment, napi_value exports) {
 
 napi_value initialize(napi_env env, napi_value exports) {
   return guarded(env, [&]() -> napi_value {
+    keepSmallBlocks();
     registerKernels();
     Environment* environment = Environment::create(env);
     const auto close = [](napi_env /*env*/, void* data, void* /*hint*/) {
@@ -40,7 +41,7 @@ napi_value initialize(napi_env env, napi_value exports) {
          {operatorBindings(), tensorBindings(), memoryBindings(), mappingBindings(), dlpackBindings(),
           transferBindings(), autogradBindings(), autocastBindings(), functionBindings(), anomalyBindings(),
           moduleBindings(), optimizerBindings(), programBindings(), runtimeBindings(), objectBindings(),
-          scriptBindings(), inductorBindings()}) {
+          scriptBindings(), inductorBindings(), warningBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;
         check(env, napi_create_function(env, binding.name, NAPI_AUTO_LENGTH, binding.call, environment, &function));

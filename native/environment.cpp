@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <unordered_map>
+#include <utility>
 
 #include "modules.h"
 #include "operators.h"
@@ -11,12 +12,16 @@
 namespace torch_node {
 
 namespace {
-// What a small tensor costs beside its data: TensorImpl, StorageImpl, the allocation's own overhead and the
-// collector's record of the finalizer. Without it a loop over tiny tensors looks free to V8, which then lets
-// hundreds of megabytes of them wait.
-constexpr int64_t kTensorOverhead = 768;
+// What a small tensor costs beside its data: TensorImpl, StorageImpl, the allocation's own overhead and the collector's
+// record of the finalizer. Without it a loop over tiny tensors looks free to V8, which then lets hundreds of megabytes
+// of them wait. They take half of this, so that V8, which begins to collect at 64 MB, begins at 32: ten million
+// additions outside a scope grow memory by 40 MB instead of 66, and take 3 % longer.
+constexpr int64_t kTensorOverhead = 1536;
 // V8 is told about memory in steps of this many bytes: telling it is far dearer than counting.
 constexpr int64_t kReportStep = int64_t{1} << 20;
+// How many released tensors linger at most, and of which size.
+constexpr size_t kLingering = 256;
+constexpr size_t kLingeringBytes = size_t{16} << 10;
 }  // namespace
 
 namespace {
@@ -54,6 +59,7 @@ void Environment::close() {
   generators.clear();
   hooks.clear();
   programs.clear();
+  lingering_.clear();
   tensors_.clear();
 }
 
@@ -66,6 +72,7 @@ uint32_t Environment::insert(at::Tensor tensor) {
   }
   heldBytes_ += bytes + kTensorOverhead;
   const uint32_t index = tensors_.insert({std::move(tensor), bytes});
+  if (!lingering_.empty()) lingering_.pop_back();
   settleAccount();
   return index;
 }
@@ -82,8 +89,21 @@ at::Tensor& Environment::tensor(uint32_t index) {
 
 void Environment::releaseTensor(uint32_t index) {
   if (!tensors_.find(index)) return;
-  const HeldTensor held = tensors_.take(index);
+  HeldTensor held = tensors_.take(index);
   heldBytes_ -= held.bytes + kTensorOverhead;
+  linger(std::move(held.tensor));
+}
+
+void Environment::linger(at::Tensor tensor) {
+  static const c10::DeleterFnPtr kOwn = c10::GetAllocator(c10::kCPU)->raw_deleter();
+  if (lingering_.size() == kLingering || tensor.use_count() != 1 || tensor.weak_use_count() != 1 || !tensor.is_cpu() ||
+      !tensor.has_storage()) {
+    return;
+  }
+  const c10::StorageImpl& storage = *tensor.storage().unsafeGetStorageImpl();
+  if (storage.data_ptr().get_deleter() != kOwn || storage.nbytes() > kLingeringBytes) return;
+  tensor.unsafeGetTensorImpl()->set_autograd_meta(nullptr);
+  lingering_.push_back(std::move(tensor));
 }
 
 int64_t Environment::tensorBytes() const {
@@ -104,6 +124,7 @@ void Environment::settleAccount() {
     napi_adjust_external_memory(env_, heldBytes_ - reported_, &total);
     reported_ = heldBytes_;
   }
+  if (!warnings_.empty()) tellWarnings();
   if (hasOrphans_.load(std::memory_order_relaxed)) {
     std::vector<napi_ref> orphans;
     {
@@ -113,6 +134,40 @@ void Environment::settleAccount() {
     }
     for (napi_ref reference : orphans) napi_delete_reference(env_, reference);
   }
+}
+
+void Environment::warn(const std::string& text) {
+  // Texts that name what they were given could be different for ever.
+  constexpr size_t kMost = 1000;
+  if (warned_.size() < kMost && warned_.insert(text).second) warnings_.push_back(text);
+}
+
+void Environment::tellWarningsTo(napi_value function) {
+  if (listener_ != nullptr) napi_delete_reference(env_, listener_);
+  listener_ = nullptr;
+  if (napi_create_reference(env_, function, 1, &listener_) != napi_ok) {
+    throw std::runtime_error("the function cannot be referred to");
+  }
+}
+
+// What the listener throws is dropped: the call that happens to be the next one has nothing to do with it.
+void Environment::tellWarnings() {
+  const std::vector<std::string> texts = std::exchange(warnings_, {});
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
+  napi_value function = nullptr;
+  napi_value self = nullptr;
+  if (napi_get_reference_value(env_, listener_, &function) == napi_ok && napi_get_undefined(env_, &self) == napi_ok) {
+    for (const std::string& text : texts) {
+      napi_value argument = nullptr;
+      if (napi_create_string_utf8(env_, text.data(), text.size(), &argument) != napi_ok) continue;
+      if (napi_call_function(env_, self, function, 1, &argument, nullptr) == napi_pending_exception) {
+        napi_value thrown = nullptr;
+        napi_get_and_clear_last_exception(env_, &thrown);
+      }
+    }
+  }
+  napi_close_handle_scope(env_, scope);
 }
 
 void Environment::dropReference(napi_ref reference) {

@@ -5,6 +5,7 @@
 // which made it a fifth of a training step. Windows of 2 x 2 that do not overlap are the case that networks have; here
 // eight of them are taken at once.
 #include <ATen/CPUFunctions.h>
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 #include <torch/library.h>
@@ -16,6 +17,11 @@
 #include <utility>
 
 #include "rooms.h"
+
+#ifdef __linux__
+// NNPACK's own, in libtorch_cpu; 0 is success. Builds without NNPACK have none.
+extern "C" __attribute__((weak)) int nnp_initialize();
+#endif
 
 namespace torch_node {
 
@@ -189,6 +195,15 @@ std::tuple<at::Tensor, at::Tensor> maxPool2dWithIndices(const at::Tensor& input,
   return {std::move(values), std::move(indices)};
 }
 
+// Where NNPACK cannot run (many virtual machines hide what it asks of the processor), libtorch finds out at each
+// convolution that it would suit, writes a warning to stderr each time, which takes longer than the convolution, and
+// goes on without it. Switched off, it is not asked.
+void forgoNnpack() {
+#ifdef __linux__
+  if (nnp_initialize != nullptr && nnp_initialize() != 0) at::globalContext().setUserEnabledNNPACK(false);
+#endif
+}
+
 // libtorch warns when a kernel is replaced. Here that is the purpose.
 class Silence : public c10::WarningHandler {
   void process(const c10::Warning& /*warning*/) override {}
@@ -198,6 +213,7 @@ class Silence : public c10::WarningHandler {
 
 void registerKernels() {
   static const auto kLibrary = [] {
+    forgoNnpack();
     Silence silence;
     const c10::WarningUtils::WarningHandlerGuard guard(&silence);
     auto library = std::make_unique<torch::Library>(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__,

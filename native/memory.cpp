@@ -1,6 +1,8 @@
 // Memory that JavaScript and tensors share.
 #include "memory.h"
 
+#include <c10/core/CPUAllocator.h>
+
 #include <cstring>
 
 #include "callback.h"
@@ -96,8 +98,10 @@ const Loan* loanOf(Environment& environment, const at::Tensor& tensor) {
 }  // namespace
 
 bool isBorrowed(const at::Tensor& tensor) {
-  return tensor.is_cpu() && tensor.has_storage() && tensor.storage().nbytes() > 0 &&
-         ownerOf(tensor).get_deleter() != c10::GetAllocator(c10::kCPU)->raw_deleter();
+  if (!tensor.is_cpu() || !tensor.has_storage() || tensor.storage().nbytes() == 0) return false;
+  const auto deleter = ownerOf(tensor).get_deleter();
+  return deleter != c10::GetAllocator(c10::kCPU)->raw_deleter() &&
+         deleter != c10::GetDefaultCPUAllocator()->raw_deleter();
 }
 
 MemoryShare shareMemory(const at::Tensor& tensor) {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <unordered_set>
 
 #include "guards.h"
 #include "objects.h"
@@ -89,7 +89,14 @@ Type typeOf(const c10::TypePtr& real, const c10::TypePtr& boxed, std::optional<i
   const bool tuple = real->kind() == c10::TypeKind::TupleType;
   const bool dict = real->kind() == c10::TypeKind::DictType;
   const bool object = real->kind() == c10::TypeKind::ClassType || real->kind() == c10::TypeKind::StorageType;
-  Type type = plain(tuple ? Kind::kTuple : dict ? Kind::kDict : object ? Kind::kObject : Kind::kAny);
+  Type type;
+  if (tuple) {
+    type.kind = Kind::kTuple;
+  } else if (dict) {
+    type.kind = Kind::kDict;
+  } else if (object) {
+    type.kind = Kind::kObject;
+  }
   type.real = real;
   if (tuple || dict) {
     for (const auto& member : real->containedTypes()) type.members.push_back(typeOf(member, member, std::nullopt));
@@ -164,6 +171,7 @@ c10::IValue tupleToIValue(Environment& environment, const Type& type, napi_value
                        std::to_string(items.size()));
   }
   std::vector<c10::IValue> out;
+  out.reserve(items.size());
   for (size_t i = 0; i < items.size(); i++) out.push_back(toIValue(environment, type.members[i], items[i].value));
   return c10::ivalue::Tuple::create(std::move(out));
 }
@@ -387,6 +395,7 @@ struct Parameter<const std::optional<at::Tensor>&> {
     out = FromJs<Held>::get(environment, value);
   }
   static const Held& pass(const Held& held) { return held; }
+  static const Held& pass(Held&& held) = delete;
   static bool leaveOut(Held& /*out*/) { return true; }
 };
 
@@ -408,6 +417,7 @@ class ValueParameter {
     out = fallback_ && isUndefined(environment, value) ? *fallback_ : FromJs<T>::get(environment, value);
   }
   static const T& pass(const T& held) { return held; }
+  static const T& pass(T&& held) = delete;
   bool leaveOut(T& out) const {
     if (fallback_) out = *fallback_;
     return fallback_.has_value();
@@ -444,10 +454,11 @@ struct Parameter<c10::SymInt> : Parameter<int64_t> {
 std::optional<std::span<const double>> listIn(Environment& environment, napi_value value) {
   double number = 0;
   if (napi_get_value_double(environment.env(), value, &number) != napi_ok || number >= 0) return std::nullopt;
-  const double place = -number - 0.5;
-  if (std::trunc(place) != place || place > 64.0 * 1024) return std::nullopt;
-  const auto start = static_cast<size_t>(place) / 64;
-  const auto length = static_cast<size_t>(place) % 64;
+  if (number < -64.0 * 1024) return std::nullopt;
+  const auto place = static_cast<size_t>(-number);  // cuts the half off
+  if (static_cast<double>(place) + 0.5 != -number) return std::nullopt;
+  const size_t start = place / 64;
+  const size_t length = place % 64;
   if (start + length > environment.integers.size()) return std::nullopt;
   return environment.integers.subspan(start, length);
 }
@@ -464,9 +475,11 @@ class ListParameter {
   };
   explicit ListParameter(const c10::Argument& argument)
       : argument_(argument), length_(argument.N().value_or(0)), hasFallback_(argument.default_value().has_value()) {
-    if (!hasFallback_ || argument.default_value()->isNone()) return;
-    fallback_.emplace();
-    for (const int64_t item : argument.default_value()->toIntVector()) fallback_->push_back(I(item));
+    const auto& fallback = argument.default_value();
+    if (!fallback || fallback->isNone()) return;
+    List list;
+    for (const int64_t item : fallback->toIntVector()) list.push_back(I(item));
+    fallback_ = std::move(list);
   }
   static bool fits(const Type& type) {
     return type.kind == Kind::kList && type.optional == Optional && type.element->kind == Kind::kInt &&
@@ -526,7 +539,9 @@ class ListParameter {
 template <class I>
 struct Parameter<c10::ArrayRef<I>> : ListParameter<I, false> {
   using ListParameter<I, false>::ListParameter;
-  static c10::ArrayRef<I> pass(const typename ListParameter<I, false>::Held& held) { return *held.list; }
+  static c10::ArrayRef<I> pass(const typename ListParameter<I, false>::Held& held) {
+    return held.list == nullptr ? held.own : *held.list;
+  }
 };
 template <>
 struct Parameter<at::OptionalIntArrayRef> : ListParameter<int64_t, true> {
@@ -589,10 +604,15 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
   }
 
   // Whether the result is always a new tensor that the autograd layer would only have recorded: true of operators with
-  // a derivative formula of their own (not of those composed of others) that give no view of an argument.
+  // a derivative formula of their own that give no view of an argument, and of these that are composed of others; most
+  // of those give an argument back where there is nothing to do.
   static bool makesItsResult(const c10::OperatorHandle& handle) {
+    static const std::unordered_set<std::string> kComposed{"aten::matmul", "aten::linear", "aten::conv1d",
+                                                           "aten::conv2d", "aten::conv3d"};
+    const c10::OperatorName& name = handle.operator_name();
     return handle.schema().returns()[0].alias_info() == nullptr &&
-           !handle.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
+           (!handle.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd) ||
+            (name.overload_name.empty() && kComposed.contains(name.name)));
   }
 
   // A tensor without autograd metadata requires no gradient, is no view and has no tangent, so that the autograd layer

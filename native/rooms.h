@@ -21,8 +21,12 @@ std::vector<Binding> runtimeBindings();
 std::vector<Binding> objectBindings();
 std::vector<Binding> scriptBindings();
 std::vector<Binding> inductorBindings();
+std::vector<Binding> warningBindings();
 
-// Puts the kernels of kernels.cpp in their places, once a process.
+// Puts the kernels of kernels.cpp in their places, and NNPACK out of the way where it cannot run; once a process.
 void registerKernels();
+
+// Has libtorch get its memory on the CPU from allocator.cpp, from now on.
+void keepSmallBlocks();
 
 }  // namespace torch_node

@@ -66,6 +66,7 @@ bool backendFlag(Environment& /*environment*/, const std::string& name) {
   if (name == "cudnn.allowTf32") return context.allowTF32CuDNN();
   if (name == "cudnn.benchmark") return context.benchmarkCuDNN();
   if (name == "cudnn.deterministic") return context.deterministicCuDNN();
+  if (name == "nnpack.enabled") return context.userEnabledNNPACK();
   throw TypeMismatch("there is no setting " + name);
 }
 void setBackendFlag(Environment& /*environment*/, const std::string& name, bool value) {
@@ -78,6 +79,8 @@ void setBackendFlag(Environment& /*environment*/, const std::string& name, bool 
     context.setBenchmarkCuDNN(value);
   } else if (name == "cudnn.deterministic") {
     context.setDeterministicCuDNN(value);
+  } else if (name == "nnpack.enabled") {
+    context.setUserEnabledNNPACK(value);
   } else {
     throw TypeMismatch("there is no setting " + name);
   }

@@ -146,8 +146,8 @@ struct ToJs<std::string> {
 // A new handle; 0 for a tensor that is not defined.
 template <>
 struct ToJs<at::Tensor> {
-  static napi_value set(Environment& environment, const at::Tensor& tensor) {
-    return ToJs<uint32_t>::set(environment, tensor.defined() ? environment.insert(tensor) : 0);
+  static napi_value set(Environment& environment, at::Tensor tensor) {
+    return ToJs<uint32_t>::set(environment, tensor.defined() ? environment.insert(std::move(tensor)) : 0);
   }
 };
 template <>

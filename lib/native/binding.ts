@@ -242,6 +242,7 @@ export interface NativeAddon {
   setBackendFlag(name: string, value: boolean): void;
   float32MatmulPrecision(): 'highest' | 'high' | 'medium';
   setFloat32MatmulPrecision(precision: string): void;
+  onWarning(tell: (text: string) => void): void;
   libtorchVersion(): string;
   builtWith(): string;
   config(): string;
@@ -269,6 +270,10 @@ export interface NativeAddon {
 
 const loaded = loadAddon();
 
-export const native = loaded.addon as NativeAddon;
+// An object of as many properties as the addon's exports is a hash table to V8, but no prototype is: this has each
+// access to `native`, several an operator, take one nanosecond instead of ten.
+export const native = Object.create(loaded.addon as object) as NativeAddon;
+native.onWarning((text) => process.emitWarning(text, 'TorchWarning'));
+
 /** Where the addon and libtorch were found. */
 export const loadedFrom = loaded.info;

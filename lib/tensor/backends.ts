@@ -61,6 +61,19 @@ export const backends = {
       setFlag('cudnn.deterministic', value);
     },
   },
+  nnpack: {
+    /**
+     * Whether convolutions on the CPU may run in NNPACK. True from the start, as in PyTorch, where NNPACK can run. Where it
+     * cannot, as on many virtual machines, it is false: PyTorch leaves it on there, and writes a warning to stderr at each
+     * convolution that it would suit.
+     */
+    get enabled(): boolean {
+      return flag('nnpack.enabled');
+    },
+    set enabled(value: boolean) {
+      setFlag('nnpack.enabled', value);
+    },
+  },
 };
 
 /** How exact products of float32 matrices are: 'highest' is float32, 'high' may use TF32, 'medium' bfloat16. */

@@ -382,9 +382,10 @@ export function expectOptions<T extends object>(where: string, options: T): T {
 
 /** Whether a value is an object of options, not a tensor, a number, a Map or whatever else an argument may be. @internal */
 export function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  // What options nearly always are, and the quickest to tell: everything else here is an object of a class.
+  if (Object.getPrototypeOf(value) === Object.prototype) return !isNumeric(value);
   return (
-    typeof value === 'object' &&
-    value !== null &&
     !Array.isArray(value) &&
     !(handleOf in value) &&
     !(streamOf in value) &&

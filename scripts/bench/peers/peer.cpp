@@ -2,6 +2,7 @@
 //
 //     peer operators '<count>'    prints a line of JSON, as ours.mjs and peer.py do
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -29,6 +30,8 @@ void time(const char* name, bool grad, long count, const F& call, bool last = fa
 
 void operators(long count) {
   at::set_num_threads(1);
+  // Otherwise a convolution's time is that of a warning written to stderr (native/kernels.cpp says why).
+  if (!at::_nnpack_available()) at::globalContext().setUserEnabledNNPACK(false);
   std::printf("{\"ns\": {");
   for (const bool grad : {false, true}) {
     const auto leaf = [&](at::IntArrayRef shape) { return at::rand(shape).set_requires_grad(grad); };

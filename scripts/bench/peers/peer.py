@@ -90,6 +90,9 @@ def add(count):
 def operators(count):
     """Single operators, without and with a gradient to record: the median of 21 slices."""
     torch.set_num_threads(1)
+    # Otherwise a convolution's time is that of a warning written to stderr (native/kernels.cpp says why).
+    if not torch.backends.nnpack.is_available():
+        torch.backends.nnpack.set_flags(False)
     ns = {}
 
     def measure(name, times, call):
