@@ -81,15 +81,15 @@ napi_value arrayOf(Environment& environment, const Range& items) {
 
 }  // namespace
 
-uint32_t carriedHandle(Environment& environment, napi_value value, const char* name) {
+uint32_t carriedHandle(Environment& environment, napi_value value, const char* name, bool bare) {
   uint32_t out = 0;
-  if (napi_get_value_uint32(environment.env(), value, &out) == napi_ok) return out;
+  if (bare && napi_get_value_uint32(environment.env(), value, &out) == napi_ok) return out;
   if (napi_value handle = carried(environment.env(), value, name)) return FromJs<uint32_t>::get(environment, handle);
   throw TypeMismatch(std::string("expected a ") + name + ", got " + inWords(environment, value));
 }
 
-at::Generator carriedGenerator(Environment& environment, napi_value value) {
-  at::Generator* found = environment.generators.find(carriedHandle(environment, value, "generator"));
+at::Generator carriedGenerator(Environment& environment, napi_value value, bool bare) {
+  at::Generator* found = environment.generators.find(carriedHandle(environment, value, "generator", bare));
   if (!found) throw std::invalid_argument("this generator was released");
   return *found;
 }

@@ -12,9 +12,10 @@
 
 namespace torch_node {
 
-// The number of a handle: the value itself, or what the carrier of that name holds.
-uint32_t carriedHandle(Environment& environment, napi_value value, const char* name);
-at::Generator carriedGenerator(Environment& environment, napi_value value);
+// The number of a handle: what the carrier of that name holds or, where handles come bare, the value itself. Inside a
+// dictionary a number is a number, whatever tensor may have it for a handle.
+uint32_t carriedHandle(Environment& environment, napi_value value, const char* name, bool bare = false);
+at::Generator carriedGenerator(Environment& environment, napi_value value, bool bare = false);
 c10::Stream carriedStream(Environment& environment, napi_value value);
 // The keys and values of a dictionary.
 std::vector<std::pair<napi_value, napi_value>> carriedEntries(Environment& environment, napi_value value);

@@ -139,9 +139,10 @@ at::MemoryFormat memoryFormat(const std::string& name) {
                      "': expected contiguous, preserve, channels_last or channels_last_3d");
 }
 
-c10::IValue toIValue(Environment& environment, const Type& type, napi_value value);
+// `bare` says that handles are numbers, not in carriers.
+c10::IValue toIValue(Environment& environment, const Type& type, napi_value value, bool bare);
 
-c10::IValue listToIValue(Environment& environment, const Type& type, napi_value value) {
+c10::IValue listToIValue(Environment& environment, const Type& type, napi_value value, bool bare) {
   napi_env env = environment.env();
   const c10::impl::GenericList list(type.boxedElement);
   bool array = false;
@@ -149,7 +150,7 @@ c10::IValue listToIValue(Environment& environment, const Type& type, napi_value 
   if (!array) {
     if (type.length == 0) throw TypeMismatch("expected an array, got " + describe(env, value));
     // "int[2] stride" takes one integer for both, as in PyTorch.
-    const c10::IValue one = toIValue(environment, *type.element, value);
+    const c10::IValue one = toIValue(environment, *type.element, value, bare);
     for (int32_t i = 0; i < type.length; i++) list.push_back(one);
     return list;
   }
@@ -159,7 +160,7 @@ c10::IValue listToIValue(Environment& environment, const Type& type, napi_value 
   for (uint32_t i = 0; i < length; i++) {
     napi_value item = nullptr;
     check(env, napi_get_element(env, value, i, &item));
-    list.push_back(toIValue(environment, *type.element, item));
+    list.push_back(toIValue(environment, *type.element, item, bare));
   }
   return list;
 }
@@ -172,25 +173,26 @@ c10::IValue tupleToIValue(Environment& environment, const Type& type, napi_value
   }
   std::vector<c10::IValue> out;
   out.reserve(items.size());
-  for (size_t i = 0; i < items.size(); i++) out.push_back(toIValue(environment, type.members[i], items[i].value));
+  for (size_t i = 0; i < items.size(); i++)
+    out.push_back(toIValue(environment, type.members[i], items[i].value, false));
   return c10::ivalue::Tuple::create(std::move(out));
 }
 
 c10::IValue dictToIValue(Environment& environment, const Type& type, napi_value value) {
   const c10::impl::GenericDict out(type.real->containedType(0), type.real->containedType(1));
   for (const auto& [key, item] : carriedEntries(environment, value)) {
-    out.insert(toIValue(environment, type.members[0], key), toIValue(environment, type.members[1], item));
+    out.insert(toIValue(environment, type.members[0], key, false), toIValue(environment, type.members[1], item, false));
   }
   return out;
 }
 
-c10::IValue toIValue(Environment& environment, const Type& type, napi_value value) {
+c10::IValue toIValue(Environment& environment, const Type& type, napi_value value, bool bare) {
   if (isNullish(environment.env(), value)) {
     if (type.optional || (type.kind == Kind::kAny && type.real->kind() == c10::TypeKind::AnyType)) return {};
     throw TypeMismatch("expected a value, got " + describe(environment.env(), value));
   }
   switch (type.kind) {
-    case Kind::kTensor: return environment.tensor(carriedHandle(environment, value, "tensor"));
+    case Kind::kTensor: return environment.tensor(carriedHandle(environment, value, "tensor", bare));
     case Kind::kScalar: return FromJs<at::Scalar>::get(environment, value);
     case Kind::kInt: return FromJs<int64_t>::get(environment, value);
     case Kind::kFloat: return FromJs<double>::get(environment, value);
@@ -200,8 +202,8 @@ c10::IValue toIValue(Environment& environment, const Type& type, napi_value valu
     case Kind::kDevice: return FromJs<at::Device>::get(environment, value);
     case Kind::kLayout: return layout(FromJs<std::string>::get(environment, value));
     case Kind::kMemoryFormat: return memoryFormat(FromJs<std::string>::get(environment, value));
-    case Kind::kGenerator: return carriedGenerator(environment, value);
-    case Kind::kList: return listToIValue(environment, type, value);
+    case Kind::kGenerator: return carriedGenerator(environment, value, bare);
+    case Kind::kList: return listToIValue(environment, type, value, bare);
     case Kind::kQScheme: return static_cast<int64_t>(qscheme(FromJs<std::string>::get(environment, value)));
     case Kind::kStream: return carriedStream(environment, value);
     case Kind::kTuple: return tupleToIValue(environment, type, value);
@@ -324,7 +326,7 @@ c10::IValue Crossing::argument(Environment& environment, size_t index, std::span
   }
   try {
     const Type& type = signature_->arguments[index];
-    c10::IValue value = toIValue(environment, type, arguments[index]);
+    c10::IValue value = toIValue(environment, type, arguments[index], !isDeep(type));
     if (type.length > 1 && value.isList()) {
       checkLength(schema, static_cast<size_t>(type.length), value.toListRef().size());
     }

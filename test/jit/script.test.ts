@@ -171,7 +171,11 @@ it('takes and gives lists, dictionaries, tuples and optional values', () =>
     expect(() => kinds.forward(3)).toThrow(
       "argument 'tensors' (Tensor[]): expected an array of tensors, got 3",
     );
-    expect(() => call({ a: 1 })).toThrow("argument 'table' (Dict(str, Tensor))");
+    // Also where a tensor has this number for a handle.
+    for (let handle = 0; handle < 50; handle++)
+      expect(() => call({ a: handle })).toThrow(
+        `argument 'table' (Dict(str, Tensor)): expected a tensor, got the number ${handle}`,
+      );
     expect(() => kinds.call('backward')).toThrow("there is no method 'backward': it has forward, nothing");
   }));
 

@@ -1,6 +1,6 @@
 // What all optimizers have in common: groups, hooks, closures, state dicts, errors, and that nothing is left behind.
 import torch, { nn, optim, type Tensor } from 'torch-node';
-import { liveTensors, withoutLeaks } from '../support/leaks.js';
+import { liveTensors, withoutLeaksAfterwards } from '../support/leaks.js';
 
 type Any = optim.Optimizer;
 type Make = (params: optim.Params<{ lr?: number }>, options?: object) => Any;
@@ -78,7 +78,7 @@ describe.each(makers)('%s', (name, make) => {
   });
 
   it('lets its state go with it', () =>
-    withoutLeaks(() => {
+    withoutLeaksAfterwards(() => {
       const a = parameter(1, 2);
       const optimizer = make([a]);
       learn([a], optimizer);

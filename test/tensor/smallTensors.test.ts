@@ -67,7 +67,7 @@ it('are released by threads that did not make them', async () => {
     grown = process.memoryUsage.rss() - start;
   }
   await worker.terminate();
-  expect(liveTensors()).toBe(before);
+  expect(liveTensors()).toBeLessThanOrEqual(before);
   // 200 MB went through; 20 at a time.
   expect(grown).toBeLessThan(100 * MB);
 }, 60_000);
