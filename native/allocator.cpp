@@ -1,5 +1,5 @@
-// libtorch's memory on the CPU, with small blocks kept for the next tensor of their size. glibc takes some 100 ns for a
-// block at a multiple of 64 bytes, which is a fifth of a small operator; a block that was kept takes 10.
+// libtorch's memory on the CPU, with small blocks kept for the next tensor of their size. glibc is slow at
+// aligned blocks: an addition of 8 floats in C++ takes 565 ns, and 467 with such an allocator.
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 

@@ -3,7 +3,6 @@
 
 #include <stdexcept>
 #include <unordered_map>
-#include <utility>
 
 #include "modules.h"
 #include "operators.h"
@@ -134,40 +133,6 @@ void Environment::settleAccount() {
     }
     for (napi_ref reference : orphans) napi_delete_reference(env_, reference);
   }
-}
-
-void Environment::warn(const std::string& text) {
-  // Texts that name what they were given could be different for ever.
-  constexpr size_t kMost = 1000;
-  if (warned_.size() < kMost && warned_.insert(text).second) warnings_.push_back(text);
-}
-
-void Environment::tellWarningsTo(napi_value function) {
-  if (listener_ != nullptr) napi_delete_reference(env_, listener_);
-  listener_ = nullptr;
-  if (napi_create_reference(env_, function, 1, &listener_) != napi_ok) {
-    throw std::runtime_error("the function cannot be referred to");
-  }
-}
-
-// What the listener throws is dropped: the call that happens to be the next one has nothing to do with it.
-void Environment::tellWarnings() {
-  const std::vector<std::string> texts = std::exchange(warnings_, {});
-  napi_handle_scope scope = nullptr;
-  if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
-  napi_value function = nullptr;
-  napi_value self = nullptr;
-  if (napi_get_reference_value(env_, listener_, &function) == napi_ok && napi_get_undefined(env_, &self) == napi_ok) {
-    for (const std::string& text : texts) {
-      napi_value argument = nullptr;
-      if (napi_create_string_utf8(env_, text.data(), text.size(), &argument) != napi_ok) continue;
-      if (napi_call_function(env_, self, function, 1, &argument, nullptr) == napi_pending_exception) {
-        napi_value thrown = nullptr;
-        napi_get_and_clear_last_exception(env_, &thrown);
-      }
-    }
-  }
-  napi_close_handle_scope(env_, scope);
 }
 
 void Environment::dropReference(napi_ref reference) {

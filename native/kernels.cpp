@@ -195,9 +195,9 @@ std::tuple<at::Tensor, at::Tensor> maxPool2dWithIndices(const at::Tensor& input,
   return {std::move(values), std::move(indices)};
 }
 
-// Where NNPACK cannot run (many virtual machines hide what it asks of the processor), libtorch finds out at each
-// convolution that it would suit, writes a warning to stderr each time, which takes longer than the convolution, and
-// goes on without it. Switched off, it is not asked.
+// Where NNPACK cannot run, as on the machine of the benchmarks, libtorch finds out at each convolution that it would
+// suit, writes a warning to stderr each time, which takes longer than the convolution, and goes on without it. Switched
+// off, it is not asked.
 void forgoNnpack() {
 #ifdef __linux__
   if (nnp_initialize != nullptr && nnp_initialize() != 0) at::globalContext().setUserEnabledNNPACK(false);

@@ -64,7 +64,7 @@ export const backends = {
   nnpack: {
     /**
      * Whether convolutions on the CPU may run in NNPACK. True from the start, as in PyTorch, where NNPACK can run. Where it
-     * cannot, as on many virtual machines, it is false: PyTorch leaves it on there, and writes a warning to stderr at each
+     * cannot, as on some virtual machines, it is false: PyTorch leaves it on there, and writes a warning to stderr at each
      * convolution that it would suit.
      */
     get enabled(): boolean {

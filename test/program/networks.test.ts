@@ -270,5 +270,5 @@ it('lets go of everything when it is disposed of, or collected', () => {
   once(true);
   const before = liveTensors();
   once(true);
-  expect(liveTensors()).toBeLessThanOrEqual(before);
+  expect(liveTensors()).toBe(before);
 });

@@ -26,6 +26,22 @@ export async function collectGarbage(): Promise<void> {
 }
 
 /**
+ * liveTensors() once what earlier tests held has gone too: a WeakRef or a compilation in the background may hold some of it
+ * for turns of the event loop. For tests that count exactly.
+ */
+export async function settledTensors(): Promise<number> {
+  let last = Infinity;
+  for (let quiet = 0; quiet < 3;) {
+    await collectGarbage();
+    const now = liveTensors();
+    quiet = now < last ? 0 : quiet + 1;
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return last;
+}
+
+/**
  * withoutLeaks() for what runs long enough to be optimised meanwhile: a compilation in the background holds what the
  * code that it compiles holds until it has ended, some turns of the event loop later. What leaks is still there then.
  */
