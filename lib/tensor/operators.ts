@@ -143,26 +143,29 @@ export class Operator {
   }
 
   /**
-   * call() for a tensor alone, or with another or a list of integers, which most calls of a training loop are: no arrays are
-   * made on the way. Anything else in the second place goes to call(). @internal
+   * call() for a tensor alone, with one or two others or with a list of integers, which most calls of a training loop are: no
+   * arrays are made on the way. Anything else goes to call(). @internal
    */
-  callTensors(first: Handled, second?: unknown): unknown {
+  callTensors(first: Handled, second?: unknown, third?: unknown): unknown {
     if (this.#wrapsOne && this.#leadingTensors > 0) {
       try {
         if (second === undefined) return wrap(native.callOperator(this.id, first[handleOf]) as number);
         if (this.#leadingTensors > 1) {
-          if (isHandled(second) && describeTensor in second) {
+          if (isTensor(second)) {
             const handle = second[handleOf];
-            return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
+            if (third === undefined)
+              return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
+            if (this.#kinds[2] === KINDS.tensor && isTensor(third))
+              return wrap(native.callOperator(this.id, first[handleOf], handle, third[handleOf]) as number);
           }
-        } else if (this.#kinds[1] === KINDS.integers) {
+        } else if (third === undefined && this.#kinds[1] === KINDS.integers) {
           return wrap(native.callOperator(this.id, first[handleOf], packed(second)) as number);
         }
       } catch (error) {
-        throw this.#fail(error, second === undefined ? [first] : [first, second]);
+        throw this.#fail(error, trimmed(first, second, third));
       }
     }
-    return second === undefined ? this.call(first) : this.call(first, second);
+    return this.callList(trimmed(first, second, third));
   }
 
   #list(index: number, value: unknown): unknown[] {
@@ -214,6 +217,15 @@ export class Operator {
       ),
     );
   }
+}
+
+function isTensor(value: unknown): value is Handled {
+  return isHandled(value) && describeTensor in value;
+}
+
+/** Arguments without the undefined ones at the end. */
+function trimmed(first: unknown, second: unknown, third: unknown): readonly unknown[] {
+  return third !== undefined ? [first, second, third] : second !== undefined ? [first, second] : [first];
 }
 
 // Spreading an array costs more than all else here.
@@ -382,15 +394,8 @@ export function expectOptions<T extends object>(where: string, options: T): T {
 
 /** Whether a value is an object of options, not a tensor, a number, a Map or whatever else an argument may be. @internal */
 export function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false;
-  // What options nearly always are, and the quickest to tell: everything else here is an object of a class.
-  if (Object.getPrototypeOf(value) === Object.prototype) return !isNumeric(value);
-  return (
-    !Array.isArray(value) &&
-    !(handleOf in value) &&
-    !(streamOf in value) &&
-    !ArrayBuffer.isView(value) &&
-    !types.isMap(value) &&
-    !isNumeric(value)
-  );
+  // What is quickest to tell comes first; to ask for the prototype instead is a call into V8's runtime.
+  if (typeof value !== 'object' || value === null || handleOf in value || Array.isArray(value)) return false;
+  if (value.constructor === Object) return !isNumeric(value);
+  return !(streamOf in value) && !ArrayBuffer.isView(value) && !types.isMap(value) && !isNumeric(value);
 }

@@ -29,8 +29,9 @@ interface Form {
   readonly positional: number;
   /** How many have to be there: all up to the last that has no default. */
   readonly required: number;
-  /** Whether two arguments by position may be all. */
+  /** Whether two arguments by position may be all, and three. */
   readonly takesTwo: boolean;
+  readonly takesThree: boolean;
   /** Which parameters are devices. */
   readonly devices: readonly number[];
   /** Where a list of integers may be given as arguments of its own, `t.expand(2, 3)`; -1 for nowhere. */
@@ -54,6 +55,9 @@ type Misfit = number;
 const TOO_MANY = -1;
 const UNKNOWN_OPTION = -2;
 
+/** What the short ways of calling give where they do not apply. */
+const NOT_SO = Symbol('not so');
+
 /** A public function with all its forms. */
 export class Overloads {
   /** As in "torch.linalg.norm" or "Tensor.sort". */
@@ -75,9 +79,78 @@ export class Overloads {
 
   /** Calls the first form that the arguments fit. Throws a TorchError that lists the forms when none does. */
   call(args: readonly unknown[]): unknown {
-    const forms = (this.#forms ??= this.#load());
     const last = args[args.length - 1];
-    const options = isOptions(last) ? last : undefined;
+    if (isOptions(last)) return this.#choose(args, last);
+    if (args.length > 3) return this.#choose(args, undefined);
+    const result =
+      args.length === 1
+        ? this.#onlyTensor(args[0])
+        : args.length === 2
+          ? this.#withOne(args[0], args[1])
+          : this.#withTwo(args[0], args[1], args[2]);
+    return result === NOT_SO ? this.#choose(args, undefined) : result;
+  }
+
+  /** call() with nothing but a method's tensor, for which always the same form is chosen. */
+  callAlone(self: unknown): unknown {
+    const result = this.#onlyTensor(self);
+    return result === NOT_SO ? this.#choose([self], undefined) : result;
+  }
+
+  /** call() with a method's tensor and one argument. */
+  callWithOne(self: unknown, value: unknown): unknown {
+    if (isOptions(value)) return this.#choose([self, value], value);
+    const result = this.#withOne(self, value);
+    return result === NOT_SO ? this.#choose([self, value], undefined) : result;
+  }
+
+  /** call() with a method's tensor and two arguments. */
+  callWithTwo(self: unknown, second: unknown, third: unknown): unknown {
+    if (isOptions(third)) return this.#choose([self, second, third], third);
+    const result = this.#withTwo(self, second, third);
+    return result === NOT_SO ? this.#choose([self, second, third], undefined) : result;
+  }
+
+  // ---- a tensor and a few arguments, which most calls are: nothing is made on the way; NOT_SO for all else ----
+
+  #onlyTensor(self: unknown): unknown {
+    if (!isTensor(self)) return NOT_SO;
+    const { operator, wrap } = (this.#alone ??= this.#findAlone());
+    return operator === undefined ? NOT_SO : wrap(operator.callTensors(self));
+  }
+
+  #withOne(self: unknown, value: unknown): unknown {
+    if (!isTensor(self) || !isGiven(value)) return NOT_SO;
+    const forms = (this.#forms ??= this.#load());
+    for (let i = 0; i < forms.length; i++) {
+      const form = forms[i]!;
+      // Integers to be made a list, and devices to be checked, are not for here.
+      if ((form.spread === 1 && isInteger(value)) || form.devices.length > 0) break;
+      if (form.takesTwo && form.parameters[0]!.accepts(self) && form.parameters[1]!.accepts(value))
+        return form.wrap(form.operator.callTensors(self, value));
+    }
+    return NOT_SO;
+  }
+
+  #withTwo(self: unknown, second: unknown, third: unknown): unknown {
+    if (!isTensor(self) || !isGiven(second) || !isGiven(third)) return NOT_SO;
+    const forms = (this.#forms ??= this.#load());
+    for (let i = 0; i < forms.length; i++) {
+      const { operator, parameters, spread, devices, takesThree, wrap } = forms[i]!;
+      if ((spread === 1 && isInteger(second)) || devices.length > 0) break;
+      if (
+        takesThree &&
+        parameters[0]!.accepts(self) &&
+        parameters[1]!.accepts(second) &&
+        parameters[2]!.accepts(third)
+      )
+        return wrap(operator.callTensors(self, second, third));
+    }
+    return NOT_SO;
+  }
+
+  #choose(args: readonly unknown[], options: Options | undefined): unknown {
+    const forms = (this.#forms ??= this.#load());
     let count = options === undefined ? args.length : args.length - 1;
     while (count > this.#selves && args[count - 1] === undefined) count--;
     for (let i = 0; i < forms.length; i++) {
@@ -86,29 +159,6 @@ export class Overloads {
       if (typeof values !== 'number') return run(form, values, options);
     }
     throw this.#misfit(forms, args.slice(0, count), options);
-  }
-
-  /** call() with nothing but a method's tensor, for which always the same form is chosen. */
-  callAlone(self: unknown): unknown {
-    const alone = isTensor(self) ? (this.#alone ??= this.#findAlone()) : undefined;
-    return alone?.operator === undefined
-      ? this.call([self])
-      : alone.wrap(alone.operator.callTensors(self as Handled));
-  }
-
-  /** call() with a method's tensor and one argument, and nothing made on the way. */
-  callWithOne(self: unknown, value: unknown): unknown {
-    if (isTensor(self) && value !== undefined && value !== null && !isOptions(value)) {
-      const forms = (this.#forms ??= this.#load());
-      for (let i = 0; i < forms.length; i++) {
-        const form = forms[i]!;
-        // Integers to be made a list, and devices to be checked, are not for here.
-        if ((form.spread === 1 && isInteger(value)) || form.devices.length > 0) break;
-        if (form.takesTwo && form.parameters[0]!.accepts(self) && form.parameters[1]!.accepts(value))
-          return form.wrap(form.operator.callTensors(self, value));
-      }
-    }
-    return this.call([self, value]);
   }
 
   // The choice takes no schema: reading those of all forms would be most of a first call.
@@ -170,6 +220,7 @@ function makeForm(found: Operator, outName: string | undefined, base: string, se
     positional,
     required: parameters.findLastIndex(({ required }) => required) + 1,
     takesTwo: positional > 1 && !parameters.some(({ required }, i) => required && i > 1),
+    takesThree: positional > 2 && !parameters.some(({ required }, i) => required && i > 2),
     devices: [...parameters.keys()].filter((i) => parameters[i]!.device),
     spread: positional === selves + 1 && parameters[selves]!.integers ? selves : -1,
     factory: ['dtype', 'layout', 'device', 'pin_memory'].every((name) => names.has(name)),
@@ -281,7 +332,8 @@ function explain(
 function run(form: Form, values: readonly unknown[], options: Options | undefined): unknown {
   if (form.devices.length > 0)
     for (const i of form.devices) if (typeof values[i] === 'string') checkDevice(values[i]);
-  if (options === undefined) return form.wrap(form.operator.callList(values));
+  if (options === undefined || (form.out === undefined && !form.factory))
+    return form.wrap(form.operator.callList(values));
   const { out } = options;
   if (form.out !== undefined && out !== undefined && out !== null) {
     const outs: unknown[] = Array.isArray(out) ? out : [out];
@@ -297,6 +349,10 @@ function run(form: Form, values: readonly unknown[], options: Options | undefine
 
 function isTensor(value: unknown): value is Handled {
   return typeof value === 'object' && value !== null && describeTensor in value;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function isInteger(value: unknown): boolean {
@@ -394,12 +450,14 @@ export function installMethods(prototype: object): void {
     const method = {
       [shown](this: unknown, ...args: unknown[]): unknown {
         overloads ??= findMethod(name);
-        // Most calls have one argument or none, and spreading an array takes as long as all of the choice.
+        // Most calls have few arguments, and spreading an array takes as long as all of the choice.
         return args.length === 0
           ? overloads.callAlone(this)
           : args.length === 1
             ? overloads.callWithOne(this, args[0])
-            : overloads.call([this, ...args]);
+            : args.length === 2
+              ? overloads.callWithTwo(this, args[0], args[1])
+              : overloads.call([this, ...args]);
       },
     }[shown];
     Object.defineProperty(prototype, shown, { value: method, writable: true, configurable: true });

@@ -1,16 +1,5 @@
 // npm run bench: torch-node against Python PyTorch, C++ and tfjs on this machine, as Markdown tables and JSON.
 //
-//   --rounds N   measurements of each row (5)        --data DIR   CIFAR-10's binary files
-//   --only a,b   which rows (all; below)              --json FILE  every measurement; plots.mjs draws it
-//   --tfjs DIR   where tfjs is installed (TORCH_NODE_TFJS)
-//   --quick      two rounds of short workloads, to see that all is well
-//
-// contest: training the course's network in every way there is (contestants.mjs); program: a program's step against its C++
-// loop; start: start to first step; twelve: the twelve networks side by side against Python; gpu: the contest and the twelve
-// on a GPU. The rows of the eager way: step, add, operators, loop, import, memory, checkpoint (rows/single.mjs); part2,
-// tutorial, jobsMemory, busy (rows/wholes.mjs; they want the reference program). The tutorial's way takes minutes: it is
-// measured once.
-//
 // Every measurement has a process of its own (peers/), and the sides take turns, so that what disturbs the machine disturbs
 // all. Ratios are taken within a round. Nothing is asserted: a machine that is busy, or without Python PyTorch, gives tables
 // too. The exit code is 1 only when a workload failed.
@@ -30,8 +19,21 @@ import { part2Rows } from './rows/wholes.mjs';
 import { contestTable, modelsTable, rowsTable, targetsTable } from './table.mjs';
 import { NO_CUDA, cpuTargets, gpuTargets, stepTargets } from './targets.mjs';
 
-const { values: options } = parseArgs({
+const USAGE = `npm run bench -- [options]
+
+  --rounds N   measurements of each row (5)        --data DIR   CIFAR-10's binary files
+  --only a,b   which rows (all; below)             --json FILE  every measurement; plots.mjs draws it
+  --tfjs DIR   where tfjs is installed (TORCH_NODE_TFJS)
+  --quick      two rounds of short workloads, to see that all is well
+
+contest: training the course's network in every way there is; program: a program's step against its C++ loop; start: start
+to first step; twelve: the twelve networks side by side against Python; gpu: the contest and the twelve on a GPU. The rows
+of the eager way: step, add, operators, loop, import, memory, checkpoint; part2, tutorial, jobsMemory, busy (they want the
+reference program). The tutorial's way takes minutes: it is measured once.`;
+
+const { values: options } = readOptions({
   options: {
+    help: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     data: { type: 'string' },
@@ -40,10 +42,26 @@ const { values: options } = parseArgs({
     tfjs: { type: 'string', default: process.env.TORCH_NODE_TFJS },
   },
 });
+if (options.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const { quick } = options;
 const rounds = Number(options.rounds ?? (quick ? 2 : 5));
-if (!(Number.isInteger(rounds) && rounds > 0))
-  throw new Error(`--rounds ${options.rounds}: expected 1 or more`);
+if (!(Number.isInteger(rounds) && rounds > 0)) refuse(`--rounds ${options.rounds}: expected 1 or more`);
+
+function readOptions(config) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    refuse(error.message);
+  }
+}
+
+function refuse(message) {
+  console.error(`${message}\n\n${USAGE}`);
+  process.exit(2);
+}
 
 const reference = path.resolve(root, '../shared/reference');
 const temporary = await mkdtemp(path.join(os.tmpdir(), 'torch-node-bench-'));
@@ -119,12 +137,15 @@ async function measurePeak() {
 // ---- the run ----
 
 const chosen = options.only?.split(',') ?? Object.keys(measures);
+const unknown = chosen.find((name) => !measures[name]);
+if (unknown !== undefined) {
+  await rm(temporary, { recursive: true });
+  refuse(`--only ${unknown}: the rows are ${Object.keys(measures).join(', ')}`);
+}
 
 const loadAtStart = load();
 let pictures = bench.folder;
 try {
-  const unknown = chosen.find((name) => !measures[name]);
-  if (unknown) throw new Error(`--only ${unknown}: the rows are ${Object.keys(measures).join(', ')}`);
   if (!options.data && !existsSync(`${bench.folder}/data_batch_1.bin`)) {
     bench.folder = temporary;
     pictures = 'the synthetic set';

@@ -293,7 +293,8 @@ describe('an iteration that is not finished', () => {
     const script = `
       import torch from ${JSON.stringify(main)};
       const dataset = await torch.data.workerDataset(${JSON.stringify(COUNTING.href)}, { length: 1000 });
-      const iterator = new torch.data.DataLoader(dataset, { numWorkers: 2 })[Symbol.asyncIterator]();
+      // Held, so that no garbage collection ends the workers.
+      globalThis.iterator = new torch.data.DataLoader(dataset, { numWorkers: 2 })[Symbol.asyncIterator]();
       console.log(String((await iterator.next()).value));`;
     const ended = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       ...{ encoding: 'utf8', timeout: 30_000, cwd: path.resolve(__dirname, '../..') },

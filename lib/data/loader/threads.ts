@@ -55,7 +55,6 @@ export class Threads {
         name: `DataLoader ${id}`,
         ...(resourceLimits && { resourceLimits }),
       });
-      worker.unref();
       let reason: ErrorWords | undefined;
       const exited = new Promise<void>((resolve) => {
         worker.on('error', (error) => (reason = errorWords(error)));
@@ -66,6 +65,8 @@ export class Threads {
           this.listener?.(undefined);
         });
       });
+      // Only now: to listen for messages has a worker keep the process alive again.
+      worker.unref();
       const thread: Thread = { worker, exited };
       return thread;
     });

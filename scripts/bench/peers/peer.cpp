@@ -44,10 +44,10 @@ void operators(long count) {
     const at::Tensor c = leaf({4});
     time("add", grad, count, [&] { return a.add(b); });
     time("mul", grad, count, [&] { return a.mul(b); });
-    time("matmul", grad, count / 4, [&] { return m.matmul(n); });
+    time("matmul", grad, count / 2, [&] { return m.matmul(n); });
     time("view", grad, count, [&] { return m.view({84, 32}); });
     time("sum", grad, count, [&] { return a.sum(); });
-    time("conv2d", grad, count / 10, [&] { return at::conv2d(x, w, c); }, grad);
+    time("conv2d", grad, count / 2, [&] { return at::conv2d(x, w, c); }, grad);
   }
   std::printf("}}\n");
 }
