@@ -222,8 +222,8 @@ bool Finder::linear(ValueId value) {
   if (matrix == nullptr || matrix->dim() != 2) return false;
   Found layer;
   layer.bias = with ? found->argument(0) : kNoValue;
-  if (with && (!parameter(layer.bias) || found->arguments[3].toScalar().toDouble() != 1 ||
-               found->arguments[4].toScalar().toDouble() != 1)) {
+  if (with != nullptr && (parameter(layer.bias) == nullptr || found->arguments[3].toScalar().toDouble() != 1 ||
+                          found->arguments[4].toScalar().toDouble() != 1)) {
     return false;
   }
   layer.layer.kind = Layer::Kind::kLinear;
@@ -318,7 +318,7 @@ void Finder::backLinear(Found& found, ValueId gradient) {
       found.weightGradient = product->results[0];
     } else if (is(*each, "aten::sum") && each->op.operator_name().overload_name == "dim_IntList") {
       const Instruction* view = user(each->results[0], "aten::view", 0);
-      if (!view || !allAre(integers(each->arguments[1]), 0)) continue;
+      if (view == nullptr || !allAre(integers(each->arguments[1]), 0)) continue;
       take(each);
       take(view);
       found.biasGradient = view->results[0];
