@@ -93,6 +93,27 @@ void Environment::releaseTensor(uint32_t index) {
   linger(std::move(held.tensor));
 }
 
+namespace {
+// Takes the graph out of a tensor that nobody else holds. Its own node, where nobody else holds that either, stays
+// without what it saved and without its edges, so that its memory goes with the tensor's; a view's place in the graph
+// holds its base, a node of no generated class may hold anything, and these go at once.
+void bare(c10::TensorImpl& impl) {
+  auto* place = static_cast<torch::autograd::AutogradMeta*>(impl.autograd_meta());
+  if (place == nullptr) return;
+  const auto& node = place->grad_fn_;
+  const bool simple = node && node.use_count() == 1 && node->is_traceable() && !place->is_view_ &&
+                      !place->grad_.defined() && !place->fw_grad_ && place->hooks_.empty() &&
+                      node->pre_hooks().empty() && node->tensor_pre_hooks().empty() && node->post_hooks().empty() &&
+                      node->retains_grad_hooks().empty() && !torch::autograd::AnomalyMode::is_enabled();
+  if (!simple) {
+    impl.set_autograd_meta(nullptr);
+    return;
+  }
+  node->release_variables();
+  node->next_edges().clear();
+}
+}  // namespace
+
 void Environment::linger(at::Tensor tensor) {
   static const c10::DeleterFnPtr kOwn = c10::GetAllocator(c10::kCPU)->raw_deleter();
   if (lingering_.size() == kLingering || tensor.use_count() != 1 || tensor.weak_use_count() != 1 || !tensor.is_cpu() ||
@@ -101,7 +122,7 @@ void Environment::linger(at::Tensor tensor) {
   }
   const c10::StorageImpl& storage = *tensor.storage().unsafeGetStorageImpl();
   if (storage.data_ptr().get_deleter() != kOwn || storage.nbytes() > kLingeringBytes) return;
-  tensor.unsafeGetTensorImpl()->set_autograd_meta(nullptr);
+  bare(*tensor.unsafeGetTensorImpl());
   lingering_.push_back(std::move(tensor));
 }
 

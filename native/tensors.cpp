@@ -180,11 +180,11 @@ at::Tensor alias(Environment& /*environment*/, const at::Tensor& tensor) { retur
 
 void releaseTensor(Environment& environment, uint32_t handle) { environment.releaseTensor(handle); }
 
-// releaseTensors(handles: Uint32Array, count)
+// releaseTensors(handles: Uint32Array, count): the last first, as what was made last may hold what was made before
 void releaseTensors(Environment& environment, Raw handles, uint32_t count) {
   const Bytes bytes = bytesOf(environment, handles.value);
   const std::span all(static_cast<const uint32_t*>(bytes.data), bytes.size / sizeof(uint32_t));
-  for (const uint32_t handle : all.first(std::min<size_t>(count, all.size()))) environment.releaseTensor(handle);
+  for (size_t i = std::min<size_t>(count, all.size()); i-- > 0;) environment.releaseTensor(all[i]);
   environment.settleAccount();
 }
 

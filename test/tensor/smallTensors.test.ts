@@ -89,6 +89,24 @@ it('keep nothing of their graph once they are released', () => {
   leaf.dispose();
 });
 
+it('leave their place in the graph to those that were made of them', () => {
+  const leaf = torch.tensor([0.5, -1], { requiresGrad: true });
+  const kept = torch.scope(() => {
+    const exp = leaf.exp();
+    const product = exp.mul(exp); // saves exp, twice
+    const view = product.view([2, 1]);
+    return [view.sum(), exp.reciprocal().sum(), product] as const;
+  });
+  for (let i = 0; i < 3; i++) torch.scope(() => Array.from({ length: 300 }, () => leaf.mul(2).sum()));
+  const [sum, reciprocal, product] = kept;
+  product.dispose();
+  const [first] = torch.autograd.grad(sum, [leaf], { retainGraph: true });
+  const [second] = torch.autograd.grad(reciprocal, [leaf]);
+  const expected = [0.5, -1].map((x) => 2 * Math.exp(2 * x));
+  expect(first!.allclose(torch.tensor(expected))).toBe(true);
+  expect(second!.allclose(torch.tensor([0.5, -1].map((x) => -Math.exp(-x))))).toBe(true);
+});
+
 describe('what is composed of operators, where no gradient is wanted', () => {
   const [x, w, b] = torch.scope(() => [torch.randn([2, 3, 4]), torch.randn([5, 4]), torch.randn([5])]);
 
