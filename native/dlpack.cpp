@@ -71,9 +71,13 @@ at::Tensor take(void* address) {
 at::Tensor fromDlpack(Environment& environment, Raw address, bool versioned) {
   uint64_t number = 0;
   bool lossless = false;
+  // What no address can be is told from one; another number that is none ends the process, as with any pointer.
+  constexpr uint64_t kFirst = uint64_t{64} << 10;
+  constexpr uint64_t kLast = uint64_t{1} << 48;
   if (napi_get_value_bigint_uint64(environment.env(), address.value, &number, &lossless) != napi_ok || !lossless ||
-      number == 0) {
-    throw TypeMismatch("expected the address of a DLManagedTensor as a bigint");
+      number < kFirst || number >= kLast || number % alignof(DLManagedTensor) != 0) {
+    throw TypeMismatch("expected the address of a DLManagedTensor as a bigint, which " +
+                       describe(environment.env(), address.value) + " cannot be");
   }
   // NOLINTNEXTLINE(performance-no-int-to-ptr): this is how an address goes through JavaScript
   auto* pointer = reinterpret_cast<void*>(number);

@@ -550,6 +550,15 @@ void packedProduct(const Given& given) {
                "a weight packed by mkl::_mkl_reorder_linear_weight");
 }
 
+// Reads a matrix whatever the weight is, and a row's extremes for each of its rows.
+void embeddingInBits(const Given& given) {
+  matrix(given);
+  if (!given.has("rowwise_min_max")) return;
+  const at::Tensor extremes = given.tensor("rowwise_min_max");
+  given.expect(extremes.dim() == 2 && extremes.size(0) == given.tensor("weight").size(0) && extremes.size(1) == 2,
+               "rowwise_min_max", "a row of two for each of weight's");
+}
+
 void matrixOfFloats(const Given& given) {
   const std::string_view weight = oneOf(given, {"weight", "input", "W"});
   given.type(weight, at::kFloat);
@@ -1333,6 +1342,10 @@ Guard guardOf(const c10::OperatorName& name) {
       {"onednn::qconv_pointwise", &run<packedByOneDnn>},
       {"onednn::qlinear_pointwise", &run<packedByOneDnn>},
       {"onednn::qlinear_prepack", &run<matrix>},
+      {"quantized::embedding_bag_2bit_prepack", &run<embeddingInBits>},
+      {"quantized::embedding_bag_2bit_prepack_with_rowwise_min_max", &run<embeddingInBits>},
+      {"quantized::embedding_bag_4bit_prepack", &run<embeddingInBits>},
+      {"quantized::embedding_bag_4bit_prepack_with_rowwise_min_max", &run<embeddingInBits>},
   };
   const auto found = kGuards.find(name.name);
   return found == kGuards.end() ? nullptr : found->second;

@@ -14,7 +14,8 @@ export function packed(value: unknown): unknown {
   const room = native.integers;
   const { length } = value;
   if (length > 63) return value;
-  if (next + length > room.length) next = 0;
+  // A list without elements has a place in the room, too: one behind its end is refused.
+  if (next + Math.max(length, 1) > room.length) next = 0;
   const start = next;
   for (let i = 0; i < length; i++) {
     const item: unknown = value[i];

@@ -144,6 +144,9 @@ describe('from tensor to tensor', () => {
         [() => fromDlpack(toDlpack(t), { copy: true }), /device and copy are for objects with __dlpack__/],
         [() => fromDlpack(0n), /expected the address of a DLManagedTensor/],
         [() => fromDlpack(2n ** 70n), /expected the address of a DLManagedTensor/],
+        [() => fromDlpack(8n), /expected the address of a DLManagedTensor as a bigint, which .* cannot be/],
+        [() => fromDlpack(2n ** 62n), /expected the address of a DLManagedTensor/],
+        [() => fromDlpack(2n ** 40n + 1n), /expected the address of a DLManagedTensor/],
         [() => fromDlpack(t, { device: 'cuda:77' }), /cuda:77/],
       ];
       for (const [run, message] of bad) {
