@@ -98,8 +98,8 @@ namespace {
 // Takes the graph out of a tensor that nobody else holds. Its own node, where nobody else holds that either, stays
 // without what it saved and without its edges, so that its memory goes with the tensor's; a view's place in the graph
 // holds its base, a node of no generated class may hold anything, and these go at once.
-void bare(c10::TensorImpl& impl) {
-  auto* place = static_cast<torch::autograd::AutogradMeta*>(impl.autograd_meta());
+void bare(const at::Tensor& tensor) {
+  const torch::autograd::AutogradMeta* place = torch::autograd::impl::get_autograd_meta(tensor);
   if (place == nullptr) return;
   const auto& node = place->grad_fn_;
   const bool simple = node && node.use_count() == 1 && node->is_traceable() && !place->is_view_ &&
@@ -107,7 +107,7 @@ void bare(c10::TensorImpl& impl) {
                       node->pre_hooks().empty() && node->tensor_pre_hooks().empty() && node->post_hooks().empty() &&
                       node->retains_grad_hooks().empty() && !torch::autograd::AnomalyMode::is_enabled();
   if (!simple) {
-    impl.set_autograd_meta(nullptr);
+    tensor.unsafeGetTensorImpl()->set_autograd_meta(nullptr);
     return;
   }
   node->release_variables();
@@ -123,7 +123,7 @@ void Environment::linger(at::Tensor tensor) {
   }
   const c10::StorageImpl& storage = *tensor.storage().unsafeGetStorageImpl();
   if (storage.data_ptr().get_deleter() != kOwn || storage.nbytes() > kLingeringBytes) return;
-  bare(*tensor.unsafeGetTensorImpl());
+  bare(tensor);
   lingering_.push_back(std::move(tensor));
 }
 
