@@ -1,7 +1,7 @@
 // Which JavaScript values a schema's type takes, as strict as PyTorch's argument parser: a boolean is no integer, an
 // integer is a float, a number is no tensor.
 import { isDType, type Layout, type MemoryFormat } from './dtype.js';
-import { handleKind, isHandled, objectType, streamOf } from './handles.js';
+import { handleKind, isHandled, isHandledTensor, objectType, streamOf } from './handles.js';
 import { isNumeric, isTypedScalar } from './scalar.js';
 import type { SchemaType } from './schema.js';
 
@@ -35,7 +35,6 @@ const MEMORY_FORMATS: readonly MemoryFormat[] = [
   'channels_last_3d',
 ];
 
-const isTensor = (value: unknown): boolean => isHandled(value) && handleKind(value) === 'tensor';
 const isInt = (value: unknown): boolean =>
   typeof value === 'bigint' || Number.isInteger(value) || (isTypedScalar(value) && value.dtype === 'int64');
 const isFloat = (value: unknown): boolean =>
@@ -57,7 +56,7 @@ const boolean: Kind = {
 };
 
 const KINDS: Readonly<Record<string, Kind>> = {
-  Tensor: { one: 'a Tensor', many: 'an array of Tensors', accepts: isTensor },
+  Tensor: { one: 'a Tensor', many: 'an array of Tensors', accepts: isHandledTensor },
   Scalar: {
     one: 'a number, a bigint, a boolean or a complex { re, im }',
     many: 'an array of numbers, bigints, booleans or complex { re, im }',
@@ -114,7 +113,7 @@ function objectKind(type: string): Kind | undefined {
 const TENSOR_OR_NUMBER: Kind = {
   one: 'a Tensor or a number',
   many: 'an array of Tensors',
-  accepts: (value) => isNumeric(value) || isTensor(value),
+  accepts: (value) => isNumeric(value) || isHandledTensor(value),
 };
 
 /** What a type takes. `numbers` says that bare numbers stand for tensors in this operator. */

@@ -23,6 +23,11 @@ export function isHandled(value: unknown): value is Handled {
   return typeof value === 'object' && value !== null && handleOf in value;
 }
 
+/** Whether a value is a tensor, of this thread and this copy of the package. @internal */
+export function isHandledTensor(value: unknown): value is Handled {
+  return isHandled(value) && describeTensor in value;
+}
+
 /** What a value with a handle is. @internal */
 export function handleKind(value: Handled): 'tensor' | 'generator' | 'object' {
   return describeTensor in value ? 'tensor' : objectType in value ? 'object' : 'generator';

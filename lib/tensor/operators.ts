@@ -10,6 +10,7 @@ import {
   handleKind,
   handleOf,
   isHandled,
+  isHandledTensor,
   objectType,
   streamOf,
   type Handled,
@@ -151,11 +152,11 @@ export class Operator {
       try {
         if (second === undefined) return wrap(native.callOperator(this.id, first[handleOf]) as number);
         if (this.#leadingTensors > 1) {
-          if (isTensor(second)) {
+          if (isHandledTensor(second)) {
             const handle = second[handleOf];
             if (third === undefined)
               return wrap(native.callOperator(this.id, first[handleOf], handle) as number);
-            if (this.#kinds[2] === KINDS.tensor && isTensor(third))
+            if (this.#kinds[2] === KINDS.tensor && isHandledTensor(third))
               return wrap(native.callOperator(this.id, first[handleOf], handle, third[handleOf]) as number);
           }
         } else if (third === undefined && this.#kinds[1] === KINDS.integers) {
@@ -172,7 +173,7 @@ export class Operator {
     if (!Array.isArray(value)) throw this.#mismatch(index, value);
     return value.map((item: unknown) => {
       if (item === null || item === undefined) return null;
-      if (isHandled(item) && describeTensor in item) return item[handleOf];
+      if (isHandledTensor(item)) return item[handleOf];
       throw this.#mismatch(index, item);
     });
   }
@@ -217,10 +218,6 @@ export class Operator {
       ),
     );
   }
-}
-
-function isTensor(value: unknown): value is Handled {
-  return isHandled(value) && describeTensor in value;
 }
 
 /** Arguments without the undefined ones at the end. */

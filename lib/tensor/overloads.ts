@@ -5,7 +5,7 @@
 import * as table from '../generated/table.js';
 import { checkDevice } from './devices.js';
 import { TorchError } from './errors.js';
-import { describeTensor, type Handled } from './handles.js';
+import { isHandledTensor } from './handles.js';
 import { describe, findOperator, isOptions, lacking, type Operator } from './operators.js';
 import { acceptance, type Acceptance } from './acceptance.js';
 import { camelCase, parseSchema, takesNumbersAsTensors, type Schema } from './schema.js';
@@ -29,9 +29,6 @@ interface Form {
   readonly positional: number;
   /** How many have to be there: all up to the last that has no default. */
   readonly required: number;
-  /** Whether two arguments by position may be all, and three. */
-  readonly takesTwo: boolean;
-  readonly takesThree: boolean;
   /** Which parameters are devices. */
   readonly devices: readonly number[];
   /** Where a list of integers may be given as arguments of its own, `t.expand(2, 3)`; -1 for nowhere. */
@@ -114,32 +111,33 @@ export class Overloads {
   // ---- a tensor and a few arguments, which most calls are: nothing is made on the way; NOT_SO for all else ----
 
   #onlyTensor(self: unknown): unknown {
-    if (!isTensor(self)) return NOT_SO;
+    if (!isHandledTensor(self)) return NOT_SO;
     const { operator, wrap } = (this.#alone ??= this.#findAlone());
     return operator === undefined ? NOT_SO : wrap(operator.callTensors(self));
   }
 
   #withOne(self: unknown, value: unknown): unknown {
-    if (!isTensor(self) || !isGiven(value)) return NOT_SO;
+    if (!isHandledTensor(self) || !isGiven(value)) return NOT_SO;
     const forms = (this.#forms ??= this.#load());
     for (let i = 0; i < forms.length; i++) {
       const form = forms[i]!;
       // Integers to be made a list, and devices to be checked, are not for here.
       if ((form.spread === 1 && isInteger(value)) || form.devices.length > 0) break;
-      if (form.takesTwo && form.parameters[0]!.accepts(self) && form.parameters[1]!.accepts(value))
+      if (fits(form, 2) && form.parameters[0]!.accepts(self) && form.parameters[1]!.accepts(value))
         return form.wrap(form.operator.callTensors(self, value));
     }
     return NOT_SO;
   }
 
   #withTwo(self: unknown, second: unknown, third: unknown): unknown {
-    if (!isTensor(self) || !isGiven(second) || !isGiven(third)) return NOT_SO;
+    if (!isHandledTensor(self) || !isGiven(second) || !isGiven(third)) return NOT_SO;
     const forms = (this.#forms ??= this.#load());
     for (let i = 0; i < forms.length; i++) {
-      const { operator, parameters, spread, devices, takesThree, wrap } = forms[i]!;
+      const form = forms[i]!;
+      const { operator, parameters, spread, devices, wrap } = form;
       if ((spread === 1 && isInteger(second)) || devices.length > 0) break;
       if (
-        takesThree &&
+        fits(form, 3) &&
         parameters[0]!.accepts(self) &&
         parameters[1]!.accepts(second) &&
         parameters[2]!.accepts(third)
@@ -219,8 +217,6 @@ function makeForm(found: Operator, outName: string | undefined, base: string, se
     selves,
     positional,
     required: parameters.findLastIndex(({ required }) => required) + 1,
-    takesTwo: positional > 1 && !parameters.some(({ required }, i) => required && i > 1),
-    takesThree: positional > 2 && !parameters.some(({ required }, i) => required && i > 2),
     devices: [...parameters.keys()].filter((i) => parameters[i]!.device),
     spread: positional === selves + 1 && parameters[selves]!.integers ? selves : -1,
     factory: ['dtype', 'layout', 'device', 'pin_memory'].every((name) => names.has(name)),
@@ -347,8 +343,9 @@ function run(form: Form, values: readonly unknown[], options: Options | undefine
   return result;
 }
 
-function isTensor(value: unknown): value is Handled {
-  return typeof value === 'object' && value !== null && describeTensor in value;
+/** Whether as many arguments by position may be all. */
+function fits({ positional, required }: Form, count: number): boolean {
+  return required <= count && count <= positional;
 }
 
 function isGiven(value: unknown): boolean {
