@@ -1,5 +1,6 @@
 // Runs a program to its end with its output captured; the program does not outlive this process.
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 
 export interface Finished {
   /** The exit code; null when a signal ended the program. */
@@ -25,13 +26,8 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd: options.cwd,
-      env: options.env ?? process.env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: options.timeout,
-      windowsHide: true,
-    });
+    // Listened for before there is a program: a signal between its start and the listening would end this process
+    // and leave the program behind. Listeners run when this turn is over, when `child` is there.
     const forward = (signal: NodeJS.Signals) => {
       child.kill();
       release();
@@ -43,6 +39,19 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       process.removeListener('exit', kill);
     };
     for (const signal of endings) process.on(signal, forward);
+    let child: ChildProcessByStdio<null, Readable, Readable>;
+    try {
+      child = spawn(command, args, {
+        cwd: options.cwd,
+        env: options.env ?? process.env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: options.timeout,
+        windowsHide: true,
+      });
+    } catch (error) {
+      release();
+      throw error;
+    }
     process.on('exit', kill);
 
     const output = { stdout: '', stderr: '' };
