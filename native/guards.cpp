@@ -233,7 +233,6 @@ void weightNormInterface(const Given& given) {
 void weightNorm(const Given& given) {
   const at::Tensor v = given.tensor("v");
   const int64_t dim = given.integer("dim");
-  if (v.scalar_type() == at::kHalf || given.tensor("g").scalar_type() == at::kHalf) return;
   if (dim != 0 && dim != v.dim() - 1) return;
   given.rank("v", 1);
   given.expect(v.numel() > 0, "v", "at least one element");
@@ -424,6 +423,21 @@ void lstm(const Given& given) {
     }
   }
 }
+
+void padPackedSequence(const Given& given) {
+  given.rank("data", 1);
+  given.rank("batch_sizes", 1, 1);
+  given.type("batch_sizes", at::kLong);
+  const Sizes sizes = given.integers("batch_sizes");
+  const int64_t rows = given.tensor("data").size(0);
+  int64_t left = rows;
+  for (size_t i = 0; i < sizes.size(); i++) {
+    given.expect(sizes[i] > 0 && (i == 0 || sizes[i] <= sizes[i - 1]) && sizes[i] <= left, "batch_sizes",
+                 "positive sizes that do not grow, ", rows, " in all");
+    left -= sizes[i];
+  }
+  given.expect(!sizes.empty() && left == 0, "batch_sizes", "positive sizes that do not grow, ", rows, " in all");
+}
 void gru(const Given& given) { (void)weightsOfLayer(given, 3, false); }
 void rnn(const Given& given) { (void)weightsOfLayer(given, 1, false); }
 
@@ -537,8 +551,9 @@ void packedByOneDnn(const Given& given) {
 }
 
 void matrix(const Given& given) {
-  given.rank("weight", 2, 2);
-  given.strided("weight");
+  const std::string_view name = oneOf(given, {"weight", "X"});
+  given.rank(name, 2, 2);
+  given.strided(name);
 }
 
 // The packed weight is taken where there are as many rows as it was packed for, else the one that was not packed.
@@ -559,11 +574,32 @@ void embeddingInBits(const Given& given) {
                "rowwise_min_max", "a row of two for each of weight's");
 }
 
+void contiguousInput(const Given& given) {
+  const std::string_view input = oneOf(given, {"input", "tensor"});
+  given.strided(input);
+  given.expect(given.tensor(input).is_contiguous(), input, "a contiguous tensor (see contiguous())");
+}
+
 void matrixOfFloats(const Given& given) {
   const std::string_view weight = oneOf(given, {"weight", "input", "W"});
   given.type(weight, at::kFloat);
   given.rank(weight, 2, 2);
   given.strided(weight);
+}
+
+void someFloats(const Given& given) {
+  given.type("input", at::kFloat);
+  given.expect(given.tensor("input").numel() > 0, "input", "at least one element");
+}
+
+void quantizedCell(const Given& given) {
+  for (const auto& [weight, bias] : {std::pair{"w_ih", "b_ih"}, std::pair{"w_hh", "b_hh"}}) {
+    given.rank(weight, 2, 2);
+    given.type(weight, at::kFloat);
+    given.expect(given.tensor(weight).numel() > 0, weight, "at least one element");
+    given.type(bias, at::kFloat);
+    given.elements(bias, given.tensor(weight).size(0));
+  }
 }
 
 // Reads as many values as the two sizes say, which the other form is given.
@@ -608,6 +644,15 @@ void slowConv2dBackward(const Given& given) {
   const Sizes flat{weight.size(0), input.size(1) * kernel[0] * kernel[1]};
   const Sizes whole{weight.size(0), input.size(1), kernel[0], kernel[1]};
   given.expect(weight.sizes() == flat || weight.sizes() == whole, "weight", "the shape ", whole);
+}
+
+// Goes through the window place by place, however far it reaches beyond the input.
+void maxPool1d(const Given& given) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  given.allAtLeast("kernel_size", 1);
+  const Sizes kernel = given.integers("kernel_size");
+  given.expect(std::ranges::all_of(kernel, [](int64_t size) { return size <= kMost; }), "kernel_size", "no more than ",
+               kMost);
 }
 
 void nnpack(const Given& given) {
@@ -673,6 +718,15 @@ void averagePoolBackward(const Given& given) {
   const at::IntArrayRef planes = input.sizes().slice(0, input.dim() - Spatial);
   given.expect(gradient.dim() == input.dim() && gradient.sizes().slice(0, planes.size()) == planes, "grad_output",
                "the batch and channels of 'self', ", planes);
+  given.expect((gradient.numel() == 0) == (input.numel() == 0), "grad_output", "elements where 'self' has any");
+}
+
+// The kernels count the places of the result one dimension inside the other, also where it has none.
+void adaptivePool(const Given& given) {
+  const Sizes sizes = given.integers("output_size");
+  const auto most = static_cast<int64_t>(std::numeric_limits<int32_t>::max());
+  given.expect(std::ranges::all_of(sizes, [&](int64_t size) { return size <= most; }), "output_size", "no more than ",
+               most, " in each dimension");
 }
 
 void gridSamplerBackward(const Given& given) {
@@ -783,6 +837,29 @@ void ctcForward(const Given& given) {
 }
 void ctcBackward(const Given& given) { ctc(given, true); }
 
+// ---- quantization while training ----
+
+void movingAverages(const Given& given) {
+  given.type("self", at::kFloat);
+  given.strided("self");
+  int64_t channels = 1;
+  const bool each = given.flag("per_row_fake_quant");
+  if (each) {
+    const int64_t dim = given.integer("ch_axis");
+    given.within("ch_axis", 0, given.tensor("self").dim() - 1);
+    channels = given.tensor("self").size(dim);
+  }
+  for (const char* name : {"observer_on", "fake_quant_on"}) {
+    given.expect(given.tensor(name).numel() > 0, name, "at least one element");
+  }
+  for (const char* name : {"running_min", "running_max", "scale", "zero_point"}) {
+    given.dense(name);
+    if (given.tensor(name).scalar_type() != at::kInt) given.type(name, at::kFloat);
+    // Where there are none yet, one for each channel is made.
+    if (!each || given.tensor(name).numel() > 0) given.elements(name, channels);
+  }
+}
+
 // ---- lists of tensors ----
 
 void stack(const Given& given) {
@@ -791,6 +868,8 @@ void stack(const Given& given) {
   for (const at::Tensor& each : list) {
     given.expect(each.sizes() == list[0].sizes(), "tensors", "tensors of one shape, but there are ", list[0].sizes(),
                  " and ", each.sizes());
+    given.expect(each.layout() != at::kStrided || each.is_contiguous(), "tensors",
+                 "contiguous tensors (see contiguous())");
   }
   given.within("dim", -list[0].dim() - 1, list[0].dim());
 }
@@ -800,6 +879,25 @@ void foreachCopy(const Given& given) {
   given.expect(count > 0, "self", "at least one tensor");
   given.length("src", count);
   if (given.has("out")) given.length("out", count);
+}
+
+// Stacks the tensors' first dimensions in chunks.
+void chunkCat(const Given& given) {
+  for (const at::Tensor& each : given.tensors("tensors")) {
+    given.expect(each.dim() > 0 && each.layout() == at::kStrided, "tensors",
+                 "strided tensors of at least one dimension");
+  }
+}
+
+// Not all forms of a list of numbers have its length checked.
+void foreachNumbers(const Given& given) {
+  for (const char* name : {"scalars", "scalar", "exponent", "weight"}) {
+    if (!given.has(name)) continue;
+    const c10::IValue& value = given.value(name);
+    if (!value.isList() || value.isTensorList()) continue;
+    const size_t count = given.tensors("self").size();
+    given.expect(value.toListRef().size() == count, name, count, " numbers, one for each tensor");
+  }
 }
 
 // The fused optimizers walk all lists at once, and the tensors of a place by the first one's number of elements.
@@ -834,6 +932,20 @@ void fusedOptimizer(const Given& given) {
 
 void embeddingBackward(const Given& given) {
   if (given.flag("scale_grad_by_freq")) given.values("indices", 0, given.integer("num_weights") - 1);
+}
+
+void embeddingBackwardEither(const Given& given) {
+  if (!given.flag("sparse")) embeddingBackward(given);
+}
+
+void bags(const Given& given) {
+  given.rank("indices", 1, 1);
+  given.rank("offsets", 1, 1);
+}
+
+// Writes each position as often as it is to be repeated; the sum alone is checked.
+void repeats(const Given& given) {
+  if (given.has("output_size")) given.values("repeats", 0, std::numeric_limits<int64_t>::max());
 }
 
 void bagBackward(const Given& given, int64_t rows) {
@@ -901,6 +1013,11 @@ void segmentReduceBackward(const Given& given) {
   given.shape("output", shape);
 }
 
+// Writes values of self's type wherever the result is to go.
+void outOfSameType(const Given& given) {
+  if (given.has("out")) given.sameType("out", "self");
+}
+
 void runningExtreme(const Given& given) {
   for (const char* name : {"values", "indices"}) {
     given.sameShape(name, "self");
@@ -909,6 +1026,7 @@ void runningExtreme(const Given& given) {
   given.strided("self");
   given.sameType("values", "self");
   given.type("indices", at::kLong);
+  given.expect(given.tensor("self").numel() > 0, "self", "at least one element");
 }
 
 void unfoldBackward(const Given& given) {
@@ -931,6 +1049,7 @@ void pairwise(const Given& given) {
 
 void pairwiseBackward(const Given& given) {
   given.rank("self", 2, 2);
+  given.expect(given.tensor("self").size(0) > 0, "self", "at least one row");
   const int64_t rows = given.tensor("self").size(0);
   for (const char* name : {"grad", "pdist"}) {
     given.strided(name);
@@ -976,6 +1095,15 @@ void attentionBackward(const Given& given) {
   }
   given.strided("logsumexp");
   given.shape("logsumexp", {query.size(0), query.size(1), query.size(2)});
+}
+
+// Heads of the keys and values are repeated until there are as many as of the queries.
+void groupedAttention(const Given& given) {
+  if (!given.flag("enable_gqa")) return;
+  for (const char* name : {"key", "value"}) {
+    given.rank(name, 3);
+    given.expect(given.tensor(name).size(-3) > 0, name, "at least one head");
+  }
 }
 
 // ---- sparse and nested tensors ----
@@ -1068,6 +1196,22 @@ void resizeStorage(const Given& given) {
   given.atLeast("new_size", static_cast<int64_t>(variable.storage().nbytes()));
 }
 
+// Row i of the example has the sizes of the i-th tensor, which is a corner of padded[i].
+void nestedFromPadded(const Given& given) {
+  constexpr const char* kExample = "cpu_nested_shape_example";
+  given.rank("padded", 1);
+  given.strided("padded");
+  const at::Tensor padded = given.tensor("padded");
+  given.type(kExample, at::kLong);
+  given.shape(kExample, {padded.size(0), padded.dim() - 1});
+  for (int64_t dim = 1; dim < padded.dim(); dim++) {
+    const at::Tensor sizes = given.tensor(kExample).detach().select(1, dim - 1);
+    given.expect(
+        sizes.numel() == 0 || (sizes.min().item<int64_t>() >= 0 && sizes.max().item<int64_t>() <= padded.size(dim)),
+        kExample, "sizes from 0 to those of 'padded', ", padded.sizes());
+  }
+}
+
 // ---- quasi-random numbers ----
 
 constexpr int64_t kSobolBits = 30;
@@ -1105,6 +1249,39 @@ void sobolSteps(const Given& given) {
   given.within("n", 0, kLast - given.integer("num_generated"));
 }
 
+// ---- ranges, medians and random numbers ----
+
+// Goes along the dimension as if its elements lay one after another.
+void medianAlong(const Given& given) {
+  if (!given.has("dim") || !given.value("dim").isInt()) return;
+  const at::Tensor self = given.tensor("self");
+  if (self.layout() != at::kStrided || self.dim() == 0) return;
+  const int64_t dim = given.integer("dim") < 0 ? given.integer("dim") + self.dim() : given.integer("dim");
+  if (dim < 0 || dim >= self.dim()) return;
+  given.expect(self.size(dim) < 2 || self.stride(dim) != 0, "self", "a tensor that is not expanded along dimension ",
+               dim, " (see contiguous())");
+}
+
+// Divides by the step as the result's type has it.
+void range(const Given& given) {
+  at::ScalarType type = at::kFloat;
+  if (given.has("out"))
+    type = given.tensor("out").scalar_type();
+  else if (given.has("dtype"))
+    type = given.value("dtype").toScalarType();
+  if (!at::isIntegralType(type, true) || !given.has("step")) return;
+  const c10::Scalar step = given.value("step").toScalar();
+  given.expect(step.isIntegral(true) || std::abs(step.toComplexDouble().real()) >= 1, "step",
+               "1 or more, or -1 or less, as the result is of ", scalarTypeName(type));
+}
+
+// Draws until more trials have passed than were wanted, which never happens where that is no number.
+void binomial(const Given& given) {
+  const at::Tensor count = given.tensor("count").detach();
+  if (!count.device().is_cpu() || count.layout() != at::kStrided || !at::isFloatingType(count.scalar_type())) return;
+  given.expect(!count.isnan().any().item<bool>(), "count", "numbers, none of them NaN");
+}
+
 // ---- other kernels ----
 
 void biasAndHeads(const Given& given) {
@@ -1133,6 +1310,21 @@ void linearCombination(const Given& given) {
 }
 
 // Weights packed by _dyn_quant_pack_4bit_weight: two to a float's place, then the scales of the blocks.
+void fourBitWeights(const Given& given) {
+  for (const char* name : {"block_size", "in_features", "out_features"}) {
+    given.within(name, 1, std::numeric_limits<int32_t>::max());
+  }
+  const int64_t in = given.integer("in_features");
+  const int64_t out = given.integer("out_features");
+  const int64_t block = given.integer("block_size");
+  given.expect(in % block == 0, "block_size", "a divisor of in_features, ", in);
+  given.strided("weights");
+  given.strided("scales_zeros");
+  given.elements("weights", out * (in / 2));
+  given.elements("scales_zeros", out * (in / block));
+  if (given.has("bias")) given.elements("bias", out);
+}
+
 void fourBitProduct(const Given& given) {
   given.rank("inp", 2, 2);
   given.dense("inp");
@@ -1172,10 +1364,16 @@ void quantizationSearch(const Given& given) {
 
 // Integers are divided by beta as an integer.
 void smoothL1Backward(const Given& given) {
+  size_t bytes = sizeof(int64_t);
   for (const char* name : {"grad_output", "self", "target"}) {
-    if (!at::isIntegralType(given.tensor(name).scalar_type(), true)) return;
+    const at::ScalarType type = given.tensor(name).scalar_type();
+    if (!at::isIntegralType(type, true)) return;
+    bytes = std::min(bytes, c10::elementSize(type));
   }
-  given.expect(std::abs(given.value("beta").toDouble()) >= 1, "beta", "1 or more, as all tensors hold integers");
+  // Of the narrowest, whose zero it must not become.
+  const double most = std::ldexp(1.0, static_cast<int>(8 * bytes) - 1) - 1;
+  const double beta = std::abs(given.value("beta").toDouble());
+  given.expect(beta >= 1 && beta <= most, "beta", "1 to ", most, ", as all tensors hold integers");
 }
 
 void removeBatchDim(const Given& given) { given.within("out_dim", 0, given.tensor("self").dim()); }
@@ -1213,6 +1411,7 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_batch_norm_with_update_functional", &run<batchNormTraining>},
       {"aten::_cdist_backward", &run<distancesBackward>},
       {"aten::_cholesky_solve_helper", &run<choleskySolve>},
+      {"aten::_chunk_cat", &run<chunkCat>},
       {"aten::_compute_linear_combination", &run<linearCombination>},
       {"aten::_convert_indices_from_coo_to_csr", &run<cooToCsr>},
       {"aten::_convert_indices_from_csr_to_coo", &run<csrToCoo>},
@@ -1221,8 +1420,11 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_cummax_helper", &run<runningExtreme>},
       {"aten::_cummin_helper", &run<runningExtreme>},
       {"aten::_dyn_quant_matmul_4bit", &run<fourBitProduct>},
+      {"aten::_dyn_quant_pack_4bit_weight", &run<fourBitWeights>},
+      {"aten::_embedding_bag", &run<bags>},
       {"aten::_embedding_bag_backward", &run<embeddingBagBackward>},
       {"aten::_embedding_bag_dense_backward", &run<embeddingBagBackward>},
+      {"aten::_embedding_bag_forward_only", &run<bags>},
       {"aten::_embedding_bag_per_sample_weights_backward", &run<perSampleBackward>},
       {"aten::_fft_c2c", &run<fourierComplex>},
       {"aten::_fft_c2r", &run<fourierHalf>},
@@ -1235,23 +1437,29 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_fused_adam_", &run<fusedOptimizer>},
       {"aten::_fused_adamw", &run<fusedOptimizer>},
       {"aten::_fused_adamw_", &run<fusedOptimizer>},
+      {"aten::_fused_moving_avg_obs_fq_helper", &run<movingAverages>},
+      {"aten::_fused_moving_avg_obs_fq_helper_functional", &run<movingAverages>},
       {"aten::_fused_sgd", &run<fusedOptimizer>},
       {"aten::_fused_sgd_", &run<fusedOptimizer>},
       {"aten::_grid_sampler_2d_cpu_fallback_backward", &run<gridSamplerBackward>},
       {"aten::_linalg_eigvals", &run<eigenvalues>},
       {"aten::_log_softmax_backward_data", &run<likeOutput>},
+      {"aten::_logcumsumexp", &run<outOfSameType>},
       {"aten::_native_batch_norm_legit", &run<batchNormByFlag>},
       {"aten::_native_batch_norm_legit_functional", &run<batchNormByFlag>},
       {"aten::_native_batch_norm_legit_no_training", &run<batchNormEvaluation>},
       {"aten::_nested_compute_contiguous_strides_offsets", &run<nestedSizes>},
+      {"aten::_nested_from_padded", &run<nestedFromPadded>},
       {"aten::_new_zeros_with_same_feature_meta", &run<newZerosWithSameFeature>},
       {"aten::_nnpack_spatial_convolution", &run<nnpack>},
+      {"aten::_pad_packed_sequence", &run<padPackedSequence>},
       {"aten::_pdist_backward", &run<pairwiseBackward>},
       {"aten::_pdist_forward", &run<pairwise>},
       {"aten::_remove_batch_dim", &run<removeBatchDim>},
       {"aten::_reshape_alias", &run<reshapeAlias>},
       {"aten::_reshape_alias_copy", &run<reshapeAlias>},
       {"aten::_saturate_weight_to_fp16", &run<matrixOfFloats>},
+      {"aten::_scaled_dot_product_attention_math", &run<groupedAttention>},
       {"aten::_scaled_dot_product_flash_attention_for_cpu", &run<attention>},
       {"aten::_scaled_dot_product_flash_attention_for_cpu_backward", &run<attentionBackward>},
       {"aten::_segment_reduce_backward", &run<segmentReduceBackward>},
@@ -1270,17 +1478,25 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_weight_norm", &run<weightNorm>},
       {"aten::_weight_norm_interface", &run<weightNormInterface>},
       {"aten::_weight_norm_interface_backward", &run<weightNormBackward>},
+      {"aten::adaptive_avg_pool3d_backward", &run<averagePoolBackward<3>>},
+      {"aten::adaptive_max_pool2d", &run<adaptivePool>},
       {"aten::adaptive_max_pool2d_backward", &run<maxPoolBackward<2>>},
+      {"aten::adaptive_max_pool3d", &run<adaptivePool>},
       {"aten::adaptive_max_pool3d_backward", &run<maxPoolBackward<3>>},
       {"aten::batch_norm_backward", &run<batchNormBackward>},
       {"aten::batch_norm_update_stats", &run<batchNormTraining>},
+      {"aten::binomial", &run<binomial>},
       {"aten::choose_qparams_optimized", &run<quantizationSearch>},
       {"aten::ctc_loss", &run<ctcForward>},
+      {"aten::embedding_backward", &run<embeddingBackwardEither>},
+      {"aten::embedding_bag", &run<bags>},
       {"aten::embedding_dense_backward", &run<embeddingBackward>},
+      {"aten::fbgemm_linear_quantize_weight", &run<someFloats>},
       {"aten::fbgemm_pack_gemm_matrix_fp16", &run<matrixOfFloats>},
       {"aten::fbgemm_pack_quantized_matrix", &run<matrixOfBytes>},
       {"aten::fractional_max_pool2d_backward", &run<fractionalPoolBackward<2>>},
       {"aten::fractional_max_pool3d_backward", &run<fractionalPoolBackward<3>>},
+      {"aten::fused_moving_avg_obs_fake_quant", &run<movingAverages>},
       {"aten::grid_sampler_2d_backward", &run<gridSamplerBackward>},
       {"aten::grid_sampler_3d_backward", &run<gridSamplerBackward>},
       {"aten::gru", &run<gru>},
@@ -1289,18 +1505,22 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::lstm", &run<lstm>},
       {"aten::lu_solve", &run<luSolve>},
       {"aten::lu_unpack", &run<luUnpack>},
+      {"aten::max_pool1d", &run<maxPool1d>},
       {"aten::max_pool2d_with_indices_backward", &run<maxPoolBackward<2>>},
       {"aten::max_pool3d_with_indices_backward", &run<maxPoolBackward<3>>},
+      {"aten::median", &run<medianAlong>},
       {"aten::mkldnn_reorder_conv2d_weight", &run<reorderConvolution>},
       {"aten::mkldnn_reorder_conv3d_weight", &run<reorderConvolution>},
       {"aten::mkldnn_rnn_layer", &run<mkldnnLstm>},
       {"aten::mkldnn_rnn_layer_backward", &run<mkldnnLstmBackward>},
+      {"aten::nanmedian", &run<medianAlong>},
       {"aten::native_batch_norm", &run<batchNormByFlag>},
       {"aten::native_batch_norm_backward", &run<batchNormBackward>},
       {"aten::native_group_norm", &run<groups>},
       {"aten::native_group_norm_backward", &run<groupNormBackward>},
       {"aten::native_layer_norm_backward", &run<layerNormBackward>},
       {"aten::quantized_lstm_cell", &run<twoHiddenStates>},
+      {"aten::range", &run<range>},
       {"quantized::quantized_gru_cell_dynamic", &run<packedCell<3>>},
       {"quantized::quantized_lstm_cell_dynamic", &run<packedCell<4>>},
       {"quantized::quantized_rnn_relu_cell_dynamic", &run<packedCell<1>>},
@@ -1308,11 +1528,13 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::reflection_pad1d_backward", &run<paddingBackward<1, true>>},
       {"aten::reflection_pad2d_backward", &run<paddingBackward<2, true>>},
       {"aten::reflection_pad3d_backward", &run<paddingBackward<3, true>>},
+      {"aten::repeat_interleave", &run<repeats>},
       {"aten::replication_pad1d_backward", &run<paddingBackward<1, false>>},
       {"aten::replication_pad2d_backward", &run<paddingBackward<2, false>>},
       {"aten::replication_pad3d_backward", &run<paddingBackward<3, false>>},
       {"aten::rnn_relu", &run<rnn>},
       {"aten::rnn_tanh", &run<rnn>},
+      {"aten::scaled_dot_product_attention", &run<groupedAttention>},
       {"aten::segment_reduce", &run<segmentReduce>},
       {"aten::smooth_l1_loss_backward", &run<smoothL1Backward>},
       {"aten::special_chebyshev_polynomial_t", &run<polynomial>},
@@ -1328,10 +1550,12 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::special_shifted_chebyshev_polynomial_v", &run<polynomial>},
       {"aten::special_shifted_chebyshev_polynomial_w", &run<polynomial>},
       {"aten::unfold_backward", &run<unfoldBackward>},
+      {"c10d::check_for_nan", &run<contiguousInput>},
       {"inductor::_alloc_from_pool", &run<fromPool>},
       {"inductor::_reinterpret_tensor", &run<reinterpret>},
       {"inductor::resize_storage_bytes_", &run<resizeStorage>},
       {"mkl::_mkl_linear", &run<packedProduct>},
+      {"mkl::_mkl_reorder_linear_weight", &run<matrix>},
       {"mkldnn::_reorder_convolution_transpose_weight", &run<reorderConvolution>},
       {"mkldnn::_reorder_convolution_weight", &run<reorderConvolution>},
       {"mkldnn::_reorder_mkldnn_rnn_layer_weight", &run<reorderLstmWeights>},
@@ -1342,13 +1566,22 @@ Guard guardOf(const c10::OperatorName& name) {
       {"onednn::qconv_pointwise", &run<packedByOneDnn>},
       {"onednn::qlinear_pointwise", &run<packedByOneDnn>},
       {"onednn::qlinear_prepack", &run<matrix>},
+      {"quantization::_FloatToBfloat16Quantized", &run<contiguousInput>},
+      {"quantization::_Bfloat16QuantizedToFloat", &run<contiguousInput>},
       {"quantized::embedding_bag_2bit_prepack", &run<embeddingInBits>},
       {"quantized::embedding_bag_2bit_prepack_with_rowwise_min_max", &run<embeddingInBits>},
       {"quantized::embedding_bag_4bit_prepack", &run<embeddingInBits>},
       {"quantized::embedding_bag_4bit_prepack_with_rowwise_min_max", &run<embeddingInBits>},
+      {"quantized::embedding_bag_byte_prepack_with_rowwise_min_max", &run<embeddingInBits>},
+      {"quantized::linear_prepack_fp16", &run<matrixOfFloats>},
+      {"quantized::linear_prepack_fp16_legacy", &run<matrixOfFloats>},
+      {"quantized::make_quantized_cell_params", &run<quantizedCell>},
+      {"_quantized::linear_prepack_fp16", &run<matrixOfFloats>},
+      {"_quantized::linear_prepack_fp16_legacy", &run<matrixOfFloats>},
   };
   const auto found = kGuards.find(name.name);
-  return found == kGuards.end() ? nullptr : found->second;
+  if (found != kGuards.end()) return found->second;
+  return name.name.starts_with("aten::_foreach_") ? &run<foreachNumbers> : nullptr;
 }
 
 void checkLength(const c10::Argument& argument, size_t expected, size_t given) {

@@ -3,7 +3,7 @@
 import { stack, zerosLike } from '../generated/functions.js';
 import { enableGrad, grad, isGradEnabled, noGrad } from '../tensor/autograd.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { describe, expectArgument, expectOptions } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
@@ -23,6 +23,11 @@ export interface FunctionalOptions {
 
 type Fn<O> = (...inputs: Tensor[]) => O;
 
+function checked(where: string, fn: unknown, options: FunctionalOptions): FunctionalOptions {
+  expectArgument(where, 'fn', fn, typeof fn === 'function', 'a function');
+  return expectOptions(where, options);
+}
+
 /**
  * What `fn(...inputs)` gives, and the product of `v` with its Jacobian: the gradients of the inputs where `v` are those of
  * the outputs. `v` has the outputs' shapes, and may be left out where the output is one tensor of one element.
@@ -33,7 +38,7 @@ export function vjp<I extends Tensors, O extends Tensors>(
   v?: Tensors,
   options: FunctionalOptions = {},
 ): [outputs: Alike<O>, vjp: Alike<I>] {
-  const { createGraph = false, strict = false } = options;
+  const { createGraph = false, strict = false } = checked('vjp', fn, options);
   return scope(() => {
     const given = prepare('vjp', inputs, createGraph);
     const result = enableGrad(() => fn(...given));
@@ -62,7 +67,7 @@ export function jvp<I extends Tensors, O extends Tensors>(
   v?: Tensors,
   options: FunctionalOptions = {},
 ): [outputs: Alike<O>, jvp: Alike<O>] {
-  const { createGraph = false, strict = false } = options;
+  const { createGraph = false, strict = false } = checked('jvp', fn, options);
   return scope(() => {
     const given = prepare('jvp', inputs, createGraph);
     const direction = vector('jvp', v, given, 'input');
@@ -107,7 +112,7 @@ export function jacobian<I extends Tensors, O extends Tensors>(
   inputs: I,
   options: FunctionalOptions = {},
 ): JacobianOf<O, I> {
-  const { createGraph = false, strict = false } = options;
+  const { createGraph = false, strict = false } = checked('jacobian', fn, options);
   return scope(() => {
     const given = prepare('jacobian', inputs, createGraph);
     const result = enableGrad(() => fn(...given));
@@ -141,6 +146,7 @@ export function hessian<I extends Tensors>(
   inputs: I,
   options: FunctionalOptions = {},
 ): JacobianOf<I, I> {
+  checked('hessian', fn, options);
   const single = (...given: Tensor[]): Tensor => {
     const output: unknown = fn(...given);
     if (!isTensor(output) || output.numel !== 1) {

@@ -4,7 +4,7 @@ import { rand, stack, zerosLike } from '../generated/functions.js';
 import { grad } from '../tensor/autograd.js';
 import { isFloatingPoint } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, operator } from '../tensor/operators.js';
+import { describe, expectArgument, expectOptions, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { AutogradFunction } from './function.js';
@@ -39,12 +39,12 @@ const failure = (message: string): TorchError => new TorchError('gradcheck', mes
  */
 export function gradcheck(fn: Fn, inputs: unknown, options: GradcheckOptions = {}): boolean {
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
+  const { raiseException } = expectOptions('gradcheck', options);
   try {
     scope(() => check(fn as Callable, list, options));
     return true;
   } catch (error) {
-    if (options.raiseException === false && (error as { code?: string } | undefined)?.code === FAILED)
-      return false;
+    if (raiseException === false && (error as { code?: string } | undefined)?.code === FAILED) return false;
     throw error;
   }
 }
@@ -59,7 +59,8 @@ export function gradgradcheck(
   options: GradcheckOptions & { gradOutputs?: readonly Tensor[] } = {},
 ): boolean {
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
-  const { gradOutputs, ...rest } = options;
+  const { gradOutputs, ...rest } = expectOptions('gradgradcheck', options);
+  expectArgument('gradgradcheck', 'fn', fn, typeof fn === 'function', 'a function');
   return scope(() => {
     const outputs = differentiable(run(fn as Callable, list));
     const seeds = gradOutputs ?? outputs.map(randomGradient);

@@ -6,7 +6,7 @@ import type { ZipEntry } from '../files/zipReader.js';
 import { tensor } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
-import { operator } from '../tensor/operators.js';
+import { expectArgument, expectOptions, expectPath, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, type Tensor } from '../tensor/tensor.js';
 import { kindOf, PREFIX, readHeader, STORED, writeHeader, type Header, type Kind } from './npyHeader.js';
@@ -22,6 +22,7 @@ const MAX_FILE = 2 ** 31 - 1;
  * Throws a TorchError for bfloat16, which numpy lacks, and for more than 2 GiB.
  */
 export async function saveNpy(file: string, value: Tensor): Promise<void> {
+  expectPath('saveNpy', file);
   await writeFileAtomic(file, encode('saveNpy', 'the tensor', value));
 }
 
@@ -57,6 +58,7 @@ function demand(bytes: number): void {
  * structured dtypes, dates, long doubles, and uint64 values of 2^63 or more.
  */
 export async function loadNpy(file: string): Promise<Tensor> {
+  expectPath('loadNpy', file);
   const handle = await fs.open(file, 'r');
   try {
     const { size } = await handle.stat();
@@ -70,6 +72,7 @@ export async function loadNpy(file: string): Promise<Tensor> {
 
 /** The tensor in such a file's bytes; `name` is what errors call them. */
 export function decodeNpy(bytes: Uint8Array, name = 'the data'): Tensor {
+  expectArgument('decodeNpy', 'name', name, typeof name === 'string', 'a string');
   try {
     const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const header = readHeader(all.subarray(0, PREFIX), all.length);
@@ -93,6 +96,11 @@ export async function saveNpz(
   tensors: Readonly<Record<string, Tensor>>,
   options: { compress?: boolean } = {},
 ): Promise<void> {
+  const where = 'saveNpz';
+  expectPath(where, file);
+  expectOptions(where, options);
+  const isObject = typeof tensors === 'object' && (tensors as unknown) !== null;
+  expectArgument(where, 'tensors', tensors, isObject, 'an object of tensors');
   const entries = Object.entries(tensors).map(([name, value]) => {
     if (/^\/|^[a-zA-Z]:|\\|(^|\/)\.\.\//.test(name))
       throw new TorchError(
@@ -125,6 +133,8 @@ export async function loadNpz(
   file: string,
   options: { keys?: readonly string[] } = {},
 ): Promise<Record<string, Tensor>> {
+  expectPath('loadNpz', file);
+  expectOptions('loadNpz', options);
   const { withZip } = await import('../files/zipReader.js');
   const tensors = new Map<string, Tensor>();
   try {

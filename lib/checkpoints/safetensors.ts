@@ -1,5 +1,6 @@
 // safetensors: https://huggingface.co/docs/safetensors. A file is eight bytes (length of the header, little endian),
 // the header as JSON, and the tensors' bytes.
+import { expectArgument, expectOptions, expectPath } from '../tensor/operators.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { writeAtomically } from '../files/atomic.js';
@@ -68,6 +69,7 @@ export async function saveSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
+  expectPath('saveSafetensors', file);
   await writeAtomically(file, parts('saveSafetensors', tensors, metadata));
 }
 
@@ -84,6 +86,14 @@ function* parts(
   tensors: Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>>,
 ): Generator<Buffer> {
+  for (const [name, given] of Object.entries({ tensors, metadata }))
+    expectArgument(
+      caller,
+      name,
+      given,
+      typeof given === 'object' && (given as unknown) !== null,
+      'an object',
+    );
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let offset = 0;
   for (const [name, value] of Object.entries(tensors)) {
@@ -112,10 +122,12 @@ function* parts(
  * Throws a TorchError that says what is wrong when the file is truncated, tampered with or something else.
  */
 export async function loadSafetensors(file: string, options: { mmap?: boolean } = {}): Promise<Safetensors> {
+  expectPath('loadSafetensors', file);
+  const { mmap } = expectOptions('loadSafetensors', options);
   // Synchronously: reading the header takes less time than waking a thread for it.
   const { start, size } = readStart(file);
   const contents = readContents(start, size, file);
-  if (options.mmap ?? size >= MAPPED_FROM) return mapped(file, size, contents);
+  if (mmap ?? size >= MAPPED_FROM) return mapped(file, size, contents);
   const handle = await open(file, 'r');
   const tensors: Record<string, Tensor> = {};
   try {
@@ -133,6 +145,9 @@ export async function loadSafetensors(file: string, options: { mmap?: boolean } 
 
 /** The tensors in such a file's bytes; `name` is what errors call them. */
 export function decodeSafetensors(bytes: Buffer, name = 'the data'): Safetensors {
+  const where = 'decodeSafetensors';
+  expectArgument(where, 'bytes', bytes, Buffer.isBuffer(bytes), 'a Buffer');
+  expectArgument(where, 'name', name, typeof name === 'string', 'a string');
   const { places, metadata } = readContents(bytes, bytes.length, name);
   const tensors: Record<string, Tensor> = {};
   for (const place of places) define(tensors, place.key, copyOf(bytes, place));

@@ -6,7 +6,7 @@ import { writeAtomically } from '../files/atomic.js';
 import { checkDevice } from '../tensor/devices.js';
 import { BYTES, type Device, type DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions, handleOf, operator } from '../tensor/operators.js';
+import { describe, expectOptions, expectPath, handleOf, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
 import { native } from '../native/binding.js';
@@ -301,14 +301,6 @@ function unreadable(file: string, error: unknown): Error {
     cause: error,
     // What the file system says keeps its code, as ENOENT.
     ...(code !== undefined && (code === 'ERR_TORCH_OUT_OF_MEMORY' || syscall !== undefined) && { code }),
-  });
-}
-
-/** Throws a TorchError unless the value is a path. */
-function expectPath(where: string, file: unknown): void {
-  if (typeof file === 'string' && file !== '') return;
-  throw new TorchError(where, `expected the path of a file, got ${describe(file)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
   });
 }
 

@@ -4,7 +4,7 @@ import type { TypedArray } from '../native/binding.js';
 import { stack } from '../generated/functions.js';
 import { tensor } from '../tensor/create.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { describe, expectArgument } from '../tensor/operators.js';
 import { isTypedScalar, plainScalar, type Scalar } from '../tensor/scalar.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -31,6 +31,7 @@ export type Collated<T> = T extends Tensor | number | bigint | boolean | TypedAr
  * @throws TorchError for samples that differ in kind, length or keys, and for what cannot be collated
  */
 export function defaultCollate<T>(samples: readonly T[]): Collated<T> {
+  expectArgument('defaultCollate', 'samples', samples, Array.isArray(samples), 'an array of samples');
   return scope(() => collate(samples, '')) as Collated<T>;
 }
 

@@ -1,7 +1,7 @@
 // Data sets: what has samples by number, what gives them one after another, and what is made of others.
 import { fromBuffer } from '../tensor/buffers.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { describe, expectArgument, expectOptions, isIterable } from '../tensor/operators.js';
 import type { Generator } from '../tensor/random.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -131,6 +131,7 @@ export class TensorDataset<T extends readonly Tensor[] = readonly Tensor[]> exte
   }
   getCollated(indices: readonly number[]): Collated<T> {
     const { length } = this;
+    expectArgument('TensorDataset', 'indices', indices, isIterable(indices), 'indices to go over');
     for (const index of indices) checkIndex('TensorDataset', index, length);
     return scope(() => {
       const index = fromBuffer(BigInt64Array.from(indices, BigInt));
@@ -153,6 +154,8 @@ export class StackDataset<P extends Parts> extends Dataset<{ -readonly [K in key
   /** @throws TorchError unless all have the same length */
   constructor(readonly datasets: P) {
     super();
+    const isGroup = typeof datasets === 'object' && (datasets as P | null) !== null;
+    expectArgument('StackDataset', 'datasets', datasets, isGroup, 'an array or an object of data sets');
     const lengths = Object.values(datasets).map((each: MapDataset<unknown>) => each.length);
     if (lengths.length === 0 || lengths.some((length) => length !== lengths[0]))
       throw new TorchError(
@@ -191,6 +194,7 @@ export class Subset<T> extends Dataset<T> {
   ) {
     super();
     this.dataset = asMapDataset('Subset', dataset);
+    expectArgument('Subset', 'indices', indices, Array.isArray(indices), 'an array of numbers');
     const whole = this.dataset;
     if (whole.getItems !== undefined) this.getItems = (some) => whole.getItems!(this.#whole(some));
     if (whole.getCollated !== undefined) this.getCollated = (some) => whole.getCollated!(this.#whole(some));
@@ -223,6 +227,7 @@ export class ConcatDataset<T> extends Dataset<T> {
   /** @throws TorchError when there is none, or one that can only be iterated over */
   constructor(datasets: readonly (MapDataset<T> | readonly T[])[]) {
     super();
+    expectArgument('ConcatDataset', 'datasets', datasets, Array.isArray(datasets), 'an array of data sets');
     if (datasets.length === 0)
       throw new TorchError('ConcatDataset', 'expected one data set at least, got none');
     this.datasets = datasets.map((each) => asMapDataset('ConcatDataset', each));
@@ -250,6 +255,7 @@ export class ConcatDataset<T> extends Dataset<T> {
 export class ChainDataset<T> extends IterableDataset<T> {
   constructor(readonly datasets: readonly IterableSource<T>[]) {
     super();
+    expectArgument('ChainDataset', 'datasets', datasets, Array.isArray(datasets), 'an array of data sets');
     for (const each of datasets)
       if (!isIterableStyle(each))
         throw new TorchError('ChainDataset', `expected data sets to iterate over, got ${describe(each)}`, {
@@ -277,9 +283,13 @@ export function randomSplit<T>(
   lengths: readonly number[],
   options: { generator?: Generator } = {},
 ): Subset<T>[] {
-  const whole = asMapDataset('randomSplit', dataset);
+  const where = 'randomSplit';
+  const whole = asMapDataset(where, dataset);
+  const { generator } = expectOptions(where, options);
+  const areNumbers = Array.isArray(lengths) && lengths.every((length) => typeof length === 'number');
+  expectArgument(where, 'lengths', lengths, areNumbers, 'an array of numbers');
   const parts = partLengths(whole.length, lengths);
-  const order = permutation(whole.length, options.generator);
+  const order = permutation(whole.length, generator);
   let start = 0;
   return parts.map((length) => new Subset(whole, order.slice(start, (start += length))));
 }

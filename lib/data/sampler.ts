@@ -1,7 +1,7 @@
 // Samplers: in which order a loader takes the samples. The orders are PyTorch's for the same seed.
 import { tensor } from '../tensor/create.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { describe, expectArgument, expectOptions, isIterable } from '../tensor/operators.js';
 import type { Generator } from '../tensor/random.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { drawBelow, drawWeighted, generatorOr, permutation } from './draws.js';
@@ -15,6 +15,17 @@ export abstract class Sampler<T = number> implements Iterable<T> {
   abstract [Symbol.iterator](): Iterator<T>;
 }
 
+function measured(where: string, source: { readonly length: number }): void {
+  const length: unknown = (source as { readonly length: number } | null | undefined)?.length;
+  expectArgument(
+    where,
+    'dataSource',
+    source,
+    typeof length === 'number',
+    'a data set or something with a length',
+  );
+}
+
 function positive(where: string, name: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value;
   throw new TorchError(where, `${name}: expected a whole number of 1 or more, got ${describe(value)}`, {
@@ -26,6 +37,7 @@ function positive(where: string, name: string, value: number): number {
 export class SequentialSampler extends Sampler {
   constructor(readonly dataSource: { readonly length: number }) {
     super();
+    measured('SequentialSampler', dataSource);
   }
   get length(): number {
     return this.dataSource.length;
@@ -54,9 +66,11 @@ export class RandomSampler extends Sampler {
   /** @throws TorchError when `numSamples` is no positive whole number, or when there are no samples */
   constructor(
     readonly dataSource: { readonly length: number },
-    { replacement = false, numSamples, generator }: RandomSamplerOptions = {},
+    options: RandomSamplerOptions = {},
   ) {
     super();
+    const { replacement = false, numSamples, generator } = expectOptions('RandomSampler', options);
+    measured('RandomSampler', dataSource);
     this.replacement = replacement;
     this.#numSamples = numSamples;
     this.generator = generator;
@@ -88,7 +102,8 @@ export class SubsetRandomSampler extends Sampler {
     options: { generator?: Generator } = {},
   ) {
     super();
-    this.generator = options.generator;
+    expectArgument('SubsetRandomSampler', 'indices', indices, Array.isArray(indices), 'an array of numbers');
+    this.generator = expectOptions('SubsetRandomSampler', options).generator;
   }
   get length(): number {
     return this.indices.length;
@@ -115,7 +130,11 @@ export class WeightedRandomSampler extends Sampler {
     options: { replacement?: boolean; generator?: Generator } = {},
   ) {
     super();
-    positive('WeightedRandomSampler', 'numSamples', numSamples);
+    const where = 'WeightedRandomSampler';
+    const { replacement = true, generator } = expectOptions(where, options);
+    positive(where, 'numSamples', numSamples);
+    const isList = isTensor(weights) || Array.isArray(weights);
+    expectArgument(where, 'weights', weights, isList, 'a Tensor or an array of numbers');
     const given = isTensor(weights) ? weights.to('float64') : tensor([...weights], { dtype: 'float64' });
     if (given.ndim !== 1)
       throw new TorchError(
@@ -126,8 +145,8 @@ export class WeightedRandomSampler extends Sampler {
         },
       );
     this.weights = given;
-    this.replacement = options.replacement ?? true;
-    this.generator = options.generator;
+    this.replacement = replacement;
+    this.generator = generator;
   }
   get length(): number {
     return this.numSamples;
@@ -147,6 +166,7 @@ export class BatchSampler extends Sampler<number[]> {
     readonly dropLast: boolean,
   ) {
     super();
+    expectArgument('BatchSampler', 'sampler', sampler, isIterable(sampler), 'a sampler or another iterable');
     positive('BatchSampler', 'batchSize', batchSize);
   }
   get length(): number {

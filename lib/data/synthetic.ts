@@ -29,11 +29,13 @@ export interface SyntheticOptions {
  *
  * @throws RangeError if the seed is not an integer or a count not a whole number from 0 on.
  */
-export function syntheticRecords({ seed, train = 50_000, test = 10_000 }: SyntheticOptions): {
-  train: ImageRecords;
-  test: ImageRecords;
-} {
-  if (!Number.isSafeInteger(seed))
+export function syntheticRecords(options: SyntheticOptions): { train: ImageRecords; test: ImageRecords } {
+  const {
+    seed,
+    train = 50_000,
+    test = 10_000,
+  } = (options as Partial<SyntheticOptions> | null | undefined) ?? {};
+  if (seed === undefined || !Number.isSafeInteger(seed))
     throw new RangeError(`synthetic data: seed is ${seed}, expected an integer`);
   for (const [name, count] of Object.entries({ train, test }))
     if (!Number.isSafeInteger(count) || count < 0)

@@ -71,12 +71,14 @@ export async function workerDataset<T, O = unknown>(
 }
 
 function hrefOf(module: URL | string): string {
-  const text = String(module);
+  const isUrl =
+    !types.isProxy(module) && (module as { href?: unknown } | null | undefined)?.href !== undefined;
+  const text = typeof module === 'string' || isUrl ? String(module) : '';
   if (text.startsWith('file:')) return text;
   if (typeof module === 'string' && /^([/\\]|[A-Za-z]:[/\\])/.test(module)) return pathToFileURL(module).href;
   throw new TorchError(
     'workerDataset',
-    `expected a file: URL or an absolute path of a module, got ${describe(types.isProxy(module) ? module : text)}: ` +
+    `expected a file: URL or an absolute path of a module, got ${describe(text === '' ? module : text)}: ` +
       "new URL('./dataset.js', import.meta.url) is one",
     { code: 'ERR_INVALID_ARG_TYPE' },
   );

@@ -322,7 +322,8 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
 
 /** Whether a module is a ScriptModule; works across realms. */
 export function isScriptModule(module: AnyModule): module is ScriptModule & AnyModule {
-  return typeof (module as Partial<ScriptModule>).forwardAsync === 'function' && 'originalName' in module;
+  const given = module as Partial<ScriptModule> | null | undefined;
+  return typeof given?.forwardAsync === 'function' && 'originalName' in given;
 }
 
 /**

@@ -4,7 +4,7 @@ import { empty, randperm, where } from '../generated/functions.js';
 import { qr } from '../generated/linalg.js';
 import { noGrad } from '../tensor/autograd.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions, operator } from '../tensor/operators.js';
+import { describe, expectArgument, expectOptions, operator } from '../tensor/operators.js';
 import type { Generator } from '../tensor/random.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, type Tensor } from '../tensor/tensor.js';
@@ -45,7 +45,8 @@ function fill(name: string, tensor: Tensor, run: (where: string) => unknown): Te
  * sqrt(2 / (1 + param^2)) for leaky_relu (param is its slope, 0.01 unless given) and 3/4 for selu.
  */
 export function calculateGain(nonlinearity: Nonlinearity, param?: number): number {
-  if (/^(linear|conv(_transpose)?[123]d|sigmoid)$/.test(nonlinearity)) return 1;
+  if (typeof nonlinearity === 'string' && /^(linear|conv(_transpose)?[123]d|sigmoid)$/.test(nonlinearity))
+    return 1;
   switch (nonlinearity) {
     case 'tanh':
       return 5 / 3;
@@ -306,8 +307,8 @@ export function sparse_(
   const { std = 0.01, generator = null } = expectOptions('nn.init.sparse_', options);
   return fill('sparse_', tensor, (title) => {
     const [rows, columns] = expectDimensions(title, tensor, [2]);
-    if (!(sparsity >= 0 && sparsity <= 1))
-      throw new TorchError(title, `sparsity: expected a number from 0 to 1, got ${describe(sparsity)}`);
+    const isFraction = typeof sparsity === 'number' && sparsity >= 0 && sparsity <= 1;
+    expectArgument(title, 'sparsity', sparsity, isFraction, 'a number from 0 to 1');
     const zeros = Math.ceil(sparsity * rows!);
     tensor.normal_(0, { std: std, generator });
     for (let column = 0; column < columns!; column++)

@@ -1,10 +1,11 @@
 // Module: the tree that networks are composed of.
+import { types } from 'node:util';
 import { inspect } from 'node:util';
 import { native } from '../native/binding.js';
 import { checkDevice } from '../tensor/devices.js';
 import { isFloatingPoint, type Device, type DType, type MemoryFormat } from '../tensor/dtype.js';
 import { named, TorchError } from '../tensor/errors.js';
-import { describe, expectOptions, handleOf } from '../tensor/operators.js';
+import { describe, expectArgument, expectOptions, handleOf } from '../tensor/operators.js';
 import { noGrad } from '../tensor/autograd.js';
 import { isParameter, isTensor, type Parameter, type Tensor } from '../tensor/tensor.js';
 import { copyProperties, copyTensor, type Copies } from './deepcopy.js';
@@ -77,6 +78,8 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** This module and all below it, with their paths; a module that stands in two places comes once. */
   namedModules(prefix = '', seen = new Set<AnyModule>()): [path: string, module: AnyModule][] {
+    expectArgument('Module.namedModules', 'prefix', prefix, typeof prefix === 'string', 'a string');
+    expectArgument('Module.namedModules', 'seen', seen, types.isSet(seen), 'a Set of modules to leave out');
     if (seen.has(this)) return [];
     seen.add(this);
     return [
@@ -167,6 +170,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** The module at a path such as "layers.0"; this one at "". */
   getSubmodule(path: string): AnyModule {
+    expectPath('getSubmodule', path);
     return (path === '' ? [] : path.split('.')).reduce<AnyModule>((module, part) => {
       const next = module.namedChildren().find(([name]) => name === part)?.[1];
       if (next === undefined)
@@ -184,6 +188,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** Calls a function with each part of the tree, the innermost first and this module last: to initialise, for example. */
   apply(fn: (module: AnyModule) => unknown): this {
+    expectArgument('Module.apply', 'fn', fn, typeof fn === 'function', 'a function');
     for (const child of this.children()) child.apply(fn);
     fn(this);
     return this;
@@ -196,6 +201,13 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
    * Properties are copied; a class with private fields (`#x`) has to override this method, since they cannot be.
    */
   deepcopy(copies: Copies = new Map()): this {
+    expectArgument(
+      'Module.deepcopy',
+      'copies',
+      copies,
+      types.isMap(copies),
+      'a Map of what is copied already',
+    );
     const before = copies.get(this);
     if (before !== undefined) return before as this;
     const copy = Object.create(Object.getPrototypeOf(this) as object) as this;
@@ -232,6 +244,9 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
 
   /** Moves parameters and buffers in place: to a device, or floating point ones to a dtype. Optimizers go on with them. */
   to(target: Device | DType | { device?: Device; dtype?: DType; memoryFormat?: MemoryFormat }): this {
+    const isTarget =
+      typeof target === 'string' || (typeof target === 'object' && (target as unknown) !== null);
+    expectArgument('Module.to', 'target', target, isTarget, 'a device, a dtype or an object of them');
     const wanted =
       typeof target === 'object'
         ? target
@@ -276,6 +291,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     return this.to('cpu');
   }
   cuda(index = 0): this {
+    expectArgument('Module.cuda', 'index', index, Number.isInteger(index), 'the number of a device');
     return this.to(`cuda:${index}`);
   }
   requiresGrad_(on = true): this {
@@ -500,6 +516,7 @@ function find<T extends Tensor>(
   path: string,
   own: (module: AnyModule) => [string, T][],
 ): T {
+  expectPath(where, path);
   const dot = path.lastIndexOf('.');
   const module = root.getSubmodule(path.slice(0, Math.max(dot, 0)));
   const name = path.slice(dot + 1);
@@ -507,6 +524,10 @@ function find<T extends Tensor>(
   if (found === undefined)
     throw new TorchError(`Module.${where}`, `${module.constructor.name} has no ${kind} '${name}'`);
   return found;
+}
+
+function expectPath(where: string, path: string): void {
+  expectArgument(`Module.${where}`, 'path', path, typeof path === 'string', 'a path as "layers.0"');
 }
 
 // What is to become a part may take the place of a part, not of anything else.

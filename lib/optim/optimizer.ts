@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { recording } from '../program/recording.js';
 import { noGrad } from '../tensor/autograd.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, operator } from '../tensor/operators.js';
+import { describe, expectOptions, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
 import { camelCase, settled, snakeCase } from './settings.js';
@@ -197,7 +197,7 @@ export abstract class Optimizer<
 
   /** Forgets the gradients; with `setToNone: false` fills them with zeros instead. */
   zeroGrad(options: { setToNone?: boolean } = {}): void {
-    const setToNone = options.setToNone ?? true;
+    const { setToNone = true } = expectOptions(`${this.constructor.name}.zeroGrad`, options);
     noGrad(() =>
       scope(() => {
         for (const { params } of this.paramGroups) {

@@ -3,7 +3,7 @@ import { native } from '../native/binding.js';
 import { recording, scheduled, scheduledFor } from '../program/recording.js';
 import { enableGrad } from '../tensor/autograd.js';
 import { named, TorchError } from '../tensor/errors.js';
-import { handleOf } from '../tensor/operators.js';
+import { expectOptions, handleOf } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { Tensor } from '../tensor/tensor.js';
 import {
@@ -87,7 +87,7 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
   }
 
   override zeroGrad(options: { setToNone?: boolean } = {}): void {
-    native.zeroSgdGrad(this.#native(), options.setToNone ?? true);
+    native.zeroSgdGrad(this.#native(), expectOptions('SGD.zeroGrad', options).setToNone ?? true);
   }
 
   /** @internal */

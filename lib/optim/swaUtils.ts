@@ -5,7 +5,7 @@ import { isBatchNorm } from '../nn/modules/batchnorm.js';
 import { noGrad } from '../tensor/autograd.js';
 import type { Device } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, operator } from '../tensor/operators.js';
+import { describe, expectArgument, expectOptions, isIterable, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
@@ -118,6 +118,7 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
 
   /** Takes the parameters of a model of the same shape into the averages. */
   updateParameters(model: AnyModule): void {
+    expectArgument('AveragedModel.updateParameters', 'model', model, isModule(model), 'a Module');
     noGrad(() =>
       scope(() => {
         const own = this.#tensorsOf(this.module);
@@ -178,6 +179,9 @@ export function updateBn(
   model: Module,
   options: { device?: Device } = {},
 ): void {
+  expectArgument('updateBn', 'model', model, isModule(model), 'a Module');
+  expectArgument('updateBn', 'loader', loader, isIterable(loader), 'batches to go over');
+  const { device } = expectOptions('updateBn', options);
   // Their momentum is not for others to change, and is put back.
   const norms: { momentum: number | null; resetRunningStats(): void }[] = model.modules().filter(isBatchNorm);
   if (norms.length === 0) return;
@@ -194,7 +198,7 @@ export function updateBn(
       for (const batch of loader) {
         scope(() => {
           const input = isTensor(batch) ? batch : batch[0];
-          model.forward(options.device === undefined ? input : input.to({ device: options.device }));
+          model.forward(device === undefined ? input : input.to({ device }));
         });
       }
     });

@@ -1,4 +1,5 @@
 // Backward passes, and the search for what goes wrong in them.
+import { expectArgument, expectOptions } from './operators.js';
 import { native } from '../native/binding.js';
 import { named } from './errors.js';
 import { callers } from './trace.js';
@@ -26,7 +27,7 @@ export function backwardPass<T>(where: string, run: () => T, describe: () => rea
  * backward that gives NaN fails. Everything takes several times as long: for debugging.
  */
 export function setDetectAnomaly(on: boolean, options: { checkNan?: boolean } = {}): void {
-  native.setAnomalyMode(on, options.checkNan ?? true);
+  native.setAnomalyMode(on, expectOptions('setDetectAnomaly', options).checkNan ?? true);
 }
 
 /** Whether anomaly detection is on. */
@@ -36,6 +37,7 @@ export function isAnomalyEnabled(): boolean {
 
 /** Runs a synchronous function with anomaly detection on; what was set before comes back. See `setDetectAnomaly`. */
 export function detectAnomaly<T>(run: () => T, options: { checkNan?: boolean } = {}): T {
+  expectArgument('detectAnomaly', 'run', run, typeof run === 'function', 'a function');
   const [on, checkNan] = native.anomalyMode();
   setDetectAnomaly(true, options);
   try {

@@ -3,7 +3,7 @@ import { native } from '../native/binding.js';
 import { backwardPass } from './anomaly.js';
 import { TorchError } from './errors.js';
 import { describe, describeTensor, expectOptions, handleOf } from './operators.js';
-import { Tensor } from './tensor.js';
+import { expectTensor, Tensor } from './tensor.js';
 
 /**
  * Runs a function in a mode; `enter` sets it and gives what takes it back. A mode belongs to the thread: a function that goes
@@ -120,7 +120,8 @@ export function backward(
   } = {},
 ): void {
   const from: Tensor[] = [tensors].flat();
-  const seeds = options.gradTensors ?? from.map(() => null);
+  for (const [i, each] of from.entries()) expectTensor('backward', `tensor ${i}`, each);
+  const seeds = expectOptions('backward', options).gradTensors ?? from.map(() => null);
   const createGraph = options.createGraph ?? false;
   backwardPass(
     'backward',

@@ -2,7 +2,7 @@
 import { loadedFrom, native } from '../native/binding.js';
 import { TorchError } from './errors.js';
 import { streamOf } from './handles.js';
-import { describe } from './operators.js';
+import { describe, expectArgument } from './operators.js';
 
 /** Throws a TorchError unless tensors can be put on the device. */
 export function checkDevice(device: string): void {
@@ -81,6 +81,7 @@ class CudaStream extends Stream {
 
 /** With its index; throws a TorchError when it is not there. */
 function cudaDevice(device: string): string {
+  expectArgument('Stream', 'device', device, typeof device === 'string', "a string as 'cuda:0'");
   if (!device.startsWith('cuda'))
     throw new TorchError('Stream', `'${device}' has no streams: expected cuda or cuda:N`);
   checkDevice(device);

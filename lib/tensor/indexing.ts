@@ -511,7 +511,11 @@ function copyTo(
   if (from.length === 0 && to.length > 0 && value.device === 'cpu')
     return put('aten::fill_.Tensor', value[handleOf]);
   if (from.length <= to.length) return put('aten::copy_', value[handleOf]);
-  const aligned = call('aten::view', value[handleOf], from.slice(from.length - to.length));
+  const aligned = named(
+    where,
+    () => call('aten::view', value[handleOf], from.slice(from.length - to.length)),
+    () => inWords(self, indices),
+  );
   try {
     put('aten::copy_', aligned);
   } finally {

@@ -389,6 +389,35 @@ export function expectOptions<T extends object>(where: string, options: T): T {
   });
 }
 
+/** Throws a TorchError where what holds of an argument is not what is expected of it. @internal */
+export function expectArgument(
+  where: string,
+  name: string,
+  value: unknown,
+  holds: boolean,
+  expected: string,
+): void {
+  if (holds) return;
+  throw new TorchError(where, `${name}: expected ${expected}, got ${describe(value)}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
+/** Throws a TorchError unless the value is a path. @internal */
+export function expectPath(where: string, file: unknown): void {
+  if (typeof file === 'string' && file !== '') return;
+  throw new TorchError(where, `expected the path of a file, got ${describe(file)}`, {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
+/** Whether a `for ... of` may go over a value. @internal */
+export function isIterable(value: unknown): value is Iterable<unknown> {
+  return (
+    typeof (value as { [Symbol.iterator]?: unknown } | null | undefined)?.[Symbol.iterator] === 'function'
+  );
+}
+
 /** Whether a value is an object of options, not a tensor, a number, a Map or whatever else an argument may be. @internal */
 export function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
   // What is quickest to tell comes first; to ask for the prototype instead is a call into V8's runtime.

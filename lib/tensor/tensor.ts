@@ -30,7 +30,15 @@ import { named, TorchError } from './errors.js';
 import { format, inspectTensor } from './format/index.js';
 import { assign, indexed, rows, type TensorIndex } from './indexing.js';
 import { NativeObject } from './nativeObject.js';
-import { describe, describeTensor, expectOptions, handleOf, operator, wrapResultsWith } from './operators.js';
+import {
+  describe,
+  describeTensor,
+  expectArgument,
+  expectOptions,
+  handleOf,
+  operator,
+  wrapResultsWith,
+} from './operators.js';
 import { installMethods } from './overloads.js';
 import { traceTensor } from './trace.js';
 import type { Complex, Scalar } from './scalar.js';
@@ -73,6 +81,7 @@ export class Tensor<
 
   /** @internal */
   constructor(handle: number) {
+    if (typeof handle !== 'number') throw noConstructor(handle);
     this.#handle = handle;
     const scope = currentScope();
     this.#scope = scope;
@@ -598,13 +607,8 @@ export class Tensor<
   }
   /** Whether all elements differ by at most atol + rtol * |other|. */
   allclose(other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean } = {}): boolean {
-    return operator('aten::allclose').call(
-      this,
-      other,
-      options.rtol,
-      options.atol,
-      options.equalNan,
-    ) as boolean;
+    const { rtol, atol, equalNan } = expectOptions('Tensor.allclose', options);
+    return operator('aten::allclose').call(this, other, rtol, atol, equalNan) as boolean;
   }
 
   // ---- shape ----
@@ -739,7 +743,9 @@ export class Parameter extends Tensor {
       super(native.alias(detached[handleOf]));
       detached.dispose();
     } else {
-      super(data.handle);
+      const handle = (data as { readonly handle?: unknown } | null | undefined)?.handle;
+      expectArgument('Parameter', 'data', data, typeof handle === 'number', 'a Tensor');
+      super(handle as number);
     }
     this.keep();
     this.requiresGrad = requiresGrad;
@@ -754,6 +760,14 @@ export function isParameter(value: unknown): value is Parameter {
 /** Whether a value is a Tensor of this copy of the package; works across realms. */
 export function isTensor(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && describeTensor in value;
+}
+
+function noConstructor(given: unknown): TorchError {
+  return new TorchError(
+    'Tensor',
+    `tensors are not made with new, which got ${describe(given)}: use torch.tensor(data), torch.zeros(shape) and their like`,
+    { code: 'ERR_INVALID_ARG_TYPE' },
+  );
 }
 
 // A dtype or a device as it is written; what is neither in words.

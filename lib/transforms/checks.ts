@@ -47,7 +47,7 @@ export function roundEven(x: number): number {
 
 /** @internal */
 export function pairOf(where: string, name: string, size: Size): [number, number] {
-  const pair = typeof size === 'number' ? [size, size] : [...size];
+  const pair: readonly number[] = typeof size === 'number' ? [size, size] : Array.isArray(size) ? size : [];
   const whole = pair.every((each) => Number.isInteger(each) && each > 0);
   if (pair.length !== 2 || !whole)
     throw refuse(

@@ -4,10 +4,10 @@ import { aminmax, floor, gather, onesLike, stack, where } from '../generated/fun
 import { tensor } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
 import { isFloatingPoint } from '../tensor/dtype.js';
-import { operator } from '../tensor/operators.js';
+import { describe, expectOptions, operator } from '../tensor/operators.js';
 import { scalar } from '../tensor/scalar.js';
 import { scope } from '../tensor/scope.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { expectTensor, isTensor, type Tensor } from '../tensor/tensor.js';
 import { isFloat, maxValue, refuse, sizesOf, VALUE_BITS } from './checks.js';
 
 /** A number, or one for each image of a batch: float32 [N, 1, 1, 1]. */
@@ -53,7 +53,7 @@ function grayLevels(image: Tensor): Tensor {
  * @param options.numOutputChannels 1, or 3 equal ones. Default 1
  */
 export function rgbToGrayscale(image: Tensor, options: { numOutputChannels?: number } = {}): Tensor {
-  const { numOutputChannels = 1 } = options;
+  const { numOutputChannels = 1 } = expectOptions('rgbToGrayscale', options);
   const [channels] = sizesOf('rgbToGrayscale', image);
   if ((channels !== 1 && channels !== 3) || (numOutputChannels !== 1 && numOutputChannels !== 3))
     throw refuse(
@@ -165,9 +165,13 @@ function hsvToRgb(h: Tensor, s: Tensor, v: Tensor): Tensor {
  *   0 ... 1 of float32. Default false
  */
 export function toDtype(image: Tensor, dtype: DType, options: { scale?: boolean } = {}): Tensor {
-  const from = image.dtype;
+  const where = 'toDtype';
+  const from = expectTensor(where, 'image', image).dtype;
+  if (typeof dtype !== 'string')
+    throw refuse(where, `dtype: expected a dtype as 'float32', got ${describe(dtype)}`);
+  const { scale = false } = expectOptions(where, options);
   if (from === dtype) return image;
-  if (options.scale !== true) return image.to(dtype);
+  if (!scale) return image.to(dtype);
   const [floatIn, floatOut] = [isFloatingPoint(from), isFloatingPoint(dtype)];
   if (floatIn && floatOut) return image.to(dtype);
   return scope(() => {
@@ -226,6 +230,6 @@ export function normalize(
   const { dtype, device } = image;
   return scope(() => {
     const [m, s] = [mean, std].map((values) => tensor([...values], { dtype, device }).view(-1, 1, 1));
-    return (options.inplace === true ? image.sub_(m!) : image.sub(m!)).div_(s!);
+    return (expectOptions('normalize', options).inplace === true ? image.sub_(m!) : image.sub(m!)).div_(s!);
   });
 }

@@ -3,7 +3,7 @@ import { cat, empty, flip, linspace, ones, rot90, where } from '../generated/fun
 import { gridSample, interpolate } from '../nn/functional/vision.js';
 import { pad as padTensor } from '../nn/functional/padding.js';
 import { arange, tensor } from '../tensor/create.js';
-import { describe } from '../tensor/operators.js';
+import { describe, expectOptions } from '../tensor/operators.js';
 import { cpuCapability } from '../tensor/runtime.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -45,7 +45,7 @@ export function pad(
   padding: Padding,
   options: { fill?: Fill; paddingMode?: PaddingMode } = {},
 ): Tensor {
-  const { fill = 0, paddingMode = 'constant' } = options;
+  const { fill = 0, paddingMode = 'constant' } = expectOptions('pad', options);
   const [channels, height, width] = sizesOf('pad', image);
   const [left, top, right, bottom] = sidesOf('pad', padding);
   const around = [left, right, top, bottom];
@@ -159,7 +159,7 @@ export interface ResizeOptions {
 
 /** Images of another size: [height, width], or one number, which the shorter side becomes. */
 export function resize(image: Tensor, size: Size, options: ResizeOptions = {}): Tensor {
-  const { interpolation = 'bilinear', antialias = true } = options;
+  const { interpolation = 'bilinear', antialias = true } = expectOptions('resize', options);
   if (!['nearest', 'nearest-exact', 'bilinear', 'bicubic'].includes(interpolation))
     throw refuse(
       'resize',
@@ -240,7 +240,7 @@ export interface RotateOptions {
 
 /** Images turned counter-clockwise, by degrees. */
 export function rotate(image: Tensor, angle: number, options: RotateOptions = {}): Tensor {
-  const { expand = false, center } = options;
+  const { expand = false, center } = expectOptions('rotate', options);
   const [, height, width] = sizesOf('rotate', image);
   const turn = ((angle % 360) + 360) % 360;
   if (center === undefined) {
@@ -358,7 +358,7 @@ export function erase(
   options: { inplace?: boolean } = {},
 ): Tensor {
   sizesOf('erase', image);
-  const result = options.inplace === true ? image : image.clone();
+  const result = expectOptions('erase', options).inplace === true ? image : image.clone();
   scope(() => {
     result.narrow(-2, top, height).narrow(-1, left, width).copy_(v);
   });

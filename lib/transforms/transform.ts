@@ -1,7 +1,7 @@
 // What transforms are: functions of images, alone or in a batch, some of which draw random numbers.
 import { getWorkerInfo } from '../data/loader/info.js';
 import { empty, randint } from '../generated/functions.js';
-import { describe } from '../tensor/operators.js';
+import { describe, expectArgument, expectOptions, isIterable } from '../tensor/operators.js';
 import type { Generator } from '../tensor/random.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -59,7 +59,7 @@ export abstract class RandomTransform implements ImageTransform {
   protected readonly draws: Draws;
 
   constructor(options: RandomOptions = {}) {
-    this.draws = new Draws(options);
+    this.draws = new Draws(expectOptions(this.constructor.name, options));
   }
   forward(images: Tensor): Tensor {
     const name = this.constructor.name;
@@ -78,6 +78,7 @@ export abstract class RandomTransform implements ImageTransform {
 /** Transforms one after another; functions of a tensor do as well. */
 export class Compose implements ImageTransform {
   constructor(readonly transforms: readonly (ImageTransform | ((images: Tensor) => Tensor))[]) {
+    expectArgument('Compose', 'transforms', transforms, isIterable(transforms), 'an array of transforms');
     for (const each of transforms)
       if (typeof each !== 'function' && typeof (each as Partial<ImageTransform>).forward !== 'function')
         throw refuse('Compose', `expected transforms, got ${describe(each)}`);

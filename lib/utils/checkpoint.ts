@@ -1,4 +1,5 @@
 // torch.utils.checkpoint: what lies inside is computed again in the backward pass instead of being kept.
+import { expectArgument } from '../tensor/operators.js';
 import { native } from '../native/binding.js';
 import { inTheseModes } from '../amp/autocast.js';
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
@@ -85,6 +86,7 @@ export function checkpoint<Args extends unknown[], Result>(
   fn: (...inputs: Args) => Result,
   ...inputs: Args
 ): Result {
+  expectArgument('checkpoint', 'fn', fn, typeof fn === 'function', 'a function');
   const anchor = zeros([], { requiresGrad: true });
   try {
     return Checkpoint.apply(anchor, fn as (...inputs: unknown[]) => unknown, ...inputs) as Result;

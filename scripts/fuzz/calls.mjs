@@ -16,6 +16,9 @@ const UNDRAWN = new Set([
   ...['liveTensors', 'Tensor', 'Generator', 'Stream', 'TorchError'],
 ]);
 
+// Operators whose work grows out of all proportion with a number, in PyTorch as well: combinations goes through all n^r.
+const MOST = { 'aten::combinations': 4 };
+
 /**
  * Draws one call: `{ title, run }`. Everything that it needs is drawn at once; nothing is called yet. With an expression
  * `only`, nothing but overloads whose names fit it are drawn.
@@ -42,7 +45,10 @@ export function caller(torch, parseSchema, all, only) {
   return (random) => {
     const { below, chance, pick, many } = random;
     const draw = values(torch, random);
-    const argument = ({ type }) => (chance(0.08) ? draw.anything() : draw.fitting(type));
+    const argument = ({ type }, name) => {
+      const value = chance(0.08) ? draw.anything() : draw.fitting(type);
+      return typeof value === 'number' && name in MOST ? Math.min(value, MOST[name]) : value;
+    };
 
     // Arguments of a public function: by position those of one of its overloads, or anything; the rest in an object.
     const publicArguments = (name, skip) => {
@@ -53,17 +59,21 @@ export function caller(torch, parseSchema, all, only) {
         aten.get(`special_${base}`) ??
         aten.get(`fft_${base}`);
       if (found === undefined || chance(0.15)) return many(4, () => draw.anything());
-      const expected = schema(pick(found)).arguments.slice(skip);
+      const overload = pick(found);
+      const expected = schema(overload).arguments.slice(skip);
       const positional = expected.filter(
         ({ keywordOnly, fallback }) => !keywordOnly && fallback === undefined,
       );
-      const args = positional.map(argument);
+      const args = positional.map((each) => argument(each, overload));
       if (chance(0.08)) args.pop();
       if (chance(0.4)) {
         const options = {};
         for (const each of expected) {
           if (positional.includes(each) || !chance(0.3)) continue;
-          options[each.name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())] = argument(each);
+          options[each.name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())] = argument(
+            each,
+            overload,
+          );
         }
         if (chance(0.05)) options[draw.word()] = draw.anything();
         args.push(options);
@@ -75,7 +85,7 @@ export function caller(torch, parseSchema, all, only) {
       overload() {
         const name = pick(overloads);
         const args = schema(name).arguments.map((each) =>
-          each.fallback !== undefined && chance(0.6) ? undefined : argument(each),
+          each.fallback !== undefined && chance(0.6) ? undefined : argument(each, name),
         );
         if (chance(0.05)) args.splice(below(args.length + 1), 1);
         if (chance(0.02)) args.push(draw.anything());

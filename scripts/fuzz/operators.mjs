@@ -4,9 +4,10 @@
 //     npm run build:ts && node scripts/fuzz/operators.mjs [--calls 200000] [--from 0] [--seed 1] [--lib] [--json]
 //     node scripts/fuzz/operators.mjs --seed 1 --only 1234      one call again, with all that it calls
 //     node scripts/fuzz/operators.mjs --overloads 'fft|_stack'  nothing but overloads whose names fit an expression
+//     node scripts/fuzz/operators.mjs --guard after             forbidden memory behind (or before) each tensor, Linux
 //
 // --lib takes lib/ in place of dist/. The exit code is 1 when there was a finding.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -22,12 +23,15 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '15' }, // for one call
     only: { type: 'string' },
     overloads: { type: 'string' },
+    guard: { type: 'string' },
     lib: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
 const only = options.only === undefined ? undefined : Number(options.only);
-const chosen = options.overloads === undefined ? '' : ` --overloads '${options.overloads}'`;
+const chosen =
+  (options.overloads === undefined ? '' : ` --overloads '${options.overloads}'`) +
+  (options.guard === undefined ? '' : ` --guard ${options.guard}`);
 const seed = Number(options.seed);
 const first = only ?? Number(options.from);
 const end = only === undefined ? first + Number(options.calls) : only + 1;
@@ -37,6 +41,7 @@ const STARTUP_MS = 60_000;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'torch-node-fuzz-'));
 const note = path.join(folder, 'note');
+const env = guarding(options.guard);
 const total = { calls: 0, results: 0, errors: 0 };
 const findings = [];
 let failures = 0; // children in a row that died before their first call
@@ -65,7 +70,7 @@ async function piece(from) {
   const child = spawn(
     '/bin/sh',
     ['-c', `ulimit -c 0; ulimit -d ${MEMORY_KIB}; exec "$0" "$@"`, process.execPath, script, request],
-    { cwd: folder, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] },
+    { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] },
   );
   let stderr = '';
   child.stderr.on('data', (data) => (stderr = (stderr + data).slice(-2000)));
@@ -109,6 +114,19 @@ async function piece(from) {
     why: hung ? `${options.seconds} s` : `${ended} ${stderr.slice(-300)}`,
   });
   return call + 1;
+}
+
+// The child's environment: with guardPages.c preloaded where that was asked for.
+function guarding(side) {
+  if (side === undefined) return process.env;
+  if (side !== 'after' && side !== 'before')
+    throw new Error(`--guard: expected after or before, got ${side}`);
+  const library = path.join(folder, 'guardPages.so');
+  const source = fileURLToPath(new URL('guardPages.c', import.meta.url));
+  execFileSync('cc', ['-O2', '-Wall', '-Werror', '-shared', '-fPIC', '-o', library, source], {
+    stdio: 'inherit',
+  });
+  return { ...process.env, LD_PRELOAD: library, TORCH_NODE_GUARD: side };
 }
 
 function readNote() {

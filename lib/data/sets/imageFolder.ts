@@ -1,4 +1,5 @@
 // Pictures in folders, one for each class: torchvision's ImageFolder.
+import { expectArgument, expectOptions } from '../../tensor/operators.js';
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -34,6 +35,8 @@ export class ImageFolder extends Dataset<[Tensor, number]> {
     readonly options: ImageFolderOptions = {},
   ) {
     super();
+    expectArgument('ImageFolder', 'root', root, typeof root === 'string', 'the path of a folder');
+    expectOptions('ImageFolder', options);
     this.classes = list(root)
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name)

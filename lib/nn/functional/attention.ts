@@ -1,7 +1,7 @@
 // Attention of several heads, from the projections on: what nn.MultiheadAttention computes.
 import { isFloatingPoint, type DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { describe, expectArgument, expectOptions } from '../../tensor/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from './call.js';
 
@@ -54,6 +54,8 @@ export function multiHeadAttentionForward(
   options: MultiHeadAttentionOptions = {},
 ): [output: Tensor, weights: Tensor | null] {
   const { training = true, needWeights = true, averageAttnWeights = true } = expectOptions(WHERE, options);
+  for (const [name, given] of Object.entries({ embedDimToCheck, numHeads }))
+    expectArgument(WHERE, name, given, typeof given === 'number', 'a whole number');
   const { useSeparateProjWeight = false, staticK, staticV } = options;
   let { isCausal = false } = options;
   const batched = checkShapes(query, key, value, options, numHeads);

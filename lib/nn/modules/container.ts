@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import type { DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe, expectArgument } from '../../tensor/operators.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { indented, isModule, Module, type AnyModule } from '../module.js';
 
@@ -27,6 +27,17 @@ function expectPair<T>(where: string, pair: unknown): [string, T] {
   throw new TorchError(where, `expected pairs of a name and a value, got ${describe(pair)} among them`, {
     code: 'ERR_INVALID_ARG_TYPE',
   });
+}
+
+function expectPlace(list: object, index: unknown): void {
+  expectArgument(`${list.constructor.name}.at`, 'index', index, typeof index === 'number', 'a whole number');
+}
+
+function expectEnds(where: string, start: unknown, end: unknown): void {
+  for (const [name, value] of Object.entries({ start, end })) {
+    const isPlace = value === undefined || typeof value === 'number';
+    expectArgument(`${where}.slice`, name, value, isPlace, 'a whole number');
+  }
 }
 
 function expectModule<M extends AnyModule>(where: string, name: string, value: M): M {
@@ -68,6 +79,7 @@ abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
   }
   /** The module at a place, undefined where there is none; negative places count from the end. */
   at(index: number): M | undefined {
+    expectPlace(this, index);
     return this.parts.at(index)?.[1];
   }
   [Symbol.iterator](): IterableIterator<M> {
@@ -166,10 +178,12 @@ export class Sequential extends Listed<Module, [Tensor], Tensor> {
   }
   /** Some of the modules, as Array.slice chooses; they keep their keys. */
   slice(start?: number, end?: number): Sequential {
+    expectEnds('Sequential', start, end);
     return new Sequential(new Map(this.parts.slice(start, end)));
   }
   /** The modules of this one and of another in a new one. */
   concat(other: Sequential): Sequential {
+    expectArgument('Sequential.concat', 'other', other, isIterable(other), 'a Sequential');
     return new Sequential(...this, ...other);
   }
 }
@@ -190,10 +204,12 @@ export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[],
   }
   /** Some of the modules, as Array.slice chooses, in a new list with keys from "0" on. */
   slice(start?: number, end?: number): ModuleList<M> {
+    expectEnds('ModuleList', start, end);
     return new ModuleList([...this].slice(start, end));
   }
   /** The modules of this list and of another in a new one. */
   concat<N extends AnyModule>(other: Iterable<N>): ModuleList<M | N> {
+    expectArgument('ModuleList.concat', 'other', other, isIterable(other), 'modules to go over');
     return new ModuleList<M | N>([...this, ...other]);
   }
   /** As PyTorch prints it: equal neighbours once, with their number. */
@@ -252,7 +268,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
   /** Takes a module out and gives it back. */
   pop(name: string): M {
     const module = this.parts.get(name);
-    if (module === undefined) throw new TorchError('ModuleDict.pop', `there is no module '${name}'`);
+    if (module === undefined) throw new TorchError('ModuleDict.pop', `there is no module ${describe(name)}`);
     this.parts.delete(name);
     return module;
   }
@@ -317,6 +333,7 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
   }
   /** The value at a place, undefined where there is none; negative places count from the end. */
   at(index: number): T | undefined {
+    expectPlace(this, index);
     return this.parts.at(index);
   }
   set(index: number, value: T | Tensor): this {
@@ -336,6 +353,7 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
     return this;
   }
   slice(start?: number, end?: number): ParameterList<T> {
+    expectEnds('ParameterList', start, end);
     return new ParameterList<T>(this.parts.slice(start, end));
   }
   [Symbol.iterator](): IterableIterator<T> {
@@ -384,7 +402,8 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> {
   /** Takes a value out and gives it back. */
   pop(name: string): T {
     const value = this.parts.get(name);
-    if (value === undefined) throw new TorchError('ParameterDict.pop', `there is no parameter '${name}'`);
+    if (value === undefined)
+      throw new TorchError('ParameterDict.pop', `there is no parameter ${describe(name)}`);
     this.parts.delete(name);
     return value;
   }

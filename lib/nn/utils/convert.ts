@@ -1,7 +1,7 @@
 // All parameters as one vector, and back.
 import { native } from '../../native/binding.js';
 import { named, TorchError } from '../../tensor/errors.js';
-import { handleOf, operator } from '../../tensor/operators.js';
+import { expectArgument, handleOf, isIterable, operator } from '../../tensor/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 
 /**
@@ -10,7 +10,7 @@ import { expectTensor, type Tensor } from '../../tensor/tensor.js';
  * @throws TorchError when they lie on different devices.
  */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
-  const all = [...parameters];
+  const all = listOf('parametersToVector', parameters);
   expectOneDevice('parametersToVector', all);
   return operator('aten::cat').call(all.map((parameter) => parameter.reshape(-1))) as Tensor;
 }
@@ -24,7 +24,7 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
   const where = 'vectorToParameters';
   expectTensor(where, 'vector', vector);
-  const all = [...parameters];
+  const all = listOf(where, parameters);
   expectOneDevice(where, all);
   const total = all.reduce((sum, { numel }) => sum + numel, 0);
   if (vector.ndim !== 1 || vector.numel !== total)
@@ -36,6 +36,11 @@ export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>)
     named(where, () => native.setData(parameter[handleOf], part[handleOf]));
     start += parameter.numel;
   }
+}
+
+function listOf(where: string, parameters: Iterable<Tensor>): Tensor[] {
+  expectArgument(where, 'parameters', parameters, isIterable(parameters), 'parameters to go over');
+  return [...parameters];
 }
 
 function expectOneDevice(where: string, tensors: readonly Tensor[]): void {

@@ -1,9 +1,10 @@
 // Batch normalisation in evaluation mode put into the layer before it: one layer less to compute. torch.nn.utils.fusion.
+import { expectArgument, expectOptions } from '../../tensor/operators.js';
 import { onesLike, zerosLike } from '../../generated/functions.js';
 import { TorchError } from '../../tensor/errors.js';
-import { Parameter, type Tensor } from '../../tensor/tensor.js';
+import { expectTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
-import type { AnyModule } from '../module.js';
+import { isModule, type AnyModule } from '../module.js';
 
 /** A layer with a weight and perhaps a bias. */
 type Weighted = AnyModule & { weight: Tensor | null; bias: Tensor | null };
@@ -29,6 +30,7 @@ export function fuseConvBnEval<M extends Weighted>(
   options: { transpose?: boolean } = {},
 ): M {
   const [mean, variance] = statistics('fuseConvBnEval', conv, bn);
+  expectOptions('fuseConvBnEval', options);
   const fused = conv.deepcopy();
   const { weight, bias } = conv;
   const made = fuseConvBnWeights(weight!, bias, mean, variance, bn.eps, bn.weight, bn.bias, options);
@@ -47,11 +49,14 @@ export function fuseConvBnWeights(
   bnBias: Tensor | null,
   options: { transpose?: boolean } = {},
 ): [weight: Parameter, bias: Parameter] {
+  const where = 'fuseConvBnWeights';
+  expectAll(where, { convWeight, runningMean, runningVar });
+  const { transpose = false } = expectOptions(where, options);
   const before = convBias ?? zerosLike(runningMean);
   const weight = bnWeight ?? onesLike(runningMean);
   const scale = aten('rsqrt', runningVar.add(eps));
   const others = new Array<number>(convWeight.ndim - 2).fill(1);
-  const shape = options.transpose === true ? [1, -1, ...others] : [-1, 1, ...others];
+  const shape = transpose ? [1, -1, ...others] : [-1, 1, ...others];
   return parameters(
     convWeight.mul(weight.mul(scale).reshape(shape)),
     before
@@ -95,6 +100,7 @@ export function fuseLinearBnWeights(
   bnWeight: Tensor | null,
   bnBias: Tensor | null,
 ): [weight: Parameter, bias: Parameter] {
+  expectAll('fuseLinearBnWeights', { linearWeight, runningMean, runningVar });
   const before = linearBias ?? zerosLike(runningMean);
   const weight = bnWeight ?? onesLike(runningMean);
   const scale = weight.mul(aten('rsqrt', runningVar.add(eps)));
@@ -123,7 +129,14 @@ function parameters(
   ];
 }
 
-function statistics(where: string, layer: AnyModule, bn: Normalisation): [mean: Tensor, variance: Tensor] {
+function expectAll(where: string, tensors: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(tensors)) expectTensor(where, name, value);
+}
+
+function statistics(where: string, layer: Weighted, bn: Normalisation): [mean: Tensor, variance: Tensor] {
+  for (const [name, module] of Object.entries({ layer, bn }))
+    expectArgument(where, name, module, isModule(module), 'a Module');
+  expectTensor(where, "the layer's weight", layer.weight);
   if (layer.training || bn.training)
     throw new TorchError(where, 'expected both modules in evaluation mode: call eval() first');
   const { runningMean, runningVar } = bn;

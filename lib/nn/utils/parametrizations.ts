@@ -3,13 +3,14 @@ import { eye, zerosLike } from '../../generated/functions.js';
 import { noGrad } from '../../tensor/autograd.js';
 import type { DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import { describe, expectArgument, expectOptions, operator } from '../../tensor/operators.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
-import { Module, type AnyModule } from '../module.js';
+import { isModule, Module, type AnyModule } from '../module.js';
 import { NotInvertible, registerParametrization } from './parametrize.js';
 
 function tensorOf(where: string, module: AnyModule, name: string): Tensor {
+  expectArgument(where, 'module', module, isModule(module), 'a Module');
   const tensor = (module as unknown as Record<string, unknown>)[name];
   if (isTensor(tensor)) return tensor;
   throw new TorchError(where, `${module.constructor.name} has no parameter or buffer '${name}'`);

@@ -1,7 +1,7 @@
 // Parametrisations: a parameter that is computed from others whenever it is read. torch.nn.utils.parametrize.
 import { noGrad } from '../../tensor/autograd.js';
 import { TorchError } from '../../tensor/errors.js';
-import { describe, operator } from '../../tensor/operators.js';
+import { describe, expectArgument, expectOptions, operator } from '../../tensor/operators.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { isModule, type AnyModule, type Module } from '../module.js';
 import { ModuleDict, ModuleList } from '../modules/container.js';
@@ -138,7 +138,7 @@ export function registerParametrization<M extends AnyModule>(
   parametrization: Parametrization,
   options: { unsafe?: boolean } = {},
 ): M {
-  const { unsafe = false } = options;
+  const { unsafe = false } = expectOptions('registerParametrization', options);
   for (const one of [module, parametrization] as unknown[])
     if (!isModule(one)) throw fail(`expected a Module, got ${describe(one)}`);
   parametrization.train(module.training);
@@ -171,7 +171,7 @@ export function registerParametrization<M extends AnyModule>(
 
 /** Whether a module has parametrisations: any, or of this parameter or buffer. */
 export function isParametrized(module: AnyModule, name?: string): boolean {
-  const dict = (module as unknown as Partial<Parametrized>).parametrizations;
+  const dict = (module as Partial<Parametrized> | null | undefined)?.parametrizations;
   if (!isModule(dict) || typeof (dict as { has?: unknown }).has !== 'function') return false;
   return name === undefined ? dict.size > 0 : dict.has(name);
 }
@@ -185,9 +185,12 @@ export function removeParametrizations<M extends AnyModule>(
   name: string,
   options: { leaveParametrized?: boolean } = {},
 ): M {
-  const { leaveParametrized = true } = options;
+  const where = 'removeParametrizations';
+  const { leaveParametrized = true } = expectOptions(where, options);
+  expectArgument(where, 'module', module, isModule(module), 'a Module');
   const list = listOf(module, name);
-  if (list === undefined) throw fail(`${module.constructor.name} has no parametrisation of '${name}'`);
+  if (list === undefined)
+    throw fail(`${module.constructor.name} has no parametrisation of ${describe(name)}`);
   if (!list.isTensor && !leaveParametrized)
     throw fail('leaveParametrized: a tensor that is computed from several cannot become one of them');
   let [tensor] = list.originals as [Tensor];
@@ -217,6 +220,7 @@ export function removeParametrizations<M extends AnyModule>(
 
 /** The class of a module, or the one it had before it was parametrised. */
 export function typeBeforeParametrizations(module: AnyModule): unknown {
+  expectArgument('typeBeforeParametrizations', 'module', module, isModule(module), 'a Module');
   const prototype = Object.getPrototypeOf(module) as object;
   return (isParametrized(module) ? (Object.getPrototypeOf(prototype) as object) : prototype).constructor;
 }
@@ -226,6 +230,7 @@ export function typeBeforeParametrizations(module: AnyModule): unknown {
  * For synchronous functions that do not change the parameters.
  */
 export function cached<T>(run: () => T): T {
+  expectArgument('cached', 'run', run, typeof run === 'function', 'a function');
   depth++;
   try {
     return run();

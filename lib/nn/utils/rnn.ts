@@ -2,7 +2,7 @@
 import { arange, tensor } from '../../tensor/create.js';
 import type { Device, DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import { describe, expectArgument, expectOptions, operator } from '../../tensor/operators.js';
 import { expectTensor, isTensor, type Tensor } from '../../tensor/tensor.js';
 
 const brand = Symbol.for('torch-node.nn.PackedSequence');
@@ -24,6 +24,8 @@ export class PackedSequence {
       ? null
       : invertPermutation(sortedIndices),
   ) {
+    for (const [name, value] of Object.entries({ data, batchSizes }))
+      expectTensor('PackedSequence', name, value);
     if (batchSizes.device !== 'cpu')
       throw new TorchError(
         'PackedSequence',
@@ -55,6 +57,7 @@ export function isPackedSequence(value: unknown): value is PackedSequence {
 
 /** The permutation that undoes another: int64 [n] to int64 [n]. */
 export function invertPermutation(permutation: Tensor): Tensor {
+  expectTensor('invertPermutation', 'permutation', permutation);
   const places = arange(permutation.numel, { dtype: 'int64', device: permutation.device });
   return (operator('aten::empty_like').call(permutation) as Tensor).scatter_(0, permutation, places);
 }
@@ -167,7 +170,11 @@ export function unpadSequence(
   lengths: Tensor | readonly number[],
   options: { batchFirst?: boolean } = {},
 ): Tensor[] {
-  const { batchFirst = false } = expectOptions('unpadSequence', options);
+  const where = 'unpadSequence';
+  const { batchFirst = false } = expectOptions(where, options);
+  expectTensor(where, 'padded', padded);
+  const isList = isTensor(lengths) || Array.isArray(lengths);
+  expectArgument(where, 'lengths', lengths, isList, 'a Tensor or an array of numbers');
   const sizes = isTensor(lengths) ? (lengths.toArray() as number[]) : lengths;
   const dim = batchFirst ? 0 : 1;
   if (sizes.length !== padded.size(dim)) {

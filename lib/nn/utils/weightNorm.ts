@@ -1,10 +1,10 @@
 // Weight normalisation in its older form, under the keys weight_g and weight_v. torch.nn.utils.weight_norm.
 import { noGrad } from '../../tensor/autograd.js';
 import { TorchError } from '../../tensor/errors.js';
-import { expectOptions } from '../../tensor/operators.js';
+import { expectArgument, expectOptions } from '../../tensor/operators.js';
 import { isParameter, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
-import type { AnyModule } from '../module.js';
+import { isModule, type AnyModule } from '../module.js';
 
 type Values = Record<string, unknown>;
 
@@ -29,6 +29,7 @@ export function weightNorm<M extends AnyModule>(
   } = {},
 ): M {
   const { name = 'weight', dim = 0 } = expectOptions('weightNorm', options);
+  expectArgument('weightNorm', 'module', module, isModule(module), 'a Module');
   const values = module as unknown as Values & Normalised;
   if (values[normalised]?.has(name)) throw new TorchError('weightNorm', `'${name}' is normalised already`);
   const weight = Object.hasOwn(module, name) ? values[name] : undefined;
@@ -59,6 +60,7 @@ function computed(name: string) {
 /** Takes weightNorm away: the parameter stays as it was computed. */
 export function removeWeightNorm<M extends AnyModule>(module: M, options: { name?: string } = {}): M {
   const { name = 'weight' } = expectOptions('removeWeightNorm', options);
+  expectArgument('removeWeightNorm', 'module', module, isModule(module), 'a Module');
   const values = module as unknown as Values & Normalised;
   if (!values[normalised]?.has(name))
     throw new TorchError('removeWeightNorm', `'${name}' of ${module.constructor.name} is not normalised`);

@@ -1,6 +1,6 @@
 // Schedules made of others: one after the other, or all at once.
 import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe, expectOptions } from '../../tensor/operators.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { expectInteger } from '../settings.js';
 import {
@@ -107,7 +107,8 @@ export class SequentialLR extends Combined {
 export class ChainedScheduler extends Combined {
   constructor(schedulers: readonly LRScheduler[], options: { optimizer?: AnyOptimizer } = {}) {
     super(
-      options.optimizer ?? expectSchedules('ChainedScheduler', schedulers)[0]!.optimizer,
+      expectOptions('ChainedScheduler', options).optimizer ??
+        expectSchedules('ChainedScheduler', schedulers)[0]!.optimizer,
       expectSchedules('ChainedScheduler', schedulers),
     );
     this.lastLr = this.optimizer.paramGroups.map((group) => copyOf(group.lr));

@@ -3,7 +3,7 @@
 import { recording } from '../../program/recording.js';
 import { noGrad } from '../../tensor/autograd.js';
 import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe, expectArgument } from '../../tensor/operators.js';
 import { scope } from '../../tensor/scope.js';
 import { isTensor } from '../../tensor/tensor.js';
 import { isOptimizer, type AnyOptimizer } from '../optimizer.js';
@@ -76,6 +76,8 @@ export abstract class LRScheduler {
    * they have one.
    */
   step(epoch?: number): void {
+    const isEpoch = epoch === undefined || typeof epoch === 'number';
+    expectArgument(`${this.constructor.name}.step`, 'epoch', epoch, isEpoch, 'a number');
     this.refuseRecording();
     if (this.stepCount === 1 && this.optimizer.stepsTaken === 0) {
       process.emitWarning(
@@ -108,6 +110,14 @@ export abstract class LRScheduler {
 
   /** Takes over a state that `stateDict()` gave, here or in Python; what it has more is left aside. */
   loadStateDict(state: SchedulerState): void {
+    const where = `${this.constructor.name}.loadStateDict`;
+    expectArgument(
+      where,
+      'state',
+      state,
+      typeof state === 'object' && (state as unknown) !== null,
+      'a state dict',
+    );
     const fields = new Set(Object.keys(this).filter((name) => !this.unsaved.includes(name)));
     fields.delete('optimizer');
     for (const [key, value] of Object.entries(state)) {
