@@ -1137,6 +1137,7 @@ void nestedSizes(const Given& given) {
   given.rank("nested_size", 2, 2);
   given.type("nested_size", at::kLong);
   given.dense("nested_size");
+  given.expect(given.tensor("nested_size").size(0) > 0, "nested_size", "the sizes of one tensor at least");
 }
 
 void newZerosWithSameFeature(const Given& given) {

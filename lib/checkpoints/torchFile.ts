@@ -6,7 +6,7 @@ import { writeAtomically } from '../files/atomic.js';
 import { checkDevice } from '../tensor/devices.js';
 import { BYTES, type Device, type DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions, expectPath, handleOf, operator } from '../tensor/operators.js';
+import { expectOptions, expectPath, handleOf, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
 import { native } from '../native/binding.js';

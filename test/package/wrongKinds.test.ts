@@ -83,7 +83,7 @@ function* argumentLists(): Generator<unknown[]> {
 
 function words(value: unknown): string {
   if (torch.isTensor(value)) return 'a tensor';
-  return typeof value === 'symbol' ? 'a symbol' : String(JSON.stringify(value));
+  return typeof value === 'symbol' ? 'a symbol' : JSON.stringify(value);
 }
 
 // The package's errors have names of their own; another kind of error has to say what was expected.
