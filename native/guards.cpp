@@ -351,6 +351,10 @@ void gates(const Given& given, int64_t count) {
     given.expect(given.tensor(name).size(1) % count == 0, name, "rows of ", count, " gates of one size");
   }
   given.sameShape("hidden_gates", "input_gates");
+  // Added to the gates, which are cut up afterwards.
+  for (const char* name : {"input_bias", "hidden_bias"}) {
+    if (given.has(name)) given.shape(name, {given.tensor("input_gates").size(1)});
+  }
 }
 void lstmCellBackward(const Given& given) { gates(given, 4); }
 void gruCellBackward(const Given& given) { gates(given, 3); }
@@ -655,6 +659,27 @@ void maxPool1d(const Given& given) {
                kMost);
 }
 
+// The products go by the window's size as it was given, whatever the weight has.
+template <int64_t Spatial>
+void windowOfWeight(const Given& given) {
+  given.rank("self", Spatial + 1, Spatial + 2);
+  given.rank("weight", 2, Spatial + 2);
+  const at::Tensor weight = given.tensor("weight");
+  const Sizes window = given.integers("kernel_size");
+  if (weight.dim() == Spatial + 2) {
+    given.expect(weight.sizes().slice(2) == window, "weight", "windows of the size ", at::IntArrayRef(window));
+    return;
+  }
+  // Flat, as some of the kernels take it too: a row of channels and windows for each channel of the other side.
+  int64_t places = given.tensor("self").size(-Spatial - 1);
+  for (const int64_t size : window) {
+    given.expect(size > 0 && size <= std::numeric_limits<int32_t>::max(), "kernel_size", "sizes from 1 on");
+    places = size <= weight.numel() ? places * size : 0;
+  }
+  given.expect(weight.dim() == 2 && places > 0 && weight.size(1) == places, "weight", "the shape of ", Spatial + 2,
+               " dimensions");
+}
+
 void nnpack(const Given& given) {
   given.rank("input", 4, 4);
   given.rank("weight", 4, 4);
@@ -840,6 +865,7 @@ void ctcBackward(const Given& given) { ctc(given, true); }
 // ---- quantization while training ----
 
 void movingAverages(const Given& given) {
+  if (!given.tensor("self").device().is_cpu()) return;
   given.type("self", at::kFloat);
   given.strided("self");
   int64_t channels = 1;
@@ -934,14 +960,13 @@ void embeddingBackward(const Given& given) {
   if (given.flag("scale_grad_by_freq")) given.values("indices", 0, given.integer("num_weights") - 1);
 }
 
+// Dense gradients are the other operator's.
 void embeddingBackwardEither(const Given& given) {
   if (!given.flag("sparse")) embeddingBackward(given);
 }
 
-void bags(const Given& given) {
-  given.rank("indices", 1, 1);
-  given.rank("offsets", 1, 1);
-}
+// Looked at by libtorch beside indices of one dimension only.
+void bagOffsets(const Given& given) { given.rank("offsets", 1, 1); }
 
 // Writes each position as often as it is to be repeated; the sum alone is checked.
 void repeats(const Given& given) {
@@ -1256,7 +1281,7 @@ void sobolSteps(const Given& given) {
 void medianAlong(const Given& given) {
   if (!given.has("dim") || !given.value("dim").isInt()) return;
   const at::Tensor self = given.tensor("self");
-  if (self.layout() != at::kStrided || self.dim() == 0) return;
+  if (!self.device().is_cpu() || self.layout() != at::kStrided || self.dim() == 0) return;
   const int64_t dim = given.integer("dim") < 0 ? given.integer("dim") + self.dim() : given.integer("dim");
   if (dim < 0 || dim >= self.dim()) return;
   given.expect(self.size(dim) < 2 || self.stride(dim) != 0, "self", "a tensor that is not expanded along dimension ",
@@ -1266,10 +1291,8 @@ void medianAlong(const Given& given) {
 // Divides by the step as the result's type has it.
 void range(const Given& given) {
   at::ScalarType type = at::kFloat;
-  if (given.has("out"))
-    type = given.tensor("out").scalar_type();
-  else if (given.has("dtype"))
-    type = given.value("dtype").toScalarType();
+  if (given.has("dtype")) type = given.value("dtype").toScalarType();
+  if (given.has("out")) type = given.tensor("out").scalar_type();
   if (!at::isIntegralType(type, true) || !given.has("step")) return;
   const c10::Scalar step = given.value("step").toScalar();
   given.expect(step.isIntegral(true) || std::abs(step.toComplexDouble().real()) >= 1, "step",
@@ -1422,10 +1445,10 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_cummin_helper", &run<runningExtreme>},
       {"aten::_dyn_quant_matmul_4bit", &run<fourBitProduct>},
       {"aten::_dyn_quant_pack_4bit_weight", &run<fourBitWeights>},
-      {"aten::_embedding_bag", &run<bags>},
+      {"aten::_embedding_bag", &run<bagOffsets>},
       {"aten::_embedding_bag_backward", &run<embeddingBagBackward>},
       {"aten::_embedding_bag_dense_backward", &run<embeddingBagBackward>},
-      {"aten::_embedding_bag_forward_only", &run<bags>},
+      {"aten::_embedding_bag_forward_only", &run<bagOffsets>},
       {"aten::_embedding_bag_per_sample_weights_backward", &run<perSampleBackward>},
       {"aten::_fft_c2c", &run<fourierComplex>},
       {"aten::_fft_c2r", &run<fourierHalf>},
@@ -1490,7 +1513,7 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::choose_qparams_optimized", &run<quantizationSearch>},
       {"aten::ctc_loss", &run<ctcForward>},
       {"aten::embedding_backward", &run<embeddingBackwardEither>},
-      {"aten::embedding_bag", &run<bags>},
+      {"aten::embedding_bag", &run<bagOffsets>},
       {"aten::embedding_dense_backward", &run<embeddingBackward>},
       {"aten::fbgemm_linear_quantize_weight", &run<someFloats>},
       {"aten::fbgemm_pack_gemm_matrix_fp16", &run<matrixOfFloats>},
@@ -1537,6 +1560,10 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::rnn_tanh", &run<rnn>},
       {"aten::scaled_dot_product_attention", &run<groupedAttention>},
       {"aten::segment_reduce", &run<segmentReduce>},
+      {"aten::slow_conv3d", &run<windowOfWeight<3>>},
+      {"aten::slow_conv3d_forward", &run<windowOfWeight<3>>},
+      {"aten::slow_conv_transpose2d", &run<windowOfWeight<2>>},
+      {"aten::slow_conv_transpose3d", &run<windowOfWeight<3>>},
       {"aten::smooth_l1_loss_backward", &run<smoothL1Backward>},
       {"aten::special_chebyshev_polynomial_t", &run<polynomial>},
       {"aten::special_chebyshev_polynomial_u", &run<polynomial>},
