@@ -194,7 +194,7 @@ export class Subset<T> extends Dataset<T> {
   ) {
     super();
     this.dataset = asMapDataset('Subset', dataset);
-    expectArgument('Subset', 'indices', indices, Array.isArray(indices), 'an array of numbers');
+    expectArgument('Subset', 'indices', indices, isIterable(indices), 'an array of numbers');
     const whole = this.dataset;
     if (whole.getItems !== undefined) this.getItems = (some) => whole.getItems!(this.#whole(some));
     if (whole.getCollated !== undefined) this.getCollated = (some) => whole.getCollated!(this.#whole(some));

@@ -102,7 +102,7 @@ export class SubsetRandomSampler extends Sampler {
     options: { generator?: Generator } = {},
   ) {
     super();
-    expectArgument('SubsetRandomSampler', 'indices', indices, Array.isArray(indices), 'an array of numbers');
+    expectArgument('SubsetRandomSampler', 'indices', indices, isIterable(indices), 'an array of numbers');
     this.generator = expectOptions('SubsetRandomSampler', options).generator;
   }
   get length(): number {
@@ -133,8 +133,7 @@ export class WeightedRandomSampler extends Sampler {
     const where = 'WeightedRandomSampler';
     const { replacement = true, generator } = expectOptions(where, options);
     positive(where, 'numSamples', numSamples);
-    const isList = isTensor(weights) || Array.isArray(weights);
-    expectArgument(where, 'weights', weights, isList, 'a Tensor or an array of numbers');
+    expectArgument(where, 'weights', weights, isIterable(weights), 'a Tensor or an array of numbers');
     const given = isTensor(weights) ? weights.to('float64') : tensor([...weights], { dtype: 'float64' });
     if (given.ndim !== 1)
       throw new TorchError(

@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { recording } from '../program/recording.js';
 import { noGrad } from '../tensor/autograd.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions, operator } from '../tensor/operators.js';
+import { describe, expectOptions, isIterable, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
 import { camelCase, settled, snakeCase } from './settings.js';
@@ -128,10 +128,7 @@ export abstract class Optimizer<
     for (const name of Object.keys(options)) if (!(name in defaults)) throw this.#unknown(name, defaults);
     this.defaults = settled(defaults, options);
     this.check(this.defaults);
-    if (
-      isTensor(params) ||
-      typeof (params as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function'
-    )
+    if (isTensor(params) || !isIterable(params))
       throw this.#wrong(`expected an array of parameters or of groups, got ${describe(params)}`);
     const list = [...params] as (Trained | GroupOf<O>)[];
     if (list.length === 0) throw this.#wrong('got an empty list of parameters');

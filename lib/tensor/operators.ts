@@ -411,10 +411,12 @@ export function expectPath(where: string, file: unknown): void {
   });
 }
 
-/** Whether a `for ... of` may go over a value. @internal */
+/** Whether a value is an object that `for ... of` may go over. @internal */
 export function isIterable(value: unknown): value is Iterable<unknown> {
   return (
-    typeof (value as { [Symbol.iterator]?: unknown } | null | undefined)?.[Symbol.iterator] === 'function'
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function'
   );
 }
 

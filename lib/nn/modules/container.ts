@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import type { DType } from '../../tensor/dtype.js';
 import { TorchError } from '../../tensor/errors.js';
-import { describe, expectArgument } from '../../tensor/operators.js';
+import { describe, expectArgument, isIterable } from '../../tensor/operators.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { indented, isModule, Module, type AnyModule } from '../module.js';
 
@@ -52,14 +52,6 @@ function placeOf(where: string, index: number, length: number): number {
   if (!Number.isInteger(index) || index < -length || index >= length)
     throw new TorchError(where, `index ${describe(index)} is out of range for ${length} parts`);
   return index < 0 ? index + length : index;
-}
-
-function isIterable(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function'
-  );
 }
 
 function noForward(name: string, what: string): TorchError {
