@@ -19,7 +19,7 @@ function entriesOf<T>(where: string, value: Named<T>): [string, T][] {
       },
     );
   if (isIterable(value)) return [...(value as Iterable<unknown>)].map((pair) => expectPair<T>(where, pair));
-  return Object.entries(value as Readonly<Record<string, T>>);
+  return Object.entries(value);
 }
 
 function expectPair<T>(where: string, pair: unknown): [string, T] {
