@@ -63,11 +63,19 @@ void Environment::close() {
   tensors_.clear();
 }
 
+namespace {
+// Whether a tensor's storage is memory. Those of a meta tensor and of a tensor of nothing but zeros have a size alone,
+// which may be more than V8 can be told without ending the process.
+bool hasMemory(const at::Tensor& tensor) {
+  return tensor.has_storage() && !tensor.is_meta() && !tensor._is_zerotensor();
+}
+}  // namespace
+
 uint32_t Environment::insert(at::Tensor tensor) {
   // The slot that meets a storage first answers for its bytes, so that nothing is counted for views. Should a view
   // outlive its base, the bytes are forgotten early: a hint to the collector may be wrong that way, never by drifting.
   int64_t bytes = 0;
-  if (tensor.has_storage() && tensor.storage().use_count() == 1 && !tensor.is_meta()) {
+  if (hasMemory(tensor) && tensor.storage().use_count() == 1) {
     bytes = tensor.storage().sym_nbytes().maybe_as_int().value_or(0);
   }
   heldBytes_ += bytes + kTensorOverhead;
@@ -130,7 +138,7 @@ void Environment::linger(at::Tensor tensor) {
 int64_t Environment::tensorBytes() const {
   std::unordered_map<c10::StorageImpl*, int64_t> storages;
   tensors_.each([&](const HeldTensor& held) {
-    if (!held.tensor.has_storage() || held.tensor.is_meta()) return;
+    if (!hasMemory(held.tensor)) return;
     c10::StorageImpl* storage = held.tensor.storage().unsafeGetStorageImpl();
     storages[storage] = storage->sym_nbytes().maybe_as_int().value_or(0);
   });

@@ -57,6 +57,8 @@ describe('ParameterList and ParameterDict', () => {
     dict.set('a', torch.ones([1]));
     expect(dict.namedParameters().map(([name]) => name)).toEqual(['z', 'a']);
     expect(dict.pop('z').shape).toEqual([1]);
+    const odd = new nn.ParameterDict({ odd: Object.create(null) as unknown });
+    expect(String(odd)).toBe('ParameterDict(\n    (odd): Object of type: object\n)');
   });
 });
 

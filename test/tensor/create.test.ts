@@ -163,3 +163,14 @@ describe('random numbers', () => {
     expect(() => torch.setRngState(torch.zeros([3]))).toThrow(/RNG state|ByteTensor/);
   });
 });
+
+// V8 ends the process when it is told of more memory than a machine can have.
+it('a tensor of nothing but zeros takes no memory, whatever its size', () => {
+  torch.scope(() => {
+    const before = torch.memory().bytes;
+    const sizes = [12, Number.MAX_SAFE_INTEGER, 4, 3];
+    const zeros = torch.ops.call('aten::_efficientzerotensor', [sizes]) as torch.Tensor;
+    expect(zeros.shape).toEqual(sizes);
+    expect(torch.memory().bytes).toBe(before);
+  });
+});

@@ -295,7 +295,8 @@ function lineOf(name: string, value: unknown, tensorName: (tensor: Tensor) => st
   if (!isTensor(value)) {
     const type = types.isProxy(value)
       ? 'Proxy'
-      : ((value as object | undefined)?.constructor.name ?? typeof value);
+      : ((value as { constructor?: { name?: string } } | null | undefined)?.constructor?.name ??
+        typeof value);
     return `  (${name}): Object of type: ${type}`;
   }
   const place = value.device.startsWith('cuda') ? ` (${value.device})` : '';
