@@ -1150,6 +1150,7 @@ void csrToCoo(const Given& given) {
 void cooToCsr(const Given& given) {
   given.atLeast("size", 0);
   given.rank("self", 1, 1);
+  given.dense("self");
   given.values("self", 0, given.integer("size") - 1);
 }
 

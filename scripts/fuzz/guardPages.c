@@ -49,9 +49,8 @@ int posix_memalign(void** out, size_t alignment, size_t size) {
   char* start = arena + first * PAGE;
   if (mprotect(start, pages * PAGE, PROT_READ | PROT_WRITE) != 0) return ENOMEM;
   pagesOf[first] = (uint32_t)pages;
-  // Vector instructions that ask for aligned memory ask for 16 bytes.
-  const size_t slack = pages * PAGE - size;
-  *out = before ? start : start + slack / 16 * 16;
+  // Aligned as far as the block can end where the page does: its elements are aligned, and vectors ask for no more.
+  *out = before ? start : start + (pages * PAGE - size);
   // What nobody has written is no zero either.
   memset(*out, 0xA5, size);
   return 0;

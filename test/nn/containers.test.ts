@@ -58,13 +58,14 @@ describe('ParameterList and ParameterDict', () => {
     expect(dict.namedParameters().map(([name]) => name)).toEqual(['z', 'a']);
     expect(dict.pop('z').shape).toEqual([1]);
     const odd = new nn.ParameterDict({ odd: Object.create(null) as unknown });
-    expect(String(odd)).toBe('ParameterDict(\n    (odd): Object of type: object\n)');
+    expect(String(odd)).toBe('ParameterDict(  (odd): Object of type: object)');
   });
 });
 
 it('what does not fit is refused', () => {
   const bad: [() => unknown, RegExp][] = [
     [() => new nn.Sequential({ 'a.b': linear() }), /names without a dot, got 'a.b'/],
+    [() => new nn.Sequential(new Map([[3 as never, linear()]])), /names without a dot, got 3/],
     [() => new nn.Sequential({ a: 3 as never }), /part 'a': expected a Module, got 3/],
     [() => new nn.Sequential(torch.ones([1]) as never), /part 0: expected a Module, got float32 \[1\]/],
     [() => new nn.Sequential().insert(1, linear()), /index 1 is out of range for 0 parts/],

@@ -15,6 +15,7 @@ export const guarded: Call[] = [
   ['aten::_cholesky_solve_helper.out', () => [floats(2), floats(1), false, floats(1)]],
   ['aten::_compute_linear_combination', () => [floats(3, 3), floats(1, 2, 5, 5)]],
   ['aten::_convert_indices_from_coo_to_csr', () => [longs([5, 900]), 3]],
+  ['aten::_convert_indices_from_coo_to_csr', () => [longs([0]).expand([90_000]), 27]],
   ['aten::_convert_indices_from_csr_to_coo', () => [longs([0, 900]), longs([0])]],
   ['aten::_unsafe_masked_index', () => [floats(0, 0), torch.tensor(true), [null, null, longs([1]), longs([2])], 0]],
   ['aten::_unsafe_masked_index_put_accumulate', () => [floats(2), torch.tensor(true), [null, longs([1])], floats(1)]],

@@ -158,7 +158,7 @@ export class Sequential extends Listed<Module, [Tensor], Tensor> {
       return;
     }
     for (const [name, module] of entriesOf('Sequential', first as Named<Module>)) {
-      if (name === '' || name.includes('.'))
+      if (typeof name !== 'string' || name === '' || name.includes('.'))
         throw new TorchError('Sequential', `expected names without a dot, got ${describe(name)}`);
       this.put(name, expectModule('Sequential', `part '${name}'`, module));
     }
