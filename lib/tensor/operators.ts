@@ -52,6 +52,11 @@ export class Operator {
   /** Of each argument. */
   readonly #kinds: readonly number[];
   readonly #wrapsOne: boolean;
+  /**
+   * Whether a number may stand for a tensor: beside another one, as with operators between numbers and tensors. Reductions
+   * of libtorch's that are given one alone read and write past its memory; Python takes none there either.
+   */
+  readonly #takesNumbers: boolean;
   /** How many of the first arguments are tensors that have to be there. */
   readonly #leadingTensors: number;
 
@@ -65,6 +70,10 @@ export class Operator {
     this.id = description.id;
     this.#description = description;
     this.#kinds = description.arguments.map(({ kind }) => KINDS[kind]);
+    const tensors = description.arguments.filter(
+      ({ kind, keywordOnly }) => /^tensor/.test(kind) && !keywordOnly,
+    );
+    this.#takesNumbers = tensors.length > 1;
     const [first] = description.results;
     const other = description.arguments.findIndex(({ kind }) => kind !== 'tensor');
     this.#leadingTensors = other < 0 ? description.arguments.length : other;
@@ -131,7 +140,7 @@ export class Operator {
           handleKind(value) === (kind === KINDS.generator ? 'generator' : 'tensor')
         )
           encoded[i] = value[handleOf];
-        else if (kind !== KINDS.generator && temporary === 0 && isNumeric(value)) {
+        else if (kind !== KINDS.generator && this.#takesNumbers && temporary === 0 && isNumeric(value)) {
           encoded[i] = temporary = native.wrappedNumber(value);
         } else throw this.#mismatch(i, value);
       }

@@ -16,6 +16,7 @@ describe('wrong arguments give a TorchError', () => {
     ['a layer with null for options', () => new nn.MaxPool2d(2, wrong(null))],
     ['a loss with null for weights', () => new nn.CrossEntropyLoss({ weight: wrong(null) })],
     ['a symbol for a device', () => torch.zeros([1]).cuda(wrong(Symbol('x')))],
+    ['a number alone for a tensor', () => torch.ops.call('aten::prod', [2.5])],
     ['a Proxy of a tensor', () => torch.sqrt(new Proxy(torch.zeros([1]), {}))],
     ['an heir of a tensor', () => torch.tensor(wrong(Object.create(torch.zeros([1]))))],
   ])('%s', (_, call) => {
