@@ -123,7 +123,7 @@ it('runs several calls at once on other threads, with the modes of the caller', 
   await expect(net.callAsync('positive', x)).rejects.toThrow(
     'Net.positive: builtins.ValueError: negative input',
   );
-  await expect(net.forwardAsync(1, 2)).rejects.toThrow('expected at most 1 arguments, got 2');
+  await expect(net.forwardAsync(x, 2)).rejects.toThrow('expected at most 1 arguments, got 2');
   const last = net.forwardAsync(x);
   net.dispose(); // what is under way goes on
   x.resize_([0]);
