@@ -907,6 +907,19 @@ void foreachCopy(const Given& given) {
   if (given.has("out")) given.length("out", count);
 }
 
+// Sums in the type that it is told, whatever the result has room for.
+void powerSum(const Given& given) {
+  if (!given.has("dtype")) return;
+  const at::ScalarType type = given.value("dtype").toScalarType();
+  const std::string_view name = oneOf(given, {"self", "x"});
+  const std::vector<at::Tensor> list =
+      given.value(name).isTensorList() ? given.tensors(name) : std::vector<at::Tensor>{given.tensor(name)};
+  for (const at::Tensor& each : list) {
+    given.expect(at::promoteTypes(each.scalar_type(), type) == type, "dtype", "one that holds ",
+                 scalarTypeName(each.scalar_type()));
+  }
+}
+
 // Stacks the tensors' first dimensions in chunks.
 void chunkCat(const Given& given) {
   for (const at::Tensor& each : given.tensors("tensors")) {
@@ -1456,6 +1469,7 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::_fft_r2c", &run<fourierHalf>},
       {"aten::_foreach_copy", &run<foreachCopy>},
       {"aten::_foreach_copy_", &run<foreachCopy>},
+      {"aten::_foreach_powsum", &run<powerSum>},
       {"aten::_fused_adagrad", &run<fusedOptimizer>},
       {"aten::_fused_adagrad_", &run<fusedOptimizer>},
       {"aten::_fused_adam", &run<fusedOptimizer>},
@@ -1526,6 +1540,7 @@ Guard guardOf(const c10::OperatorName& name) {
       {"aten::grid_sampler_3d_backward", &run<gridSamplerBackward>},
       {"aten::gru", &run<gru>},
       {"aten::linalg_eigvals", &run<eigenvalues>},
+      {"aten::linalg__powsum", &run<powerSum>},
       {"aten::linalg_lu_solve", &run<linalgLuSolve>},
       {"aten::lstm", &run<lstm>},
       {"aten::lu_solve", &run<luSolve>},
