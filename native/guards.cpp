@@ -911,9 +911,8 @@ void foreachCopy(const Given& given) {
 void powerSum(const Given& given) {
   if (!given.has("dtype")) return;
   const at::ScalarType type = given.value("dtype").toScalarType();
-  const std::string_view name = oneOf(given, {"self", "x"});
   const std::vector<at::Tensor> list =
-      given.value(name).isTensorList() ? given.tensors(name) : std::vector<at::Tensor>{given.tensor(name)};
+      given.value("self").isTensorList() ? given.tensors("self") : std::vector<at::Tensor>{given.tensor("self")};
   for (const at::Tensor& each : list) {
     given.expect(at::promoteTypes(each.scalar_type(), type) == type, "dtype", "one that holds ",
                  scalarTypeName(each.scalar_type()));

@@ -4,7 +4,7 @@ import { outsideOfStep, recording } from '../program/recording.js';
 import { noGrad } from '../tensor/autograd.js';
 import { cuda } from '../tensor/devices.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectOptions, operator } from '../tensor/operators.js';
+import { describe, expectObject, expectOptions, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { isOptimizer, type AnyOptimizer } from '../optim/optimizer.js';
@@ -264,13 +264,7 @@ export class GradScaler {
   loadStateDict(state: GradScalerState): void {
     if (!this.#enabled) return;
     const where = 'GradScaler.loadStateDict';
-    expectArgument(
-      where,
-      'state',
-      state,
-      typeof state === 'object' && (state as unknown) !== null,
-      'a state dict',
-    );
+    expectObject(where, 'state', state, 'a state dict');
     if (Object.keys(state).length === 0)
       throw new TorchError(where, 'the state is empty: it is that of a scaler that was not enabled');
     const names = ['scale', 'growth_factor', 'backoff_factor', 'growth_interval', '_growth_tracker'] as const;

@@ -6,7 +6,7 @@ import type { ZipEntry } from '../files/zipReader.js';
 import { tensor } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
 import { TorchError } from '../tensor/errors.js';
-import { expectArgument, expectOptions, expectPath, operator } from '../tensor/operators.js';
+import { expectArgument, expectObject, expectOptions, expectPath, operator } from '../tensor/operators.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, type Tensor } from '../tensor/tensor.js';
 import { kindOf, PREFIX, readHeader, STORED, writeHeader, type Header, type Kind } from './npyHeader.js';
@@ -99,8 +99,7 @@ export async function saveNpz(
   const where = 'saveNpz';
   expectPath(where, file);
   expectOptions(where, options);
-  const isObject = typeof tensors === 'object' && (tensors as unknown) !== null;
-  expectArgument(where, 'tensors', tensors, isObject, 'an object of tensors');
+  expectObject(where, 'tensors', tensors, 'an object of tensors');
   const entries = Object.entries(tensors).map(([name, value]) => {
     if (/^\/|^[a-zA-Z]:|\\|(^|\/)\.\.\//.test(name))
       throw new TorchError(

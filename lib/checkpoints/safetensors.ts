@@ -1,6 +1,6 @@
 // safetensors: https://huggingface.co/docs/safetensors. A file is eight bytes (length of the header, little endian),
 // the header as JSON, and the tensors' bytes.
-import { expectArgument, expectOptions, expectPath } from '../tensor/operators.js';
+import { expectArgument, expectObject, expectOptions, expectPath } from '../tensor/operators.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { writeAtomically } from '../files/atomic.js';
@@ -87,13 +87,7 @@ function* parts(
   metadata: Readonly<Record<string, string>>,
 ): Generator<Buffer> {
   for (const [name, given] of Object.entries({ tensors, metadata }))
-    expectArgument(
-      caller,
-      name,
-      given,
-      typeof given === 'object' && (given as unknown) !== null,
-      'an object',
-    );
+    expectObject(caller, name, given, 'an object');
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let offset = 0;
   for (const [name, value] of Object.entries(tensors)) {

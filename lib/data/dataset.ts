@@ -1,7 +1,7 @@
 // Data sets: what has samples by number, what gives them one after another, and what is made of others.
 import { fromBuffer } from '../tensor/buffers.js';
 import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectOptions, isIterable } from '../tensor/operators.js';
+import { describe, expectArgument, expectObject, expectOptions, isIterable } from '../tensor/operators.js';
 import type { Generator } from '../tensor/random.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -154,8 +154,7 @@ export class StackDataset<P extends Parts> extends Dataset<{ -readonly [K in key
   /** @throws TorchError unless all have the same length */
   constructor(readonly datasets: P) {
     super();
-    const isGroup = typeof datasets === 'object' && (datasets as P | null) !== null;
-    expectArgument('StackDataset', 'datasets', datasets, isGroup, 'an array or an object of data sets');
+    expectObject('StackDataset', 'datasets', datasets, 'an array or an object of data sets');
     const lengths = Object.values(datasets).map((each: MapDataset<unknown>) => each.length);
     if (lengths.length === 0 || lengths.some((length) => length !== lengths[0]))
       throw new TorchError(

@@ -1,10 +1,17 @@
 // Deep copies of what modules hold.
 import { noGrad } from '../tensor/autograd.js';
+import { expectArgument } from '../tensor/operators.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
 import { types } from 'node:util';
 
 /** Copies by what they are copies of: what is shared stays shared. */
 export type Copies = Map<object, unknown>;
+
+/** Throws a TorchError unless the value is a Map, of whatever realm. @internal */
+export function expectCopies(copies: Copies): void {
+  const isMap = types.isMap(copies);
+  expectArgument('Module.deepcopy', 'copies', copies, isMap, 'a Map of what is copied already');
+}
 
 /** Copies the values of a tensor; a gradient and whether it is a Parameter go along. No scope owns the copy. @internal */
 export function copyTensor(tensor: Tensor, copies: Copies): Tensor {

@@ -8,7 +8,7 @@ import { named, TorchError } from '../tensor/errors.js';
 import { describe, expectArgument, expectOptions, handleOf } from '../tensor/operators.js';
 import { noGrad } from '../tensor/autograd.js';
 import { isParameter, isTensor, type Parameter, type Tensor } from '../tensor/tensor.js';
-import { copyProperties, copyTensor, type Copies } from './deepcopy.js';
+import { copyProperties, copyTensor, expectCopies, type Copies } from './deepcopy.js';
 import { ModuleHooks, RemovableHandle, type Gradients, type HookKind } from './hooks.js';
 
 /** Tensors by their names in a module tree, as "0.weight". */
@@ -170,7 +170,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** The module at a path such as "layers.0"; this one at "". */
   getSubmodule(path: string): AnyModule {
-    expectPath('getSubmodule', path);
+    expectModulePath('getSubmodule', path);
     return (path === '' ? [] : path.split('.')).reduce<AnyModule>((module, part) => {
       const next = module.namedChildren().find(([name]) => name === part)?.[1];
       if (next === undefined)
@@ -201,13 +201,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
    * Properties are copied; a class with private fields (`#x`) has to override this method, since they cannot be.
    */
   deepcopy(copies: Copies = new Map()): this {
-    expectArgument(
-      'Module.deepcopy',
-      'copies',
-      copies,
-      types.isMap(copies),
-      'a Map of what is copied already',
-    );
+    expectCopies(copies);
     const before = copies.get(this);
     if (before !== undefined) return before as this;
     const copy = Object.create(Object.getPrototypeOf(this) as object) as this;
@@ -516,7 +510,7 @@ function find<T extends Tensor>(
   path: string,
   own: (module: AnyModule) => [string, T][],
 ): T {
-  expectPath(where, path);
+  expectModulePath(where, path);
   const dot = path.lastIndexOf('.');
   const module = root.getSubmodule(path.slice(0, Math.max(dot, 0)));
   const name = path.slice(dot + 1);
@@ -526,7 +520,7 @@ function find<T extends Tensor>(
   return found;
 }
 
-function expectPath(where: string, path: string): void {
+function expectModulePath(where: string, path: string): void {
   expectArgument(`Module.${where}`, 'path', path, typeof path === 'string', 'a path as "layers.0"');
 }
 

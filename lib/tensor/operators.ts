@@ -412,6 +412,11 @@ export function expectArgument(
   });
 }
 
+/** expectArgument() for an object of whatever class. @internal */
+export function expectObject(where: string, name: string, value: unknown, expected: string): void {
+  expectArgument(where, name, value, typeof value === 'object' && value !== null, expected);
+}
+
 /** Throws a TorchError unless the value is a path. @internal */
 export function expectPath(where: string, file: unknown): void {
   if (typeof file === 'string' && file !== '') return;

@@ -1,11 +1,10 @@
 // Leaf: the base of modules that are torch::nn modules of libtorch under PyTorch's names. Definitions, initialisation and
 // numerics are libtorch's: https://docs.pytorch.org/docs/stable/nn.html
-import { types } from 'node:util';
 import { native } from '../../native/binding.js';
 import { named } from '../../tensor/errors.js';
-import { describe, expectArgument, handleOf } from '../../tensor/operators.js';
+import { describe, handleOf } from '../../tensor/operators.js';
 import { expectTensor, isParameter, isTensor, Parameter, Tensor } from '../../tensor/tensor.js';
-import { copyTensor, type Copies } from '../deepcopy.js';
+import { copyTensor, expectCopies, type Copies } from '../deepcopy.js';
 import { Module } from '../module.js';
 
 // Of the native side. No private field: a deep copy gets one of its own.
@@ -58,13 +57,7 @@ export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> 
     return options;
   }
   override deepcopy(copies: Copies = new Map()): this {
-    expectArgument(
-      'Module.deepcopy',
-      'copies',
-      copies,
-      types.isMap(copies),
-      'a Map of what is copied already',
-    );
+    expectCopies(copies);
     if (copies.has(this)) return copies.get(this) as this;
     // Making the native module draws random numbers, which a copy must not.
     const random = native.getRngState();

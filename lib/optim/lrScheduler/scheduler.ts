@@ -3,7 +3,7 @@
 import { recording } from '../../program/recording.js';
 import { noGrad } from '../../tensor/autograd.js';
 import { TorchError } from '../../tensor/errors.js';
-import { describe, expectArgument } from '../../tensor/operators.js';
+import { describe, expectArgument, expectObject } from '../../tensor/operators.js';
 import { scope } from '../../tensor/scope.js';
 import { isTensor } from '../../tensor/tensor.js';
 import { isOptimizer, type AnyOptimizer } from '../optimizer.js';
@@ -111,13 +111,7 @@ export abstract class LRScheduler {
   /** Takes over a state that `stateDict()` gave, here or in Python; what it has more is left aside. */
   loadStateDict(state: SchedulerState): void {
     const where = `${this.constructor.name}.loadStateDict`;
-    expectArgument(
-      where,
-      'state',
-      state,
-      typeof state === 'object' && (state as unknown) !== null,
-      'a state dict',
-    );
+    expectObject(where, 'state', state, 'a state dict');
     const fields = new Set(Object.keys(this).filter((name) => !this.unsaved.includes(name)));
     fields.delete('optimizer');
     for (const [key, value] of Object.entries(state)) {
