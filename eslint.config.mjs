@@ -19,7 +19,7 @@ const realms = {
 };
 
 export default tseslint.config(
-  { ignores: ['build/', 'dist/', 'node_modules/', 'prebuilds/', 'coverage/', 'lib/generated/'] },
+  { ignores: ['build/', 'dist/', 'node_modules/', 'prebuilds/', 'coverage/', 'lib/operators/generated/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.mjs', '**/*.js'],

@@ -3,7 +3,7 @@ export * as amp from './amp/index.js';
 export * as autograd from './autograd/index.js';
 export * as checkpoints from './checkpoints/index.js';
 export * as data from './data/index.js';
-export * as inductor from './inductor/index.js';
+export * as inductor from './jit/inductor.js';
 export * as jit from './jit/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
@@ -13,13 +13,13 @@ export * as utils from './utils/index.js';
 export { load, save } from './checkpoints/torchFile.js';
 
 // The operators; a name that is exported below instead is written by hand.
-export * from './generated/functions.js';
-export * as fft from './generated/fft.js';
-export * as linalg from './generated/linalg.js';
-export * as special from './generated/special.js';
+export * from './operators/generated/functions.js';
+export * as fft from './operators/generated/fft.js';
+export * as linalg from './operators/generated/linalg.js';
+export * as special from './operators/generated/special.js';
 
 export { autocast, getAutocastDtype, isAutocastEnabled } from './amp/autocast.js';
-export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './tensor/autograd.js';
+export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './autograd/gradMode.js';
 export {
   backends,
   getFloat32MatmulPrecision,
@@ -29,8 +29,15 @@ export {
 export { fromBuffer, fromTypedArray, type BufferOptions } from './tensor/buffers.js';
 export { arange, full, shape, tensor, type TensorOptions } from './tensor/create.js';
 export { cuda, Stream } from './tensor/devices.js';
-export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './tensor/dtype.js';
-export { TorchError } from './tensor/errors.js';
+export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './core/dtype.js';
+export {
+  ArgumentTypeError,
+  NoDeviceError,
+  OutOfMemoryError,
+  OutOfRangeError,
+  TorchError,
+  UnknownOptionError,
+} from './core/errors.js';
 export { getPrintOptions, setPrintOptions, type PrintOptions } from './tensor/format/options.js';
 export { slice, type IndexArray, type Slice, type TensorIndex } from './tensor/indexing.js';
 export {
@@ -40,11 +47,11 @@ export {
   type Program,
   type StepSource,
 } from './program/program.js';
-export { classes, isNativeObject, type NativeObject } from './tensor/nativeObject.js';
-export { ops, type Operator } from './tensor/operators.js';
-export type { AtenOperators } from './generated/aten.js';
-export type { FactoryOptions } from './generated/results.js';
-export type * as returnTypes from './generated/results.js';
+export { classes, isNativeObject, type NativeObject } from './operators/nativeObject.js';
+export { ops, type Operator } from './operators/operators.js';
+export type { AtenOperators } from './operators/generated/aten.js';
+export type { FactoryOptions } from './operators/generated/results.js';
+export type * as returnTypes from './operators/generated/results.js';
 export { Generator, getRngState, manualSeed, setRngState } from './tensor/random.js';
 export {
   cpuCapability,
@@ -54,12 +61,12 @@ export {
   showConfig,
   version,
 } from './tensor/runtime.js';
-export { scalar, type Complex, type Scalar, type ScalarDType, type TypedScalar } from './tensor/scalar.js';
+export { scalar, type Complex, type Scalar, type ScalarDType, type TypedScalar } from './core/scalar.js';
 export { openScope, scope, type Scope } from './tensor/scope.js';
 export { isTensor, Tensor, type NestedArray, type TensorLike } from './tensor/tensor.js';
 export { liveTensors, traceTensors, type LiveTensor } from './tensor/trace.js';
 export { receive, send, type TensorParcel } from './tensor/transfer.js';
 export { fromDlpack } from './utils/dlpack.js';
-export type { Broadcast, Shape } from './static/shapes.js';
-export type { Mistake, Promoted } from './static/pairs.js';
+export type { Broadcast, Shape } from './types/shapes.js';
+export type { Mistake, Promoted } from './types/pairs.js';
 export type { TypedArray } from './native/binding.js';

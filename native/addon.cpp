@@ -1,10 +1,10 @@
 // The addon's entry: makes an environment and puts the binding tables into it.
 #include <climits>
 
-#include "modules.h"
-#include "operators.h"
-#include "optimizers.h"
-#include "rooms.h"
+#include "modules/modules.h"
+#include "operators/operators.h"
+#include "optim/optimizers.h"
+#include "bindings.h"
 
 namespace torch_node {
 

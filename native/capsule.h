@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "bind.h"
+#include "js/bind.h"
 
 namespace torch_node {
 

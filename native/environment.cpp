@@ -4,23 +4,23 @@
 #include <stdexcept>
 #include <unordered_map>
 
-#include "modules.h"
-#include "operators.h"
-#include "optimizers.h"
+#include "modules/modules.h"
+#include "operators/operators.h"
+#include "optim/optimizers.h"
 
 namespace torch_node {
 
 namespace {
 // What a small tensor costs beside its data: TensorImpl, StorageImpl, the allocation's own overhead and the collector's
-// record of the finalizer. Without it a loop over tiny tensors looks free to V8, which then lets hundreds of megabytes
+// record of the finalizer. Without it a loop over tiny tensors metas free to V8, which then lets hundreds of megabytes
 // of them wait. They take a quarter of this, so that V8, which begins to collect at 64 MB and may be late, begins at
 // 16: ten million additions outside a scope grow memory by 16 to 54 MB, by 32 to 72 with half as much, and take 3 %
 // longer.
 constexpr int64_t kTensorOverhead = 3072;
 // V8 is told about memory in steps of this many bytes: telling it is far dearer than counting.
 constexpr int64_t kReportStep = int64_t{1} << 20;
-// How many released tensors linger at most, and of which size.
-constexpr size_t kLingering = 256;
+// How many released tensors wait to be freed at most, and of which size.
+constexpr size_t kDeferred = 256;
 constexpr size_t kLingeringBytes = size_t{16} << 10;
 }  // namespace
 
@@ -59,7 +59,7 @@ void Environment::close() {
   generators.clear();
   hooks.clear();
   programs.clear();
-  lingering_.clear();
+  deferred_.clear();
   tensors_.clear();
 }
 
@@ -80,7 +80,7 @@ uint32_t Environment::insert(at::Tensor tensor) {
   }
   heldBytes_ += bytes + kTensorOverhead;
   const uint32_t index = tensors_.insert({std::move(tensor), bytes});
-  if (!lingering_.empty()) lingering_.pop_back();
+  if (!deferred_.empty()) deferred_.pop_back();
   settleAccount();
   return index;
 }
@@ -99,14 +99,14 @@ void Environment::releaseTensor(uint32_t index) {
   if (!tensors_.find(index)) return;
   HeldTensor held = tensors_.take(index);
   heldBytes_ -= held.bytes + kTensorOverhead;
-  linger(std::move(held.tensor));
+  deferFree(std::move(held.tensor));
 }
 
 namespace {
 // Takes the graph out of a tensor that nobody else holds. Its own node, where nobody else holds that either, stays
 // without what it saved and without its edges, so that its memory goes with the tensor's; a view's place in the graph
 // holds its base, a node of no generated class may hold anything, and these go at once.
-void bare(const at::Tensor& tensor) {
+void dropGraph(const at::Tensor& tensor) {
   const torch::autograd::AutogradMeta* place = torch::autograd::impl::get_autograd_meta(tensor);
   if (place == nullptr) return;
   const auto& node = place->grad_fn_;
@@ -123,16 +123,16 @@ void bare(const at::Tensor& tensor) {
 }
 }  // namespace
 
-void Environment::linger(at::Tensor tensor) {
+void Environment::deferFree(at::Tensor tensor) {
   static const c10::DeleterFnPtr kOwn = c10::GetAllocator(c10::kCPU)->raw_deleter();
-  if (lingering_.size() == kLingering || tensor.use_count() != 1 || tensor.weak_use_count() != 1 || !tensor.is_cpu() ||
+  if (deferred_.size() == kDeferred || tensor.use_count() != 1 || tensor.weak_use_count() != 1 || !tensor.is_cpu() ||
       !tensor.has_storage()) {
     return;
   }
   const c10::StorageImpl& storage = *tensor.storage().unsafeGetStorageImpl();
   if (storage.data_ptr().get_deleter() != kOwn || storage.nbytes() > kLingeringBytes) return;
-  bare(tensor);
-  lingering_.push_back(std::move(tensor));
+  dropGraph(tensor);
+  deferred_.push_back(std::move(tensor));
 }
 
 int64_t Environment::tensorBytes() const {

@@ -91,7 +91,7 @@ class Environment {
   ~Environment();
 
   // Destroys a tensor that nobody here holds any more: now, or when the next one is made.
-  void linger(at::Tensor tensor);
+  void deferFree(at::Tensor tensor);
 
   void tellWarnings();
 
@@ -109,7 +109,7 @@ class Environment {
   // releases a hundred at once, more than glibc keeps at hand, and the next hundred are then got the slow way; released
   // one by one, each leaves its memory to the next operator. Nobody can tell but by the time: 20 to 80 ns less for
   // each.
-  std::vector<at::Tensor> lingering_;
+  std::vector<at::Tensor> deferred_;
   // What the garbage collector has to know of: counted as tensors come and go, and told to V8 in steps.
   int64_t heldBytes_ = 0;
   int64_t reported_ = 0;

@@ -4,7 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Version.h>
 
-#include "rooms.h"
+#include "bindings.h"
 
 namespace torch_node {
 

@@ -1,4 +1,4 @@
-// `npm run manifest`: writes lib/libtorch/manifest.ts, the list of official archives with their sizes and hashes.
+// `npm run manifest`: writes lib/install/manifest.ts, the list of official archives with their sizes and hashes.
 //
 //   node scripts/manifest.mjs [--offline] [--hash]
 //
@@ -84,7 +84,7 @@ const { values } = parseArgs({ options: { offline: { type: 'boolean' }, hash: { 
 const text = readFileSync(file, 'utf8');
 const start = text.indexOf(MARK);
 const before = start < 0 ? text : text.slice(0, start);
-const known = start < 0 ? {} : (await import('../dist/libtorch/manifest.js')).manifest;
+const known = start < 0 ? {} : (await import('../dist/install/manifest.js')).manifest;
 
 const manifest = {};
 let unreached = 0;

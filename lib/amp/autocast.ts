@@ -1,11 +1,12 @@
 // Autocast: operators inside choose their dtype, matrix products a short one and sums float32, as torch.autocast has them do:
 // https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { synchronously } from '../tensor/autograd.js';
+import { synchronously } from '../autograd/gradMode.js';
 import { cuda } from '../tensor/devices.js';
-import type { DType } from '../tensor/dtype.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions } from '../tensor/operators.js';
+import type { DType } from '../core/dtype.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
 
 export interface AutocastOptions {
   /** The short dtype: float16 or bfloat16. Default: bfloat16 on the CPU, float16 on CUDA. */
@@ -116,7 +117,5 @@ export function clearAutocastCache(): void {
 
 function expectDeviceType(where: string, device: unknown): void {
   if (device !== 'cpu' && device !== 'cuda')
-    throw new TorchError(where, `expected a type of device, 'cpu' or 'cuda', got ${describe(device)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, `expected a type of device, 'cpu' or 'cuda', got ${describe(device)}`);
 }

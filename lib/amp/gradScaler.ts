@@ -1,10 +1,13 @@
 // GradScaler: keeps the small gradients of float16 from vanishing, as torch.amp.GradScaler does:
 // https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+import { expectOptions } from '../core/options.js';
+import { expectObject } from '../core/checks.js';
+import { describe } from '../core/describe.js';
 import { outsideOfStep, recording } from '../program/recording.js';
-import { noGrad } from '../tensor/autograd.js';
+import { noGrad } from '../autograd/gradMode.js';
 import { cuda } from '../tensor/devices.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectObject, expectOptions, operator } from '../tensor/operators.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { isOptimizer, type AnyOptimizer } from '../optim/optimizer.js';
@@ -66,9 +69,7 @@ export class GradScaler {
   /** Throws a TorchError for factors out of range. */
   constructor(device: 'cpu' | 'cuda' = 'cuda', options: GradScalerOptions = {}) {
     if ((device as string) !== 'cpu' && (device as string) !== 'cuda')
-      throw new TorchError('GradScaler', `expected 'cpu' or 'cuda', got ${describe(device)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('GradScaler', `expected 'cpu' or 'cuda', got ${describe(device)}`);
     expectOptions('GradScaler', options);
     this.#device = device;
     this.#initScale = options.initScale ?? 2 ** 16;
@@ -99,12 +100,9 @@ export class GradScaler {
   scale(outputs: Tensor | readonly Tensor[]): Tensor | Tensor[] {
     if (Array.isArray(outputs)) return (outputs as Tensor[]).map((output) => this.scale(output));
     if (!isTensor(outputs))
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'GradScaler.scale',
         `expected a Tensor or an array of them, got ${describe(outputs)}`,
-        {
-          code: 'ERR_INVALID_ARG_TYPE',
-        },
       );
     if (!this.#enabled) return outputs;
     if (this.#scale === undefined) {
@@ -209,10 +207,9 @@ export class GradScaler {
         else if (isTensor(newScale) && newScale.numel === 1 && !newScale.requiresGrad)
           scale.copy_(newScale.reshape([]));
         else {
-          throw new TorchError(
+          throw new ArgumentTypeError(
             'GradScaler.update',
             `expected a number, or a tensor of one element that requires no gradient, got ${describe(newScale)}`,
-            { code: 'ERR_INVALID_ARG_TYPE' },
           );
         }
       }),
@@ -292,9 +289,10 @@ export class GradScaler {
 
   #of(method: string, optimizer: AnyOptimizer): Progress {
     if (!isOptimizer(optimizer))
-      throw new TorchError(`GradScaler.${method}`, `expected an optimizer, got ${describe(optimizer)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError(
+        `GradScaler.${method}`,
+        `expected an optimizer, got ${describe(optimizer)}`,
+      );
     this.#putBackAfterwards();
     let progress = this.#progress.get(optimizer);
     if (progress === undefined) {

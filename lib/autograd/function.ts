@@ -1,9 +1,10 @@
 // Custom operators: torch.autograd.Function, with a forward and a backward written in TypeScript.
+import { handleOf } from '../core/handles.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { noGrad } from '../tensor/autograd.js';
-import { callback } from '../tensor/callbacks.js';
-import { named, TorchError } from '../tensor/errors.js';
-import { describe, handleOf } from '../tensor/operators.js';
+import { noGrad } from './gradMode.js';
+import { callback } from './callbacks.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { temporaries } from '../tensor/scope.js';
 import { isTensor, Tensor } from '../tensor/tensor.js';
 
@@ -86,11 +87,10 @@ class Context {
   #expect(what: string, value: unknown, i: number, nullable: boolean): Maybe {
     if (isTensor(value)) return value;
     if (nullable && (value === null || value === undefined)) return null;
-    throw new TorchError(
+    throw new ArgumentTypeError(
       this.#where,
       `ctx.${what}: argument ${i}: expected a Tensor${nullable ? ' or null' : ''}, got ${describe(value)}; ` +
         'what is no tensor may be put on ctx as a property',
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   }
 }
@@ -155,10 +155,9 @@ export class AutogradFunction {
         const result: unknown = noGrad(() => this.forward(ctx as never, ...args));
         const results: readonly unknown[] = Array.isArray(result) ? result : [result];
         if (!results.some(isTensor)) {
-          throw new TorchError(
+          throw new ArgumentTypeError(
             where,
             `forward: expected a Tensor, or an array with Tensors in it, got ${describe(result)}`,
-            { code: 'ERR_INVALID_ARG_TYPE' },
           );
         }
         const handles = named(
@@ -207,10 +206,9 @@ function backwardOf(
         }
         for (const i of given) {
           if (!isTensor(list[i]))
-            throw new TorchError(
+            throw new ArgumentTypeError(
               where,
               `backward: gradient ${i}: expected a Tensor or null, got ${describe(list[i])}`,
-              { code: 'ERR_INVALID_ARG_TYPE' },
             );
           if (!isInput[i])
             throw new TorchError(

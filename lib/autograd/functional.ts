@@ -1,9 +1,11 @@
 // torch.autograd.functional: products with Jacobians, Jacobians and Hessians of functions of tensors. The definitions are
 // PyTorch's: https://docs.pytorch.org/docs/stable/autograd.html#functional-higher-level-api
-import { stack, zerosLike } from '../generated/functions.js';
-import { enableGrad, grad, isGradEnabled, noGrad } from '../tensor/autograd.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectOptions } from '../tensor/operators.js';
+import { expectOptions } from '../core/options.js';
+import { expectArgument } from '../core/checks.js';
+import { describe } from '../core/describe.js';
+import { stack, zerosLike } from '../operators/generated/functions.js';
+import { enableGrad, grad, isGradEnabled, noGrad } from './gradMode.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
@@ -166,9 +168,10 @@ function tensors(where: string, what: string, value: unknown): Tensor[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const wrong = list.findIndex((each) => !isTensor(each));
   if (wrong >= 0 || list.length === 0) {
-    throw new TorchError(where, `${what}: expected a Tensor or an array of Tensors, got ${describe(value)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(
+      where,
+      `${what}: expected a Tensor or an array of Tensors, got ${describe(value)}`,
+    );
   }
   return list as Tensor[];
 }

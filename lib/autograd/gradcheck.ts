@@ -1,10 +1,13 @@
 // Derivatives held against finite differences, as PyTorch's gradcheck and gradgradcheck do it (their slow mode).
 // https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
-import { rand, stack, zerosLike } from '../generated/functions.js';
-import { grad } from '../tensor/autograd.js';
-import { isFloatingPoint } from '../tensor/dtype.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectOptions, operator } from '../tensor/operators.js';
+import { expectOptions } from '../core/options.js';
+import { expectArgument } from '../core/checks.js';
+import { describe } from '../core/describe.js';
+import { rand, stack, zerosLike } from '../operators/generated/functions.js';
+import { grad } from './gradMode.js';
+import { isFloatingPoint } from '../core/dtype.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { AutogradFunction } from './function.js';
@@ -87,10 +90,9 @@ function run(fn: Callable, inputs: readonly unknown[]): Tensor[] {
   const result: unknown = fn(...inputs);
   const list: readonly unknown[] = Array.isArray(result) ? result : [result];
   if (!list.every(isTensor)) {
-    throw new TorchError(
+    throw new ArgumentTypeError(
       'gradcheck',
       `the function must return a Tensor or an array of Tensors, got ${describe(result)}`,
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   }
   return [...list];

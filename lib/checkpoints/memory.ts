@@ -1,8 +1,9 @@
 // Tensors' memory as files fill it and write it.
+import { handleOf } from '../core/handles.js';
 import { fromTypedArray } from '../tensor/buffers.js';
-import type { DType } from '../tensor/dtype.js';
+import type { DType } from '../core/dtype.js';
 import { native } from '../native/binding.js';
-import { handleOf, operator } from '../tensor/operators.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 

@@ -1,6 +1,6 @@
 // What stands before the values in an .npy file: numpy/lib/format.py is the specification. Magic bytes, version, length of
 // the header, and the header: a Python dictionary of the dtype, the order and the shape.
-import type { DType } from '../tensor/dtype.js';
+import type { DType } from '../core/dtype.js';
 import { parseLiteral, type Literal, type Tuple } from './pythonLiteral.js';
 
 /** What the bytes of one kind of value are, and which dtype they become. */

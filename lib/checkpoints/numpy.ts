@@ -1,12 +1,14 @@
 // numpy's .npy files (one array) and .npz files (a zip of several, by name).
 import fs from 'node:fs/promises';
 import writeFileAtomic from 'write-file-atomic';
+import { expectOptions } from '../core/options.js';
+import { expectArgument, expectObject, expectPath } from '../core/checks.js';
 import { chunksOf } from '../files/chunks.js';
 import type { ZipEntry } from '../files/zipReader.js';
 import { tensor } from '../tensor/create.js';
-import type { DType } from '../tensor/dtype.js';
-import { TorchError } from '../tensor/errors.js';
-import { expectArgument, expectObject, expectOptions, expectPath, operator } from '../tensor/operators.js';
+import type { DType } from '../core/dtype.js';
+import { TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, type Tensor } from '../tensor/tensor.js';
 import { kindOf, PREFIX, readHeader, STORED, writeHeader, type Header, type Kind } from './npyHeader.js';

@@ -1,5 +1,5 @@
 // A tensor's values as files hold them.
-import { operator } from '../tensor/operators.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 

@@ -1,12 +1,13 @@
 // safetensors: https://huggingface.co/docs/safetensors. A file is eight bytes (length of the header, little endian),
 // the header as JSON, and the tensors' bytes.
-import { expectArgument, expectObject, expectOptions, expectPath } from '../tensor/operators.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { expectOptions } from '../core/options.js';
+import { expectArgument, expectObject, expectPath } from '../core/checks.js';
 import { writeAtomically } from '../files/atomic.js';
 import { native } from '../native/binding.js';
-import { BYTES, type DType } from '../tensor/dtype.js';
-import { named, TorchError } from '../tensor/errors.js';
+import { BYTES, type DType } from '../core/dtype.js';
+import { named, TorchError } from '../core/errors.js';
 import { expectTensor, Tensor } from '../tensor/tensor.js';
 import { chunksOf } from '../files/chunks.js';
 import { emptyBytes, filler, inMemoryOf } from './memory.js';

@@ -2,11 +2,14 @@
 // bytes of each storage. https://docs.pytorch.org/docs/stable/notes/serialization.html
 import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
+import { handleOf } from '../core/handles.js';
+import { expectPath } from '../core/checks.js';
+import { expectOptions } from '../core/options.js';
 import { writeAtomically } from '../files/atomic.js';
 import { checkDevice } from '../tensor/devices.js';
-import { BYTES, type Device, type DType } from '../tensor/dtype.js';
-import { TorchError } from '../tensor/errors.js';
-import { expectOptions, expectPath, handleOf, operator } from '../tensor/operators.js';
+import { BYTES, type Device, type DType } from '../core/dtype.js';
+import { TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
 import { native } from '../native/binding.js';

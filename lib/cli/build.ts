@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { inspectLibtorch, findLibtorch } from '../libtorch/locate.js';
-import { installLibtorch } from '../libtorch/install.js';
+import { inspectLibtorch, findLibtorch } from '../install/locate.js';
+import { installLibtorch } from '../install/install.js';
 import { packageRoot } from '../native/addons.js';
 
 interface Builder {

@@ -1,7 +1,7 @@
 // `torch-node doctor`: says what was found on this machine and whether it works.
 import type { Command } from 'commander';
 import { errorText } from '../files/cache.js';
-import { findLibtorch } from '../libtorch/locate.js';
+import { findLibtorch } from '../install/locate.js';
 import { loadAddon, type LoadInfo } from '../native/load.js';
 import { systemGlibc } from '../native/platform.js';
 

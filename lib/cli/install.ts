@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { createInterface } from 'node:readline/promises';
 import { errorText } from '../files/cache.js';
 import { megabytes } from '../files/progress.js';
-import { bytesIn, type Installed, listInstalled, uninstall } from '../libtorch/installed.js';
-import { findLibtorch, installedFolder } from '../libtorch/locate.js';
-import { DEFAULT_VERSION } from '../libtorch/versions.js';
+import { bytesIn, type Installed, listInstalled, uninstall } from '../install/installed.js';
+import { findLibtorch, installedFolder } from '../install/locate.js';
+import { DEFAULT_VERSION } from '../install/versions.js';
 import { findAddons } from '../native/addons.js';
 import { addonMinors, setUp } from './setup.js';
 

@@ -1,11 +1,11 @@
 // Installs the libtorch that the addons of this package fit: what `torch-node install` and npm's install script do.
 import { errorText } from '../files/cache.js';
 import { run } from '../files/child.js';
-import { type Choice, chooseVariant, detectGpu } from '../libtorch/gpu.js';
-import { installLibtorch } from '../libtorch/install.js';
-import { uninstall } from '../libtorch/installed.js';
-import { findLibtorch, type Libtorch } from '../libtorch/locate.js';
-import { minorOf, SUPPORTED_MINORS, versionFor } from '../libtorch/versions.js';
+import { type Choice, chooseVariant, detectGpu } from '../install/gpu.js';
+import { installLibtorch } from '../install/install.js';
+import { uninstall } from '../install/installed.js';
+import { findLibtorch, type Libtorch } from '../install/locate.js';
+import { minorOf, SUPPORTED_MINORS, versionFor } from '../install/versions.js';
 import { findAddons, packageRoot } from '../native/addons.js';
 import { pathToFileURL } from 'node:url';
 import path from 'node:path';

@@ -1,11 +1,12 @@
 // Collation: a list of samples becomes a batch.
 import { types } from 'node:util';
+import { expectArgument } from '../core/checks.js';
+import { describe } from '../core/describe.js';
 import type { TypedArray } from '../native/binding.js';
-import { stack } from '../generated/functions.js';
+import { stack } from '../operators/generated/functions.js';
 import { tensor } from '../tensor/create.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument } from '../tensor/operators.js';
-import { isTypedScalar, plainScalar, type Scalar } from '../tensor/scalar.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { isTypedScalar, plainScalar, type Scalar } from '../core/scalar.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
@@ -122,9 +123,7 @@ function expectAll(
 }
 
 function failure(path: string, text: string): TorchError {
-  return new TorchError('defaultCollate', `${path === '' ? '' : `at ${path}: `}${text}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  return new ArgumentTypeError('defaultCollate', `${path === '' ? '' : `at ${path}: `}${text}`);
 }
 
 /** What a sample becomes that is not put into a batch: TypedArrays become tensors. @internal */

@@ -1,8 +1,10 @@
 // DataLoader: batches of a data set, in the order of a sampler, on this thread or on worker threads.
 import type { ResourceLimits } from 'node:worker_threads';
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
 import { cuda } from '../tensor/devices.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions, operator } from '../tensor/operators.js';
+import { TorchError, ArgumentTypeError, NoDeviceError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import type { Generator } from '../tensor/random.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import type { Collated } from './collate.js';
@@ -14,7 +16,7 @@ import {
   type IterableSource,
   type MapDataset,
 } from './dataset.js';
-import { drawSeed } from './draws.js';
+import { drawSeed } from './sampling.js';
 import { createFetcher, END, type CollateFunction } from './loader/fetcher.js';
 import { Iteration } from './loader/iteration.js';
 import { mapped, share, workerSource, type WorkerSource } from './loader/source.js';
@@ -311,7 +313,7 @@ function pin(batch: unknown): unknown {
 }
 
 function fault(text: string): TorchError {
-  return new TorchError('DataLoader', text, { code: 'ERR_INVALID_ARG_TYPE' });
+  return new ArgumentTypeError('DataLoader', text);
 }
 
 function checkOptions(options: DataLoaderOptions): void {
@@ -348,9 +350,8 @@ function checkOptions(options: DataLoaderOptions): void {
   if (batchSize === null && dropLast === true)
     throw fault('without batches (batchSize: null) there is no last one: leave out dropLast');
   if (pinMemory === true && !cuda.isAvailable())
-    throw new TorchError(
+    throw new NoDeviceError(
       'DataLoader',
       'pinMemory needs CUDA, and there is no CUDA device: leave it out, or give `pinMemory: torch.cuda.isAvailable()`',
-      { code: 'ERR_TORCH_NO_DEVICE' },
     );
 }

@@ -1,12 +1,14 @@
 // Data sets: what has samples by number, what gives them one after another, and what is made of others.
+import { expectOptions } from '../core/options.js';
+import { expectArgument, expectObject, isIterable } from '../core/checks.js';
+import { describe } from '../core/describe.js';
 import { fromBuffer } from '../tensor/buffers.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectObject, expectOptions, isIterable } from '../tensor/operators.js';
+import { TorchError, ArgumentTypeError, OutOfRangeError } from '../core/errors.js';
 import type { Generator } from '../tensor/random.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import type { Collated } from './collate.js';
-import { permutation } from './draws.js';
+import { permutation } from './sampling.js';
 import { workerSource, type WorkerSource } from './loader/source.js';
 
 /** Samples by number: PyTorch's map-style data set, `length` and `get` for its __len__ and __getitem__. */
@@ -74,10 +76,9 @@ class ArrayDataset<T> extends Dataset<T> {
 export function asDataset<T>(where: string, given: DatasetLike<T>): MapDataset<T> | IterableSource<T> {
   if (Array.isArray(given)) return new ArrayDataset(given as readonly T[]);
   if (isMapStyle<T>(given) || isIterableStyle<T>(given)) return given;
-  throw new TorchError(
+  throw new ArgumentTypeError(
     where,
     `expected a data set (an object with length and get(index), an array, or something iterable), got ${describe(given)}`,
-    { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }
 
@@ -85,24 +86,18 @@ export function asDataset<T>(where: string, given: DatasetLike<T>): MapDataset<T
 export function asMapDataset<T>(where: string, given: MapDataset<T> | readonly T[]): MapDataset<T> {
   const dataset = asDataset(where, given);
   if (isMapStyle<T>(dataset)) return dataset;
-  throw new TorchError(
+  throw new ArgumentTypeError(
     where,
     'expected a data set with length and get(index), got one that can only be iterated over',
-    {
-      code: 'ERR_INVALID_ARG_TYPE',
-    },
   );
 }
 
 /** @internal */
 export function checkIndex(where: string, index: number, length: number): number {
   if (Number.isInteger(index) && index >= 0 && index < length) return index;
-  throw new TorchError(
+  throw new OutOfRangeError(
     where,
     `there is no sample ${describe(index)}: expected a whole number from 0 to ${length - 1}`,
-    {
-      code: 'ERR_OUT_OF_RANGE',
-    },
   );
 }
 
@@ -115,10 +110,9 @@ export class TensorDataset<T extends readonly Tensor[] = readonly Tensor[]> exte
     super();
     const sizes = tensors.map((tensor) => (isTensor(tensor) && tensor.ndim > 0 ? tensor.size(0) : undefined));
     if (sizes.length === 0 || sizes.some((size) => size === undefined || size !== sizes[0]))
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'TensorDataset',
         `expected tensors with one first size, got ${tensors.map((tensor) => describe(tensor)).join(', ') || 'none'}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     this.tensors = tensors;
   }
@@ -257,9 +251,10 @@ export class ChainDataset<T> extends IterableDataset<T> {
     expectArgument('ChainDataset', 'datasets', datasets, Array.isArray(datasets), 'an array of data sets');
     for (const each of datasets)
       if (!isIterableStyle(each))
-        throw new TorchError('ChainDataset', `expected data sets to iterate over, got ${describe(each)}`, {
-          code: 'ERR_INVALID_ARG_TYPE',
-        });
+        throw new ArgumentTypeError(
+          'ChainDataset',
+          `expected data sets to iterate over, got ${describe(each)}`,
+        );
     const lengths = datasets.map((each) => each.length);
     if (!lengths.includes(undefined)) this.length = lengths.reduce<number>((sum, length) => sum + length!, 0);
   }

@@ -1,11 +1,12 @@
 // A set of images on a device: bytes in memory, floats a batch at a time.
+import { describeTensor } from '../core/handles.js';
 import { stepSources, type RowSource } from '../program/program.js';
-import { noGrad } from '../tensor/autograd.js';
+import { noGrad } from '../autograd/gradMode.js';
 import { fromTypedArray } from '../tensor/buffers.js';
 import { arange } from '../tensor/create.js';
-import type { Device } from '../tensor/dtype.js';
-import { named, TorchError } from '../tensor/errors.js';
-import { describeTensor, operator } from '../tensor/operators.js';
+import type { Device } from '../core/dtype.js';
+import { named, TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { ImageRecords } from './records.js';

@@ -1,10 +1,12 @@
 // Samplers: in which order a loader takes the samples. The orders are PyTorch's for the same seed.
+import { expectOptions } from '../core/options.js';
+import { expectArgument, isIterable } from '../core/checks.js';
+import { describe } from '../core/describe.js';
 import { tensor } from '../tensor/create.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectOptions, isIterable } from '../tensor/operators.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import type { Generator } from '../tensor/random.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
-import { drawBelow, drawWeighted, generatorOr, permutation } from './draws.js';
+import { drawBelow, drawWeighted, generatorOr, permutation } from './sampling.js';
 
 /** How many random numbers a draw with replacement takes at once, in PyTorch. */
 const DRAWN_AT_ONCE = 32;
@@ -28,9 +30,7 @@ function measured(where: string, source: { readonly length: number }): void {
 
 function positive(where: string, name: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value;
-  throw new TorchError(where, `${name}: expected a whole number of 1 or more, got ${describe(value)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `${name}: expected a whole number of 1 or more, got ${describe(value)}`);
 }
 
 /** 0, 1, 2, ... */
@@ -136,12 +136,9 @@ export class WeightedRandomSampler extends Sampler {
     expectArgument(where, 'weights', weights, isIterable(weights), 'a Tensor or an array of numbers');
     const given = isTensor(weights) ? weights.to('float64') : tensor([...weights], { dtype: 'float64' });
     if (given.ndim !== 1)
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'WeightedRandomSampler',
         `weights: expected one dimension, got ${describe(weights)}`,
-        {
-          code: 'ERR_INVALID_ARG_TYPE',
-        },
       );
     this.weights = given;
     this.replacement = replacement;

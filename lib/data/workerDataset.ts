@@ -1,8 +1,8 @@
 // Data sets by module: what a worker thread can make for itself, as functions do not go from thread to thread.
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { types } from 'node:util';
-import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { describe } from '../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { asDataset, type DatasetLike, type IterableSource, type MapDataset } from './dataset.js';
 import type { CollateFunction } from './loader/fetcher.js';
 import { workerSource, type WorkerSource } from './loader/source.js';
@@ -76,11 +76,10 @@ function hrefOf(module: URL | string): string {
   const text = typeof module === 'string' || isUrl ? String(module) : '';
   if (text.startsWith('file:')) return text;
   if (typeof module === 'string' && /^([/\\]|[A-Za-z]:[/\\])/.test(module)) return pathToFileURL(module).href;
-  throw new TorchError(
+  throw new ArgumentTypeError(
     'workerDataset',
     `expected a file: URL or an absolute path of a module, got ${describe(text === '' ? module : text)}: ` +
       "new URL('./dataset.js', import.meta.url) is one",
-    { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }
 

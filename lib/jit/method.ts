@@ -1,7 +1,7 @@
 // A method of a TorchScript module: its arguments and results cross as an operator's do.
 import { native } from '../native/binding.js';
 import type { OperatorDescription } from '../native/binding.js';
-import { Operator } from '../tensor/operators.js';
+import { Operator } from '../operators/operators.js';
 
 /** Finds a method once. `handle` gives the module's handle, or throws where it was released. @internal */
 export function scriptMethod(

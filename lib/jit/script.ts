@@ -1,13 +1,15 @@
 // ScriptModule: a module of a TorchScript archive, with its parts, run by libtorch's interpreter.
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
 import { native, type LoadedScript } from '../native/binding.js';
 import { writeAtomically } from '../files/atomic.js';
 import { Module, type AnyModule } from '../nn/module.js';
-import { carry, unpack } from '../tensor/carriers.js';
+import { tagged, untagged } from '../operators/taggedValues.js';
 import { checkDevice } from '../tensor/devices.js';
-import type { Device, DType } from '../tensor/dtype.js';
-import { named, TorchError } from '../tensor/errors.js';
-import { NativeObject } from '../tensor/nativeObject.js';
-import { describe, expectOptions, type Operator } from '../tensor/operators.js';
+import type { Device, DType } from '../core/dtype.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { NativeObject } from '../operators/nativeObject.js';
+import { type Operator } from '../operators/operators.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from '../tensor/scope.js';
 import { Parameter, Tensor } from '../tensor/tensor.js';
 import { scriptMethod } from './method.js';
@@ -187,7 +189,7 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
   /** The value of an attribute; a tensor shares memory with the module's. */
   attribute(name: string): unknown {
     this.#checkAttribute('attribute', name);
-    return unpack(native.getScriptAttribute(this.#live(), name), {
+    return untagged(native.getScriptAttribute(this.#live(), name), {
       tensor: (handle) => new Tensor(handle),
       object: (handle) => new NativeObject(handle),
     });
@@ -196,7 +198,7 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
   setAttribute(name: string, value: unknown): void {
     this.#checkAttribute('setAttribute', name);
     this.#still('setAttribute');
-    named(`ScriptModule.setAttribute`, () => native.setScriptAttribute(this.#live(), name, carry(value)));
+    named(`ScriptModule.setAttribute`, () => native.setScriptAttribute(this.#live(), name, tagged(value)));
     if (name === 'training') this.training = native.scriptTraining(this.#live());
   }
   #checkAttribute(where: string, name: string): void {
@@ -356,9 +358,7 @@ function open<T>(
 ): T {
   const { device, extraFiles = [] } = expectOptions('jit.load', options);
   if (typeof source !== 'string' && !ArrayBuffer.isView(source))
-    throw new TorchError('jit.load', `expected a file's name or its bytes, got ${describe(source)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError('jit.load', `expected a file's name or its bytes, got ${describe(source)}`);
   if (device !== undefined) checkDevice(device);
   try {
     return read(source, device ?? null, extraFiles);

@@ -1,10 +1,11 @@
 // A GPT of GPT-2's shape, under the keys that nanoGPT has. (The checkpoints of OpenAI have its matrices transposed.)
-import { cat, multinomial, topk } from '../generated/functions.js';
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
+import { cat, multinomial, topk } from '../operators/generated/functions.js';
 import * as nn from '../nn/index.js';
-import { noGrad } from '../tensor/autograd.js';
+import { noGrad } from '../autograd/gradMode.js';
 import { arange } from '../tensor/create.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions } from '../tensor/operators.js';
+import { TorchError } from '../core/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 export interface GPTOptions {

@@ -1,6 +1,6 @@
 // LeNet-5 as PyTorch's tutorials write it: with ReLU and maxima instead of squashing and means.
+import { expectOptions } from '../core/options.js';
 import * as nn from '../nn/index.js';
-import { expectOptions } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 export interface LeNetOptions {

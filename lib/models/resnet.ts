@@ -1,6 +1,6 @@
 // ResNets under torchvision's keys. He et al., 2015.
+import { expectOptions } from '../core/options.js';
 import * as nn from '../nn/index.js';
-import { expectOptions } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 export interface ResNetOptions {

@@ -1,6 +1,6 @@
 // VGG nets under torchvision's keys. Simonyan and Zisserman, 2014.
+import { expectOptions } from '../core/options.js';
 import * as nn from '../nn/index.js';
-import { expectOptions } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 export interface VGGOptions {

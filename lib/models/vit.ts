@@ -1,8 +1,9 @@
 // Vision transformers under torchvision's keys. Dosovitskiy et al., 2020.
-import { cat, empty, zeros } from '../generated/functions.js';
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
+import { cat, empty, zeros } from '../operators/generated/functions.js';
 import * as nn from '../nn/index.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions } from '../tensor/operators.js';
+import { TorchError } from '../core/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 export interface VisionTransformerOptions {

@@ -8,14 +8,14 @@ export interface OperatorDescription {
   readonly schema: string;
   readonly arguments: readonly {
     readonly name: string;
-    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'integers' | 'deep' | 'plain';
+    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'integers' | 'tagged' | 'plain';
     readonly type: string;
     readonly keywordOnly: boolean;
     /** Whether it has no default. */
     readonly required: boolean;
   }[];
   readonly results: readonly {
-    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'deep' | 'plain';
+    readonly kind: 'tensor' | 'tensor?' | 'tensors' | 'generator' | 'tagged' | 'plain';
     /** Which argument this result is, for in-place and out= forms; -1 for a result of its own. */
     readonly argument: number;
   }[];
@@ -50,7 +50,7 @@ export interface NativeAddon {
   findOperator(name: string, overload: string): OperatorDescription | null;
   operatorNames(): string[];
   callOperator(id: number, ...args: unknown[]): unknown;
-  /** Room for lists of integers on their way to an operator; see lib/tensor/integers.ts. */
+  /** Room for lists of integers on their way to an operator; see lib/operators/integers.ts. */
   readonly integers: Float64Array;
   // objects
   objectType(handle: number): string;
@@ -209,9 +209,9 @@ export interface NativeAddon {
     step: () => number[],
     inputs: readonly number[],
     library: string,
-    graphs: 'on' | 'off' | 'rehearsal',
+    graphs: 'on' | 'off' | 'dry-run',
   ): number;
-  scheduleColumn(value: number): number;
+  schedulePlaceholder(value: number): number;
   unrecorded(run: () => number[]): void;
   adoptProgram(owner: object, handle: number): void;
   releaseProgram(handle: number): void;

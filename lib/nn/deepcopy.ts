@@ -1,6 +1,6 @@
 // Deep copies of what modules hold.
-import { noGrad } from '../tensor/autograd.js';
-import { expectArgument } from '../tensor/operators.js';
+import { expectArgument } from '../core/checks.js';
+import { noGrad } from '../autograd/gradMode.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
 import { types } from 'node:util';
 

@@ -1,5 +1,5 @@
 // torch.nn.functional: the functions that are operators (generated), and those that PyTorch composes in Python.
-export * from '../generated/functional.js';
+export * from '../operators/generated/functional.js';
 export * from './functional/activation.js';
 export { multiHeadAttentionForward, type MultiHeadAttentionOptions } from './functional/attention.js';
 export * from './functional/distance.js';

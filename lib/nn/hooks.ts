@@ -1,9 +1,9 @@
 // Hooks of modules: what is called before and after a forward, and when gradients come back. A module with hooks has a
 // `forward` of its own that calls them; one without pays nothing.
+import { describe } from '../core/describe.js';
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
-import { isGradEnabled } from '../tensor/autograd.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { isGradEnabled } from '../autograd/gradMode.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import type { AnyModule } from './module.js';
 
@@ -45,9 +45,7 @@ class HookList<H> {
 
   add(where: string, hook: H, options: { prepend?: boolean; alwaysCall?: boolean }): () => void {
     if (typeof hook !== 'function') {
-      throw new TorchError(where, `expected a function, got ${describe(hook)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError(where, `expected a function, got ${describe(hook)}`);
     }
     const entry = { hook, always: options.alwaysCall ?? false };
     this.#entries = options.prepend ? [entry, ...this.#entries] : [...this.#entries, entry];
@@ -297,10 +295,9 @@ function replaced(
     list.length !== before.length ||
     list.some((gradient) => gradient !== null && !isTensor(gradient))
   )
-    throw new TorchError(
+    throw new ArgumentTypeError(
       `Module.${where}`,
       `a hook returns nothing, or an array with a Tensor or null in place of each of the ${before.length} of ${what}; got ${describe(value)}`,
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   return list;
 }

@@ -1,10 +1,13 @@
 // torch.nn.init: fills tensors in place, outside autograd, and gives them back. The numbers are PyTorch's for the same seed;
 // definitions: https://docs.pytorch.org/docs/stable/nn.init.html
-import { empty, randperm, where } from '../generated/functions.js';
-import { qr } from '../generated/linalg.js';
-import { noGrad } from '../tensor/autograd.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectOptions, operator } from '../tensor/operators.js';
+import { expectOptions } from '../core/options.js';
+import { expectArgument } from '../core/checks.js';
+import { describe } from '../core/describe.js';
+import { empty, randperm, where } from '../operators/generated/functions.js';
+import { qr } from '../operators/generated/linalg.js';
+import { noGrad } from '../autograd/gradMode.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import type { Generator } from '../tensor/random.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, type Tensor } from '../tensor/tensor.js';
@@ -55,18 +58,18 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
     case 'leaky_relu': {
       const slope = param ?? 0.01;
       if (typeof slope !== 'number')
-        throw new TorchError('nn.init.calculateGain', `param: expected a number, got ${describe(param)}`, {
-          code: 'ERR_INVALID_ARG_TYPE',
-        });
+        throw new ArgumentTypeError(
+          'nn.init.calculateGain',
+          `param: expected a number, got ${describe(param)}`,
+        );
       return Math.sqrt(2 / (1 + slope ** 2));
     }
     case 'selu':
       return 3 / 4;
     default:
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'nn.init.calculateGain',
         `nonlinearity: expected linear, conv1d to conv3d, conv_transpose1d to conv_transpose3d, sigmoid, tanh, relu, leaky_relu or selu, got ${describe(nonlinearity)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
   }
 }
@@ -257,9 +260,7 @@ export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Te
 function kaimingStd(title: string, tensor: Tensor, options: KaimingOptions): number {
   const { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' } = expectOptions(title, options);
   if (!['fan_in', 'fan_out'].includes(mode))
-    throw new TorchError(title, `mode: expected fan_in or fan_out, got ${describe(mode)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(title, `mode: expected fan_in or fan_out, got ${describe(mode)}`);
   const { fanIn, fanOut } = fans(title, tensor);
   return calculateGain(nonlinearity, a) / Math.sqrt(mode === 'fan_in' ? fanIn : fanOut);
 }

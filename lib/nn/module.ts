@@ -1,12 +1,15 @@
 // Module: the tree that networks are composed of.
 import { types } from 'node:util';
 import { inspect } from 'node:util';
+import { handleOf } from '../core/handles.js';
+import { expectOptions } from '../core/options.js';
+import { expectArgument } from '../core/checks.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { checkDevice } from '../tensor/devices.js';
-import { isFloatingPoint, type Device, type DType, type MemoryFormat } from '../tensor/dtype.js';
-import { named, TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectOptions, handleOf } from '../tensor/operators.js';
-import { noGrad } from '../tensor/autograd.js';
+import { isFloatingPoint, type Device, type DType, type MemoryFormat } from '../core/dtype.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { noGrad } from '../autograd/gradMode.js';
 import { isParameter, isTensor, type Parameter, type Tensor } from '../tensor/tensor.js';
 import { copyProperties, copyTensor, expectCopies, type Copies } from './deepcopy.js';
 import { ModuleHooks, RemovableHandle, type Gradients, type HookKind } from './hooks.js';
@@ -124,10 +127,9 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   registerParameter(name: string, parameter: Parameter | null): void {
     checkName(this, 'registerParameter', name);
     if (parameter !== null && !isParameter(parameter)) {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'Module.registerParameter',
         `'${name}': expected a Parameter or null, got ${describe(parameter)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
     (this as Record<string, unknown>)[name] = parameter;
@@ -136,10 +138,9 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   registerModule(name: string, module: AnyModule | null): void {
     checkName(this, 'registerModule', name);
     if (module !== null && !isModule(module)) {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'Module.registerModule',
         `'${name}': expected a Module or null, got ${describe(module)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
     (this as Record<string, unknown>)[name] = module;
@@ -156,10 +157,9 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     if (typeof name !== 'string' || name === '' || name.includes('.'))
       throw wrongName('registerBuffer', name);
     if (tensor !== null && !isTensor(tensor)) {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'Module.registerBuffer',
         `'${name}': expected a Tensor or null, got ${describe(tensor)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
     const { buffers, transient } = this[internals];
@@ -551,9 +551,7 @@ function registerState(
   hook: unknown,
 ): RemovableHandle {
   if (typeof hook !== 'function')
-    throw new TorchError(`Module.${where}`, `expected a function, got ${describe(hook)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(`Module.${where}`, `expected a function, got ${describe(hook)}`);
   // A function of its own, so that one hook may be registered twice.
   const called = (...args: unknown[]): void => {
     (hook as (...args: unknown[]) => void)(...args);
@@ -580,9 +578,8 @@ function joined(prefix: string, name: string): string {
 }
 
 function wrongName(where: string, name: unknown): TorchError {
-  return new TorchError(
+  return new ArgumentTypeError(
     `Module.${where}`,
     `expected a name that is not empty and has no dot in it, got ${describe(name)}`,
-    { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }

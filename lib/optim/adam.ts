@@ -1,7 +1,8 @@
 // Adam and AdamW.
+import { expectOptions } from '../core/options.js';
 import { counted, scheduled, scheduledFor } from '../program/recording.js';
-import { TorchError } from '../tensor/errors.js';
-import { expectOptions, operator } from '../tensor/operators.js';
+import { TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';

@@ -1,6 +1,6 @@
 // Adamax: Adam with the infinity norm.
 import { counted, scheduled } from '../program/recording.js';
-import { operator } from '../tensor/operators.js';
+import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';

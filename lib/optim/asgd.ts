@@ -1,6 +1,6 @@
 // ASGD: averaged stochastic gradient descent.
 import { counted, recording, roundingOf, scheduled, scheduledFor, tracked } from '../program/recording.js';
-import { operator } from '../tensor/operators.js';
+import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import {

@@ -1,6 +1,6 @@
 // The _foreach_ operators: one call for a list of tensors. Which overload is meant follows from the last argument.
 import { isTensor, Tensor } from '../tensor/tensor.js';
-import { operator } from '../tensor/operators.js';
+import { operator } from '../operators/operators.js';
 
 type Argument = Tensor | number | readonly Tensor[] | readonly number[];
 

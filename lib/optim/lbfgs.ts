@@ -1,8 +1,9 @@
 // L-BFGS: a quasi-Newton method that remembers its last steps.
+import { expectOptions } from '../core/options.js';
 import { recording } from '../program/recording.js';
-import { enableGrad, noGrad } from '../tensor/autograd.js';
-import { TorchError } from '../tensor/errors.js';
-import { expectOptions, operator } from '../tensor/operators.js';
+import { enableGrad, noGrad } from '../autograd/gradMode.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { inScopeAround, scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import {
@@ -104,10 +105,9 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
   /** @internal */
   protected override run<T>(closure?: () => T): T {
     if (typeof closure !== 'function') {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'LBFGS.step',
         'needs a closure that computes the loss, goes backward and returns the loss: step(() => ...)',
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
     if (recording() !== undefined)
@@ -273,12 +273,9 @@ function nextDirection(
 function lossOf(value: unknown): number {
   if (typeof value === 'number') return value;
   if (isTensor(value) && value.numel === 1) return value.item();
-  throw new TorchError(
+  throw new ArgumentTypeError(
     'LBFGS.step',
     'the closure has to return the loss: a number, or a tensor of one element',
-    {
-      code: 'ERR_INVALID_ARG_TYPE',
-    },
   );
 }
 

@@ -1,13 +1,17 @@
 // Optimizer: the base of all optimizers, with parameter groups, state, hooks and state dicts as torch.optim.Optimizer has
 // them: https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
 import { types } from 'node:util';
+import { camelCase, snakeCase } from '../core/names.js';
+import { isIterable } from '../core/checks.js';
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
 import { recording } from '../program/recording.js';
-import { noGrad } from '../tensor/autograd.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectOptions, isIterable, operator } from '../tensor/operators.js';
+import { noGrad } from '../autograd/gradMode.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
-import { camelCase, settled, snakeCase } from './settings.js';
+import { settled } from './settings.js';
 import type { Value } from './values.js';
 
 /** Options that all optimizers have. */
@@ -501,9 +505,10 @@ function expectState(
   if (value === undefined) throw new TorchError(where, `the state of parameter ${number} has no ${name}`);
   if (value === null || (kind === 'scalar' && typeof value === 'number')) return;
   if (!isTensor(value)) {
-    throw new TorchError(where, `${name} of parameter ${number}: expected a Tensor, got ${describe(value)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(
+      where,
+      `${name} of parameter ${number}: expected a Tensor, got ${describe(value)}`,
+    );
   }
   const shape = kind === 'like' ? parameter.shape : kind === 'scalar' ? [] : kind;
   if (String(value.shape) !== String(shape)) {

@@ -1,17 +1,7 @@
 // Settings of optimizers: their checks, and their names here and in Python.
-import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { describe } from '../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { isTensor } from '../tensor/tensor.js';
-
-/** `weightDecay` as PyTorch writes it: `weight_decay`. */
-export function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-/** `weight_decay` as it is called here: `weightDecay`. */
-export function camelCase(name: string): string {
-  return name.replace(/(?<=.)_(\w)/g, (_, letter: string) => letter.toUpperCase());
-}
 
 /** The options that were given, over the defaults; undefined is as good as left out. */
 export function settled<T extends object>(defaults: T, given: object): T {
@@ -22,9 +12,7 @@ export function settled<T extends object>(defaults: T, given: object): T {
 }
 
 function wrong(where: string, name: string, expected: string, value: unknown): TorchError {
-  return new TorchError(where, `${name}: expected ${expected}, got ${describe(value)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  return new ArgumentTypeError(where, `${name}: expected ${expected}, got ${describe(value)}`);
 }
 
 /** A learning rate: a number of 0 or more, or a tensor that holds one. */

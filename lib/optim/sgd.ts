@@ -1,9 +1,10 @@
 // Stochastic gradient descent. The update is one native call over all parameters.
+import { handleOf } from '../core/handles.js';
+import { expectOptions } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { recording, scheduled, scheduledFor } from '../program/recording.js';
-import { enableGrad } from '../tensor/autograd.js';
-import { named, TorchError } from '../tensor/errors.js';
-import { expectOptions, handleOf } from '../tensor/operators.js';
+import { enableGrad } from '../autograd/gradMode.js';
+import { named, TorchError } from '../core/errors.js';
 import { scope } from '../tensor/scope.js';
 import { Tensor } from '../tensor/tensor.js';
 import {

@@ -1,7 +1,7 @@
 // SparseAdam: Adam for sparse gradients, which updates only what they hold.
 import { recording } from '../program/recording.js';
-import { TorchError } from '../tensor/errors.js';
-import { operator } from '../tensor/operators.js';
+import { TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import {
   type OptimizerOptions,

@@ -1,11 +1,14 @@
 // Averages of a model's parameters over its training, as torch.optim.swa_utils makes them:
 // https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
+import { expectOptions } from '../core/options.js';
+import { expectArgument, isIterable } from '../core/checks.js';
+import { describe } from '../core/describe.js';
 import { isModule, Module, type AnyModule } from '../nn/module.js';
 import { isBatchNorm } from '../nn/modules/batchnorm.js';
-import { noGrad } from '../tensor/autograd.js';
-import type { Device } from '../tensor/dtype.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe, expectArgument, expectOptions, isIterable, operator } from '../tensor/operators.js';
+import { noGrad } from '../autograd/gradMode.js';
+import type { Device } from '../core/dtype.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
@@ -92,9 +95,7 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
   constructor(model: Module<Inputs, Output>, options: AveragedModelOptions = {}) {
     super();
     if (!isModule(model))
-      throw new TorchError('AveragedModel', `expected a module, got ${describe(model)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('AveragedModel', `expected a module, got ${describe(model)}`);
     const { avgFn = null, multiAvgFn = null, device } = options;
     if (avgFn !== null && multiAvgFn !== null)
       throw new TorchError('AveragedModel', 'avgFn and multiAvgFn cannot both be given');

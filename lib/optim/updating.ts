@@ -9,9 +9,9 @@ import {
   tracked,
   type Recording,
 } from '../program/recording.js';
-import { enableGrad, noGrad } from '../tensor/autograd.js';
-import { TorchError } from '../tensor/errors.js';
-import { operator } from '../tensor/operators.js';
+import { enableGrad, noGrad } from '../autograd/gradMode.js';
+import { TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import {

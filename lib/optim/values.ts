@@ -2,7 +2,7 @@
 // them goes as in Python: two numbers give a float64, a tensor and a number a tensor of the tensor's dtype.
 import { outsideOfStep } from '../program/recording.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
-import { operator } from '../tensor/operators.js';
+import { operator } from '../operators/operators.js';
 
 /** A number, or a tensor of one element. */
 export type Value = number | Tensor;

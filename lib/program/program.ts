@@ -1,9 +1,10 @@
 // Programs: steps of a training that were recorded once and run natively from then on.
 import { setImmediate as turn } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
+import { handleOf } from '../core/handles.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { named, TorchError } from '../tensor/errors.js';
-import { describe, handleOf } from '../tensor/operators.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
 import { record, recordRows, type GraphMode, type Recorded, type Step } from './record.js';
 import type { Outputs } from './structure.js';
@@ -16,10 +17,10 @@ export interface CompileOptions {
   exact?: boolean;
   /**
    * On an accelerator, steps are captured as a graph, with the gathering of their batches, and replayed at one call from the
-   * host; see `path` and `why`. False switches that off. 'rehearsal' goes the same way on any device without capturing
+   * host; see `path` and `why`. False switches that off. 'dry-run' goes the same way on any device without capturing
    * anything: for tests. Default true.
    */
-  graph?: boolean | 'rehearsal';
+  graph?: boolean | 'dry-run';
 }
 
 /** What a program can draw batches from: rows of tensors by number, or an ImageSet. */
@@ -67,7 +68,7 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   constructor(step: (...inputs: I) => O, examples: I, options: CompileOptions) {
     this.#step = step;
     const { graph = true } = options;
-    this.#graphs = graph === 'rehearsal' ? graph : graph ? 'on' : 'off';
+    this.#graphs = graph === 'dry-run' ? graph : graph ? 'on' : 'off';
     this.#examples = examples.map((example) => describe(example));
     this.#batchSize = examples[0]?.shape[0];
     this.#exact = options.exact ?? false;
@@ -101,7 +102,7 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   get why(): string {
     if (this.path !== 'exact') return '';
     const { accelerator, why } = native.programWay(this.#recorded.handle);
-    return accelerator || this.#graphs === 'rehearsal' ? why : this.#recorded.notFused;
+    return accelerator || this.#graphs === 'dry-run' ? why : this.#recorded.notFused;
   }
   /** How many graphs were captured and replayed. @internal */
   get graphCounts(): { captures: number; replays: number } {
@@ -295,12 +296,11 @@ export function compileStep<I extends readonly Tensor[], O extends Outputs>(
   options: CompileOptions = {},
 ): Program<I, O> {
   if (typeof step !== 'function')
-    throw new TorchError('compileStep', `expected a function, got ${describe(step)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError('compileStep', `expected a function, got ${describe(step)}`);
   if (!Array.isArray(examples) || !(examples as readonly unknown[]).every(isTensor))
-    throw new TorchError('compileStep', `expected an array of example inputs, got ${describe(examples)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(
+      'compileStep',
+      `expected an array of example inputs, got ${describe(examples)}`,
+    );
   return new Program<I, O>(step, examples, options);
 }

@@ -1,10 +1,11 @@
 // One recording of a step.
 import path from 'node:path';
 import { types } from 'node:util';
+import { handleOf } from '../core/handles.js';
 import { native } from '../native/binding.js';
-import { noGrad } from '../tensor/autograd.js';
-import { TorchError } from '../tensor/errors.js';
-import { handleOf, operator } from '../tensor/operators.js';
+import { noGrad } from '../autograd/gradMode.js';
+import { TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { RowSource } from './program.js';
@@ -25,8 +26,8 @@ export interface Recorded {
   dispose(): void;
 }
 
-/** Whether steps may be captured; a rehearsal goes the same way on any device, without capturing. */
-export type GraphMode = 'on' | 'off' | 'rehearsal';
+/** Whether steps may be captured; a dry run goes the same way on any device, without capturing. */
+export type GraphMode = 'on' | 'off' | 'dry-run';
 
 /** A step as it is recorded. */
 export type Step = (...inputs: Tensor[]) => unknown;
@@ -61,8 +62,8 @@ export function record(step: Step, inputs: readonly Tensor[], exact: boolean, gr
       graphs,
     );
     const { instructions, draws } = native.describeProgram(handle);
-    // What is captured are the operators, and so is what stands for it in a rehearsal.
-    const notFused = exact || graphs === 'rehearsal' ? 'exact was asked for' : native.fuseProgram(handle);
+    // What is captured are the operators, and so is what stands for it in a dry run.
+    const notFused = exact || graphs === 'dry-run' ? 'exact was asked for' : native.fuseProgram(handle);
     const recorded = {
       ...{ notFused, handle, recording, template: template!, draws, where: caller },
       instructions: instructions.map(([name, where]) => ({ operator: name, where })),

@@ -1,8 +1,8 @@
 // What the rest of the library knows of a step that is being recorded: numbers that change from step to step, and the
 // counts that they follow from.
+import { handleOf } from '../core/handles.js';
 import { native } from '../native/binding.js';
-import { TorchError } from '../tensor/errors.js';
-import { handleOf } from '../tensor/operators.js';
+import { TorchError } from '../core/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** What code that takes part in a step does when its program runs. */
@@ -33,14 +33,14 @@ interface Change {
 
 /** How a program learns what is different in each step. */
 export class Recording {
-  /** Of each column, what the number is in the step that comes next. */
-  readonly columns: (() => number)[] = [];
+  /** Of each placeholder, what the number is in the step that comes next. */
+  readonly placeholders: (() => number)[] = [];
   readonly #kept = new Map<Tensor, Kept>();
   readonly #changes: Change[] = [];
   readonly #events: Events[] = [];
   readonly #undo: (() => void)[] = [];
   readonly #met = new WeakSet<object>();
-  readonly #standIns = new Map<object, Map<string, number>>();
+  readonly #byOwner = new Map<object, Map<string, number>>();
 
   /** See tracked(). @internal */
   track(tensor: Tensor, next: (value: number) => number, late: boolean): () => number {
@@ -63,12 +63,12 @@ export class Recording {
     this.#undo.push(undo);
   }
   /** @internal */
-  standInOf(owner: object, name: string, make: () => number): number {
-    let known = this.#standIns.get(owner);
-    if (known === undefined) this.#standIns.set(owner, (known = new Map<string, number>()));
-    const standIn = known.get(name) ?? make();
-    known.set(name, standIn);
-    return standIn;
+  placeholderOf(owner: object, name: string, make: () => number): number {
+    let known = this.#byOwner.get(owner);
+    if (known === undefined) this.#byOwner.set(owner, (known = new Map<string, number>()));
+    const placeholder = known.get(name) ?? make();
+    known.set(name, placeholder);
+    return placeholder;
   }
   /** Whether this was asked of an object before, in this recording. @internal */
   again(owner: object): boolean {
@@ -80,7 +80,7 @@ export class Recording {
   undo(): void {
     for (const undo of this.#undo.reverse()) undo();
     this.#undo.length = 0;
-    this.#standIns.clear();
+    this.#byOwner.clear();
   }
 
   /**
@@ -99,7 +99,7 @@ export class Recording {
         change.kept.value = change.next(before);
         change.told = change.late ? before : change.kept.value;
       }
-      for (const column of this.columns) rows.push(column());
+      for (const placeholder of this.placeholders) rows.push(placeholder());
       for (const each of this.#events) each.step?.();
     }
     return rows;
@@ -133,22 +133,23 @@ export function whileRecording<T>(into: Recording, run: () => T): T {
 
 /**
  * A number for an operator that is worked out anew for each step: a learning rate, a bias correction. While a step is
- * recorded it is a stand-in with a value that nothing else has, by which the program knows its places; it must go to
+ * recorded it is a placeholder with a value that nothing else has, by which the program knows its places; it must go to
  * operators as it is, or negated, and nothing may be decided by it. @internal
  */
 export function scheduled(compute: () => number): number {
   if (current === undefined) return compute();
-  current.columns.push(compute);
+  current.placeholders.push(compute);
   const like = outsideOfStep(compute);
-  const standIn = (Number.isFinite(like) && like !== 0 ? like : 1e-3) * (1 + (1 + Math.random()) * 2 ** -10);
-  native.scheduleColumn(standIn);
-  return standIn;
+  const placeholder =
+    (Number.isFinite(like) && like !== 0 ? like : 1e-3) * (1 + (1 + Math.random()) * 2 ** -10);
+  native.schedulePlaceholder(placeholder);
+  return placeholder;
 }
 
-/** A number that is the same for all that belongs to a group of an optimizer's: one stand-in for it. @internal */
+/** A number that is the same for all that belongs to a group of an optimizer's: one placeholder for it. @internal */
 export function scheduledFor(owner: object, name: string, compute: () => number): number {
   if (current === undefined) return compute();
-  return current.standInOf(owner, name, () => scheduled(compute));
+  return current.placeholderOf(owner, name, () => scheduled(compute));
 }
 
 /**

@@ -1,6 +1,6 @@
 // Tensors in nested arrays and plain objects, taken out and put in again.
-import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { describe } from '../core/describe.js';
+import { ArgumentTypeError } from '../core/errors.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
 /** What a step may give: tensors, and arrays and plain objects of such. */
@@ -33,10 +33,9 @@ export function takeApart(value: unknown, tensors: Tensor[], path = 'what the st
     ]);
     return (next) => Object.fromEntries(entries.map(([name, item]) => [name, item(next)]));
   }
-  throw new TorchError(
+  throw new ArgumentTypeError(
     'compileStep',
     `${path}: expected a tensor, or arrays and objects of tensors, got ${describe(value)}; what was worked out while the step was recorded would be the same after every step`,
-    { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }
 

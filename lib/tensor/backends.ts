@@ -1,7 +1,7 @@
 // Settings of what computes: how exact products of float32 are, and how kernels are chosen.
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { named, TorchError } from './errors.js';
-import { describe } from './operators.js';
+import { named, ArgumentTypeError } from '../core/errors.js';
 
 function flag(name: string): boolean {
   return native.backendFlag(name);
@@ -10,9 +10,7 @@ function flag(name: string): boolean {
 function setFlag(name: string, value: unknown): void {
   const place = `backends.${name}`;
   if (typeof value !== 'boolean')
-    throw new TorchError(place, `expected true or false, got ${describe(value)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(place, `expected true or false, got ${describe(value)}`);
   named(place, () => native.setBackendFlag(name, value));
 }
 
@@ -82,10 +80,9 @@ export type MatmulPrecision = 'highest' | 'high' | 'medium';
 /** As torch.set_float32_matmul_precision: for the process. Anything but 'highest' is `backends.cuda.matmul.allowTf32`. */
 export function setFloat32MatmulPrecision(precision: MatmulPrecision): void {
   if (!['highest', 'high', 'medium'].includes(precision))
-    throw new TorchError(
+    throw new ArgumentTypeError(
       'setFloat32MatmulPrecision',
       `expected 'highest', 'high' or 'medium', got ${describe(precision)}`,
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   named('setFloat32MatmulPrecision', () => native.setFloat32MatmulPrecision(precision));
 }

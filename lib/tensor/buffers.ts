@@ -1,12 +1,13 @@
 // Tensors over the memory of JavaScript's buffers.
 import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
-import type { Known, Shape } from '../static/shapes.js';
+import type { Known, Shape } from '../types/shapes.js';
 import type { DTypeOfArray } from './create.js';
-import { BYTES, dtypeOfArray, type DType } from './dtype.js';
-import { named, TorchError } from './errors.js';
-import { describe, expectOptions } from './operators.js';
+import { BYTES, dtypeOfArray, type DType } from '../core/dtype.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { Tensor } from './tensor.js';
 
 export interface BufferOptions {
@@ -66,9 +67,10 @@ function overBuffer(where: string, given: unknown, options: BufferOptions): Tens
   const { offset = 0, count, shape } = options;
   const whole = (name: string, value: number): void => {
     if (!Number.isSafeInteger(value) || value < 0)
-      throw new TorchError(where, `${name}: expected a whole number of 0 or more, got ${describe(value)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError(
+        where,
+        `${name}: expected a whole number of 0 or more, got ${describe(value)}`,
+      );
   };
   whole('offset', offset);
   if (offset > size)
@@ -109,10 +111,9 @@ function bytesOf(where: string, given: unknown): BufferBytes {
   if (types.isAnyArrayBuffer(given))
     return { buffer: given, start: 0, size: given.byteLength, dtype: 'uint8' };
   if (!ArrayBuffer.isView(given))
-    throw new TorchError(
+    throw new ArgumentTypeError(
       where,
       `expected an ArrayBuffer, a SharedArrayBuffer, a TypedArray, a Buffer or a DataView, got ${describe(given)}`,
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   const { buffer, byteOffset, byteLength } = given;
   const dtype = types.isDataView(given) ? 'uint8' : dtypeOfArray(given as TypedArray);

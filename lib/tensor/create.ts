@@ -1,15 +1,24 @@
 // Functions that make tensors from JavaScript values. Those that are operators as they stand are generated.
 import { types } from 'node:util';
+import { expectOptions, isOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
-import { BYTES, dtypeOfArray, type Device, type DType } from './dtype.js';
-import { named, TorchError } from './errors.js';
-import { describe, expectOptions, isOptions, operator } from './operators.js';
-import { isComplex, isNumeric, isTypedScalar, plainScalar, type Complex, type Scalar } from './scalar.js';
+import { BYTES, dtypeOfArray, type Device, type DType } from '../core/dtype.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
+import {
+  isComplex,
+  isNumeric,
+  isTypedScalar,
+  plainScalar,
+  type Complex,
+  type Scalar,
+} from '../core/scalar.js';
 import { isTensor, Tensor, type NestedArray } from './tensor.js';
-import type { WithNumber } from '../static/dtypes.js';
-import type { On } from '../static/pairs.js';
-import type { Known, Shape } from '../static/shapes.js';
+import type { WithNumber } from '../types/dtypes.js';
+import type { On } from '../types/pairs.js';
+import type { Known, Shape } from '../types/shapes.js';
 
 export interface TensorOptions<D extends DType = DType, V extends Device = Device> {
   /** Default float32, unless the function says otherwise. */
@@ -183,10 +192,9 @@ function flatten(data: unknown, shape: number[], depth: number, out: PlainScalar
   const at = depth === 0 ? 'the data' : `an element at depth ${depth}`;
   if (depth === shape.length) {
     if (!isNumeric(data)) {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'tensor',
         `${at}: expected a number, a bigint, a boolean or a complex { re, im }, got ${describe(data)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
     out.push(plainScalar(data));
@@ -194,10 +202,9 @@ function flatten(data: unknown, shape: number[], depth: number, out: PlainScalar
   }
   if (!Array.isArray(data) || data.length !== shape[depth]) {
     const given = Array.isArray(data) ? `an array of ${data.length}` : describe(data);
-    throw new TorchError(
+    throw new ArgumentTypeError(
       'tensor',
       `the arrays are ragged: ${at} is ${given} where others are arrays of ${shape[depth]}`,
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   }
   for (const item of data) flatten(item, shape, depth + 1, out);
@@ -265,12 +272,9 @@ function pack(all: PlainScalar[], dtype: DType): TypedArray {
 }
 
 function unfit(value: PlainScalar, dtype: DType, expected: string): TorchError {
-  return new TorchError(
+  return new ArgumentTypeError(
     'tensor',
     `${isComplex(value) ? describe(value) : value} does not fit dtype ${dtype}: expected ${expected}`,
-    {
-      code: 'ERR_INVALID_ARG_TYPE',
-    },
   );
 }
 

@@ -1,16 +1,18 @@
 // Devices: which there are, and a readable refusal of those that there are not.
+import { expectArgument } from '../core/checks.js';
+import { describe } from '../core/describe.js';
 import { loadedFrom, native } from '../native/binding.js';
-import { TorchError } from './errors.js';
-import { streamOf } from './handles.js';
-import { describe, expectArgument } from './operators.js';
+import { TorchError, ArgumentTypeError, NoDeviceError } from '../core/errors.js';
+import { streamOf } from '../core/handles.js';
 
 /** Throws a TorchError unless tensors can be put on the device. */
 export function checkDevice(device: string): void {
   const match = typeof device === 'string' ? /^(cpu|meta|cuda)(?::(\d+))?$/.exec(device) : null;
   if (match === null) {
-    throw new TorchError('device', `unknown device ${describe(device)}: expected cpu, cuda, cuda:N or meta`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(
+      'device',
+      `unknown device ${describe(device)}: expected cpu, cuda, cuda:N or meta`,
+    );
   }
   if (match[1] !== 'cuda') return;
   const count = cuda.deviceCount();
@@ -21,14 +23,13 @@ export function checkDevice(device: string): void {
       ? 'this libtorch was built with CUDA, but no NVIDIA driver or no device was found (does `nvidia-smi` list one?)'
       : `there ${count === 1 ? 'is 1 device, cuda:0' : `are ${count} devices, cuda:0 to cuda:${count - 1}`}`
     : `the libtorch in use is a CPU build (${native.builtWith()}, ${loadedFrom.libtorch.folder})`;
-  throw new TorchError(
+  throw new NoDeviceError(
     'device',
     `'${device}' was asked for, but ${found}. ` +
       (cuda.isBuilt()
         ? 'Use a device that is there, or cpu.'
         : 'Set TORCH_NODE_LIBTORCH to a CUDA build of the same version (a Python torch with CUDA is one: its site-packages/torch), ' +
           'or use cpu. `npx torch-node doctor` tells what is found.'),
-    { code: 'ERR_TORCH_NO_DEVICE' },
   );
 }
 

@@ -1,8 +1,11 @@
 // DLPack: what a tensor is exported as. https://dmlc.github.io/dlpack/latest/, and the Python array API's protocol around it:
 // https://data-apis.org/array-api/latest/design_topics/data_interchange.html
+import { expectOptions } from '../core/options.js';
+import { describeTensor, handleOf } from '../core/handles.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { named, TorchError } from './errors.js';
-import { describe, describeTensor, expectOptions, handleOf, operator } from './operators.js';
+import { named, TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import type { Tensor } from './tensor.js';
 
 /** DLPack's number of a kind of device (kDLCPU is 1, kDLCUDA 2), and which one it is. */

@@ -2,9 +2,12 @@
 // torch/csrc/autograd/python_variable_indexing.cpp: integers, slices and new axes are taken one after another as views,
 // then one call of aten::index takes what is left, the index tensors and the masks. Views on the way are bare handles,
 // which neither a scope nor the garbage collector gets to know: they are released here.
+import { isNumeric } from '../core/scalar.js';
+import { describeTensor, handleOf } from '../core/handles.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { asTorchError, named, TorchError } from './errors.js';
-import { describe, describeTensor, handleOf, isNumeric, operator } from './operators.js';
+import { asTorchError, named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import type { Scalar, Tensor } from './tensor.js';
 
 const sliceMark: unique symbol = Symbol.for('torch-node.slice');
@@ -55,10 +58,9 @@ export function slice(start?: number | null, stop?: number | null, step?: number
     if (value === undefined || value === null) return null;
     if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
     const open = value === Infinity || value === -Infinity;
-    throw new TorchError(
+    throw new ArgumentTypeError(
       'slice',
       `${name}: expected an integer or null, got ${describe(value)}${open ? ' (an open end is null)' : ''}`,
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   };
   const every = whole('step', step) ?? 1;
@@ -530,11 +532,10 @@ function broadcasts(from: readonly number[], to: readonly number[]): boolean {
 
 function checkValue(where: string, value: unknown): void {
   if (isTensor(value) || isNumeric(value)) return;
-  throw new TorchError(
+  throw new ArgumentTypeError(
     where,
     `value: expected a Tensor, a number, a bigint, a boolean or a complex { re, im }, got ${describe(value)}; the ` +
       `value comes first, then the indices${Array.isArray(value) ? ', and an array becomes a tensor with torch.tensor' : ''}`,
-    { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }
 

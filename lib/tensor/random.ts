@@ -1,16 +1,15 @@
 // Random numbers: seeds, states and generators. The numbers are PyTorch's for the same seed.
+import { handleOf } from '../core/handles.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { checkDevice } from './devices.js';
-import type { Device } from './dtype.js';
-import { named, TorchError } from './errors.js';
-import { describe, handleOf } from './operators.js';
+import type { Device } from '../core/dtype.js';
+import { named, ArgumentTypeError } from '../core/errors.js';
 import { Tensor } from './tensor.js';
 
 function checkSeed(where: string, seed: number | bigint): void {
   if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed)) {
-    throw new TorchError(where, `expected an integer seed, got ${describe(seed)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, `expected an integer seed, got ${describe(seed)}`);
   }
 }
 

@@ -2,9 +2,9 @@
 // two async functions that take turns each keep their own.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { types } from 'node:util';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { TorchError } from './errors.js';
-import { describe } from './operators.js';
+import { ArgumentTypeError } from '../core/errors.js';
 
 /** What a scope needs of a tensor; Tensor implements it. */
 export interface Scoped {
@@ -93,9 +93,7 @@ export function currentScope(): Scope | undefined {
  */
 export function scope<T>(run: () => T): T {
   if (typeof run !== 'function') {
-    throw new TorchError('scope', `expected a function, got ${describe(run)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError('scope', `expected a function, got ${describe(run)}`);
   }
   const inner = new Scope(currentScope());
   let result: T;

@@ -1,11 +1,15 @@
-// Tensor: a small integer handle, and its methods. Those that are operators are generated (lib/generated/methods.ts) but
+// Tensor: a small integer handle, and its methods. Those that are operators are generated (lib/operators/generated/methods.ts) but
 // for the ones here, which are called so often that the choice of an overload would show.
 import { inspect, type InspectOptions } from 'node:util';
-import '../generated/methods.js';
+import '../operators/generated/methods.js';
+import { expectOptions } from '../core/options.js';
+import { expectArgument } from '../core/checks.js';
+import { describeTensor, handleOf } from '../core/handles.js';
+import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
-import { backwardPass } from './anomaly.js';
-import type { Beside, Multiplicable, Multiplied, On, Paired } from '../static/pairs.js';
-import type { Like, Shaped } from '../static/results.js';
+import { backwardPass } from '../autograd/anomaly.js';
+import type { BroadcastWith, MatmulWith, MatmulResult, On, BroadcastResult } from '../types/pairs.js';
+import type { Like, Shaped } from '../types/results.js';
 import type {
   Flattened,
   Inserted,
@@ -15,8 +19,8 @@ import type {
   Shape,
   Swapped,
   Turned,
-} from '../static/shapes.js';
-import { callback, HookHandle, replacement } from './callbacks.js';
+} from '../types/shapes.js';
+import { callback, HookHandle, replacement } from '../autograd/callbacks.js';
 import { checkDevice } from './devices.js';
 import {
   deviceOf,
@@ -25,23 +29,15 @@ import {
   type DlpackDevice,
   type DlpackExportOptions,
 } from './dlpack.js';
-import { isDType, isFloatingPoint, type Device, type DType } from './dtype.js';
-import { named, TorchError } from './errors.js';
+import { isDType, isFloatingPoint, type Device, type DType } from '../core/dtype.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { format, inspectTensor } from './format/index.js';
 import { assign, indexed, rows, type TensorIndex } from './indexing.js';
-import { NativeObject } from './nativeObject.js';
-import {
-  describe,
-  describeTensor,
-  expectArgument,
-  expectOptions,
-  handleOf,
-  operator,
-  wrapResultsWith,
-} from './operators.js';
-import { installMethods } from './overloads.js';
+import { NativeObject } from '../operators/nativeObject.js';
+import { operator, wrapResultsWith } from '../operators/operators.js';
+import { installMethods } from '../operators/overloads.js';
 import { traceTensor } from './trace.js';
-import type { Complex, Scalar } from './scalar.js';
+import type { Complex, Scalar } from '../core/scalar.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
 import { isShared, shareMemory, viewOf } from './views.js';
 
@@ -49,7 +45,7 @@ import { isShared, shareMemory, viewOf } from './views.js';
 export type TensorLike = Tensor | Scalar;
 /** Nested arrays of a tensor's values. */
 export type NestedArray<T> = T | NestedArray<T>[];
-export type { Scalar } from './scalar.js';
+export type { Scalar } from '../core/scalar.js';
 
 interface CopyOptions {
   nonBlocking?: boolean;
@@ -95,7 +91,7 @@ export class Tensor<
   /** @internal */
   get [handleOf](): number {
     if (!(#handle in this)) {
-      throw new TorchError('Tensor', `expected a Tensor, got ${IMITATION}`, { code: 'ERR_INVALID_ARG_TYPE' });
+      throw new ArgumentTypeError('Tensor', `expected a Tensor, got ${IMITATION}`);
     }
     if (this.#handle === 0) {
       throw new TorchError(
@@ -252,9 +248,7 @@ export class Tensor<
   // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing at all
   registerHook(hook: (gradient: Tensor) => Tensor | null | undefined | void): HookHandle {
     if (typeof hook !== 'function')
-      throw new TorchError('Tensor.registerHook', `expected a function, got ${describe(hook)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('Tensor.registerHook', `expected a function, got ${describe(hook)}`);
     const called = callback(
       (handle) => new Tensor(handle),
       ([gradient]: (Tensor | null)[] = []) => [replacement(hook(gradient as Tensor))],
@@ -432,9 +426,7 @@ export class Tensor<
   }
   cuda(index = 0): Tensor<D, `cuda:${number}`, S> {
     if (!Number.isInteger(index)) {
-      throw new TorchError('Tensor.cuda', `expected the number of a device, got ${describe(index)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('Tensor.cuda', `expected the number of a device, got ${describe(index)}`);
     }
     return this.to<`cuda:${number}`>(`cuda:${index}`);
   }
@@ -516,20 +508,23 @@ export class Tensor<
   /** self + alpha * other */
   add<T extends Tensor, U extends TensorLike>(
     this: T,
-    other: Beside<'add', T, U>,
+    other: BroadcastWith<'add', T, U>,
     options?: { alpha?: Scalar },
-  ): Paired<T, U, 'promoted'> {
+  ): BroadcastResult<T, U, 'promoted'> {
     return this.#call('aten::add.Tensor', other, options?.alpha);
   }
   /** self - alpha * other */
   sub<T extends Tensor, U extends TensorLike>(
     this: T,
-    other: Beside<'sub', T, U>,
+    other: BroadcastWith<'sub', T, U>,
     options?: { alpha?: Scalar },
-  ): Paired<T, U, 'promoted'> {
+  ): BroadcastResult<T, U, 'promoted'> {
     return this.#call('aten::sub.Tensor', other, options?.alpha);
   }
-  mul<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'mul', T, U>): Paired<T, U, 'promoted'> {
+  mul<T extends Tensor, U extends TensorLike>(
+    this: T,
+    other: BroadcastWith<'mul', T, U>,
+  ): BroadcastResult<T, U, 'promoted'> {
     return this.#call('aten::mul.Tensor', other);
   }
   add_(other: TensorLike, options?: { alpha?: Scalar }): this {
@@ -546,8 +541,8 @@ export class Tensor<
   }
   pow<T extends Tensor, U extends TensorLike>(
     this: T,
-    exponent: Beside<'pow', T, U>,
-  ): Paired<T, U, 'promoted'> {
+    exponent: BroadcastWith<'pow', T, U>,
+  ): BroadcastResult<T, U, 'promoted'> {
     return isTensor(exponent)
       ? this.#call('aten::pow.Tensor_Tensor', exponent)
       : this.#call('aten::pow.Tensor_Scalar', exponent);
@@ -567,10 +562,7 @@ export class Tensor<
   sqrt<T extends Tensor>(this: T): Like<T, 'float'> {
     return this.#call('aten::sqrt');
   }
-  matmul<T extends Tensor, U extends Tensor>(
-    this: T,
-    other: Multiplicable<'matmul', T, U>,
-  ): Multiplied<T, U> {
+  matmul<T extends Tensor, U extends Tensor>(this: T, other: MatmulWith<'matmul', T, U>): MatmulResult<T, U> {
     return this.#call('aten::matmul', other);
   }
   /** The transpose of a matrix. */
@@ -592,13 +584,22 @@ export class Tensor<
 
   // ---- comparisons ----
 
-  eq<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'eq', T, U>): Paired<T, U, 'bool'> {
+  eq<T extends Tensor, U extends TensorLike>(
+    this: T,
+    other: BroadcastWith<'eq', T, U>,
+  ): BroadcastResult<T, U, 'bool'> {
     return this.#call('aten::eq.Tensor', other);
   }
-  lt<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'lt', T, U>): Paired<T, U, 'bool'> {
+  lt<T extends Tensor, U extends TensorLike>(
+    this: T,
+    other: BroadcastWith<'lt', T, U>,
+  ): BroadcastResult<T, U, 'bool'> {
     return this.#call('aten::lt.Tensor', other);
   }
-  gt<T extends Tensor, U extends TensorLike>(this: T, other: Beside<'gt', T, U>): Paired<T, U, 'bool'> {
+  gt<T extends Tensor, U extends TensorLike>(
+    this: T,
+    other: BroadcastWith<'gt', T, U>,
+  ): BroadcastResult<T, U, 'bool'> {
     return this.#call('aten::gt.Tensor', other);
   }
   /** Whether shape and values are equal. */
@@ -705,7 +706,7 @@ export class Tensor<
     return `${this.dtype} [${this.shape.join(', ')}]${device === 'cpu' ? '' : ` on ${device}`}`;
   }
 
-  // What comes back has the type that the operator's rules tell (lib/static), which is the caller's to name.
+  // What comes back has the type that the operator's rules tell (lib/types), which is the caller's to name.
   #call<R extends Tensor>(name: string, ...args: unknown[]): R {
     const found = operator(name);
     const few = args.length < 2 || (args.length === 2 && args[1] === undefined);
@@ -763,10 +764,9 @@ export function isTensor(value: unknown): value is Tensor {
 }
 
 function noConstructor(given: unknown): TorchError {
-  return new TorchError(
+  return new ArgumentTypeError(
     'Tensor',
     `tensors are not made with new, which got ${describe(given)}: use torch.tensor(data), torch.zeros(shape) and their like`,
-    { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }
 
@@ -778,7 +778,5 @@ function word(value: unknown): string {
 /** Throws a TorchError unless the value is a tensor, and not released. @internal */
 export function expectTensor(where: string, name: string, value: unknown): Tensor {
   if (isTensor(value) && value[handleOf] !== 0) return value;
-  throw new TorchError(where, `${name}: expected a Tensor, got ${describe(value)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `${name}: expected a Tensor, got ${describe(value)}`);
 }

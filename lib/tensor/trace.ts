@@ -1,6 +1,6 @@
+import { describeTensor } from '../core/handles.js';
 // Where live tensors were made, for whoever looks for a leak.
 import { fileURLToPath } from 'node:url';
-import { describeTensor } from './operators.js';
 
 interface Traced {
   readonly disposed: boolean;

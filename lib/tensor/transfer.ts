@@ -1,8 +1,9 @@
 // Tensors handed from one worker thread to another, without a copy.
+import { describeTensor, handleOf } from '../core/handles.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { named, TorchError } from './errors.js';
-import { describe, describeTensor, handleOf } from './operators.js';
-import { isNativeObject } from './nativeObject.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { isNativeObject } from '../operators/nativeObject.js';
 import { expectTensor, Tensor } from './tensor.js';
 
 /** A tensor on its way between threads. A plain object, to be posted in a message and given to `receive` there. */
@@ -21,12 +22,9 @@ export interface TensorParcel {
  */
 export function send(tensor: Tensor): TensorParcel {
   if (isNativeObject(tensor))
-    throw new TorchError(
+    throw new ArgumentTypeError(
       'send',
       `${describe(tensor)} stays on its thread: send the tensors that it is made of`,
-      {
-        code: 'ERR_INVALID_ARG_TYPE',
-      },
     );
   const text = expectTensor('send', 'tensor', tensor)[describeTensor]();
   const number = named(
@@ -46,9 +44,7 @@ export function send(tensor: Tensor): TensorParcel {
 export function receive(parcel: TensorParcel): Tensor {
   const { number, tensor } = Object(parcel) as Partial<TensorParcel>;
   if (!Number.isSafeInteger(number))
-    throw new TorchError('receive', `expected what torch.send() gave, got ${describe(parcel)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError('receive', `expected what torch.send() gave, got ${describe(parcel)}`);
   const handle = native.receiveTensor(number!);
   if (handle === 0)
     throw new TorchError(

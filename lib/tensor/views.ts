@@ -1,9 +1,9 @@
 // Tensors' memory as JavaScript sees it, and the memory that several threads see.
 import { types } from 'node:util';
+import { describeTensor, handleOf } from '../core/handles.js';
 import { native, type TypedArray } from '../native/binding.js';
-import type { DType } from './dtype.js';
-import { named, TorchError } from './errors.js';
-import { describeTensor, handleOf } from './operators.js';
+import type { DType } from '../core/dtype.js';
+import { named, TorchError } from '../core/errors.js';
 import type { Tensor } from './tensor.js';
 
 type ArrayOver = new (buffer: ArrayBuffer | SharedArrayBuffer, offset: number, length: number) => TypedArray;

@@ -1,8 +1,8 @@
 // What the transforms have in common: checks of what they are given, and the numbers of PyTorch's images.
-import type { DType } from '../tensor/dtype.js';
-import { isFloatingPoint } from '../tensor/dtype.js';
-import { TorchError } from '../tensor/errors.js';
-import { describe } from '../tensor/operators.js';
+import { describe } from '../core/describe.js';
+import type { DType } from '../core/dtype.js';
+import { isFloatingPoint } from '../core/dtype.js';
+import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
 /** A size: [height, width], or one number. */
@@ -11,7 +11,7 @@ export type Range = readonly [low: number, high: number];
 
 /** @internal */
 export function refuse(where: string, text: string): TorchError {
-  return new TorchError(where, text, { code: 'ERR_INVALID_ARG_TYPE' });
+  return new ArgumentTypeError(where, text);
 }
 
 /** The last three sizes of images [..., C, H, W]. @internal */

@@ -1,11 +1,13 @@
 // Colours of images: torchvision's tensor kernels of transforms.v2. Factors are numbers, or tensors [N, 1, 1, 1] with one for each
 // image of a batch.
-import { aminmax, floor, gather, onesLike, stack, where } from '../generated/functions.js';
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
+import { aminmax, floor, gather, onesLike, stack, where } from '../operators/generated/functions.js';
 import { tensor } from '../tensor/create.js';
-import type { DType } from '../tensor/dtype.js';
-import { isFloatingPoint } from '../tensor/dtype.js';
-import { describe, expectOptions, operator } from '../tensor/operators.js';
-import { scalar } from '../tensor/scalar.js';
+import type { DType } from '../core/dtype.js';
+import { isFloatingPoint } from '../core/dtype.js';
+import { operator } from '../operators/operators.js';
+import { scalar } from '../core/scalar.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, isTensor, type Tensor } from '../tensor/tensor.js';
 import { isFloat, maxValue, refuse, sizesOf, VALUE_BITS } from './checks.js';

@@ -1,5 +1,5 @@
 // Transforms without random numbers.
-import type { DType } from '../tensor/dtype.js';
+import type { DType } from '../core/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Size } from './checks.js';
 import { normalize, rgbToGrayscale, toDtype } from './color.js';

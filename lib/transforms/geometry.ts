@@ -1,9 +1,10 @@
 // Where the pixels of images lie: torchvision's tensor kernels of transforms.v2.
-import { cat, empty, flip, linspace, ones, rot90, where } from '../generated/functions.js';
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
+import { cat, empty, flip, linspace, ones, rot90, where } from '../operators/generated/functions.js';
 import { gridSample, interpolate } from '../nn/functional/vision.js';
 import { pad as padTensor } from '../nn/functional/padding.js';
 import { arange, tensor } from '../tensor/create.js';
-import { describe, expectOptions } from '../tensor/operators.js';
 import { cpuCapability } from '../tensor/runtime.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';

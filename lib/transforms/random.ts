@@ -1,7 +1,7 @@
 // Transforms that draw random numbers: torchvision's for single images, one after another for those of a batch.
-import { empty, randperm, stack, where } from '../generated/functions.js';
+import { describe } from '../core/describe.js';
+import { empty, randperm, stack, where } from '../operators/generated/functions.js';
 import { arange, tensor } from '../tensor/create.js';
-import { describe } from '../tensor/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { pairOf, refuse, roundEven, type Range, type Size } from './checks.js';
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, type Factor } from './color.js';

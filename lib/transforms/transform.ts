@@ -1,7 +1,9 @@
 // What transforms are: functions of images, alone or in a batch, some of which draw random numbers.
+import { expectOptions } from '../core/options.js';
+import { expectArgument, isIterable } from '../core/checks.js';
+import { describe } from '../core/describe.js';
 import { getWorkerInfo } from '../data/loader/info.js';
-import { empty, randint } from '../generated/functions.js';
-import { describe, expectArgument, expectOptions, isIterable } from '../tensor/operators.js';
+import { empty, randint } from '../operators/generated/functions.js';
 import type { Generator } from '../tensor/random.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';

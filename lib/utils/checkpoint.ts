@@ -1,11 +1,11 @@
 // torch.utils.checkpoint: what lies inside is computed again in the backward pass instead of being kept.
-import { expectArgument } from '../tensor/operators.js';
+import { expectArgument } from '../core/checks.js';
 import { native } from '../native/binding.js';
 import { inTheseModes } from '../amp/autocast.js';
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
-import { backward, enableGrad, isGradEnabled } from '../tensor/autograd.js';
-import { zeros } from '../generated/functions.js';
-import { TorchError } from '../tensor/errors.js';
+import { backward, enableGrad, isGradEnabled } from '../autograd/gradMode.js';
+import { zeros } from '../operators/generated/functions.js';
+import { TorchError } from '../core/errors.js';
 import { getRngState, setRngState } from '../tensor/random.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 

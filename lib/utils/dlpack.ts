@@ -1,7 +1,9 @@
 // torch.utils.dlpack: tensors from and for other native libraries of the process, without a copy.
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { checkDevice } from '../tensor/devices.js';
-import type { Device } from '../tensor/dtype.js';
+import type { Device } from '../core/dtype.js';
 import {
   capsuleOf,
   type DlpackCapsule,
@@ -9,8 +11,7 @@ import {
   type DlpackPointer,
   type DlpackSource,
 } from '../tensor/dlpack.js';
-import { named, TorchError } from '../tensor/errors.js';
-import { describe, expectOptions } from '../tensor/operators.js';
+import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
 
 export type {
@@ -60,10 +61,9 @@ export function fromDlpack(
   if (typeof source === 'bigint')
     return named('fromDlpack', () => new Tensor(native.fromDlpack(source, versioned)));
   if (!isPointer(source))
-    throw new TorchError(
+    throw new ArgumentTypeError(
       'fromDlpack',
       `expected an object with __dlpack__ and __dlpackDevice__, a capsule or an address (a bigint), got ${describe(source)}`,
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   const newer = source.name === 'dltensor_versioned';
   const address = source.release();

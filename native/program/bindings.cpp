@@ -1,9 +1,9 @@
 // Programs, for JavaScript: lib/program is the other side.
 #include <ATen/DeviceAccelerator.h>
 
-#include "../background.h"
-#include "../callback.h"
-#include "../rooms.h"
+#include "js/background.h"
+#include "js/callback.h"
+#include "bindings.h"
 #include "graph.h"
 #include "program.h"
 #include "recorder.h"
@@ -22,7 +22,7 @@ struct FromJs<std::shared_ptr<Program>> {
 namespace {
 
 // recordStep(step, inputs, library, graphs): a program's handle. `step` gives handles, which are released: the outputs.
-// Lines of files in the folder `library` are not what errors name. `graphs`: 'on', 'off' or 'rehearsal'.
+// Lines of files in the folder `library` are not what errors name. `graphs`: 'on', 'off' or 'dry-run'.
 uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Tensor>& inputs,
                     const std::string& library, const std::string& graphs) {
   Recorder recorder(environment, inputs, library);
@@ -38,11 +38,11 @@ uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Te
   return environment.programs.insert(std::make_shared<Program>(recorder.finish(outputs), mode));
 }
 
-// scheduleColumn(value): while a step is recorded.
-uint32_t scheduleColumn(Environment& /*environment*/, double value) {
+// schedulePlaceholder(value): while a step is recorded.
+uint32_t schedulePlaceholder(Environment& /*environment*/, double value) {
   Recorder* recorder = Recorder::current();
   if (!recorder) throw std::logic_error("no step is being recorded");
-  return recorder->column(value);
+  return recorder->placeholder(value);
 }
 
 // unrecorded(run): calls a function whose operators are no part of the step that is being recorded.
@@ -150,7 +150,7 @@ Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, 
 
 std::vector<Binding> programBindings() {
   return {
-      bound<&recordStep>("recordStep"),         bound<&scheduleColumn>("scheduleColumn"),
+      bound<&recordStep>("recordStep"),         bound<&schedulePlaceholder>("schedulePlaceholder"),
       bound<&unrecorded>("unrecorded"),         bound<&adoptProgram>("adoptProgram"),
       bound<&releaseProgram>("releaseProgram"), bound<&describeProgram>("describeProgram"),
       bound<&programWay>("programWay"),         bound<&fuseProgram>("fuseProgram"),

@@ -1,9 +1,9 @@
-// What can be told of an operator and of the values that go to it, for those who record and survey calls.
+// What can be told of an operator and of the values that go to it, for those who record and analyse calls.
 #pragma once
 
 #include <algorithm>
 
-#include "../libtorch.h"
+#include "libtorch.h"
 
 namespace torch_node {
 

@@ -8,21 +8,21 @@ namespace torch_node {
 
 namespace {
 
-// A number of an instruction: of a column, or always the same.
+// A number of an instruction: of a placeholder, or always the same.
 struct Number {
-  std::optional<uint32_t> column;
+  std::optional<uint32_t> placeholder;
   bool negated = false;
   double value = 0;
   bool operator==(const Number&) const = default;
   [[nodiscard]] double in(std::span<const double> numbers) const {
-    if (!column) return value;
-    return negated ? -numbers[*column] : numbers[*column];
+    if (!placeholder) return value;
+    return negated ? -numbers[*placeholder] : numbers[*placeholder];
   }
 };
 
 std::optional<Number> numberOf(const Instruction& instruction, uint32_t argument) {
   for (const auto& number : instruction.numbers) {
-    if (number.place.argument == argument) return Number{number.column, number.negated, 0};
+    if (number.place.argument == argument) return Number{number.placeholder, number.negated, 0};
   }
   const c10::IValue& value = instruction.arguments[argument];
   if (!value.isScalar()) return std::nullopt;
@@ -66,7 +66,7 @@ std::optional<Update> updateAt(const std::vector<Instruction>& all, size_t i) {
   return update;
 }
 
-class Updates : public Stretch {
+class Updates : public FusedKernel {
  public:
   explicit Updates(std::vector<Update> updates) : updates_(std::move(updates)) {}
 

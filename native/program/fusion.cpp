@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "../fused/chain.h"
+#include "program/fused/chain.h"
 #include "calls.h"
 #include "fusedSgd.h"
 #include "recorder.h"
@@ -76,9 +76,9 @@ class Finder {
   void checkOutside(const Instruction& instruction) const;
   void checkInside(const std::vector<ValueId>& shown) const;
   [[nodiscard]] bool isShown(ValueId value) const;
-  [[nodiscard]] static fused::Shape shape(const Look& look);
-  [[nodiscard]] bool agrees(Stretch& forward, Stretch* backward, ValueId logits, uint64_t seed) const;
-  void verify(Stretch& forward, Stretch* backward, ValueId logits) const;
+  [[nodiscard]] static fused::Shape shape(const TensorMeta& meta);
+  [[nodiscard]] bool agrees(FusedKernel& forward, FusedKernel* backward, ValueId logits, uint64_t seed) const;
+  void verify(FusedKernel& forward, FusedKernel* backward, ValueId logits) const;
 
   // It outlives the finder, which is never copied.
   const Recorded& recorded_;  // NOLINT(cppcoreguidelines-avoid-const-or-ref-data-members)
@@ -133,7 +133,7 @@ struct Engine {
   }
 };
 
-class Forward : public Stretch {
+class Forward : public FusedKernel {
  public:
   explicit Forward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
@@ -158,7 +158,7 @@ class Forward : public Stretch {
   std::shared_ptr<Engine> engine_;
 };
 
-class Backward : public Stretch {
+class Backward : public FusedKernel {
  public:
   explicit Backward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
@@ -293,7 +293,7 @@ bool Finder::step(ValueId value) {
   if (linear(value)) return true;
   const Instruction* view = user(value, "aten::view", 0);
   if (view != nullptr && integers(view->arguments[1]).size() == 2 &&
-      integers(view->arguments[1])[0] == recorded_.looks[inputIndex_].sizes[0]) {
+      integers(view->arguments[1])[0] == recorded_.metas[inputIndex_].sizes[0]) {
     return add(view, {Layer::Kind::kFlatten});
   }
   return false;
@@ -392,7 +392,7 @@ bool Finder::isShown(ValueId value) const {
                              [value](const Gradient& gradient) { return gradient.after == value; });
 }
 
-// Other looks at the same memory that only the chain needs.
+// Other metas at the same memory that only the chain needs.
 void Finder::takeViews() {
   for (size_t i = taken_.size(); i-- > 0;) {
     const Instruction& instruction = first_[i];
@@ -435,19 +435,19 @@ void Finder::checkInside(const std::vector<ValueId>& shown) const {
   }
 }
 
-fused::Shape Finder::shape(const Look& look) {
-  const auto& s = look.sizes;
+fused::Shape Finder::shape(const TensorMeta& meta) {
+  const auto& s = meta.sizes;
   if (s.size() == 4) return {s[1], s[2], s[3]};
   if (s.size() == 2) return {s[1], 1, 1};
   throw NotFused("the input is neither images [N, C, H, W] nor vectors [N, features]");
 }
 
 // Holds the chain against the instructions that it replaces, on random numbers.
-bool Finder::agrees(Stretch& forward, Stretch* backward, ValueId logits, uint64_t seed) const {
+bool Finder::agrees(FusedKernel& forward, FusedKernel* backward, ValueId logits, uint64_t seed) const {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   std::vector<at::Tensor> expected(recorded_.values);
   for (const External& external : recorded_.externals) expected[external.value] = external.tensor;
-  expected[input_] = at::randn(recorded_.looks[inputIndex_].sizes, generator);
+  expected[input_] = at::randn(recorded_.metas[inputIndex_].sizes, generator);
   std::vector<at::Tensor> given = expected;
   const auto near = [](const at::Tensor& a, const at::Tensor& b) {
     constexpr double kTolerance = 1e-4;
@@ -478,7 +478,7 @@ bool Finder::agrees(Stretch& forward, Stretch* backward, ValueId logits, uint64_
 
 // Rounding decides now and then which of two nearly equal values is the largest of a window, or whether one next to
 // zero is above it, and a gradient goes another way then. That is no mistake, and other numbers do not have it.
-void Finder::verify(Stretch& forward, Stretch* backward, ValueId logits) const {
+void Finder::verify(FusedKernel& forward, FusedKernel* backward, ValueId logits) const {
   constexpr uint64_t kTries = 8;
   for (uint64_t seed = 20; seed < 20 + kTries; seed++) {
     if (agrees(forward, backward, logits, seed)) return;
@@ -488,8 +488,8 @@ void Finder::verify(Stretch& forward, Stretch* backward, ValueId logits) const {
 
 Fusion Finder::find() {
   for (size_t i = 0; i < recorded_.inputs.size() && layers_.empty(); i++) {
-    const Look& look = recorded_.looks[i];
-    if (!look.device.is_cpu() || look.type != at::kFloat) continue;
+    const TensorMeta& meta = recorded_.metas[i];
+    if (!meta.device.is_cpu() || meta.type != at::kFloat) continue;
     input_ = recorded_.inputs[i];
     inputIndex_ = i;
     walkForward(input_);
@@ -511,17 +511,17 @@ Fusion Finder::find() {
   }
   takeViews();
   checkInside(shown);
-  const Look& look = recorded_.looks[inputIndex_];
-  if (const auto whyNot = fused::Chain::whyNot(layers, shape(look))) throw NotFused(*whyNot);
-  if (look.sizes[0] > fused::Chain::kLargestBatch) throw NotFused("the batch is too large");
+  const TensorMeta& meta = recorded_.metas[inputIndex_];
+  if (const auto whyNot = fused::Chain::whyNot(layers, shape(meta))) throw NotFused(*whyNot);
+  if (meta.sizes[0] > fused::Chain::kLargestBatch) throw NotFused("the batch is too large");
 
-  auto engine = std::make_shared<Engine>(fused::Chain(layers, shape(look)));
+  auto engine = std::make_shared<Engine>(fused::Chain(layers, shape(meta)));
   engine->input = input_;
   engine->logits = logits;
   engine->logitsGradient = logitsGradient_;
-  engine->batch = look.sizes[0];
+  engine->batch = meta.sizes[0];
   engine->keeps = firstBackward_ != nullptr;
-  engine->logitsShape = {look.sizes[0], engine->chain.outputSize()};
+  engine->logitsShape = {meta.sizes[0], engine->chain.outputSize()};
   for (const Found& found : layers_) {
     if (found.weight == kNoValue) continue;
     engine->parameters.push_back(found.weight);

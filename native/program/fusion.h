@@ -15,7 +15,7 @@ struct Fusion {
   std::vector<bool> skipped;
   struct Piece {
     size_t at = 0;  // runs before this instruction
-    std::shared_ptr<Stretch> stretch;
+    std::shared_ptr<FusedKernel> kernel;
   };
   std::vector<Piece> pieces;
   // The program's input (its number among them) that nothing else reads, so that it need not be gathered: the chain

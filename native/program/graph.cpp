@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "../errors.h"
+#include "js/errors.h"
 #include "calls.h"
 
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
@@ -65,8 +65,8 @@ const c10::StorageImpl* storage(const at::Tensor& tensor) {
 }  // namespace
 
 at::Device deviceOf(const Recorded& recorded) {
-  for (const Look& look : recorded.looks) {
-    if (!look.device.is_cpu()) return look.device;
+  for (const TensorMeta& meta : recorded.metas) {
+    if (!meta.device.is_cpu()) return meta.device;
   }
   for (const External& external : recorded.externals) {
     if (!external.tensor.is_cpu()) return external.tensor.device();
@@ -92,9 +92,9 @@ at::Tensor Feed::next() {
   return index;
 }
 
-// ---- Survey ----
+// ---- EffectAnalysis ----
 
-void Survey::before(const Instruction& instruction, const torch::jit::Stack& stack) {
+void EffectAnalysis::before(const Instruction& instruction, const torch::jit::Stack& stack) {
   Call call{index_, &instruction, false, changes(instruction.op.schema()) || draws(instruction.op), {}, {}};
   for (const c10::IValue& value : stack) {
     eachTensor(value, [&](const at::Tensor& tensor) {
@@ -108,7 +108,7 @@ void Survey::before(const Instruction& instruction, const torch::jit::Stack& sta
   calls_.push_back(std::move(call));
 }
 
-void Survey::after(const torch::jit::Stack& stack) {
+void EffectAnalysis::after(const torch::jit::Stack& stack) {
   Call& call = calls_.back();
   bool any = false;
   bool device = false;
@@ -126,7 +126,7 @@ void Survey::after(const torch::jit::Stack& stack) {
 }
 
 // What is not the same in each step, by where it lies; tensors are held in calls_, so addresses stay their own.
-std::set<const c10::StorageImpl*> Survey::varying() const {
+std::set<const c10::StorageImpl*> EffectAnalysis::varying() const {
   std::set<const c10::StorageImpl*> varies;
   for (bool more = true; more;) {
     const size_t known = varies.size();
@@ -145,7 +145,7 @@ std::set<const c10::StorageImpl*> Survey::varying() const {
   return varies;
 }
 
-std::string Survey::obstacle() const {
+std::string EffectAnalysis::obstacle() const {
   const std::set<const c10::StorageImpl*> varies = varying();
   for (const Call& call : calls_) {
     if (!call.onDevice) continue;
@@ -159,7 +159,7 @@ std::string Survey::obstacle() const {
   return {};
 }
 
-std::vector<bool> Survey::onHost(size_t instructions) const {
+std::vector<bool> EffectAnalysis::onHost(size_t instructions) const {
   if (std::ranges::none_of(calls_, [](const Call& call) { return !call.onDevice && call.changes; })) return {};
   std::vector<bool> host(instructions, false);
   for (const Call& call : calls_) host[call.index] = !call.onDevice;
@@ -306,11 +306,11 @@ class Graphs::Untouched {
   std::vector<std::pair<at::Generator, at::Tensor>> random_;
 };
 
-// Some steps in a graph, or what stands for them in a rehearsal.
+// Some steps in a graph, or what stands for them in a dry run.
 struct Graphs::Captured {
   int64_t count = 0;
   Next next;                     // puts the inputs of a step in their slots
-  std::optional<Capture> graph;  // none in a rehearsal
+  std::optional<Capture> graph;  // none in a dry run
   std::vector<double> numbers;   // that it was captured with
   // Tensors from outside on the host, which went into it as constants, with the elements that they had.
   std::vector<std::pair<at::Tensor, at::Tensor>> constants;
@@ -367,10 +367,10 @@ bool Graphs::possible() {
   if (device_.is_cpu()) return refuse("its tensors lie on the CPU");
   if (!TORCH_NODE_GRAPHS) return refuse("needs libtorch 2.13, this is " TORCH_VERSION);
   if (!hasGraphs(device_.type())) return refuse("libtorch has no graphs for " + device_.str());
-  const std::vector<Look>& looks = program_.recorded().looks;
-  for (size_t i = 0; i < looks.size(); i++) {
-    if (looks[i].device == device_) continue;
-    return refuse("input " + std::to_string(i) + " lies on " + looks[i].device.str() + ", not on " + device_.str());
+  const std::vector<TensorMeta>& metas = program_.recorded().metas;
+  for (size_t i = 0; i < metas.size(); i++) {
+    if (metas[i].device == device_) continue;
+    return refuse("input " + std::to_string(i) + " lies on " + metas[i].device.str() + ", not on " + device_.str());
   }
   return true;
 }
@@ -408,21 +408,21 @@ std::unique_ptr<Graphs::Captured> Graphs::capture(int64_t count, Next next, std:
   captured->next = std::move(next);
   captured->numbers.assign(numbers.begin(), numbers.end());
   try {
-    if (!surveyed_) {
+    if (!analyzed_) {
       // What libtorch sets up at the first call of an operator must not fall into a capture; two runs, as PyTorch's own
       // make_graphed_callables makes them on the side.
-      Survey survey(device_);
+      EffectAnalysis analysis(device_);
       captured->next();
       program_.checkInputs();
-      program_.play(numbers, &survey);
+      program_.play(numbers, &analysis);
       captured->next();
       program_.play(numbers);
-      if (const std::string obstacle = survey.obstacle(); !obstacle.empty()) {
+      if (const std::string obstacle = analysis.obstacle(); !obstacle.empty()) {
         broken_ = true;
         throw std::runtime_error(obstacle);
       }
-      onHost_ = survey.onHost(recorded.instructions.size());
-      surveyed_ = true;
+      onHost_ = analysis.onHost(recorded.instructions.size());
+      analyzed_ = true;
       untouched.putBack();
     }
     if (mode_ == GraphMode::kOn) {
@@ -513,16 +513,16 @@ void Graphs::finish(const Captured& captured, std::span<const at::Tensor> inputs
   program_.clear();
   const std::lock_guard lock(mutex_);
   way_.graph = mode_ == GraphMode::kOn;
-  way_.why = way_.graph ? "" : "a rehearsal: what a graph would hold runs un-captured";
+  way_.why = way_.graph ? "" : "a dry run: what a graph would hold runs un-captured";
 }
 
 bool Graphs::steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch,
                    int64_t count, std::span<const double> numbers) {
   if (count < 1 || !possible()) return false;
-  const size_t columns = program_.recorded().columns;
-  const std::span<const double> first = numbers.first(columns);
+  const size_t placeholders = program_.recorded().placeholders;
+  const std::span<const double> first = numbers.first(placeholders);
   for (int64_t step = 1; step < count; step++) {
-    if (same(first, numbers.subspan(static_cast<size_t>(step) * columns, columns))) continue;
+    if (same(first, numbers.subspan(static_cast<size_t>(step) * placeholders, placeholders))) continue;
     last_.reset();
     return refuse("numbers that the step is given, such as a learning rate, change from step to step");
   }

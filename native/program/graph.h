@@ -38,9 +38,9 @@ class Feed {
 };
 
 // What the instructions touch, by where it lies. Found in a run, since a recording does not say where a result lies.
-class Survey {
+class EffectAnalysis {
  public:
-  explicit Survey(at::Device device) : device_(device) {}
+  explicit EffectAnalysis(at::Device device) : device_(device) {}
   // The number of the instruction that comes next.
   void at(uint32_t index) { index_ = index; }
   void before(const Instruction& instruction, const torch::jit::Stack& stack);
@@ -67,7 +67,7 @@ class Survey {
   std::vector<Call> calls_;
 };
 
-// A rehearsal goes the way of graphs on whatever device and runs what a graph would hold, instead of capturing and
+// A dry run goes the way of graphs on whatever device and runs what a graph would hold, instead of capturing and
 // replaying it: what can be tested where there is no accelerator.
 enum class GraphMode : uint8_t { kOff, kOn, kRehearsal };
 
@@ -123,7 +123,7 @@ class Graphs {
 
   std::optional<std::vector<double>> last_;  // the numbers of the step before, captured or not
   std::vector<bool> onHost_;                 // which instructions are to be run on the host at each replay
-  bool surveyed_ = false;
+  bool analyzed_ = false;
 
   std::optional<Feed> feed_;
   std::vector<Source> sources_;

@@ -5,19 +5,19 @@
 
 #include <sstream>
 
-#include "../errors.h"
-#include "../images.h"
-#include "../values.h"
+#include "js/errors.h"
+#include "tensors/images.h"
+#include "js/values.h"
 #include "calls.h"
 #include "fusion.h"
 #include "graph.h"
 
 namespace torch_node {
 
-Look::Look(const at::Tensor& tensor)
+TensorMeta::TensorMeta(const at::Tensor& tensor)
     : type(tensor.scalar_type()), device(tensor.device()), sizes(tensor.sizes().vec()) {}
 
-std::string Look::text() const {
+std::string TensorMeta::text() const {
   std::ostringstream out;
   out << scalarTypeName(type) << " " << at::IntArrayRef(sizes) << " on " << device;
   return out.str();
@@ -89,22 +89,22 @@ void results(const torch::jit::Stack& stack, const Instruction& instruction, std
 }  // namespace
 
 void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
-                    bool move, Survey* survey) {
+                    bool move, EffectAnalysis* analysis) {
   torch::jit::Stack stack = argumentsOf(instruction);
   for (const auto& use : instruction.uses) {
     put(stack, use.place, use.last && move ? std::move(slots[use.value]) : slots[use.value]);
   }
   for (const auto& number : instruction.numbers) {
-    put(stack, number.place, number.negated ? -numbers[number.column] : numbers[number.column]);
+    put(stack, number.place, number.negated ? -numbers[number.placeholder] : numbers[number.placeholder]);
   }
-  if (survey) survey->before(instruction, stack);
+  if (analysis) analysis->before(instruction, stack);
   try {
     instruction.op.callBoxed(stack);
   } catch (const c10::Error& error) {
     throw std::runtime_error(readable(error) + "\nin " + c10::toString(instruction.op.operator_name()) + ", recorded " +
                              instruction.where);
   }
-  if (survey) survey->after(stack);
+  if (analysis) analysis->after(stack);
   results(stack, instruction, slots);
   if (!move) return;
   for (const ValueId value : instruction.dropped) slots[value].reset();
@@ -137,14 +137,14 @@ void Program::clear() {
 }
 
 void Program::checkInputs(std::span<const at::Tensor> inputs) const {
-  if (inputs.size() != recorded_.looks.size()) {
-    throw TypeMismatch("the step takes " + std::to_string(recorded_.looks.size()) + " inputs, got " +
+  if (inputs.size() != recorded_.metas.size()) {
+    throw TypeMismatch("the step takes " + std::to_string(recorded_.metas.size()) + " inputs, got " +
                        std::to_string(inputs.size()));
   }
   for (size_t i = 0; i < inputs.size(); i++) {
-    const Look& expected = recorded_.looks[i];
-    if (const Look look(inputs[i]); look != expected) {
-      throw TypeMismatch("input " + std::to_string(i) + " is " + look.text() + "; the step was recorded with " +
+    const TensorMeta& expected = recorded_.metas[i];
+    if (const TensorMeta meta(inputs[i]); meta != expected) {
+      throw TypeMismatch("input " + std::to_string(i) + " is " + meta.text() + "; the step was recorded with " +
                          expected.text() +
                          ": give it inputs of that shape, dtype and device, or compile another step for these");
     }
@@ -163,10 +163,10 @@ void Program::checkExternals() const {
     const at::Tensor& tensor = external.tensor;
     const bool same = tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() == external.storage
                                            : external.storage == nullptr;
-    const Look look(tensor);
-    if (same && look == external.look) continue;
+    const TensorMeta meta(tensor);
+    if (same && meta == external.meta) continue;
     throw std::invalid_argument("a tensor that the step uses has other memory than when the step was recorded (" +
-                                external.look.text() + " then, " + look.text() + " now; first used " + external.where +
+                                external.meta.text() + " then, " + meta.text() + " now; first used " + external.where +
                                 "): compile the step again after to(), data = or resize_()");
   }
 }
@@ -200,23 +200,23 @@ void Program::checkGradients(std::span<const at::Tensor> inputs, int64_t steps) 
   }
 }
 
-void Program::play(std::span<const double> numbers, Survey* survey, const std::vector<bool>& onHost, Part part) {
+void Program::play(std::span<const double> numbers, EffectAnalysis* analysis, const std::vector<bool>& onHost, Part part) {
   for (const NumberTensor& number : recorded_.numbers) {
-    slots_[number.value] = wrapped(number.negated ? -numbers[number.column] : numbers[number.column]);
+    slots_[number.value] = wrapped(number.negated ? -numbers[number.placeholder] : numbers[number.placeholder]);
   }
   size_t piece = 0;
   for (uint32_t i = 0; i < recorded_.instructions.size(); i++) {
     const Instruction& instruction = recorded_.instructions[i];
     if (fusion_ && piece < fusion_->pieces.size() && fusion_->pieces[piece].at == i) {
-      fusion_->pieces[piece++].stretch->run(slots_, numbers);
+      fusion_->pieces[piece++].kernel->run(slots_, numbers);
     }
     if (fusion_ && fusion_->skipped[i]) continue;
     if (part != Part::kAll && !onHost.empty()) {
       if (part == Part::kHost && !onHost[i]) continue;
       if (part == Part::kDevice && onHost[i] && (changes(instruction.op.schema()) || draws(instruction.op))) continue;
     }
-    if (survey) survey->at(i);
-    runInstruction(instruction, slots_, numbers, true, survey);
+    if (analysis) analysis->at(i);
+    runInstruction(instruction, slots_, numbers, true, analysis);
   }
 }
 
@@ -245,7 +245,7 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   if (auto outputs = graphs_->run(inputs, numbers)) return *std::move(outputs);
   for (size_t i = 0; i < inputs.size(); i++) slots_[recorded_.inputs[i]] = inputs[i];
   if (fusion_) {
-    for (const auto& piece : fusion_->pieces) piece.stretch->readFrom({});
+    for (const auto& piece : fusion_->pieces) piece.kernel->readFrom({});
   }
   play(numbers);
   std::vector<at::Tensor> outputs;
@@ -267,7 +267,7 @@ void Program::gather(std::span<const Source> sources, const at::Tensor& index, b
     slots_[recorded_.inputs[i]] = sources[i].gather(index);
   }
   if (fusion_) {
-    for (const auto& piece : fusion_->pieces) piece.stretch->readFrom(rows.value_or(Rows()));
+    for (const auto& piece : fusion_->pieces) piece.kernel->readFrom(rows.value_or(Rows()));
   }
   if (check) checkInputs();
 }
@@ -284,7 +284,7 @@ void Program::steps(std::span<const Source> sources, const at::Tensor& permutati
     for (int64_t step = 0; step < count; step++) {
       const at::Tensor index = order.narrow(0, from + (step * batch), batch);
       gather(sources, index, step == 0);
-      play(numbers.subspan(static_cast<size_t>(step) * recorded_.columns, recorded_.columns));
+      play(numbers.subspan(static_cast<size_t>(step) * recorded_.placeholders, recorded_.placeholders));
     }
     if (count > 0) finish({});
     for (const ValueId value : recorded_.inputs) slots_[value].reset();

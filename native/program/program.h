@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "../libtorch.h"
+#include "libtorch.h"
 
 namespace torch_node {
 
@@ -32,7 +32,7 @@ struct Instruction {
   // A number that differs from run to run, such as a learning rate.
   struct Number {
     Place place;
-    uint32_t column = 0;
+    uint32_t placeholder = 0;
     bool negated = false;
   };
 
@@ -50,13 +50,13 @@ struct Instruction {
   std::string where;             // the line of JavaScript that had it called
 };
 
-// What a tensor looks like, to tell whether another can stand in its place.
-struct Look {
+// What a tensor metas like, to tell whether another can stand in its place.
+struct TensorMeta {
   at::ScalarType type = at::kFloat;
   at::Device device = at::kCPU;
   std::vector<int64_t> sizes;
-  explicit Look(const at::Tensor& tensor);
-  bool operator==(const Look&) const = default;
+  explicit TensorMeta(const at::Tensor& tensor);
+  bool operator==(const TensorMeta&) const = default;
   [[nodiscard]] std::string text() const;
 };
 
@@ -65,7 +65,7 @@ struct External {
   ValueId value = kNoValue;
   at::Tensor tensor;
   const c10::StorageImpl* storage = nullptr;  // where it lay when the step was recorded
-  Look look;
+  TensorMeta meta;
   std::string where;  // its first use
 };
 
@@ -86,7 +86,7 @@ bool sameMemory(const at::Tensor& a, const at::Tensor& b);
 // A bare number that takes part in an operation as a tensor, and differs from run to run.
 struct NumberTensor {
   ValueId value = kNoValue;
-  uint32_t column = 0;
+  uint32_t placeholder = 0;
   bool negated = false;
 };
 
@@ -94,9 +94,9 @@ struct NumberTensor {
 struct Recorded {
   std::vector<Instruction> instructions;
   uint32_t values = 0;
-  uint32_t columns = 0;
+  uint32_t placeholders = 0;
   std::vector<ValueId> inputs;
-  std::vector<Look> looks;  // of the inputs
+  std::vector<TensorMeta> metas;  // of the inputs
   std::vector<External> externals;
   std::vector<NumberTensor> numbers;
   std::vector<ValueId> outputs;
@@ -112,27 +112,27 @@ struct Rows {
   const float* table = nullptr;
 };
 
-// Runs a stretch of a program's instructions in a way of its own.
-class Stretch {
+// Runs a run of consecutive instructions of a program with a kernel of its own.
+class FusedKernel {
  public:
-  virtual ~Stretch() = default;
-  Stretch(const Stretch&) = delete;
-  Stretch& operator=(const Stretch&) = delete;
-  // Reads its inputs from the slots and puts its results there. `numbers` has one for each column.
+  virtual ~FusedKernel() = default;
+  FusedKernel(const FusedKernel&) = delete;
+  FusedKernel& operator=(const FusedKernel&) = delete;
+  // Reads its inputs from the slots and puts its results there. `numbers` has one for each placeholder.
   virtual void run(std::vector<at::Tensor>& slots, std::span<const double> numbers) = 0;
   // From now on takes its input from there rather than from the slot; from the slot again where there are none.
   virtual void readFrom(const Rows& /*rows*/) {}
 
  protected:
-  Stretch() = default;
+  FusedKernel() = default;
 };
 
-class Survey;
+class EffectAnalysis;
 
-// Runs one instruction, and shows it to a survey where there is one. Values that are not needed afterwards are moved
+// Runs one instruction, and shows it to an analysis where there is one. Values that are not needed afterwards are moved
 // out of their slots, if `move`.
 void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
-                    bool move, Survey* survey = nullptr);
+                    bool move, EffectAnalysis* analysis = nullptr);
 
 // An input that is gathered from a set: rows of a tensor by number, bytes mapped by a table where there is one.
 struct Source {
@@ -160,7 +160,7 @@ class Program {
   std::string fuseChains();
   [[nodiscard]] bool isFused() const { return fusion_ != nullptr; }
 
-  // One step. `numbers` has one for each column. Throws where an input looks otherwise than the one that was recorded,
+  // One step. `numbers` has one for each placeholder. Throws where an input metas otherwise than the one that was recorded,
   // or where a tensor from outside was given other memory since.
   std::vector<at::Tensor> run(std::span<const at::Tensor> inputs, std::span<const double> numbers);
   // Steps over `permutation[from ...]`, `batch` rows each; `numbers` has a row for each step. On an accelerator they
@@ -179,8 +179,8 @@ class Program {
   // Those in the slots.
   void checkInputs() const;
   void gather(std::span<const Source> sources, const at::Tensor& index, bool check);
-  void play(std::span<const double> numbers, Survey* survey = nullptr) { play(numbers, survey, {}, Part::kAll); }
-  void play(std::span<const double> numbers, Survey* survey, const std::vector<bool>& onHost, Part part);
+  void play(std::span<const double> numbers, EffectAnalysis* analysis = nullptr) { play(numbers, analysis, {}, Part::kAll); }
+  void play(std::span<const double> numbers, EffectAnalysis* analysis, const std::vector<bool>& onHost, Part part);
   void finish(std::span<const at::Tensor> inputs);
   // Lets go of all that is not from outside.
   void clear();

@@ -7,7 +7,7 @@
 #include <bit>
 #include <ranges>
 
-#include "../values.h"
+#include "js/values.h"
 #include "calls.h"
 
 namespace torch_node {
@@ -132,7 +132,7 @@ Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs,
     keep(input, false);
     if (input.has_storage()) memory_.at(input.storage().unsafeGetStorageImpl()).any = value;
     recorded_.inputs.push_back(value);
-    recorded_.looks.emplace_back(input);
+    recorded_.metas.emplace_back(input);
     inputs_.push_back(input);
   }
 }
@@ -207,14 +207,14 @@ ValueId Recorder::outside(const at::Tensor& tensor) {
   values_.emplace(identityOf(tensor), value);
   keep(tensor, false);
   if (tensor.unsafeGetTensorImpl()->is_wrapped_number() && tensor.is_cpu() && tensor.scalar_type() == at::kDouble) {
-    if (const auto column = columnOf(*tensor.const_data_ptr<double>())) {
-      recorded_.numbers.push_back({value, column->first, column->second});
-      columnUsed_[column->first] = true;
+    if (const auto placeholder = placeholderOf(*tensor.const_data_ptr<double>())) {
+      recorded_.numbers.push_back({value, placeholder->first, placeholder->second});
+      placeholderUsed_[placeholder->first] = true;
       return value;
     }
   }
   recorded_.externals.push_back(
-      {value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr, Look(tensor), where()});
+      {value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr, TensorMeta(tensor), where()});
   return value;
 }
 
@@ -273,16 +273,16 @@ void Recorder::saveBefore(const at::Tensor& tensor) {
   recorded_.written.push_back(tensor);
 }
 
-uint32_t Recorder::column(double value) {
-  columns_.push_back(value);
-  columnUsed_.push_back(false);
-  return recorded_.columns++;
+uint32_t Recorder::placeholder(double value) {
+  placeholders_.push_back(value);
+  placeholderUsed_.push_back(false);
+  return recorded_.placeholders++;
 }
 
-std::optional<std::pair<uint32_t, bool>> Recorder::columnOf(double value) const {
-  for (uint32_t i = 0; i < columns_.size(); i++) {
-    if (columns_[i] == value) return std::pair{i, false};
-    if (columns_[i] == -value) return std::pair{i, true};
+std::optional<std::pair<uint32_t, bool>> Recorder::placeholderOf(double value) const {
+  for (uint32_t i = 0; i < placeholders_.size(); i++) {
+    if (placeholders_[i] == value) return std::pair{i, false};
+    if (placeholders_[i] == -value) return std::pair{i, true};
   }
   return std::nullopt;
 }
@@ -291,10 +291,10 @@ std::optional<std::pair<uint32_t, bool>> Recorder::columnOf(double value) const 
 void Recorder::takeArgument(Instruction& instruction, uint32_t index, c10::IValue& argument) {
   const auto number = [&](const c10::IValue& value, Place place) {
     if (!value.isDouble()) return;
-    const auto column = columnOf(value.toDouble());
-    if (!column) return;
-    instruction.numbers.push_back({place, column->first, column->second});
-    columnUsed_[column->first] = true;
+    const auto placeholder = placeholderOf(value.toDouble());
+    if (!placeholder) return;
+    instruction.numbers.push_back({place, placeholder->first, placeholder->second});
+    placeholderUsed_[placeholder->first] = true;
   };
   if (argument.isTensor()) {
     if (!argument.toTensor().defined()) return;
@@ -406,8 +406,8 @@ void Recorder::finishGradients() {
 Recorded Recorder::finish(std::span<const at::Tensor> outputs) {
   for (const at::Tensor& output : outputs) recorded_.outputs.push_back(valueOf(output));
   finishGradients();
-  for (size_t i = 0; i < columns_.size(); i++) {
-    if (columnUsed_[i]) continue;
+  for (size_t i = 0; i < placeholders_.size(); i++) {
+    if (placeholderUsed_[i]) continue;
     throw std::logic_error("a number that changes from step to step went into no operator as it is");
   }
   release();

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "../environment.h"
+#include "environment.h"
 #include "program.h"
 
 namespace torch_node {
@@ -42,9 +42,9 @@ class Recorder {
     c10::impl::IncludeDispatchKeyGuard key_;
   };
 
-  // A number that differs from run to run: wherever this value (or its negative) turns up, the column goes. Gives the
-  // number of the column.
-  uint32_t column(double value);
+  // A number that differs from run to run: wherever this value (or its negative) turns up, the placeholder goes. Gives the
+  // number of the placeholder.
+  uint32_t placeholder(double value);
 
   Recorded finish(std::span<const at::Tensor> outputs);
 
@@ -74,7 +74,7 @@ class Recorder {
   void finishGradients();
   void saveBefore(const at::Tensor& tensor);
   void takeArgument(Instruction& instruction, uint32_t index, c10::IValue& argument);
-  std::optional<std::pair<uint32_t, bool>> columnOf(double value) const;
+  std::optional<std::pair<uint32_t, bool>> placeholderOf(double value) const;
   std::string where();
   void release();
 
@@ -95,8 +95,8 @@ class Recorder {
   std::vector<at::Tensor> without_;  // tensors without a storage, held for the same reason
   std::deque<Leaf> leaves_;
   std::unordered_map<const c10::TensorImpl*, size_t> known_;
-  std::vector<double> columns_;
-  std::vector<bool> columnUsed_;
+  std::vector<double> placeholders_;
+  std::vector<bool> placeholderUsed_;
   std::vector<std::pair<at::Generator, at::Tensor>> random_;
   bool drew_ = false;
   std::string lastWhere_;

@@ -97,7 +97,7 @@ function grouped(names, outcomes) {
 async function child() {
   const { createJiti } = await import('jiti');
   const torch = await createJiti(import.meta.url).import('../../lib/torch.ts');
-  const { parseSchema } = await createJiti(import.meta.url).import('../../lib/tensor/schema.ts');
+  const { parseSchema } = await createJiti(import.meta.url).import('../../lib/operators/schema.ts');
   const { native } = await createJiti(import.meta.url).import('../../lib/native/binding.ts');
   const send = (message) => new Promise((done) => process.send(message, done));
   torch.setNumThreads(1);

@@ -1,4 +1,4 @@
-// `npm run generate`: writes lib/generated/, the typed surface of all operators, from the schemas of the linked libtorch.
+// `npm run generate`: writes lib/operators/generated/, the typed surface of all operators, from the schemas of the linked libtorch.
 // `npm run generate -- --check` writes nothing and fails when the files are not what it would write.
 //
 // Where a name goes follows PyTorch: namespaces.json, made by namespaces.py, says which operators Python shows as methods
@@ -15,7 +15,7 @@ import { atenSchemas, camelCase, takesNumbersAsTensors, version } from './schema
 import { docs, form, identifier, isCallable, joined, NamedResults, signatures } from './signatures.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const folder = path.join(root, 'lib', 'generated');
+const folder = path.join(root, 'lib', 'operators', 'generated');
 const record = JSON.parse(readFileSync(new URL('namespaces.json', import.meta.url), 'utf8'));
 
 if (record.torch !== version) {
@@ -78,13 +78,13 @@ function imports(text) {
     return used.length === 0 ? [] : [`import type { ${used.join(', ')} } from '${from}';`];
   };
   return [
-    ...line(['Device', 'DType', 'Layout', 'MemoryFormat'], '../tensor/dtype.js'),
-    ...line(['Stream'], '../tensor/devices.js'),
-    ...line(['NativeObject'], '../tensor/nativeObject.js'),
-    ...line(['Generator'], '../tensor/random.js'),
-    ...line(['Scalar', 'Tensor', 'TensorLike'], '../tensor/tensor.js'),
-    ...line(['Beside', 'Multiplicable', 'Multiplied', 'Paired'], '../static/pairs.js'),
-    ...line(['Like', 'Made', 'Part', 'Reduction'], '../static/results.js'),
+    ...line(['Device', 'DType', 'Layout', 'MemoryFormat'], '../../core/dtype.js'),
+    ...line(['Stream'], '../../tensor/devices.js'),
+    ...line(['NativeObject'], '../nativeObject.js'),
+    ...line(['Generator'], '../../tensor/random.js'),
+    ...line(['Scalar', 'Tensor', 'TensorLike'], '../../tensor/tensor.js'),
+    ...line(['BroadcastWith', 'MatmulWith', 'MatmulResult', 'BroadcastResult'], '../../types/pairs.js'),
+    ...line(['Like', 'Made', 'Part', 'Reduction'], '../../types/results.js'),
     ...line(['FactoryOptions', 'Out', ...results.names], './results.js'),
   ];
 }
@@ -110,13 +110,13 @@ function methodsFile() {
     ...body,
     '}',
     '',
-    "declare module '../tensor/tensor.js' {",
+    "declare module '../../tensor/tensor.js' {",
     '  interface Tensor<D extends DType, V extends Device, S extends readonly number[]> extends OperatorMethods {}',
     '}',
     '',
   ].join('\n');
   const about = [
-    'The methods of Tensor that are operators; lib/tensor/overloads.ts puts them there. The schemas tell defaults.',
+    'The methods of Tensor that are operators; lib/operators/overloads.ts puts them there. The schemas tell defaults.',
     `Written by hand, so not here: ${methods
       .map(({ name }) => camelCase(name))
       .filter((name) => byHand.has(name))
@@ -153,7 +153,7 @@ function functionsFile(title, table, prefix, list, skip = new Set()) {
   if (omitted.length > 0) about.push(`Written by hand, so not here: ${omitted.join(', ')}.`);
   return [
     header(...about),
-    "import { caller } from '../tensor/overloads.js';",
+    "import { caller } from '../overloads.js';",
     "import * as table from './table.js';",
     ...imports(text),
     '',
@@ -190,7 +190,7 @@ function tableFile(spaces) {
   const all = [...schemas].map(([base, overloads]) => `${base} ${[...overloads.keys()].join(' ')}`);
   return [
     header(
-      'What lib/tensor/overloads.ts needs to know: the forms of each public function in the order in which PyTorch tries',
+      'What lib/operators/overloads.ts needs to know: the forms of each public function in the order in which PyTorch tries',
       'them. "add Tensor>out" is the overload add.Tensor, which becomes add.out when there is an option out.',
     ),
     `export const generatedFrom = '${version}';`,
@@ -226,8 +226,8 @@ function resultsFile() {
     header(
       'Types that the generated signatures share: named results, arrays whose elements also have names.',
     ),
-    "import type { Device, DType, Layout } from '../tensor/dtype.js';",
-    "import type { Tensor } from '../tensor/tensor.js';",
+    "import type { Device, DType, Layout } from '../../core/dtype.js';",
+    "import type { Tensor } from '../../tensor/tensor.js';",
     '',
     text,
   ].join('\n');
@@ -272,10 +272,12 @@ const stale = [...Object.keys(files).filter((name) => read(name) !== files[name]
 
 if (process.argv.includes('--check')) {
   if (stale.length > 0) {
-    console.error(`lib/generated is stale: ${stale.join(', ')} differ from what libtorch ${version} gives.`);
+    console.error(
+      `lib/operators/generated is stale: ${stale.join(', ')} differ from what libtorch ${version} gives.`,
+    );
     console.error('Run: npm run generate');
     process.exitCode = 1;
-  } else console.log(`lib/generated is what libtorch ${version} gives`);
+  } else console.log(`lib/operators/generated is what libtorch ${version} gives`);
 } else {
   for (const name of extra) rmSync(path.join(folder, name));
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);

@@ -6,7 +6,7 @@ import { camelCase } from './schemas.mjs';
 
 const words = (text) => text.split(/\s+/).filter(Boolean);
 
-/** Operators whose result has the shape of their first argument, by the dtype that comes out (lib/static/dtypes.ts). */
+/** Operators whose result has the shape of their first argument, by the dtype that comes out (lib/types/dtypes.ts). */
 const ELEMENTWISE = {
   same: words(`
     bitwise_not ceil clone conj conj_physical contiguous detach fix flip fliplr flipud floor frac hardshrink nan_to_num neg
@@ -163,8 +163,8 @@ function pair(form, base, rule) {
   const first = form.kind === 'method' ? 'Tensor' : form.parameters[0].type;
   const given = withGeneric(withFirst(form, first), { name: 'U', constraint: other.type });
   return {
-    ...withDtype(replaced(given, other.name, `Beside<'${camelCase(base)}', T, U>`)),
-    result: `Paired<T, U, '${rounding ? 'either' : rule}', E>`,
+    ...withDtype(replaced(given, other.name, `BroadcastWith<'${camelCase(base)}', T, U>`)),
+    result: `BroadcastResult<T, U, '${rounding ? 'either' : rule}', E>`,
   };
 }
 
@@ -173,8 +173,8 @@ function product(form, base) {
   if (form.parameters.some((p) => p.original === 'out_dtype')) return form;
   const given = withGeneric(withFirst(form), { name: 'U', constraint: 'Tensor' });
   return {
-    ...replaced(given, other.name, `Multiplicable<'${camelCase(base.replace(/^linalg_/, ''))}', T, U>`),
-    result: 'Multiplied<T, U>',
+    ...replaced(given, other.name, `MatmulWith<'${camelCase(base.replace(/^linalg_/, ''))}', T, U>`),
+    result: 'MatmulResult<T, U>',
   };
 }
 

@@ -3,10 +3,9 @@ import { createJiti } from 'jiti';
 
 const jiti = createJiti(import.meta.url);
 const { native } = await jiti.import('../../lib/native/binding.ts');
-// Nothing here may need lib/generated, which may be broken or missing.
-export const { parseSchema, camelCase, takesNumbersAsTensors } = await jiti.import(
-  '../../lib/tensor/schema.ts',
-);
+// Nothing here may need lib/operators/generated, which may be broken or missing.
+export const { parseSchema, takesNumbersAsTensors } = await jiti.import('../../lib/operators/schema.ts');
+export const { camelCase } = await jiti.import('../../lib/core/names.ts');
 
 /** As "2.13.0", without the build. */
 export const version = native.libtorchVersion();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import ts from 'typescript';
 import { packageName } from '../../lib/cli/init.js';
 import { chooseNames } from '../../lib/cli/install.js';
-import { fakeLibtorch, temporaryFolder, write } from '../libtorch/fake.js';
+import { fakeLibtorch, temporaryFolder, write } from '../install/fake.js';
 
 const ROOT = path.resolve(__dirname, '../..');
 let folder: string;

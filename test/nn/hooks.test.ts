@@ -1,4 +1,4 @@
-// Hooks of modules: they fire with every forward, in order, and may change what passes. Beside Python's order of calls.
+// Hooks of modules: they fire with every forward, in order, and may change what passes. BroadcastWith Python's order of calls.
 import torch, { nn, type Tensor } from 'torch-node';
 import { withoutLeaks } from '../support/leaks.js';
 

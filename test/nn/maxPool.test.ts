@@ -1,4 +1,4 @@
-// Windows of 2 x 2 on the CPU have a kernel of their own (native/kernels.cpp). It is held against ATen's, which still
+// Windows of 2 x 2 on the CPU have a kernel of their own (native/kernels/kernels.cpp). It is held against ATen's, which still
 // answers where ceilMode is set; of that answer, whole windows alone are compared.
 import torch, { nn, type Tensor } from 'torch-node';
 import { asBytes } from '../parity/support.js';

@@ -1,4 +1,4 @@
-// Graphs of programs. Where there is no accelerator they are rehearsed: the same way, with what a graph would hold run
+// Graphs of programs. Where there is no accelerator they are dryRun: the same way, with what a graph would hold run
 // un-captured; what needs a GPU says so and is skipped.
 import torch, { nn, optim, type Tensor } from 'torch-node';
 import type { Outputs } from '../../lib/program/structure.js';
@@ -25,7 +25,7 @@ interface Training {
   program: torch.Program<[Tensor, Tensor], { loss: Tensor }>;
 }
 
-function training(graph: boolean | 'rehearsal', device = 'cpu'): Training {
+function training(graph: boolean | 'dry-run', device = 'cpu'): Training {
   torch.manualSeed(3);
   const net = new nn.Sequential(
     new nn.Linear(5, 7),
@@ -76,26 +76,26 @@ async function epochs(it: Training, rows: [Tensor, Tensor], rates: number[]): Pr
   return state(it);
 }
 
-describe('rehearsed', () => {
+describe('dryRun', () => {
   it('gives the bits of the un-captured steps, with random numbers and a rate that changes between epochs', async () => {
     const rows = set();
     const plain = training(false);
-    const rehearsed = training('rehearsal');
+    const dryRun = training('dry-run');
     const rates = [0.05, 0.05, 0.01];
-    expect(await epochs(rehearsed, rows, rates)).toEqual(await epochs(plain, rows, rates));
-    expect(rehearsed.program.path).toBe('exact');
-    expect(rehearsed.program.why).toMatch(/rehearsal/);
-    const { captures, replays } = rehearsed.program.graphCounts;
+    expect(await epochs(dryRun, rows, rates)).toEqual(await epochs(plain, rows, rates));
+    expect(dryRun.program.path).toBe('exact');
+    expect(dryRun.program.why).toMatch(/dry run/);
+    const { captures, replays } = dryRun.program.graphCounts;
     // Eight steps and one step, each once for each rate.
     expect(captures).toBe(4);
     expect(replays).toBeGreaterThanOrEqual(captures);
     expect(plain.program.graphCounts).toEqual({ captures: 0, replays: 0 });
-    for (const { program } of [plain, rehearsed]) program.dispose();
+    for (const { program } of [plain, dryRun]) program.dispose();
   });
 
   it('runs un-captured, and says so, where numbers change within a stretch', async () => {
     const rows = set();
-    const [plain, rehearsed] = [training(false), training('rehearsal')];
+    const [plain, dryRun] = [training(false), training('dry-run')];
     const run = async (it: Training): Promise<number[]> => {
       torch.manualSeed(5);
       await it.program.runEpoch(rows, torch.randperm(ROWS), {
@@ -103,19 +103,19 @@ describe('rehearsed', () => {
       });
       return state(it);
     };
-    expect(await run(rehearsed)).toEqual(await run(plain));
-    expect(rehearsed.program.graphCounts.replays).toBe(0);
-    for (const { program } of [plain, rehearsed]) program.dispose();
+    expect(await run(dryRun)).toEqual(await run(plain));
+    expect(dryRun.program.graphCounts.replays).toBe(0);
+    for (const { program } of [plain, dryRun]) program.dispose();
   });
 
   it('takes another set anew', async () => {
     const [first, second] = [set(), set()];
-    const [plain, rehearsed] = [training(false), training('rehearsal')];
+    const [plain, dryRun] = [training(false), training('dry-run')];
     second[0].neg_();
-    for (const each of [plain, rehearsed]) await epochs(each, first, [0.05]);
-    expect(await epochs(rehearsed, second, [0.05])).toEqual(await epochs(plain, second, [0.05]));
-    expect(rehearsed.program.graphCounts.captures).toBe(4);
-    for (const { program } of [plain, rehearsed]) program.dispose();
+    for (const each of [plain, dryRun]) await epochs(each, first, [0.05]);
+    expect(await epochs(dryRun, second, [0.05])).toEqual(await epochs(plain, second, [0.05]));
+    expect(dryRun.program.graphCounts.captures).toBe(4);
+    for (const { program } of [plain, dryRun]) program.dispose();
   });
 
   it('run() gives new tensors, and the same bits', () => {
@@ -130,30 +130,28 @@ describe('rehearsed', () => {
       }
       return [...kept.map((loss) => Number(loss.item())), ...state(it)];
     };
-    const [plain, rehearsed] = [training(false), training('rehearsal')];
-    expect(losses(rehearsed)).toEqual(losses(plain));
+    const [plain, dryRun] = [training(false), training('dry-run')];
+    expect(losses(dryRun)).toEqual(losses(plain));
     // The first step's numbers are not known to stay; the second's are the first's.
-    expect(rehearsed.program.graphCounts).toEqual({ captures: 1, replays: 5 });
-    for (const { program } of [plain, rehearsed]) program.dispose();
+    expect(dryRun.program.graphCounts).toEqual({ captures: 1, replays: 5 });
+    for (const { program } of [plain, dryRun]) program.dispose();
   });
 
   it('leaves everything as it was where the first steps fail', async () => {
     const [x, y] = set();
-    const rehearsed = training('rehearsal');
-    const before = rehearsed.net.parameters().map((parameter) => [...parameter.flatten().dataSync()]);
+    const dryRun = training('dry-run');
+    const before = dryRun.net.parameters().map((parameter) => [...parameter.flatten().dataSync()]);
     const beyond = torch.full([ROWS], 3 * ROWS, { dtype: 'int64' });
-    await expect(rehearsed.program.runEpoch([x, y], beyond)).rejects.toThrow(/out of range/);
-    expect(rehearsed.net.parameters().map((parameter) => [...parameter.flatten().dataSync()])).toEqual(
-      before,
-    );
-    expect(rehearsed.program.why).toMatch(/first steps failed.*out of range/);
-    rehearsed.program.dispose();
+    await expect(dryRun.program.runEpoch([x, y], beyond)).rejects.toThrow(/out of range/);
+    expect(dryRun.net.parameters().map((parameter) => [...parameter.flatten().dataSync()])).toEqual(before);
+    expect(dryRun.program.why).toMatch(/first steps failed.*out of range/);
+    dryRun.program.dispose();
   });
 });
 
 it('a permutation may be long, and its batches are those of the un-captured steps', async () => {
   const numbers = torch.arange(0, 1000, 1, { dtype: 'int64' });
-  const seen = (graph: false | 'rehearsal'): { run: () => Promise<number[]> } => ({
+  const seen = (graph: false | 'dry-run'): { run: () => Promise<number[]> } => ({
     run: async () => {
       const hash = torch.zeros([], { dtype: 'int64' });
       const program = torch.compileStep(
@@ -173,7 +171,7 @@ it('a permutation may be long, and its batches are those of the un-captured step
       return [Number(hash.item())];
     },
   });
-  expect(await seen('rehearsal').run()).toEqual(await seen(false).run());
+  expect(await seen('dry-run').run()).toEqual(await seen(false).run());
 });
 
 // Tensors on the meta device stand for an accelerator's: what lies on the CPU is then work of the host.
@@ -184,7 +182,7 @@ describe('work of the host', () => {
   };
   const compile = (step: (part: Tensor) => void): torch.Program<Tensor[]> =>
     torch.compileStep<Tensor[], Outputs>((part) => step(part), [rows], {
-      graph: 'rehearsal',
+      graph: 'dry-run',
     });
 
   it('is done at each replay, and neither the first runs nor the capture count', () => {

@@ -1,4 +1,4 @@
-// Small tensors: their memory is kept for the next ones (native/allocator.cpp), and those that a scope released linger
+// Small tensors: their memory is kept for the next ones (native/kernels/allocator.cpp), and those that a scope released linger
 // until others are made (native/environment.h). Neither may show.
 import { once } from 'node:events';
 import path from 'node:path';

@@ -207,7 +207,7 @@ describe('operators', () => {
 
 it('views shapes of no and of one dimension by turns, wherever their sizes lie on the way', () => {
   const one = torch.ones([1]);
-  // The room for lists of integers (lib/tensor/integers.ts) is filled to its last place, time and again.
+  // The room for lists of integers (lib/operators/integers.ts) is filled to its last place, time and again.
   for (let i = 0; i < 3000; i++) {
     torch.scope(() => {
       expect(one.view([]).shape).toEqual([]);

@@ -1,5 +1,5 @@
 // One pass over a data set with workers: batches in order, some of them made ahead, and an error for whatever goes wrong.
-import { TorchError } from '../../tensor/errors.js';
+import { TorchError } from '../../core/errors.js';
 import { discard, unpack, type Answer, type ErrorWords } from './messages.js';
 import type { Threads } from './threads.js';
 

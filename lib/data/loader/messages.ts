@@ -1,5 +1,5 @@
 // What a loader and its workers say to each other, and batches on their way between threads.
-import { describe } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
 import { isTensor } from '../../tensor/tensor.js';
 import { receive, send, type TensorParcel } from '../../tensor/transfer.js';
 import { mapped } from './source.js';

@@ -2,8 +2,8 @@
 // description lie in memory that all threads share.
 import { types } from 'node:util';
 import { fromBuffer } from '../../tensor/buffers.js';
-import type { DType } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
+import type { DType } from '../../core/dtype.js';
+import { TorchError } from '../../core/errors.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import type { TypedArray } from '../../native/binding.js';
 

@@ -1,8 +1,9 @@
 // Pictures in folders, one for each class: torchvision's ImageFolder.
-import { expectArgument, expectOptions } from '../../tensor/operators.js';
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { expectOptions } from '../../core/options.js';
+import { expectArgument } from '../../core/checks.js';
 import { tensor } from '../../tensor/create.js';
 import { scope } from '../../tensor/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';

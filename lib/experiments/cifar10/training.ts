@@ -2,7 +2,7 @@
 // and gone on with.
 import { setImmediate as turn } from 'node:timers/promises';
 import torch, { type data, type nn, type optim, type Program, type Tensor } from 'torch-node';
-import { exclusively, shared } from './randomTurns.js';
+import { exclusively, shared } from './rngLock.js';
 
 /** What there is to train, and how. */
 export interface Experiment {

@@ -1,7 +1,9 @@
 // Attention of several heads, from the projections on: what nn.MultiheadAttention computes.
-import { isFloatingPoint, type DType } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectArgument, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { expectArgument } from '../../core/checks.js';
+import { describe } from '../../core/describe.js';
+import { isFloatingPoint, type DType } from '../../core/dtype.js';
+import { TorchError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from './call.js';
 

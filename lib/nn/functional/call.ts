@@ -1,5 +1,5 @@
 // How the functions in this folder call operators.
-import { operator } from '../../tensor/operators.js';
+import { operator } from '../../operators/operators.js';
 import type { Tensor } from '../../tensor/tensor.js';
 
 /** Calls an operator of aten that gives one tensor. @internal */

@@ -1,7 +1,7 @@
 // Lua Torch's local response normalisation, for CrossMapLRN2d: a running sum over the channels, as PyTorch computes it
 // (torch/nn/modules/_functions.py), so that the bits are equal.
 import { AutogradFunction, type FunctionContext } from '../../autograd/function.js';
-import { emptyLike, zeros } from '../../generated/functions.js';
+import { emptyLike, zeros } from '../../operators/generated/functions.js';
 import type { Tensor } from '../../tensor/tensor.js';
 
 /** @internal */

@@ -1,5 +1,5 @@
 // Distances and norms that PyTorch composes in Python.
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 
 /** x / max(|x|_p, eps) along a dimension. `p` is 2, `dim` 1 and `eps` 1e-12 unless given. */

@@ -1,6 +1,7 @@
 // Dropout: the forms of torch.nn.functional. The masks are PyTorch's for the same seed.
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from './call.js';
 
@@ -14,9 +15,7 @@ export interface DropoutOptions {
 /** Throws a TorchError unless p is a probability. @internal */
 export function expectProbability(where: string, p: number, name = 'p'): number {
   if (typeof p === 'number' && p >= 0 && p <= 1) return p;
-  throw new TorchError(where, `${name}: expected a probability, from 0 to 1, got ${describe(p)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `${name}: expected a probability, from 0 to 1, got ${describe(p)}`);
 }
 
 function drop(

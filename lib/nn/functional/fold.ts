@@ -1,5 +1,5 @@
 // Sliding windows as columns, and back: unfold, fold.
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import type { Pair } from '../modules/pair.js';
 import { spread } from '../modules/sizes.js';

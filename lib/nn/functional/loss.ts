@@ -1,8 +1,10 @@
 // Losses as functions. Definitions are those of https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions.
-import { pairwiseDistance } from '../../generated/functional.js';
-import { noGrad } from '../../tensor/autograd.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { pairwiseDistance } from '../../operators/generated/functional.js';
+import { noGrad } from '../../autograd/gradMode.js';
+import { TorchError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { expectTensor, isTensor, type Tensor } from '../../tensor/tensor.js';
 import {
   checkMargin,

@@ -1,6 +1,6 @@
 // What losses as functions and as modules ask of their options.
-import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor } from '../../tensor/tensor.js';
 import { expectNumber } from '../modules/sizes.js';
 
@@ -18,9 +18,7 @@ export const REDUCTIONS: Readonly<Record<Reduction, number>> = { none: 0, mean: 
 /** The operators' number of a reduction. Throws a TorchError unless it is one. @internal */
 export function reductionNumber(where: string, reduction: Reduction = 'mean'): number {
   if (typeof reduction === 'string' && Object.hasOwn(REDUCTIONS, reduction)) return REDUCTIONS[reduction];
-  throw new TorchError(where, `reduction: expected mean, sum or none, got ${describe(reduction)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `reduction: expected mean, sum or none, got ${describe(reduction)}`);
 }
 
 /** Throws a TorchError unless the margin is a number greater than 0. @internal */

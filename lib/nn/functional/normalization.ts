@@ -1,6 +1,7 @@
 // Normalisation: the forms of torch.nn.functional that PyTorch composes in Python.
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { TorchError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { expectWhole } from '../modules/sizes.js';
 import { aten } from './call.js';

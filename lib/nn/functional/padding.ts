@@ -1,5 +1,5 @@
 // Padding: torch.nn.functional.pad.
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { expectOneOf } from '../modules/sizes.js';
 import { aten } from './call.js';

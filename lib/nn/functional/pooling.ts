@@ -1,6 +1,7 @@
 // Pooling: the forms of torch.nn.functional that PyTorch composes in Python.
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import type { Pair } from '../modules/pair.js';
 import { spread, type Dims, type Single, type Triple } from '../modules/sizes.js';
@@ -186,9 +187,7 @@ export function lpPool(
   expectTensor(where, 'input', input);
   const { stride = null, ceilMode = false } = expectOptions(where, options);
   if (typeof normType !== 'number' || Number.isNaN(normType))
-    throw new TorchError(where, `normType: expected a number, got ${describe(normType)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, `normType: expected a number, got ${describe(normType)}`);
   const max = (values: Tensor): Tensor => maxPool(dims, values, kernelSize, { stride, ceilMode }) as Tensor;
   if (normType === Infinity) return max(input.abs());
   if (normType === -Infinity) return max(input.abs().neg()).neg();
@@ -282,10 +281,9 @@ export function fractionalSize(
 ): { size?: number[]; ratio?: number[] } {
   const { outputSize = null, outputRatio = null } = expectOptions(where, options);
   if ((outputSize === null) === (outputRatio === null))
-    throw new TorchError(
+    throw new ArgumentTypeError(
       where,
       `expected outputSize or outputRatio, got ${outputSize === null ? 'neither' : 'both'}`,
-      { code: 'ERR_INVALID_ARG_TYPE' },
     );
   if (outputSize !== null) return { size: spread(where, 'outputSize', outputSize, dims) };
   const ratio = spread(where, 'outputRatio', outputRatio, dims);

@@ -1,7 +1,9 @@
 // Rows of a table looked up by their numbers.
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
 import { arange } from '../../tensor/create.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 
 export interface EmbeddingLookup {
@@ -109,9 +111,7 @@ export function expectMode(
 ): number {
   const number = ['sum', 'mean', 'max'].indexOf(mode as string);
   if (number < 0) {
-    throw new TorchError(where, `mode: expected 'sum', 'mean' or 'max', got ${describe(mode)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, `mode: expected 'sum', 'mean' or 'max', got ${describe(mode)}`);
   }
   if (mode === 'max' && (scaleGradByFreq || sparse))
     throw new TorchError(where, `the mode 'max' knows no ${sparse ? 'sparse' : 'scaleGradByFreq'}`);

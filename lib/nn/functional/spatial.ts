@@ -1,5 +1,5 @@
 // The functions of torch.nn.functional for what has spatial dimensions: convolution's neighbours. Those that are operators
-// as they stand are generated (lib/generated/functional.ts).
+// as they stand are generated (lib/operators/generated/functional.ts).
 export {
   alphaDropout,
   dropout,

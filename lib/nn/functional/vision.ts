@@ -1,7 +1,8 @@
 // Resampling: interpolate, gridSample, affineGrid.
-import { isFloatingPoint } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { isFloatingPoint } from '../../core/dtype.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { expectOneOf, spread, type Dims } from '../modules/sizes.js';
 import { aten } from './call.js';
@@ -112,9 +113,8 @@ function target(
 }
 
 function refuse(input: Tensor, message: string): TorchError {
-  return new TorchError(WHERE, message, {
+  return new ArgumentTypeError(WHERE, message, {
     arguments: [`input: ${describe(input)}`],
-    code: 'ERR_INVALID_ARG_TYPE',
   });
 }
 

@@ -1,5 +1,6 @@
 // Activations. Unless a class says otherwise, forward gives a tensor of the input's shape, whatever that is; with `inplace` it
 // changes the input itself.
+import { expectOptions } from '../../core/options.js';
 import {
   gelu,
   glu,
@@ -9,9 +10,8 @@ import {
   sigmoid,
   softplus,
   softshrink,
-} from '../../generated/functional.js';
-import { TorchError } from '../../tensor/errors.js';
-import { expectOptions } from '../../tensor/operators.js';
+} from '../../operators/generated/functional.js';
+import { TorchError } from '../../core/errors.js';
 import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
 import * as F from '../functional/activation.js';
 import { constant_ } from '../init.js';

@@ -1,6 +1,8 @@
 // A softmax for many classes.
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { slice } from '../../tensor/indexing.js';
 import { logSoftmax } from '../functional/activation.js';
@@ -48,10 +50,9 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
       cutoffs.length > 0 &&
       cutoffs.every((c: number, i) => Number.isInteger(c) && c > (cutoffs[i - 1] ?? 0) && c < last);
     if (!rising)
-      throw new TorchError(
+      throw new ArgumentTypeError(
         where,
         `cutoffs: expected rising integers from 1 to ${last - 1}, got ${describe(cutoffs)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     this.cutoffs = (cutoffs as number[]).concat(last);
     this.divValue = expectNumber(where, 'divValue', divValue);

@@ -1,8 +1,9 @@
 // Attention of several heads.
-import { isGradEnabled } from '../../tensor/autograd.js';
-import { isFloatingPoint } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
-import { expectOptions, operator } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { isGradEnabled } from '../../autograd/gradMode.js';
+import { isFloatingPoint } from '../../core/dtype.js';
+import { TorchError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
 import { canonicalMask, multiHeadAttentionForward } from '../functional/attention.js';
 import { aten } from '../functional/call.js';

@@ -1,5 +1,5 @@
 // Batch normalisation.
-import { TorchError } from '../../tensor/errors.js';
+import { TorchError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { batchNorm } from '../functional/normalization.js';
 import { Module, type AnyModule } from '../module.js';

@@ -1,5 +1,5 @@
 // Channels in another order.
-import { channelShuffle } from '../../generated/functional.js';
+import { channelShuffle } from '../../operators/generated/functional.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { misfit } from './fit.js';

@@ -1,8 +1,9 @@
 // Containers: modules and parameters in lists and under names of the user's choice.
 import { types } from 'node:util';
-import type { DType } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectArgument, isIterable } from '../../tensor/operators.js';
+import { expectArgument, isIterable } from '../../core/checks.js';
+import { describe } from '../../core/describe.js';
+import type { DType } from '../../core/dtype.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { indented, isModule, Module, type AnyModule } from '../module.js';
 
@@ -11,12 +12,9 @@ export type Named<T> = Readonly<Record<string, T>> | ReadonlyMap<string, T> | It
 
 function entriesOf<T>(where: string, value: Named<T>): [string, T][] {
   if (typeof value !== 'object' || (value as unknown) === null)
-    throw new TorchError(
+    throw new ArgumentTypeError(
       where,
       `expected an object, a Map or pairs of names and values, got ${describe(value)}`,
-      {
-        code: 'ERR_INVALID_ARG_TYPE',
-      },
     );
   if (isIterable(value)) return [...(value as Iterable<unknown>)].map((pair) => expectPair<T>(where, pair));
   return Object.entries(value);
@@ -24,9 +22,10 @@ function entriesOf<T>(where: string, value: Named<T>): [string, T][] {
 
 function expectPair<T>(where: string, pair: unknown): [string, T] {
   if (Array.isArray(pair) && pair.length === 2) return [(pair as [string, T])[0], (pair as [string, T])[1]];
-  throw new TorchError(where, `expected pairs of a name and a value, got ${describe(pair)} among them`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(
+    where,
+    `expected pairs of a name and a value, got ${describe(pair)} among them`,
+  );
 }
 
 function expectPlace(list: object, index: unknown): void {
@@ -42,9 +41,7 @@ function expectEnds(where: string, start: unknown, end: unknown): void {
 
 function expectModule<M extends AnyModule>(where: string, name: string, value: M): M {
   if (isModule(value)) return value;
-  throw new TorchError(where, `${name}: expected a Module, got ${describe(value)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `${name}: expected a Module, got ${describe(value)}`);
 }
 
 /** The place that an index means, from 0 to below `length`; negative ones count from the end. */
@@ -90,10 +87,9 @@ abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
   /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
     if (!isIterable(modules))
-      throw new TorchError(
+      throw new ArgumentTypeError(
         `${this.constructor.name}.extend`,
         `expected an iterable of modules, got ${describe(modules)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     for (const module of [...modules]) this.append(module);
     return this;
@@ -185,9 +181,7 @@ export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[],
   constructor(modules: Iterable<M> = []) {
     super();
     if (!isIterable(modules)) {
-      throw new TorchError('ModuleList', `expected an array of modules, got ${describe(modules)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('ModuleList', `expected an array of modules, got ${describe(modules)}`);
     }
     this.extend(modules);
   }
@@ -248,9 +242,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
   /** Adds a module, or puts it into the place of the one of that name. */
   set(name: string, module: M): this {
     if (typeof name !== 'string' || name === '' || name.includes('.'))
-      throw new TorchError('ModuleDict', `expected a name without a dot, got ${describe(name)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('ModuleDict', `expected a name without a dot, got ${describe(name)}`);
     this.parts.set(name, expectModule('ModuleDict', `'${name}'`, module));
     return this;
   }
@@ -339,9 +331,10 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
   }
   extend(values: Iterable<T | Tensor>): this {
     if (!isIterable(values) || isTensor(values))
-      throw new TorchError('ParameterList', `expected an array of parameters, got ${describe(values)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError(
+        'ParameterList',
+        `expected an array of parameters, got ${describe(values)}`,
+      );
     for (const value of [...values]) this.append(value);
     return this;
   }
@@ -383,9 +376,7 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> {
   }
   set(name: string, value: T | Tensor): this {
     if (typeof name !== 'string' || name === '' || name.includes('.'))
-      throw new TorchError('ParameterDict', `expected a name without a dot, got ${describe(name)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('ParameterDict', `expected a name without a dot, got ${describe(name)}`);
     this.parts.set(name, asParameter(value) as T);
     return this;
   }

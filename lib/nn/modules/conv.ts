@@ -1,6 +1,6 @@
 // Convolutions.
-import type { DType } from '../../tensor/dtype.js';
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import type { DType } from '../../core/dtype.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import {
   convolve,

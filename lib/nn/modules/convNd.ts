@@ -1,6 +1,7 @@
 // What the convolutions that are written in TypeScript have in common. (Conv2d is libtorch's own, see conv.ts.)
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import { pad } from '../functional/padding.js';
@@ -292,10 +293,9 @@ export abstract class ConvTransposeNd extends Convolution<
     );
     const most = least.map((size, d) => size + stride[d]! - 1);
     if (!Array.isArray(wanted) || (wanted.length !== dims && wanted.length !== input.ndim))
-      throw new TorchError(
+      throw new ArgumentTypeError(
         this.constructor.name,
         `outputSize: expected an array of ${dims} or ${input.ndim} sizes, got ${describe(wanted)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     const sizes = spread(this.constructor.name, 'outputSize', (wanted as number[]).slice(-dims), dims);
     if (!sizes.every((size, d) => size >= least[d]! && size <= most[d]!))

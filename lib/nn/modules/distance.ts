@@ -1,6 +1,6 @@
 // Distances.
-import { cosineSimilarity, pairwiseDistance } from '../../generated/functional.js';
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { cosineSimilarity, pairwiseDistance } from '../../operators/generated/functional.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 

@@ -1,6 +1,6 @@
 // Dropout: values become zero at random in training mode, nothing happens in evaluation mode. The masks are PyTorch's for
 // the same seed.
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import {
   alphaDropout,

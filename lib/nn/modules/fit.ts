@@ -1,6 +1,6 @@
 // What a module says of an input that does not fit it.
-import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
+import { TorchError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import type { AnyModule } from '../module.js';
 import { AXES, type Dims } from './sizes.js';

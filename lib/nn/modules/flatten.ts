@@ -1,6 +1,7 @@
 // Flattening, and back.
-import { TorchError } from '../../tensor/errors.js';
-import { describe, operator } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
+import { ArgumentTypeError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { Leaf } from './leaf.js';
@@ -28,10 +29,9 @@ export class Unflatten extends Module {
   ) {
     super();
     if (!Array.isArray(unflattenedSize) || !unflattenedSize.every(Number.isInteger))
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'Unflatten',
         `unflattenedSize: expected an array of integers, got ${describe(unflattenedSize)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
   }
   forward(input: Tensor): Tensor {

@@ -1,6 +1,6 @@
 // Sliding windows as columns, and back.
+import { expectOptions } from '../../core/options.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { expectOptions } from '../../tensor/operators.js';
 import { fold, unfold, type FoldOptions } from '../functional/fold.js';
 import { Module } from '../module.js';
 import type { Pair } from './pair.js';

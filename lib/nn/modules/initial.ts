@@ -1,7 +1,7 @@
 // Parameters as modules make them, and their initial values.
-import { operator } from '../../tensor/operators.js';
-import { noGrad } from '../../tensor/autograd.js';
-import type { Device, DType } from '../../tensor/dtype.js';
+import { operator } from '../../operators/operators.js';
+import { noGrad } from '../../autograd/gradMode.js';
+import type { Device, DType } from '../../core/dtype.js';
 import { Parameter, type Tensor } from '../../tensor/tensor.js';
 import { kaimingUniform_, uniform_ } from '../init.js';
 

@@ -1,7 +1,7 @@
 // Lazy modules learn the number of their input's channels (or features) at the first forward, and make their parameters
 // then; loadStateDict() makes them too. Until then reading a parameter throws, and with it parameters(), stateDict(), to()
 // and every optimizer over the network. From then on they print as the plain module does, but stay of their own class.
-import { TorchError } from '../../tensor/errors.js';
+import { TorchError } from '../../core/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { AnyModule } from '../module.js';
 import type { FactoryOptions } from './initial.js';

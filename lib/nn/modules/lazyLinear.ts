@@ -1,6 +1,6 @@
 // A linear layer that learns its number of input features at the first forward.
-import { linear } from '../../generated/functional.js';
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { linear } from '../../operators/generated/functional.js';
 import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
 import { Module, type AnyModule } from '../module.js';
 import { misfit } from './fit.js';

@@ -1,8 +1,9 @@
 // Leaf: the base of modules that are torch::nn modules of libtorch under PyTorch's names. Definitions, initialisation and
 // numerics are libtorch's: https://docs.pytorch.org/docs/stable/nn.html
+import { handleOf } from '../../core/handles.js';
+import { describe } from '../../core/describe.js';
 import { native } from '../../native/binding.js';
-import { named } from '../../tensor/errors.js';
-import { describe, handleOf } from '../../tensor/operators.js';
+import { named } from '../../core/errors.js';
 import { expectTensor, isParameter, isTensor, Parameter, Tensor } from '../../tensor/tensor.js';
 import { copyTensor, expectCopies, type Copies } from '../deepcopy.js';
 import { Module } from '../module.js';

@@ -1,7 +1,7 @@
 // Linear layers.
-import { bilinear, linear } from '../../generated/functional.js';
-import type { DType } from '../../tensor/dtype.js';
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { bilinear, linear } from '../../operators/generated/functional.js';
+import type { DType } from '../../core/dtype.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import { uniform_ } from '../init.js';
 import { Module } from '../module.js';

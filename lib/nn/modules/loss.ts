@@ -1,7 +1,9 @@
 // Losses. forward gives one number, or under `reduction: 'none'` one for each element or sample; the formulas stand in
 // ../functional/loss.ts.
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, handleOf } from '../../tensor/operators.js';
+import { handleOf } from '../../core/handles.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, isParameter, type Tensor } from '../../tensor/tensor.js';
 import { copyTensor, type Copies } from '../deepcopy.js';
 import * as F from '../functional/loss.js';
@@ -117,10 +119,9 @@ export class LinearCrossEntropyLoss extends Loss {
     this.weight = weightOf(this, 'weight', weight);
     this.numClasses = expectWhole('LinearCrossEntropyLoss', 'numClasses', numClasses, 1);
     if (!Array.isArray(outFeatures))
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'LinearCrossEntropyLoss',
         `outFeatures: expected an array of sizes, got ${describe(outFeatures)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     this.outFeatures = Array.from<unknown>(outFeatures).map((size) =>
       expectWhole('LinearCrossEntropyLoss', 'outFeatures', size, 0),
@@ -197,9 +198,7 @@ export class HuberLoss extends Loss {
     super(options);
     this.delta = options.delta ?? 1;
     if (typeof this.delta !== 'number')
-      throw new TorchError('HuberLoss', `delta: expected a number, got ${describe(this.delta)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('HuberLoss', `delta: expected a number, got ${describe(this.delta)}`);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.huberLoss(input, target, { reduction: this.reduction, delta: this.delta });

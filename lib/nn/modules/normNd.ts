@@ -1,7 +1,8 @@
 // What batch and instance normalisation have in common: parameters and running statistics for each channel.
-import { TorchError } from '../../tensor/errors.js';
-import { noGrad } from '../../tensor/autograd.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { ArgumentTypeError } from '../../core/errors.js';
+import { noGrad } from '../../autograd/gradMode.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import { Module, type AnyModule, type StateDict } from '../module.js';
 import { emptyParameter, filled, resetAffine, type FactoryOptions } from './initial.js';
@@ -58,9 +59,7 @@ export abstract class NormNd extends Module {
     } = expectOptions(where, options);
     for (const [name, value] of Object.entries({ eps, momentum }))
       if (value !== null && !Number.isFinite(value))
-        throw new TorchError(where, `${name}: expected a number, got ${describe(value)}`, {
-          code: 'ERR_INVALID_ARG_TYPE',
-        });
+        throw new ArgumentTypeError(where, `${name}: expected a number, got ${describe(value)}`);
     this.numFeatures = numFeatures === LAZY ? 0 : expectWhole(where, 'numFeatures', numFeatures, 0);
     this.eps = eps;
     this.momentum = momentum;

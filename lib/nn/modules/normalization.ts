@@ -1,7 +1,7 @@
 // Normalisation over features, groups of channels and neighbouring channels.
-import { TorchError } from '../../tensor/errors.js';
-import { expectOptions } from '../../tensor/operators.js';
-import { rmsNorm } from '../../generated/functional.js';
+import { expectOptions } from '../../core/options.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { rmsNorm } from '../../operators/generated/functional.js';
 import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
 import {
   groupNorm,
@@ -19,9 +19,7 @@ import { expectWhole } from './sizes.js';
 function shapeOf(where: string, given: number | readonly number[]): number[] {
   const shape = Array.isArray(given) ? [...(given as readonly number[])] : [given as number];
   if (shape.length === 0)
-    throw new TorchError(where, 'normalizedShape: expected at least one size, got []', {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, 'normalizedShape: expected at least one size, got []');
   return shape.map((size) => expectWhole(where, 'normalizedShape', size, 0));
 }
 

@@ -1,5 +1,5 @@
 // Pixels from channels, and channels from pixels.
-import { pixelShuffle, pixelUnshuffle } from '../../generated/functional.js';
+import { pixelShuffle, pixelUnshuffle } from '../../operators/generated/functional.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { misfit } from './fit.js';

@@ -1,5 +1,5 @@
 // Pooling.
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import {

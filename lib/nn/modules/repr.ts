@@ -1,6 +1,6 @@
+import { describe } from '../../core/describe.js';
 // Values as Python prints them, for the summaries of modules. What the types do not allow is printed too, in words: a
 // module may learn only at its first forward that an option is wrong.
-import { describe } from '../../tensor/operators.js';
 
 /** True or False. @internal */
 export function bool(on: boolean): string {

@@ -1,7 +1,9 @@
 // Recurrent nets: RNN, LSTM and GRU over whole sequences, and their cells for one step at a time.
-import { zeros } from '../../generated/functions.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { zeros } from '../../operators/generated/functions.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { expectTensor, isTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
 import { uniform_ } from '../init.js';
 import { Module } from '../module.js';
@@ -455,14 +457,10 @@ function one(hx: Tensor | null | undefined): readonly Tensor[] | undefined {
 
 function expectTwo(where: string, hx: unknown): readonly Tensor[] {
   if (Array.isArray(hx) && hx.length === 2) return hx as Tensor[];
-  throw new TorchError(where, `hx: expected two tensors, [h, c], got ${describe(hx)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `hx: expected two tensors, [h, c], got ${describe(hx)}`);
 }
 
 function expectNonlinearity(where: string, value: unknown): 'tanh' | 'relu' {
   if (value === undefined || value === 'tanh' || value === 'relu') return value ?? 'tanh';
-  throw new TorchError(where, `nonlinearity: expected 'tanh' or 'relu', got ${describe(value)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `nonlinearity: expected 'tanh' or 'relu', got ${describe(value)}`);
 }

@@ -1,6 +1,6 @@
 // Sizes of one, two and three dimensions: one number for all of them, or a list.
-import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import type { Pair } from './pair.js';
 
 /** One number, bare or in a list. */
@@ -21,10 +21,9 @@ export function spread(where: string, name: string, value: unknown, count: numbe
   if (isNumber(value)) return new Array<number>(count).fill(Number(value));
   if (Array.isArray(value) && value.length === count && Array.from<unknown>(value).every(isNumber))
     return value.map(Number);
-  throw new TorchError(
+  throw new ArgumentTypeError(
     where,
     `${name}: expected a number${count === 1 ? '' : ` or an array of ${count}`}, got ${describe(value)}`,
-    { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }
 
@@ -53,9 +52,7 @@ export function expectNumber(
   fits: (number: number) => boolean = () => true,
 ): number {
   if (isNumber(value) && fits(Number(value))) return Number(value);
-  throw new TorchError(where, `${name}: expected ${expected}, got ${describe(value)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `${name}: expected ${expected}, got ${describe(value)}`);
 }
 
 /** Throws a TorchError unless the value is a whole number of `least` or more. @internal */
@@ -63,22 +60,18 @@ export function expectWhole(where: string, name: string, value: unknown, least: 
   // A bigint passes for an integer, as everywhere.
   const number = typeof value === 'bigint' ? Number(value) : value;
   if (typeof number === 'number' && Number.isSafeInteger(number) && number >= least) return number;
-  throw new TorchError(
+  throw new ArgumentTypeError(
     where,
     `${name}: expected a whole number of ${least} or more, got ${describe(value)}`,
-    {
-      code: 'ERR_INVALID_ARG_TYPE',
-    },
   );
 }
 
 /** Throws a TorchError unless the value is one of the words. @internal */
 export function expectOneOf<T extends string>(where: string, name: string, value: T, words: readonly T[]): T {
   if (words.includes(value)) return value;
-  throw new TorchError(
+  throw new ArgumentTypeError(
     where,
     `${name}: expected ${words.map((word) => `'${word}'`).join(', ')}, got ${describe(value)}`,
-    { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }
 

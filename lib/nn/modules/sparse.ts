@@ -1,7 +1,8 @@
 // Tables of vectors that are looked up by numbers.
-import { TorchError } from '../../tensor/errors.js';
-import { noGrad } from '../../tensor/autograd.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { TorchError } from '../../core/errors.js';
+import { noGrad } from '../../autograd/gradMode.js';
 import { expectTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import {
   embedding,

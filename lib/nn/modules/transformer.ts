@@ -1,8 +1,10 @@
 // Transformers: layers of attention and feed-forward nets, stacks of them, and both stacks together.
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
 import { full } from '../../tensor/create.js';
-import type { Device, DType } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import type { Device, DType } from '../../core/dtype.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { canonicalMask } from '../functional/attention.js';
 import { aten } from '../functional/call.js';
@@ -63,12 +65,9 @@ function expectActivation(where: string, activation: unknown): TransformerActiva
     typeof activation === 'function' ||
     isModule(activation);
   if (fits) return activation as TransformerActivation;
-  throw new TorchError(
+  throw new ArgumentTypeError(
     where,
     `activation: expected 'relu', 'gelu', a function or a module, got ${describe(activation)}`,
-    {
-      code: 'ERR_INVALID_ARG_TYPE',
-    },
   );
 }
 
@@ -520,9 +519,7 @@ function causalMask(size: number, options: { dtype?: DType; device?: Device }): 
 function copies<M extends Module<never[]>>(where: string, layer: M, count: number): ModuleList<M> {
   const length = expectWhole(where, 'numLayers', count, 1);
   if (!isModule(layer)) {
-    throw new TorchError(where, `layer: expected a Module, got ${describe(layer)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, `layer: expected a Module, got ${describe(layer)}`);
   }
   return new ModuleList(Array.from({ length }, () => layer.deepcopy()));
 }

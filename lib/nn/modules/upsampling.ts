@@ -1,6 +1,6 @@
 // Upsampling.
-import { TorchError } from '../../tensor/errors.js';
-import { expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { ArgumentTypeError } from '../../core/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { interpolate, type InterpolateOptions } from '../functional/vision.js';
 import { Module } from '../module.js';
@@ -22,10 +22,9 @@ export class Upsample extends Module {
     this.options = { ...expectOptions(new.target.name, options) };
     const { size = null, scaleFactor = null } = options;
     if ((size === null) === (scaleFactor === null))
-      throw new TorchError(
+      throw new ArgumentTypeError(
         new.target.name,
         `expected size or scaleFactor, got ${size === null ? 'neither' : 'both'}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
   }
   override forward(input: Tensor): Tensor {

@@ -1,8 +1,10 @@
 // Gradients kept small: by their common norm, or value by value.
-import { noGrad } from '../../tensor/autograd.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { noGrad } from '../../autograd/gradMode.js';
 import { full } from '../../tensor/create.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions, operator } from '../../tensor/operators.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 
 export interface ClipNormOptions {
@@ -133,8 +135,7 @@ function gradients(where: string, parameters: Tensor | Iterable<Tensor>): Tensor
 function listed(where: string, tensors: Tensor | Iterable<Tensor>): Tensor[] {
   const all = isTensor(tensors) ? [tensors] : iterable(tensors) ? [...tensors] : [tensors];
   for (const one of all) {
-    if (!isTensor(one))
-      throw new TorchError(where, `expected tensors, got ${describe(one)}`, { code: 'ERR_INVALID_ARG_TYPE' });
+    if (!isTensor(one)) throw new ArgumentTypeError(where, `expected tensors, got ${describe(one)}`);
   }
   return all;
 }
@@ -145,7 +146,5 @@ function iterable(value: unknown): value is Iterable<Tensor> {
 
 function expectNumber(where: string, name: string, value: unknown): void {
   if (typeof value !== 'number' || Number.isNaN(value))
-    throw new TorchError(where, `${name}: expected a number, got ${describe(value)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, `${name}: expected a number, got ${describe(value)}`);
 }

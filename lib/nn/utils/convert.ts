@@ -1,7 +1,9 @@
 // All parameters as one vector, and back.
+import { handleOf } from '../../core/handles.js';
+import { expectArgument, isIterable } from '../../core/checks.js';
 import { native } from '../../native/binding.js';
-import { named, TorchError } from '../../tensor/errors.js';
-import { expectArgument, handleOf, isIterable, operator } from '../../tensor/operators.js';
+import { named, TorchError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 
 /**

@@ -1,7 +1,8 @@
 // Batch normalisation in evaluation mode put into the layer before it: one layer less to compute. torch.nn.utils.fusion.
-import { expectArgument, expectOptions } from '../../tensor/operators.js';
-import { onesLike, zerosLike } from '../../generated/functions.js';
-import { TorchError } from '../../tensor/errors.js';
+import { expectOptions } from '../../core/options.js';
+import { expectArgument } from '../../core/checks.js';
+import { onesLike, zerosLike } from '../../operators/generated/functions.js';
+import { TorchError } from '../../core/errors.js';
 import { expectTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import { isModule, type AnyModule } from '../module.js';

@@ -1,9 +1,12 @@
 // Parametrisations that are there: weightNorm, spectralNorm and orthogonal. torch.nn.utils.parametrizations.
-import { eye, zerosLike } from '../../generated/functions.js';
-import { noGrad } from '../../tensor/autograd.js';
-import type { DType } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectArgument, expectOptions, operator } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { expectArgument } from '../../core/checks.js';
+import { describe } from '../../core/describe.js';
+import { eye, zerosLike } from '../../operators/generated/functions.js';
+import { noGrad } from '../../autograd/gradMode.js';
+import type { DType } from '../../core/dtype.js';
+import { TorchError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import { isModule, Module, type AnyModule } from '../module.js';

@@ -1,7 +1,10 @@
 // Parametrisations: a parameter that is computed from others whenever it is read. torch.nn.utils.parametrize.
-import { noGrad } from '../../tensor/autograd.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectArgument, expectOptions, operator } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { expectArgument } from '../../core/checks.js';
+import { describe } from '../../core/describe.js';
+import { noGrad } from '../../autograd/gradMode.js';
+import { TorchError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { isModule, type AnyModule, type Module } from '../module.js';
 import { ModuleDict, ModuleList } from '../modules/container.js';

@@ -1,8 +1,11 @@
 // Sequences of different lengths as recurrent nets take them: padded to one length, or packed without padding.
+import { expectOptions } from '../../core/options.js';
+import { expectArgument } from '../../core/checks.js';
+import { describe } from '../../core/describe.js';
 import { arange, tensor } from '../../tensor/create.js';
-import type { Device, DType } from '../../tensor/dtype.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectArgument, expectOptions, operator } from '../../tensor/operators.js';
+import type { Device, DType } from '../../core/dtype.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { operator } from '../../operators/operators.js';
 import { expectTensor, isTensor, type Tensor } from '../../tensor/tensor.js';
 
 const brand = Symbol.for('torch-node.nn.PackedSequence');
@@ -80,9 +83,7 @@ export function packPaddedSequence(
   expectTensor(where, 'input', input);
   const { batchFirst = false, enforceSorted = true } = expectOptions(where, options);
   if (!isTensor(lengths) && !Array.isArray(lengths)) {
-    throw new TorchError(where, `lengths: expected an array or a Tensor, got ${describe(lengths)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, `lengths: expected an array or a Tensor, got ${describe(lengths)}`);
   }
   const given = isTensor(lengths)
     ? lengths.to('int64')
@@ -208,8 +209,6 @@ export function unpackSequence(sequence: PackedSequence): Tensor[] {
 
 function expectPacked(where: string, value: unknown): void {
   if (!isPackedSequence(value)) {
-    throw new TorchError(where, `expected a PackedSequence, got ${describe(value)}`, {
-      code: 'ERR_INVALID_ARG_TYPE',
-    });
+    throw new ArgumentTypeError(where, `expected a PackedSequence, got ${describe(value)}`);
   }
 }

@@ -1,7 +1,8 @@
 // Weight normalisation in its older form, under the keys weight_g and weight_v. torch.nn.utils.weight_norm.
-import { noGrad } from '../../tensor/autograd.js';
-import { TorchError } from '../../tensor/errors.js';
-import { expectArgument, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { expectArgument } from '../../core/checks.js';
+import { noGrad } from '../../autograd/gradMode.js';
+import { TorchError } from '../../core/errors.js';
 import { isParameter, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import { isModule, type AnyModule } from '../module.js';

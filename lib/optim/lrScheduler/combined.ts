@@ -1,6 +1,7 @@
 // Schedules made of others: one after the other, or all at once.
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectOptions } from '../../tensor/operators.js';
+import { expectOptions } from '../../core/options.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { expectInteger } from '../settings.js';
 import {
@@ -146,7 +147,5 @@ function expectSchedules(where: string, schedulers: readonly LRScheduler[]): rea
     list.every((one: unknown) => typeof one === 'object' && one !== null && 'optimizer' in one)
   )
     return schedulers;
-  throw new TorchError(where, `expected an array of one schedule or more, got ${describe(list)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  throw new ArgumentTypeError(where, `expected an array of one schedule or more, got ${describe(list)}`);
 }

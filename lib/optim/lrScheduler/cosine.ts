@@ -1,6 +1,6 @@
 // Schedules along a cosine, from "SGDR: Stochastic Gradient Descent with Warm Restarts" (https://arxiv.org/abs/1608.03983).
-import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
+import { TorchError } from '../../core/errors.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { expectInteger, expectNumber } from '../settings.js';
 import { cos, log, minus, over, plus, times, type Value } from '../values.js';

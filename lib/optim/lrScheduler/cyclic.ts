@@ -1,8 +1,9 @@
 // Schedules that go up and down, and the momentum down and up with them.
-import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { camelCase, snakeCase } from '../../core/names.js';
+import { describe } from '../../core/describe.js';
+import { TorchError } from '../../core/errors.js';
 import type { AnyOptimizer } from '../optimizer.js';
-import { camelCase, expectChoice, expectInteger, expectNumber, snakeCase } from '../settings.js';
+import { expectChoice, expectInteger, expectNumber } from '../settings.js';
 import { cos, numberOf, pow, type Value } from '../values.js';
 import { LRScheduler, perGroup, setLr, type SchedulerOptions, type SchedulerState } from './scheduler.js';
 

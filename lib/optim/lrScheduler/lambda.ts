@@ -1,6 +1,6 @@
 // Schedules by a function of the epoch.
-import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
+import { ArgumentTypeError } from '../../core/errors.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { times, type Value } from '../values.js';
 import { LRScheduler, type SchedulerOptions, type SchedulerState } from './scheduler.js';
@@ -16,10 +16,9 @@ abstract class ByFunction extends LRScheduler {
     const groups = optimizer.paramGroups.length;
     const list = typeof lrLambda === 'function' ? Array<LrLambda>(groups).fill(lrLambda) : lrLambda;
     if (!Array.isArray(list) || list.length !== groups || list.some((one) => typeof one !== 'function')) {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         this.constructor.name,
         `lrLambda: expected a function, or one for each of the ${groups} groups, got ${describe(lrLambda)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
     this.#lambdas = list as LrLambda[];

@@ -1,6 +1,6 @@
 // A schedule that waits for a metric to stop getting better.
-import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { expectChoice, expectInteger, expectNumber } from '../settings.js';
@@ -77,10 +77,9 @@ export class ReduceLROnPlateau extends LRScheduler {
   override step(metric?: number | Tensor): void {
     this.refuseRecording();
     if (typeof metric !== 'number' && !isTensor(metric)) {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'ReduceLROnPlateau.step',
         `expected the epoch's metric, a number or a tensor of one element, got ${describe(metric)}`,
-        { code: 'ERR_INVALID_ARG_TYPE' },
       );
     }
     const current = numberOf(metric);

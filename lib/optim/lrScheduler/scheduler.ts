@@ -1,13 +1,14 @@
 // LRScheduler: the base of learning-rate schedules, as torch.optim.lr_scheduler.LRScheduler is:
 // https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+import { camelCase, snakeCase } from '../../core/names.js';
+import { expectArgument, expectObject } from '../../core/checks.js';
+import { describe } from '../../core/describe.js';
 import { recording } from '../../program/recording.js';
-import { noGrad } from '../../tensor/autograd.js';
-import { TorchError } from '../../tensor/errors.js';
-import { describe, expectArgument, expectObject } from '../../tensor/operators.js';
+import { noGrad } from '../../autograd/gradMode.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { scope } from '../../tensor/scope.js';
 import { isTensor } from '../../tensor/tensor.js';
 import { isOptimizer, type AnyOptimizer } from '../optimizer.js';
-import { camelCase, snakeCase } from '../settings.js';
 import type { Value } from '../values.js';
 
 /** Options of most schedules. */
@@ -60,9 +61,7 @@ export abstract class LRScheduler {
   /** Throws a TorchError for what is no optimizer. */
   constructor(optimizer: AnyOptimizer) {
     if (!isOptimizer(optimizer))
-      throw new TorchError(this.constructor.name, `expected an optimizer, got ${describe(optimizer)}`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError(this.constructor.name, `expected an optimizer, got ${describe(optimizer)}`);
     this.optimizer = optimizer;
   }
 

@@ -1,7 +1,7 @@
 // Schedules that multiply the learning rate by simple factors. Each goes on from the rates that the groups have, so that
 // several can be chained, and gives PyTorch's numbers bit for bit.
-import { TorchError } from '../../tensor/errors.js';
-import { describe } from '../../tensor/operators.js';
+import { describe } from '../../core/describe.js';
+import { TorchError } from '../../core/errors.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { expectInteger, expectNumber } from '../settings.js';
 import { pow, times, type Value } from '../values.js';

@@ -1,8 +1,9 @@
 // Text of a tensor, for console.log and String(): PyTorch's (torch/_tensor_str.py), with this package's names in the
 // notes at its end (dtype=float64, requiresGrad=true, gradFn=<AddBackward0>).
 import type { InspectOptions } from 'node:util';
+import { describeTensor } from '../../core/handles.js';
 import { recording } from '../../program/recording.js';
-import { describeTensor, operator } from '../operators.js';
+import { operator } from '../../operators/operators.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { exponential, fixed } from './numbers.js';

@@ -1,6 +1,6 @@
 // How tensors are printed: torch.set_printoptions of PyTorch.
-import { TorchError } from '../errors.js';
-import { describe } from '../operators.js';
+import { describe } from '../../core/describe.js';
+import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 
 export interface PrintOptions {
   /** Digits after the decimal point of floating-point numbers, 0 to 100. Default 4. */
@@ -36,9 +36,7 @@ export function setPrintOptions(
   const next: PrintOptions = { ...current, ...(profile && PROFILES[profile]), sciMode: null };
   for (const [name, value] of Object.entries<unknown>(given)) {
     if (!Object.hasOwn(EXPECTED, name))
-      throw new TorchError('setPrintOptions', `there is no option '${name}'`, {
-        code: 'ERR_INVALID_ARG_TYPE',
-      });
+      throw new ArgumentTypeError('setPrintOptions', `there is no option '${name}'`);
     if (value === undefined) continue;
     const [expected, fits] = EXPECTED[name as keyof PrintOptions];
     if (!fits(value)) throw unfit(name, expected, value);
@@ -68,7 +66,5 @@ const EXPECTED: Record<keyof PrintOptions, [expected: string, fits: (value: unkn
 };
 
 function unfit(name: string, expected: string, value: unknown): TorchError {
-  return new TorchError('setPrintOptions', `${name}: expected ${expected}, got ${describe(value)}`, {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  return new ArgumentTypeError('setPrintOptions', `${name}: expected ${expected}, got ${describe(value)}`);
 }

@@ -18,7 +18,7 @@ const workloads = {
     addCifar10Command(program);
     const command = program.commands[0].commands.find((each) => each.name() === 'part1');
     const { defaultValue: threads } = command.options.find((each) => each.long === '--threads');
-    const { findLibtorch } = await import('../../../dist/libtorch/locate.js');
+    const { findLibtorch } = await import('../../../dist/install/locate.js');
     const { folder } = findLibtorch({ minor: torch.version.split('.').slice(0, 2).join('.') }).found ?? {};
     return {
       ...{ libtorch: torch.version, folder, threads, cores: availableParallelism() },

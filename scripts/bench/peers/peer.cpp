@@ -30,7 +30,7 @@ void time(const char* name, bool grad, long count, const F& call, bool last = fa
 
 void operators(long count) {
   at::set_num_threads(1);
-  // Otherwise a convolution's time is that of a warning written to stderr (native/kernels.cpp says why).
+  // Otherwise a convolution's time is that of a warning written to stderr (native/kernels/kernels.cpp says why).
   if (!at::_nnpack_available()) at::globalContext().setUserEnabledNNPACK(false);
   std::printf("{\"ns\": {");
   for (const bool grad : {false, true}) {

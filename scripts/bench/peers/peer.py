@@ -90,7 +90,7 @@ def add(count):
 def operators(count):
     """Single operators, without and with a gradient to record: the median of 21 slices."""
     torch.set_num_threads(1)
-    # Otherwise a convolution's time is that of a warning written to stderr (native/kernels.cpp says why).
+    # Otherwise a convolution's time is that of a warning written to stderr (native/kernels/kernels.cpp says why).
     if not torch.backends.nnpack.is_available():
         torch.backends.nnpack.set_flags(False)
     ns = {}

@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import torch, { checkpoints, data } from 'torch-node';
 import { flopsPerStep } from '../flops.js';
 import { part2 } from '../part2.js';
-import { exclusively, takeTurns } from '../randomTurns.js';
+import { exclusively, takeTurns } from '../rngLock.js';
 import { run, weightsFile, type Watcher } from '../run.js';
 import { CHECKPOINT, RunFolder } from '../runFolder.js';
 import { evaluate } from '../training.js';

@@ -1,0 +1,57 @@
+// JavaScript functions that the autograd engine calls: what they get and give are handles, and what they throw comes out of
+// the backward pass as it is.
+import { describeTensor, handleOf, type Handled } from '../core/handles.js';
+import { describe } from '../core/describe.js';
+import { native } from '../native/binding.js';
+import { passOn, ArgumentTypeError } from '../core/errors.js';
+import { scope } from '../tensor/scope.js';
+
+/**
+ * A function for the engine to call, made of one that takes and gives tensors. What it makes is released when it ends, but
+ * for what it returns. `construct` makes tensors of handles; 0 stands for no tensor. @internal
+ */
+export function callback<T extends Handled>(
+  construct: (handle: number) => T,
+  run: (...lists: (T | null)[][]) => readonly (Handled | null)[],
+): (...lists: (readonly number[])[]) => number[] {
+  return (...lists) => {
+    try {
+      return scope(() => {
+        const tensors = lists.map((list) => list.map((handle) => (handle === 0 ? null : construct(handle))));
+        const handles = run(...tensors).map((tensor) => (tensor === null ? 0 : tensor[handleOf]));
+        // Handles of their own, which the engine releases.
+        return handles.map((handle) => (handle === 0 ? 0 : native.alias(handle)));
+      });
+    } catch (error) {
+      throw passOn(error);
+    }
+  };
+}
+
+/** A hook on a tensor, to be taken off again. */
+export class HookHandle {
+  readonly #hook: number;
+
+  /** @internal */
+  constructor(hook: number) {
+    this.#hook = hook;
+    native.adoptHook(this, hook);
+  }
+  /** The hook is not called any more, and let go of. Doing so twice does nothing. */
+  remove(): void {
+    native.removeHook(this.#hook);
+  }
+  [Symbol.dispose](): void {
+    this.remove();
+  }
+}
+
+/** Checks what a hook returned: nothing, or a tensor in place of the gradient. @internal */
+export function replacement(value: unknown): Handled | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'object' && describeTensor in value && handleOf in value) return value as Handled;
+  throw new ArgumentTypeError(
+    'Tensor.registerHook',
+    `a hook returns nothing, or a Tensor in place of the gradient; got ${describe(value)}`,
+  );
+}

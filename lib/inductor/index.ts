@@ -1,2 +1,0 @@
-// AOTInductor: models that Python compiled ahead of time.
-export { aotiLoadPackage, aotiLoadPackageAsync, type CompiledModel, type PackageOptions } from './package.js';

@@ -1,0 +1,143 @@
+// Packages that torch._inductor.aoti_compile_and_package wrote: loaded, described and run.
+import { handleOf } from '../core/handles.js';
+import { expectOptions } from '../core/options.js';
+import { describe } from '../core/describe.js';
+import { native } from '../native/binding.js';
+import { asTorchError, named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { expectTensor, Tensor } from '../tensor/tensor.js';
+
+export interface PackageOptions {
+  /** Which of the package's models. Default "model", the name that Python gives to the only one. */
+  modelName?: string;
+  /** How many runs may take place at once; more wait for their turn. Default 1, as in Python. */
+  numRunners?: number;
+}
+
+/**
+ * A model that was compiled to machine code. Nothing is recorded for autograd: the outputs require no gradients.
+ *
+ * Belongs to its thread. Released when the garbage collector finds it, and by `dispose()` at once.
+ */
+export class CompiledModel {
+  #handle: number;
+
+  /** @internal */
+  constructor(handle: number) {
+    this.#handle = handle;
+    native.adoptObject(this, handle);
+  }
+
+  #live(): number {
+    if (this.#handle === 0)
+      throw new TorchError('CompiledModel', 'this model was released: dispose() was called on it');
+    return this.#handle;
+  }
+
+  /**
+   * Runs the model: all input tensors in one list, as torch.utils._pytree flattens them, and the outputs likewise.
+   *
+   * @throws TorchError when there are more or fewer tensors than the model takes, and when a dtype, a shape or strides
+   *   are none that it was compiled for
+   */
+  run(inputs: readonly Tensor[]): Tensor[] {
+    const handles = this.#handles(inputs);
+    return named(
+      'CompiledModel.run',
+      () => native.runPackage(this.#live(), handles).map((handle) => new Tensor(handle)),
+      () => inputs.map(describe),
+    );
+  }
+
+  /** run() on a thread of libuv's pool. Writing to the inputs meanwhile changes what is being read. */
+  async runAsync(inputs: readonly Tensor[]): Promise<Tensor[]> {
+    const handles = this.#handles(inputs);
+    const words = inputs.map(describe);
+    try {
+      const outputs = await native.runPackageAsync(this.#live(), handles);
+      return outputs.map((handle) => new Tensor(handle));
+    } catch (error) {
+      throw asTorchError('CompiledModel.runAsync', error, () => words);
+    }
+  }
+
+  /** What the package says of itself: the device, the CPU's instruction set, and what Python added. */
+  getMetadata(): Record<string, string> {
+    return native.packageMetadata(this.#live());
+  }
+  /** How the inputs and the outputs are nested: two texts of JSON, as torch.utils._pytree writes them. */
+  getCallSpec(): string[] {
+    return native.packageCallSpec(this.#live());
+  }
+  /** The names of the weights in it, as the module in Python had them. */
+  getConstantFqns(): string[] {
+    return native.packageConstants(this.#live());
+  }
+
+  get disposed(): boolean {
+    return this.#handle === 0;
+  }
+  /** Releases the model now. Runs that are under way go on to their ends. */
+  dispose(): void {
+    if (this.#handle === 0) return;
+    native.releaseObject(this.#handle);
+    this.#handle = 0;
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #handles(inputs: readonly Tensor[]): number[] {
+    if (!Array.isArray(inputs))
+      throw new ArgumentTypeError(
+        'CompiledModel.run',
+        `expected an array of tensors, got ${describe(inputs)}`,
+      );
+    return inputs.map(
+      (input: unknown, i) => expectTensor('CompiledModel.run', `input ${i}`, input)[handleOf],
+    );
+  }
+}
+
+/**
+ * Loads a `.pt2` package of AOTInductor, as torch._inductor.aoti_load_package does. Such a package holds a compiled shared
+ * library, which is loaded into this process: load what you trust, on the kind of machine that it was compiled for.
+ *
+ * @throws TorchError for a file that is not there or is no such package
+ */
+export function aotiLoadPackage(file: string, options: PackageOptions = {}): CompiledModel {
+  const [model, runners] = checked(file, options);
+  try {
+    return new CompiledModel(native.loadPackage(file, model, runners));
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+/** aotiLoadPackage() on another thread. */
+export async function aotiLoadPackageAsync(
+  file: string,
+  options: PackageOptions = {},
+): Promise<CompiledModel> {
+  const [model, runners] = checked(file, options);
+  try {
+    return new CompiledModel(await native.loadPackageAsync(file, model, runners));
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): TorchError {
+  return new TorchError('inductor.aotiLoadPackage', `${file}: ${(error as Error).message}`, { cause: error });
+}
+
+function checked(file: string, options: PackageOptions): [model: string, runners: number] {
+  const { modelName = 'model', numRunners = 1 } = expectOptions('inductor.aotiLoadPackage', options);
+  if (typeof file !== 'string' || typeof modelName !== 'string')
+    throw new ArgumentTypeError('inductor.aotiLoadPackage', `expected a file's name, got ${describe(file)}`);
+  if (!Number.isInteger(numRunners) || numRunners < 1 || numRunners > 1024)
+    throw new ArgumentTypeError(
+      'inductor.aotiLoadPackage',
+      `numRunners: expected a whole number from 1 to 1024, got ${describe(numRunners)}`,
+    );
+  return [modelName, numRunners];
+}

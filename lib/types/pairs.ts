@@ -1,0 +1,130 @@
+// Two tensors in one operator, as types: what becomes of them, and what is wrong with the pair. A parameter whose type is a
+// Mistake takes no argument, and the compiler's message holds its text.
+import type { Device, DType } from '../core/dtype.js';
+import type { Tensor, TensorLike } from '../tensor/tensor.js';
+import type { As, FloatOf, Or, Promote, WithNumber, WithScalarTensor } from './dtypes.js';
+import type { Broadcast, Product, Shape, Show } from './shapes.js';
+
+declare const mistake: unique symbol;
+/** A type that no value has; its argument says why. */
+export interface Mistake<Text extends string> {
+  readonly [mistake]: Text;
+}
+
+/** The device of a tensor that was asked for on one: 'cuda' is the current CUDA device. */
+export type On<V extends Device> = string extends V ? Device : V extends 'cuda' ? `cuda:${number}` : V;
+
+/** Whether two types can have no value in common, as far as literals go. */
+type Apart<A, B> = [A] extends [B] ? false : [B] extends [A] ? false : true;
+
+/** The more special of two types that are not apart. */
+type Narrower<A, B> = [A] extends [B] ? A : B;
+
+// ---- elementwise operators ----
+
+/** U when it may stand beside T in an elementwise operator. A CPU tensor of 0 dimensions goes with every device. */
+export type BroadcastWith<Name extends string, T extends TensorLike, U extends TensorLike> = U extends Tensor
+  ? T extends Tensor
+    ? Apart<T['device'], U['device']> extends true
+      ? [T['device'], T['shape']] extends ['cpu', readonly []]
+        ? U
+        : [U['device'], U['shape']] extends ['cpu', readonly []]
+          ? U
+          : Mistake<`${Name}: both must be on one device, got ${T['device']} and ${U['device']}`>
+      : [Broadcast<T['shape'], U['shape']>] extends [never]
+        ? Mistake<`${Name}: the shapes ${Show<T['shape']>} and ${Show<U['shape']>} do not broadcast`>
+        : U
+    : U
+  : U;
+
+/** Promotion by PyTorch's rules; any dtype beside one that is not known. */
+export type Promoted<T extends TensorLike, U extends TensorLike> = T extends Tensor
+  ? U extends Tensor
+    ? DType extends T['dtype'] | U['dtype']
+      ? DType
+      : OfTensors<T['dtype'], T['shape'], U['dtype'], U['shape']>
+    : DType extends T['dtype']
+      ? DType
+      : WithNumber<T['dtype'], U>
+  : U extends Tensor
+    ? DType extends U['dtype']
+      ? DType
+      : WithNumber<U['dtype'], T>
+    : DType;
+
+// A shape that is not known is taken for one that has dimensions, unless it stands beside one that has none.
+type OfTensors<D extends DType, S extends Shape, E extends DType, R extends Shape> = R extends readonly []
+  ? S extends readonly []
+    ? Promote<D, E>
+    : number extends S['length']
+      ? Promote<D, E> | WithScalarTensor<D, E>
+      : WithScalarTensor<D, E>
+  : S extends readonly []
+    ? number extends R['length']
+      ? Promote<D, E> | WithScalarTensor<E, D>
+      : WithScalarTensor<E, D>
+    : Promote<D, E>;
+
+type DeviceOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
+  ? U extends Tensor
+    ? Apart<T['device'], U['device']> extends true
+      ? Exclude<T['device'] | U['device'], 'cpu'>
+      : // A tensor of which the type does not tell the device may be on another one than a CPU tensor of 0 dimensions.
+        [U['device']] extends ['cpu']
+        ? T['device']
+        : [T['device']] extends ['cpu']
+          ? U['device']
+          : Narrower<T['device'], U['device']>
+    : T['device']
+  : U extends Tensor
+    ? U['device']
+    : Device;
+
+type ShapeOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
+  ? U extends Tensor
+    ? Broadcast<T['shape'], U['shape']>
+    : T['shape']
+  : U extends Tensor
+    ? U['shape']
+    : Shape;
+
+/**
+ * A result of two tensors that are broadcast. `Rule` says what its dtype is: 'promoted', 'divided' as by true division, 'either'
+ * of these, or 'bool'; E is that of `out`, if there is one.
+ */
+export type BroadcastResult<
+  T extends TensorLike,
+  U extends TensorLike,
+  Rule extends PairRule,
+  E extends DType = never,
+> = [T, U] extends [unknown, unknown]
+  ? Tensor<Or<E, As<DTypeOfPair<T, U, Rule>, DType>>, As<DeviceOf<T, U>, Device>, As<ShapeOf<T, U>, Shape>>
+  : never;
+export type PairRule = 'promoted' | 'divided' | 'either' | 'bool';
+type DTypeOfPair<T extends TensorLike, U extends TensorLike, Rule extends PairRule> = Rule extends 'bool'
+  ? 'bool'
+  : Rule extends 'promoted'
+    ? Promoted<T, U>
+    : Rule extends 'divided'
+      ? FloatOf<As<Promoted<T, U>, DType>>
+      : Promoted<T, U> | FloatOf<As<Promoted<T, U>, DType>>;
+
+// ---- matrix products ----
+
+/** U when T can be multiplied by it: one dtype, one device, shapes that fit as far as they are known. */
+export type MatmulWith<Name extends string, T extends Tensor, U extends Tensor> =
+  Apart<T['device'], U['device']> extends true
+    ? Mistake<`${Name}: both must be on one device, got ${T['device']} and ${U['device']}`>
+    : Apart<T['dtype'], U['dtype']> extends true
+      ? Mistake<`${Name}: both must have one dtype, got ${T['dtype']} and ${U['dtype']}`>
+      : [Product<T['shape'], U['shape']>] extends [never]
+        ? Mistake<`${Name}: the shapes ${Show<T['shape']>} and ${Show<U['shape']>} do not fit`>
+        : U;
+
+export type MatmulResult<T extends Tensor, U extends Tensor> = [T, U] extends [unknown, unknown]
+  ? Tensor<
+      As<Narrower<T['dtype'], U['dtype']>, DType>,
+      As<Narrower<T['device'], U['device']>, Device>,
+      As<Product<T['shape'], U['shape']>, Shape>
+    >
+  : never;
