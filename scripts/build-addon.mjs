@@ -158,7 +158,7 @@ async function fetchTools(names, tools, run) {
   if (names.every((name) => existsSync(path.join(tools, 'bin', name)))) return undefined;
   if (process.env.TORCH_NODE_OFFLINE === '1') return 'TORCH_NODE_OFFLINE=1 forbids it';
   const { makeCacheFolder, withLock } = await dist('files/cache.js');
-  const { pythonCommand } = await dist('libtorch/locate.js');
+  const { pythonCommand } = await dist('install/locate.js');
   return withLock(path.join(makeCacheFolder('locks'), 'tools'), async () => {
     console.log('torch-node: getting cmake and ninja with pip');
     const fresh = `${tools}.tmp`;
@@ -288,13 +288,13 @@ export function report(error) {
 
 async function main() {
   const { values } = parseArgs({ options: { libtorch: { type: 'string' }, clean: { type: 'boolean' } } });
-  const { findLibtorch, inspectLibtorch } = await dist('libtorch/locate.js');
+  const { findLibtorch, inspectLibtorch } = await dist('install/locate.js');
   let libtorch;
   if (values.libtorch) {
     libtorch = inspectLibtorch(values.libtorch);
     if (typeof libtorch === 'string') throw new Failure(`--libtorch ${values.libtorch}: ${libtorch}`);
   } else {
-    const { installLibtorch } = await dist('libtorch/install.js');
+    const { installLibtorch } = await dist('install/install.js');
     const { found, attempts } = findLibtorch();
     libtorch = found ?? (await installLibtorch({ attempts, log: (line) => console.log(line) }));
   }

@@ -32,8 +32,8 @@ async function inClone() {
   const { buildAddon, report } = await import('./build-addon.mjs');
   try {
     compileTypeScript();
-    const { findLibtorch } = await dist('libtorch/locate.js');
-    const { installLibtorch } = await dist('libtorch/install.js');
+    const { findLibtorch } = await dist('install/locate.js');
+    const { installLibtorch } = await dist('install/install.js');
     const { found, attempts } = findLibtorch();
     const libtorch = found ?? (await installLibtorch({ log, attempts }));
     log(

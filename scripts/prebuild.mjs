@@ -29,10 +29,10 @@ const dist = (file) => import(pathToFileURL(path.join(root, 'dist', file)).href)
 const { values } = parseArgs({
   options: { minors: { type: 'string' }, libtorch: { type: 'string', multiple: true, default: [] } },
 });
-const { findLibtorch, inspectLibtorch } = await dist('libtorch/locate.js');
-const { installLibtorch } = await dist('libtorch/install.js');
-const { DEFAULT_VERSION, minorOf, SUPPORTED_MINORS, versionFor } = await dist('libtorch/versions.js');
-const { manifest } = await dist('libtorch/manifest.js');
+const { findLibtorch, inspectLibtorch } = await dist('install/locate.js');
+const { installLibtorch } = await dist('install/install.js');
+const { DEFAULT_VERSION, minorOf, SUPPORTED_MINORS, versionFor } = await dist('install/versions.js');
+const { manifest } = await dist('install/manifest.js');
 const { GLIBC_NEEDED } = await dist('native/platform.js');
 
 /** A libtorch of a minor version, or undefined. */

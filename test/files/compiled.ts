@@ -6,13 +6,13 @@ import ts from 'typescript';
 
 const root = path.resolve(__dirname, '..', '..');
 
-/** Compiles lib/files and lib/libtorch. Gives the folder, from which installed packages can be imported. */
+/** Compiles lib/files and lib/install. Gives the folder, from which installed packages can be imported. */
 export function compileLib(): string {
   const base = path.join(root, 'node_modules', '.cache');
   mkdirSync(base, { recursive: true });
   const out = mkdtempSync(path.join(base, 'torch-node-test-'));
   writeFileSync(path.join(out, 'package.json'), '{ "type": "module" }');
-  for (const room of ['files', 'libtorch']) {
+  for (const room of ['files', 'install']) {
     mkdirSync(path.join(out, room));
     for (const name of readdirSync(path.join(root, 'lib', room))) {
       const source = readFileSync(path.join(root, 'lib', room, name), 'utf8');

@@ -209,7 +209,7 @@ describe('several processes', () => {
   const start = (options: object) => {
     const cache = path.join(folder, 'cache');
     const script = `
-      const { installLibtorch } = await import(${JSON.stringify(path.join(compiled, 'libtorch', 'install.js'))});
+      const { installLibtorch } = await import(${JSON.stringify(path.join(compiled, 'install', 'install.js'))});
       await installLibtorch({ ...${JSON.stringify(options)}, log: (line) => console.log(line) });`;
     // The environment has to be named: jest's process.env is a copy, and a child would get the real one, with the
     // user's own cache.
