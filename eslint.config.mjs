@@ -19,7 +19,7 @@ const realms = {
 };
 
 export default tseslint.config(
-  { ignores: ['build/', 'dist/', 'node_modules/', 'prebuilds/', 'coverage/', 'lib/operators/generated/'] },
+  { ignores: ['build/', '**/dist/', 'node_modules/', 'prebuilds/', 'coverage/', 'lib/operators/generated/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.mjs', '**/*.js'],
@@ -31,7 +31,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['lib/**/*.ts', 'test/**/*.ts', 'examples/**/*.ts'],
+    files: ['lib/**/*.ts', 'test/**/*.ts', 'examples/**/*.ts', 'experiments/**/*.ts'],
     extends: [js.configs.recommended, ...tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -60,7 +60,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'experiments/*/test/**/*.ts'],
     // Jest's matchers (expect.objectContaining and its like) are of type any.
     rules: {
       '@typescript-eslint/no-unsafe-argument': 'off',

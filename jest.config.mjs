@@ -1,7 +1,7 @@
 // Tests are TypeScript, turned into CommonJS by swc; lib/ is tested from its sources, not from dist/.
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
+  roots: ['<rootDir>/test', '<rootDir>/experiments/cifar10/test'],
   testMatch: ['**/*.test.ts'],
   transform: {
     '^.+\\.[jt]s$': [

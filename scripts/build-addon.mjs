@@ -22,12 +22,14 @@ import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { isCurrent, madeOf } from './sources.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 const works = path.join(root, '.build');
 const output = path.join(root, 'build', 'Release');
 const products = ['torch_node_preload.node', 'torch_node.node'];
+const sources = ['native', 'CMakeLists.txt'];
 const CMAKE_NEEDED = [3, 20];
 
 /** An error whose message is all there is to say: it is shown without a stack. */
@@ -44,6 +46,11 @@ export async function buildAddon(libtorch, { clean = false } = {}) {
   await withLock(lock, () => build(libtorch, clean), {
     onWait: (sentence) => console.log(`torch-node: ${sentence}`),
   });
+}
+
+/** Whether the addon is there, and of the sources as they are. */
+export function addonIsCurrent() {
+  return products.every((name) => existsSync(path.join(output, name))) && isCurrent('build/Release', sources);
 }
 
 async function build(libtorch, clean) {
@@ -85,6 +92,7 @@ async function build(libtorch, clean) {
     if (code !== 0) throw new Failure(describeFailure(step, lines));
   }
   publish(libtorch, work);
+  madeOf('build/Release', sources);
   console.log(`torch-node: compiled in ${((Date.now() - start) / 1000).toFixed(0)} s`);
 }
 

@@ -3,7 +3,7 @@
 //
 // The command line and the DataLoader's worker are left out: they run in processes and threads of their own, from dist/.
 import { transformFile } from '@swc/core';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,12 +16,6 @@ const leftOut = (name) => name.startsWith('cli/') || name === 'data/loader/worke
 // at run time only stays one: it is a user's, and may be an ES module.
 const load = `const load = (module) => (module && module.__esModule ? module : { ...module, default: module });`;
 const literalImport = /\bimport\((['"][^'"]+['"])\)/g;
-
-// What the experiments import by the package's name is this form of it.
-function ours(name, text) {
-  const index = `${'../'.repeat(name.split('/').length - 1) || './'}index.js`;
-  return text.replace(/\b(from |require\()(['"])torch-node\2/g, `$1$2${index}$2`);
-}
 
 rmSync(out, { recursive: true, force: true });
 const names = readdirSync(lib, { recursive: true })
@@ -38,10 +32,10 @@ for (const name of names) {
   const text = code.replace(literalImport, '(async () => load(require($1)))()');
   const target = path.join(out, name.replace(/\.ts$/, '.js'));
   mkdirSync(path.dirname(target), { recursive: true });
-  writeFileSync(target, ours(name, lazy ? text.replace(/^"use strict";\n/, `$&${load}\n`) : text));
+  writeFileSync(target, lazy ? text.replace(/^"use strict";\n/, `$&${load}\n`) : text);
 }
 for (const name of names) {
   const types = name.replace(/\.ts$/, '.d.ts');
-  writeFileSync(path.join(out, types), ours(name, readFileSync(path.join(root, 'dist', types), 'utf8')));
+  copyFileSync(path.join(root, 'dist', types), path.join(out, types));
 }
 writeFileSync(path.join(out, 'package.json'), '{ "type": "commonjs" }\n');

@@ -5,8 +5,7 @@
 //
 // TORCH_NODE_SKIP_INSTALL=1 leaves it all out; TORCH_NODE_OFFLINE=1 keeps it from the network.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -29,9 +28,16 @@ async function main() {
 }
 
 async function inClone() {
-  const { buildAddon, report } = await import('./build-addon.mjs');
+  const { compileTypeScript, typeScriptIsCurrent } = await import('./build-ts.mjs');
+  const { addonIsCurrent, buildAddon, report } = await import('./build-addon.mjs');
   try {
-    compileTypeScript();
+    const compiled = typeScriptIsCurrent();
+    // npm runs this twice, since the workspace links to the package, and npx once more.
+    if (compiled && addonIsCurrent() && tryAddon() === undefined) return;
+    if (!compiled) {
+      log('torch-node: compiling TypeScript');
+      compileTypeScript();
+    }
     const { findLibtorch } = await dist('install/locate.js');
     const { installLibtorch } = await dist('install/install.js');
     const { found, attempts } = findLibtorch();
@@ -45,37 +51,6 @@ async function inClone() {
   } catch (error) {
     report(error);
   }
-}
-
-/** In a clone the compiled TypeScript is not there yet, or is older than its sources. */
-function compileTypeScript() {
-  const sources = path.join(root, 'lib');
-  if (!existsSync(sources) || newest(sources) <= newest(path.join(root, 'dist'))) return;
-  let tsc;
-  try {
-    tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-  } catch {
-    if (existsSync(path.join(root, 'dist'))) return;
-    throw new Error(
-      'The TypeScript sources have to be compiled, but typescript is not installed: npm install --include=dev',
-    );
-  }
-  log('torch-node: compiling TypeScript');
-  const args = [tsc, '-p', 'tsconfig.build.json', '--noEmitOnError'];
-  const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`The TypeScript sources cannot be compiled:\n${stdout.trim()}`);
-}
-
-/** When the youngest file below a folder was written; 0 without any. */
-function newest(folder) {
-  if (!existsSync(folder)) return 0;
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  );
-  return Math.max(
-    0,
-    ...files.map((entry) => statSync(path.join(entry.parentPath ?? entry.path, entry.name)).mtimeMs),
-  );
 }
 
 /** Loads the addon in a process of its own, since a wrong one may take the process down. Gives what went wrong. */

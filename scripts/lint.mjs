@@ -49,7 +49,7 @@ async function tool(name, ...args) {
 }
 
 const scripts = () => readdirSync(root).filter((name) => name.endsWith('.mjs'));
-const places = () => ['lib', 'test', 'scripts', 'bin', 'examples', ...scripts()];
+const places = () => ['lib', 'test', 'scripts', 'bin', 'examples', 'experiments', ...scripts()];
 
 const majorVersion = (command) => {
   const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });

@@ -9,6 +9,6 @@ const { resolve } = createRequire(import.meta.url);
 const node = (...args) => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
 
 process.exitCode =
-  node(resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json') ||
+  node('scripts/build-ts.mjs') ||
   node(resolve('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit') ||
   node(path.join(path.dirname(resolve('jest/package.json')), 'bin/jest.js'), ...process.argv.slice(2));

@@ -1,143 +1,57 @@
-// `torch-node cifar10 part1`: options in, a run and its report out.
-import { availableParallelism } from 'node:os';
-import path from 'node:path';
+// `torch-node cifar10`: hands over to the package torch-node-cifar10, where it is installed.
 import type { Command } from 'commander';
-import type { RunMetrics } from '../experiments/cifar10/metrics.js';
-import type { RunFolder, Settings } from '../experiments/cifar10/runFolder.js';
-import {
-  adoptWay,
-  commandLine,
-  device,
-  finished,
-  loadData,
-  quoted,
-  seeds,
-  wayOf,
-  wayOptions,
-  wholeNumber,
-  type DataOptions,
-  type WayOptions,
-} from './cifar10Options.js';
-import { interruptible } from './interrupt.js';
-import { addPart2Command } from './part2.js';
-import { addTrainCommand } from './train.js';
-import { runView } from './runView.js';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { errorCode } from '../files/cache.js';
+import { packageRoot } from '../native/addons.js';
 
-// Two take 0.75 of the time of one for networks of this size; more gain nothing at batches of 32.
-const DEFAULT_THREADS = Math.min(2, availableParallelism());
+const PACKAGE = 'torch-node-cifar10';
 
-interface Part1Options extends DataOptions, WayOptions {
-  device: string;
-  epochs: number;
-  seeds: number[];
-  threads: number;
-  out?: string;
-  resume?: true;
-  json?: true;
+interface Experiments {
+  main: (this: void, words: readonly string[]) => Promise<void>;
 }
 
-/** Adds `cifar10 part1`. Exit codes: 0 done, 1 failed, 130 stopped by Ctrl-C (a checkpoint is left). */
+/** Adds the command `cifar10`. Exit codes are those of the package's commands; 1 where it is not installed. */
 export function addCifar10Command(program: Command): void {
-  const cifar10 = program.command('cifar10').description("the course's experiments on CIFAR-10");
-  wayOptions(cifar10.command('part1'))
-    .description("train the course's convolutional network and report on it")
-    .option('--data <path>', 'CIFAR-10: the folder of the official binary files, its parent, or the .tar.gz')
-    .option('--device <device>', 'cpu, cuda or cuda:N', device, 'cpu')
-    .option('--epochs <n>', 'times the training set is learnt', wholeNumber(1), 10)
-    .option('--seeds <list>', 'one run for each, as in 0,1,2', seeds, [0])
-    .option(
-      '--threads <n>',
-      'CPU threads; 1 gives the bits of the recorded runs, and is faster than 2 when the machine is busy',
-      wholeNumber(1),
-      DEFAULT_THREADS,
-    )
-    .option('--out <folder>', 'where to write (default: runs/<time>)')
-    .option('--resume', 'go on with the unfinished run in --out, or with the last one in runs/')
-    .option('--json', 'print one line of JSON for each finished run, and the progress on stderr')
-    .option('--synthetic', 'train on the built-in procedural pictures instead')
-    .option('--synthetic-fallback', 'do so when CIFAR-10 is not to be had')
-    .action((options: Part1Options, command: Command) =>
-      finished(part1(options, (name) => command.getOptionValueSource(name) === 'cli')),
-    );
-  addPart2Command(cifar10);
-  addTrainCommand(cifar10);
-}
-
-async function part1(options: Part1Options, given: (option: string) => boolean): Promise<number> {
-  // Imported here, so that --help and wrong options do not wait for libtorch.
-  const { default: torch } = await import('../index.js');
-  const { RunFolder, newRunFolder, lastUnfinishedRun, RunError, CHECKPOINT } =
-    await import('../experiments/cifar10/runFolder.js');
-  const { part1: experiment } = await import('../experiments/cifar10/part1.js');
-  const { run } = await import('../experiments/cifar10/run.js');
-  const { finish } = await import('../experiments/cifar10/finish.js');
-
-  torch.zeros([1], { device: options.device }).dispose(); // refuses a device that is not there before anything is done
-  const say = options.json ? (text: string) => console.error(text) : (text: string) => console.log(text);
-  const interrupt = interruptible(say);
-  let folder: RunFolder | undefined;
-  try {
-    const place = options.resume
-      ? (options.out ?? (await lastUnfinishedRun()))
-      : (options.out ?? (await newRunFolder()));
-    folder = await RunFolder.take(place);
-    if (options.resume) adopt((await folder.readCheckpoint()).progress.settings, options, given);
-    else if (await folder.has(CHECKPOINT)) {
-      throw new RunError(
-        `${folder.path} holds an unfinished run: go on with it by --resume, or give another --out`,
-      );
-    }
-    const loaded = await loadData(options, say, interrupt.signal);
-    if (loaded === undefined) return 130;
-    const runs = await run({
-      experiment,
-      sets: loaded.sets,
-      seeds: options.seeds,
-      epochs: options.epochs,
-      device: options.device,
-      threads: options.threads,
-      way: wayOf(options),
-      data: loaded.name,
-      folder,
-      resume: options.resume ?? false,
-      signal: interrupt.signal,
-      watcher: runView(say, options.json ? process.stderr : process.stdout, loaded.name),
+  program
+    .command('cifar10')
+    .description(`the course's experiments on CIFAR-10 (${PACKAGE})`)
+    .argument('[words...]', 'part1, part2 or train, and their options')
+    // All that follows, --help included, is for the package.
+    .helpOption(false)
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action(async (words: string[]) => {
+      const file = findExperiments();
+      if (file === undefined) {
+        console.error(notInstalled());
+        process.exitCode = 1;
+        return;
+      }
+      // In this process, so that the terminal, Ctrl-C and the exit code need no passing on.
+      const { main } = (await import(pathToFileURL(file).href)) as Experiments;
+      await main(words);
     });
-    if (runs === undefined) {
-      say(
-        `Stopped. Go on with: npx torch-node cifar10 part1 --resume --out ${quoted(path.relative('', folder.path))}${options.data ? ` --data ${quoted(options.data)}` : ''}`,
-      );
-      return 130;
+}
+
+/** The workspace of a clone. */
+const workspace = (): string => path.join(packageRoot(), 'experiments', 'cifar10');
+
+/** The package's commands: as the user's folder finds them, beside this package, or in a clone's workspace. */
+function findExperiments(): string | undefined {
+  for (const folder of [process.cwd(), packageRoot(), workspace()]) {
+    try {
+      return createRequire(path.join(folder, 'package.json')).resolve(`${PACKAGE}/cli`);
+    } catch (error) {
+      if (errorCode(error) !== 'MODULE_NOT_FOUND') throw error;
     }
-    await finish({
-      experiment,
-      sets: loaded.sets,
-      runs,
-      folder,
-      device: options.device,
-      data: loaded,
-      command: commandLine(),
-    });
-    if (options.json) for (const one of runs) console.log(JSON.stringify(jsonRow(one, folder.path)));
-    say(`Report: ${folder.file('report.html')}`);
-    return 0;
-  } finally {
-    interrupt.done();
-    await folder?.leave();
   }
+  return undefined;
 }
 
-// A resumed run keeps its settings; those that the user gives again are compared by run().
-function adopt(settings: Settings, options: Part1Options, given: (option: string) => boolean): void {
-  for (const name of ['seeds', 'epochs', 'device', 'threads'] as const) {
-    if (!given(name)) Object.assign(options, { [name]: settings[name] });
-  }
-  adoptWay(options, settings.way, given);
-  if (settings.data === 'synthetic' && !given('data')) options.synthetic = true;
-}
-
-/** A finished run in one line, with the keys of metrics.json and those of its final measures. */
-function jsonRow(run: RunMetrics, folder: string): object {
-  const seconds = run.epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
-  return { ...run, ...run.final, seconds: Number(seconds.toFixed(2)), out: folder };
+function notInstalled(): string {
+  if (existsSync(workspace())) return `${PACKAGE} has not been compiled yet: npm run build:ts`;
+  return `The experiments are a package of their own, ${PACKAGE}, which is not installed. To install it, run\n\n  npm install ${PACKAGE}\n`;
 }

@@ -24,8 +24,6 @@ interface UninstallFlags {
 
 /** Adds the commands. They end with exit code 1 and a list of what was tried when they fail. */
 export function addInstallCommands(program: Command): void {
-  // Without it `install --version 2.13.0` would print the version of this program.
-  program.enablePositionalOptions();
   program
     .command('install')
     .description('find a libtorch that fits, or fetch one into the cache')

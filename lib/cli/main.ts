@@ -16,6 +16,8 @@ const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.js
 const program = new Command('torch-node')
   .description('PyTorch for TypeScript: experiments, and the state of the installation')
   .version(version)
+  // Options after a command are the command's: `install --version 2.13.0` does not print the version of this program.
+  .enablePositionalOptions()
   .showHelpAfterError('(add --help for the options)');
 addCifar10Command(program);
 addDoctorCommand(program);

@@ -60,15 +60,14 @@ function prune(): void {
   pruneAt = Math.max(4096, 2 * (origins?.length ?? 0));
 }
 
-// The package's own code, compiled or not; its experiments are written as a user's would be. Stacks name ES modules by URL
-// and other files by path: a folder with a space in its name is written in two ways.
+// The package's own code, compiled or not. Stacks name ES modules by URL and other files by path: a folder with a space in
+// its name is written in two ways.
 const folder = new URL('..', import.meta.url);
 const own = [folder.pathname, fileURLToPath(folder)];
 
 /** The lines of a stack that are not torch-node's own, innermost first. @internal */
 export function callers(stack: string): string[] {
-  const inside = (line: string): boolean =>
-    own.some((place) => line.includes(place) && !line.includes(`${place}experiments/`));
+  const inside = (line: string): boolean => own.some((place) => line.includes(place));
   return stack
     .split('\n')
     .slice(1)

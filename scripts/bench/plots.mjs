@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import * as Plot from '@observablehq/plot';
-import { FILE_PALETTE as palette, plotToSvg, svgToPng } from '../../dist/experiments/cifar10/report/svg.js';
+import { FILE_PALETTE as palette, plotToSvg, svgToPng } from '../../experiments/cifar10/dist/report/svg.js';
 import { median, quartiles } from './numbers.mjs';
 import { root } from './processes.mjs';
 

@@ -1,5 +1,5 @@
 import torch, { nn, type Tensor } from 'torch-node';
-import { originalNetwork } from '../../lib/experiments/cifar10/part1.js';
+import { originalNetwork } from '../../experiments/cifar10/lib/part1.js';
 
 describe('Module', () => {
   it('prints as PyTorch prints', () => {

@@ -6,8 +6,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import torch, { data } from 'torch-node';
-import { begin } from '../../lib/experiments/cifar10/training.js';
-import { part1 } from '../../lib/experiments/cifar10/part1.js';
+import { begin } from '../../experiments/cifar10/lib/training.js';
+import { part1 } from '../../experiments/cifar10/lib/part1.js';
 import { itWhen } from '../support/skip.js';
 import {
   Comparison,

@@ -1,7 +1,7 @@
 // Programs that run in kernels of our own, against the same programs with libtorch's: values and gradients within 1e-5 of
 // the largest, for each network of part 2 and each layer alone.
 import torch, { data, nn, optim, type Tensor } from 'torch-node';
-import { part2 } from '../../lib/experiments/cifar10/part2.js';
+import { part2 } from '../../experiments/cifar10/lib/part2.js';
 
 const threads = torch.getNumThreads();
 beforeAll(() => torch.setNumThreads(1));

@@ -1,6 +1,6 @@
 // Steps of whole networks, recorded and eager: the same losses, parameters, gradients and buffers, bit for bit.
 import torch, { nn, optim, type Tensor } from 'torch-node';
-import { part2 } from '../../lib/experiments/cifar10/part2.js';
+import { part2 } from '../../experiments/cifar10/lib/part2.js';
 import { liveTensors, withoutLeaksAfterwards } from '../support/leaks.js';
 import { bits, bitsOf, stateOf, twins } from './support.js';
 

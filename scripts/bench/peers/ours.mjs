@@ -5,19 +5,14 @@
 // All imports are light but torch-node itself: `firstStep` is timed from the process's start.
 import { availableParallelism } from 'node:os';
 import torch, { checkpoints, data, nn, optim } from 'torch-node';
-import { originalNetwork, part1 } from '../../../dist/experiments/cifar10/part1.js';
-import { begin, trainEpoch } from '../../../dist/experiments/cifar10/training.js';
+import { originalNetwork, part1 } from '../../../experiments/cifar10/dist/part1.js';
+import { begin, trainEpoch } from '../../../experiments/cifar10/dist/training.js';
 import { peakMb } from './settings.mjs';
 
 const workloads = {
   /** Versions, libtorch's folder, and the threads that Part 1 takes when none are asked for. */
   async about() {
-    const { Command } = await import('commander');
-    const { addCifar10Command } = await import('../../../dist/cli/cifar10.js');
-    const program = new Command();
-    addCifar10Command(program);
-    const command = program.commands[0].commands.find((each) => each.name() === 'part1');
-    const { defaultValue: threads } = command.options.find((each) => each.long === '--threads');
+    const { DEFAULT_THREADS: threads } = await import('../../../experiments/cifar10/dist/cli/part1.js');
     const { findLibtorch } = await import('../../../dist/install/locate.js');
     const { folder } = findLibtorch({ minor: torch.version.split('.').slice(0, 2).join('.') }).found ?? {};
     return {

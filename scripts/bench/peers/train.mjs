@@ -5,7 +5,7 @@
 // feed=batch trains on one batch again and again, so that no gathering of images is in the step. Prints
 // { "unavailable": why } where this build has no such way.
 import torch, { data, nn, optim } from 'torch-node';
-import { originalNetwork } from '../../../dist/experiments/cifar10/part1.js';
+import { originalNetwork } from '../../../experiments/cifar10/dist/part1.js';
 import { BATCH, FIRST, order, peakMb, say, settings, weights } from './settings.mjs';
 
 const { way, device = 'cpu', threads, feed } = settings;

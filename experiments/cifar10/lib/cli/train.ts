@@ -1,6 +1,6 @@
 // `torch-node cifar10 train`: networks of the user's own, in the machinery and the table of part 2.
 import type { Command } from 'commander';
-import { finished } from './cifar10Options.js';
+import { finished } from './options.js';
 import { compareModels, comparisonOptions, names, type ComparisonOptions } from './comparison.js';
 
 /** Adds `train`. Exit codes as part2's. */

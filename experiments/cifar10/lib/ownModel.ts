@@ -22,7 +22,7 @@ const EXAMPLE = `export default {
   };`;
 
 /**
- * Loads an own experiment. The file may import torch-node (this very copy), torch-node/cifar10, other files beside it
+ * Loads an own experiment. The file may import torch-node (this very copy), torch-node-cifar10, other files beside it
  * and packages that it can reach.
  *
  * @throws RunError when the file cannot be read or run, or when its default export is no experiment
@@ -34,7 +34,7 @@ export async function loadExperiment(file: string): Promise<Experiment> {
   const jiti = createJiti(import.meta.url, {
     // Compiled files are kept in memory only: a cache on disk would outlive a file that is changed.
     ...{ fsCache: false, interopDefault: false, sourceMaps: true },
-    virtualModules: { 'torch-node': torch, 'torch-node/cifar10': course },
+    virtualModules: { 'torch-node': torch, 'torch-node-cifar10': course },
   });
   let exported: unknown;
   try {

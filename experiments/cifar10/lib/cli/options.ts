@@ -1,9 +1,8 @@
 // What the commands of `torch-node cifar10` have in common: the data, option values, how they end.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { data as Data } from 'torch-node';
-import { errorText } from '../files/cache.js';
-import { showProgress } from '../files/progress.js';
-import type { Way } from '../experiments/cifar10/training.js';
+import type { Way } from '../training.js';
+import { downloadView } from './downloadView.js';
 
 export interface DataOptions {
   data?: string;
@@ -61,14 +60,14 @@ export async function loadData(
   say: (text: string) => void,
   signal: AbortSignal,
 ): Promise<LoadedData | undefined> {
-  const { data } = await import('../index.js');
+  const { data } = await import('torch-node');
   const synthetic = (): LoadedData => ({ sets: data.synthetic({ seed: 0 }), name: 'synthetic' });
   if (options.synthetic) return synthetic();
-  let bar: ReturnType<typeof showProgress> | undefined;
+  let bar: ReturnType<typeof downloadView> | undefined;
   try {
     const sets = await data.cifar10(options.data, {
       signal,
-      onProgress: (done, total) => (bar ??= showProgress('CIFAR-10')).update(done, total),
+      onProgress: (done, total) => (bar ??= downloadView(process.stderr)).update(done, total),
     });
     return {
       sets,
@@ -88,6 +87,12 @@ export async function loadData(
   } finally {
     bar?.stop();
   }
+}
+
+/** The message of whatever was thrown. */
+function errorText(error: unknown): string {
+  const message = (error as { message?: unknown } | null)?.message;
+  return typeof message === 'string' ? message : String(error);
 }
 
 function describeFailure(error: unknown): string {

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { decode } from 'fast-png';
 import { parseHTML } from 'linkedom';
-import { comparison } from '../../lib/experiments/cifar10/report/part1/comparison.js';
-import { reportHtml } from '../../lib/experiments/cifar10/report/part1/html.js';
-import { picturePng, pictureSheet } from '../../lib/experiments/cifar10/report/part1/pictures.js';
-import { confusionMatrix } from '../../lib/experiments/cifar10/report/confusion.js';
-import { accuracyCurves, lossCurves } from '../../lib/experiments/cifar10/report/part1/curves.js';
-import { svgToPng } from '../../lib/experiments/cifar10/report/svg.js';
-import type { ReportData, RunMetrics } from '../../lib/experiments/cifar10/report/part1/types.js';
-import { writeReport } from '../../lib/experiments/cifar10/report/part1/write.js';
+import { comparison } from '../lib/report/part1/comparison.js';
+import { reportHtml } from '../lib/report/part1/html.js';
+import { picturePng, pictureSheet } from '../lib/report/part1/pictures.js';
+import { confusionMatrix } from '../lib/report/confusion.js';
+import { accuracyCurves, lossCurves } from '../lib/report/part1/curves.js';
+import { svgToPng } from '../lib/report/svg.js';
+import type { ReportData, RunMetrics } from '../lib/report/part1/types.js';
+import { writeReport } from '../lib/report/part1/write.js';
 
 const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 

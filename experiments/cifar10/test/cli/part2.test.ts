@@ -3,9 +3,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Metrics } from '../../lib/experiments/cifar10/metrics.js';
+import type { Metrics } from '../../lib/metrics.js';
 
-const ROOT = path.resolve(__dirname, '../..');
+const ROOT = path.resolve(__dirname, '../../../..');
 const MINUTE = 60_000;
 const parent = mkdtempSync(path.join(tmpdir(), 'torch-node-part2-'));
 afterAll(() => rmSync(parent, { recursive: true }));

@@ -1,6 +1,6 @@
 // A run on the screen: a progress bar on a terminal, a plain line for each epoch elsewhere.
-import type { EpochMetrics } from '../experiments/cifar10/metrics.js';
-import type { Standing, Watcher } from '../experiments/cifar10/run.js';
+import type { EpochMetrics } from '../metrics.js';
+import type { Standing, Watcher } from '../run.js';
 
 const CELLS = 24;
 

@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Metrics } from '../../lib/experiments/cifar10/metrics.js';
+import type { Metrics } from '../../lib/metrics.js';
 
-const COMMAND = path.resolve(__dirname, '../../bin/torch-node.js');
+const COMMAND = path.resolve(__dirname, '../../../../bin/torch-node.js');
 const MINUTE = 60_000;
 const work = mkdtempSync(path.join(tmpdir(), 'torch-node-train-'));
 afterAll(() => rmSync(work, { recursive: true }));
@@ -85,7 +85,7 @@ describe('train', () => {
   it.each([
     ['export default 3;', 'its default export is 3; expected is what makes a network'],
     ['export default { network: () => 1, lr: 2 };', 'there is no setting lr'],
-    ["import './nothing.js';", 'could not be loaded'],
+    ["import '../../../../test/cli/nothing.js';", 'could not be loaded'],
     ['clas Net {}', 'could not be loaded'],
   ])('refuses %s', async (text, message) => {
     writeFileSync(path.join(work, 'refused.ts'), text);

@@ -1,9 +1,9 @@
 import torch, { nn } from 'torch-node';
-import { compare } from '../../lib/experiments/cifar10/compare.js';
-import { flopsPerStep } from '../../lib/experiments/cifar10/flops.js';
-import type { JobResult } from '../../lib/experiments/cifar10/jobs/job.js';
-import { part1 } from '../../lib/experiments/cifar10/part1.js';
-import { part2 } from '../../lib/experiments/cifar10/part2.js';
+import { compare } from '../lib/compare.js';
+import { flopsPerStep } from '../lib/flops.js';
+import type { JobResult } from '../lib/jobs/job.js';
+import { part1 } from '../lib/part1.js';
+import { part2 } from '../lib/part2.js';
 
 function result(model: string, seed: number, testAccuracy: number, testLoss: number | null = 1): JobResult {
   const final = { trainLoss: 1, trainAccuracy: 60, testLoss, testAccuracy };

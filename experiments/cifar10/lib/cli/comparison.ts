@@ -2,9 +2,9 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import type { Job } from '../experiments/cifar10/jobs/job.js';
-import type { RunFolder } from '../experiments/cifar10/runFolder.js';
-import type { Experiment, Way } from '../experiments/cifar10/training.js';
+import type { Job } from '../jobs/job.js';
+import type { RunFolder } from '../runFolder.js';
+import type { Experiment, Way } from '../training.js';
 import {
   adoptWay,
   commandLine,
@@ -15,8 +15,8 @@ import {
   wayOf,
   wayOptions,
   wholeNumber,
-} from './cifar10Options.js';
-import type { DataOptions, WayOptions } from './cifar10Options.js';
+} from './options.js';
+import type { DataOptions, WayOptions } from './options.js';
 import { interruptible } from './interrupt.js';
 import { comparisonText, jobsView } from './jobsView.js';
 
@@ -98,11 +98,11 @@ export async function compareModels(
   given: (option: string) => boolean,
 ): Promise<number> {
   // Imported here, so that --help and wrong options do not wait for libtorch.
-  const { default: torch } = await import('../index.js');
-  const { RunError, RunFolder, newRunFolder } = await import('../experiments/cifar10/runFolder.js');
-  const { runJobs } = await import('../experiments/cifar10/jobs/pool.js');
-  const { flopsPerStep } = await import('../experiments/cifar10/flops.js');
-  const { compare } = await import('../experiments/cifar10/compare.js');
+  const { default: torch } = await import('torch-node');
+  const { RunError, RunFolder, newRunFolder } = await import('../runFolder.js');
+  const { runJobs } = await import('../jobs/pool.js');
+  const { flopsPerStep } = await import('../flops.js');
+  const { compare } = await import('../compare.js');
 
   if (options.resume && options.out === undefined)
     throw new RunError('--resume needs --out, the folder of the run to go on with');
@@ -175,7 +175,7 @@ export async function compareModels(
     for (const [name, reason] of outcome.failed) say(`failed: ${name}: ${reason}`);
     say(`${results.length} of ${jobs.length} jobs are finished: ${folder.file('metrics.json')}`);
     if (results.length > 0 && !outcome.stopped) {
-      const { finishComparison } = await import('../experiments/cifar10/finishComparison.js');
+      const { finishComparison } = await import('../finishComparison.js');
       await finishComparison({
         ...{ experiments, results, folder: folder.path, failed: [...outcome.failed] },
         ...{ command: settings.command, epochs: settings.epochs, dataName: loaded.name },
@@ -221,8 +221,8 @@ async function chosen(
   options: ComparisonOptions,
   before: Settings | undefined,
 ): Promise<{ experiments: Map<string, Experiment>; own: OwnModel[] }> {
-  const { RunError } = await import('../experiments/cifar10/runFolder.js');
-  const { part2 } = await import('../experiments/cifar10/part2.js');
+  const { RunError } = await import('../runFolder.js');
+  const { part2 } = await import('../part2.js');
   const asked = new Set([
     ...(before?.models.filter((name) => part2.has(name)) ?? []),
     ...(options.models ?? []),
@@ -238,7 +238,7 @@ async function chosen(
     path.resolve(file),
   );
   if (files.length > 0) {
-    const { checkedExperiment, sourceSha256 } = await import('../experiments/cifar10/ownModel.js');
+    const { checkedExperiment, sourceSha256 } = await import('../ownModel.js');
     for (const file of new Set(files)) {
       const shown = [path.relative('', file), file].reduce((a, b) => (b.length < a.length ? b : a));
       const experiment = await checkedExperiment(shown);
@@ -264,7 +264,7 @@ async function chosen(
 
 /** The epochs that the own models ask for; all models of a table are trained for the same number. */
 async function ownEpochs(own: OwnModel[], experiments: Map<string, Experiment>): Promise<number> {
-  const { RunError } = await import('../experiments/cifar10/runFolder.js');
+  const { RunError } = await import('../runFolder.js');
   const all = (own.length > 0 ? own.map(({ name }) => name) : [...experiments.keys()]).map(
     (name) => [name, experiments.get(name)!.epochs] as const,
   );

@@ -1,6 +1,6 @@
 // `torch-node cifar10 part2`: the twelve networks, as many at once as there are cores.
 import type { Command } from 'commander';
-import { finished } from './cifar10Options.js';
+import { finished } from './options.js';
 import { compareModels, comparisonOptions, names, type ComparisonOptions } from './comparison.js';
 
 /** Adds `part2`. Exit codes: 0 done, 1 failed (a job, or the command), 130 stopped by Ctrl-C (--resume goes on). */
@@ -13,7 +13,7 @@ export function addPart2Command(cifar10: Command): void {
 }
 
 async function part2(options: ComparisonOptions, command: Command): Promise<number> {
-  const { part2: twelve } = await import('../experiments/cifar10/part2.js');
+  const { part2: twelve } = await import('../part2.js');
   return compareModels(
     { ...options, models: options.models ?? [...twelve.keys()] },
     (name) => command.getOptionValueSource(name) === 'cli',

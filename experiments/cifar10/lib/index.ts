@@ -1,4 +1,4 @@
-// torch-node/cifar10: the course's experiments, for experiments of one's own that begin with them.
+// torch-node-cifar10: the course's experiments, for experiments of one's own that begin with them.
 /// <reference types="node" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
 export { part1 } from './part1.js';

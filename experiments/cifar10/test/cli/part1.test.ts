@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Metrics } from '../../lib/experiments/cifar10/metrics.js';
+import type { Metrics } from '../../lib/metrics.js';
 
-const root = path.resolve(__dirname, '../..');
+const root = path.resolve(__dirname, '../../../..');
 const work = mkdtempSync(path.join(tmpdir(), 'torch-node-cli-'));
 afterAll(() => rmSync(work, { recursive: true }));
 

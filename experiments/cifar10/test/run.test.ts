@@ -2,15 +2,10 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import torch, { data } from 'torch-node';
-import type { Metrics } from '../../lib/experiments/cifar10/metrics.js';
-import { part1 } from '../../lib/experiments/cifar10/part1.js';
-import { run, type RunOptions } from '../../lib/experiments/cifar10/run.js';
-import {
-  CHECKPOINT,
-  lastUnfinishedRun,
-  newRunFolder,
-  RunFolder,
-} from '../../lib/experiments/cifar10/runFolder.js';
+import type { Metrics } from '../lib/metrics.js';
+import { part1 } from '../lib/part1.js';
+import { run, type RunOptions } from '../lib/run.js';
+import { CHECKPOINT, lastUnfinishedRun, newRunFolder, RunFolder } from '../lib/runFolder.js';
 
 const parent = mkdtempSync(path.join(tmpdir(), 'torch-node-run-'));
 const sets = data.synthetic({ seed: 1, train: 1300, test: 300 });
@@ -166,7 +161,7 @@ describe('run', () => {
   });
 
   it('leaves no tensors behind but what it gives back to the collector', async () => {
-    const { liveTensors } = await import('../support/leaks.js');
+    const { liveTensors } = await import('../../../test/support/leaks.js');
     await go(fresh(), { epochs: 1 });
     const before = liveTensors();
     await go(fresh(), { epochs: 1 });

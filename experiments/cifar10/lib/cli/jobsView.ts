@@ -1,9 +1,9 @@
 // Jobs on the screen: on a terminal a live table of those that run, elsewhere a line when one ends; and their comparison.
-import { COURSE } from '../experiments/cifar10/course.js';
-import type { Row, Spread } from '../experiments/cifar10/compare.js';
-import { jobName, type Job } from '../experiments/cifar10/jobs/job.js';
-import type { JobsWatcher } from '../experiments/cifar10/jobs/pool.js';
-import type { Standing } from '../experiments/cifar10/run.js';
+import { COURSE } from '../course.js';
+import type { Row, Spread } from '../compare.js';
+import { jobName, type Job } from '../jobs/job.js';
+import type { JobsWatcher } from '../jobs/pool.js';
+import type { Standing } from '../run.js';
 import { duration } from './runView.js';
 
 const REDRAW_MS = 200;
