@@ -3,7 +3,7 @@
 // these operators together with the one that out= makes of it. Which forms there are, in the order in which PyTorch tries
 // them, says lib/operators/generated/table.ts; their schemas come from the linked libtorch, on first use.
 import { camelCase } from '../core/names.js';
-import { isOptions } from '../core/options.js';
+import { isOptions, unknownOption } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import * as table from './generated/table.js';
 import { checkDevice } from '../tensor/devices.js';
@@ -124,8 +124,8 @@ export class Overloads {
     const forms = (this.#forms ??= this.#load());
     for (let i = 0; i < forms.length; i++) {
       const form = forms[i]!;
-      // Integers to be made a list, and devices to be checked, are not for here.
-      if ((form.spread === 1 && isInteger(value)) || form.devices.length > 0) break;
+      if (form.devices.length > 0) break; // to be checked
+      if (form.spread === 1 && isInteger(value)) return form.wrap(form.operator.callTensors(self, [value]));
       if (fits(form, 2) && form.parameters[0]!.accepts(self) && form.parameters[1]!.accepts(value))
         return form.wrap(form.operator.callTensors(self, value));
     }
@@ -184,6 +184,10 @@ export class Overloads {
   }
 
   #misfit(forms: readonly Form[], given: readonly unknown[], options: Options | undefined): TorchError {
+    const unknown = Object.keys(options ?? {}).find(
+      (name) => options![name] !== undefined && !forms.some((form) => knows(form, name, options![name])),
+    );
+    if (unknown !== undefined) return unknownOption(this.name, unknown, namesOf(forms));
     const why = (form: Form): string =>
       explain(form, fit(form, given, given.length, options) as Misfit, given, options);
     const words = given.map((value, i) => (i < this.#selves ? 'self: ' : '') + describe(value));
@@ -206,7 +210,8 @@ function makeForm(found: Operator, outName: string | undefined, base: string, se
   const numbers = takesNumbersAsTensors(base);
   const parameters = schema.arguments.map((argument) => ({
     ...argumentType(argument.type, numbers),
-    name: camelCase(argument.name),
+    // As in PyTorch, whose functions call `self` input.
+    name: selves === 0 && argument.name === 'self' ? 'input' : camelCase(argument.name),
     required: argument.fallback === undefined,
   }));
   const keywordOnly = schema.arguments.findIndex((argument) => argument.keywordOnly);
@@ -216,7 +221,7 @@ function makeForm(found: Operator, outName: string | undefined, base: string, se
   return {
     operator: found,
     parameters,
-    places: new Map(parameters.map(({ name }, i) => [name, i])),
+    places: new Map([...parameters.entries()].slice(selves).map(([i, { name }]) => [name, i])),
     selves,
     positional,
     required: parameters.findLastIndex(({ required }) => required) + 1,
@@ -294,9 +299,24 @@ const takes = (parameter: Parameter, value: unknown): boolean =>
 /** Whether an option is one that a form has beside its schema's. */
 function isOfNoSchema(form: Form, name: string, value: unknown): boolean {
   return (
-    (name === 'out' && (form.out !== undefined || value === null)) ||
+    (name === 'out' && (form.out !== undefined || (value === null && form.selves === 0))) ||
     (name === 'requiresGrad' && form.factory)
   );
+}
+
+/** Whether a form has an option, by its schema or beside it. */
+function knows(form: Form, name: string, value: unknown): boolean {
+  return form.places.has(name) || isOfNoSchema(form, name, value);
+}
+
+/** The names of all options that the forms have. */
+function namesOf(forms: readonly Form[]): string[] {
+  const names = forms.flatMap((form) => [
+    ...form.places.keys(),
+    ...(form.out === undefined ? [] : ['out']),
+    ...(form.factory ? ['requiresGrad'] : []),
+  ]);
+  return [...new Set(names)];
 }
 
 function explain(
@@ -306,8 +326,11 @@ function explain(
   options: Options | undefined,
 ): string {
   const { parameters, positional, selves } = form;
-  if (misfit === TOO_MANY)
-    return `it takes at most ${positional - selves} arguments by position, ${given.length - selves} were given`;
+  if (misfit === TOO_MANY) {
+    const named = parameters.slice(positional).map(({ name }) => name);
+    const rest = named.length === 0 ? '' : `; by name only: ${named.join(', ')}`;
+    return `it takes at most ${positional - selves} arguments by position, ${given.length - selves} were given${rest}`;
+  }
   if (misfit === UNKNOWN_OPTION) {
     const names = parameters.map(({ name }) => name);
     const passed = Object.keys(options!).filter(

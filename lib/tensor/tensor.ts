@@ -1,5 +1,5 @@
-// Tensor: a small integer handle, and its methods. Those that are operators are generated (lib/operators/generated/methods.ts) but
-// for the ones here, which are called so often that the choice of an overload would show.
+// Tensor: a small integer handle, and its methods that are no operators; those that are, are generated
+// (lib/operators/generated/methods.ts).
 import { inspect, type InspectOptions } from 'node:util';
 import '../operators/generated/methods.js';
 import { expectOptions } from '../core/options.js';
@@ -8,18 +8,8 @@ import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { backwardPass } from '../autograd/anomaly.js';
-import type { BroadcastWith, MatmulWith, MatmulResult, On, BroadcastResult } from '../types/pairs.js';
-import type { Like, Shaped } from '../types/results.js';
-import type {
-  Flattened,
-  Inserted,
-  Permuted,
-  Replace,
-  Reshaped,
-  Shape,
-  Swapped,
-  Turned,
-} from '../types/shapes.js';
+import type { On } from '../types/pairs.js';
+import type { Reshaped, Shape } from '../types/shapes.js';
 import { callback, HookHandle, replacement } from '../autograd/callbacks.js';
 import { checkDevice } from './devices.js';
 import {
@@ -273,11 +263,6 @@ export class Tensor<
   get retainsGrad(): boolean {
     return native.retainsGrad(this[handleOf]);
   }
-  /** The same values, outside the graph. Shares memory. */
-  detach(): Tensor<D, V, S> {
-    return this.#call('aten::detach');
-  }
-
   // ---- values ----
 
   /**
@@ -503,167 +488,6 @@ export class Tensor<
     );
   }
 
-  // ---- arithmetic ----
-
-  /** self + alpha * other */
-  add<T extends Tensor, U extends TensorLike>(
-    this: T,
-    other: BroadcastWith<'add', T, U>,
-    options?: { alpha?: Scalar },
-  ): BroadcastResult<T, U, 'promoted'> {
-    return this.#call('aten::add.Tensor', other, options?.alpha);
-  }
-  /** self - alpha * other */
-  sub<T extends Tensor, U extends TensorLike>(
-    this: T,
-    other: BroadcastWith<'sub', T, U>,
-    options?: { alpha?: Scalar },
-  ): BroadcastResult<T, U, 'promoted'> {
-    return this.#call('aten::sub.Tensor', other, options?.alpha);
-  }
-  mul<T extends Tensor, U extends TensorLike>(
-    this: T,
-    other: BroadcastWith<'mul', T, U>,
-  ): BroadcastResult<T, U, 'promoted'> {
-    return this.#call('aten::mul.Tensor', other);
-  }
-  add_(other: TensorLike, options?: { alpha?: Scalar }): this {
-    return this.#inPlace('aten::add_.Tensor', other, options?.alpha);
-  }
-  sub_(other: TensorLike, options?: { alpha?: Scalar }): this {
-    return this.#inPlace('aten::sub_.Tensor', other, options?.alpha);
-  }
-  mul_(other: TensorLike): this {
-    return this.#inPlace('aten::mul_.Tensor', other);
-  }
-  zero_(): this {
-    return this.#inPlace('aten::zero_');
-  }
-  pow<T extends Tensor, U extends TensorLike>(
-    this: T,
-    exponent: BroadcastWith<'pow', T, U>,
-  ): BroadcastResult<T, U, 'promoted'> {
-    return isTensor(exponent)
-      ? this.#call('aten::pow.Tensor_Tensor', exponent)
-      : this.#call('aten::pow.Tensor_Scalar', exponent);
-  }
-  neg(): Tensor<D, V, S> {
-    return this.#call('aten::neg');
-  }
-  abs<T extends Tensor>(this: T): Like<T, 'real'> {
-    return this.#call('aten::abs');
-  }
-  exp<T extends Tensor>(this: T): Like<T, 'float'> {
-    return this.#call('aten::exp');
-  }
-  log<T extends Tensor>(this: T): Like<T, 'float'> {
-    return this.#call('aten::log');
-  }
-  sqrt<T extends Tensor>(this: T): Like<T, 'float'> {
-    return this.#call('aten::sqrt');
-  }
-  matmul<T extends Tensor, U extends Tensor>(this: T, other: MatmulWith<'matmul', T, U>): MatmulResult<T, U> {
-    return this.#call('aten::matmul', other);
-  }
-  /** The transpose of a matrix. */
-  t<T extends Tensor>(this: T): Shaped<T, Turned<T['shape']>> {
-    return this.#call('aten::t');
-  }
-
-  // ---- activations ----
-
-  relu(): Tensor<D, V, S> {
-    return this.#call('aten::relu');
-  }
-  tanh<T extends Tensor>(this: T): Like<T, 'float'> {
-    return this.#call('aten::tanh');
-  }
-  sigmoid<T extends Tensor>(this: T): Like<T, 'float'> {
-    return this.#call('aten::sigmoid');
-  }
-
-  // ---- comparisons ----
-
-  eq<T extends Tensor, U extends TensorLike>(
-    this: T,
-    other: BroadcastWith<'eq', T, U>,
-  ): BroadcastResult<T, U, 'bool'> {
-    return this.#call('aten::eq.Tensor', other);
-  }
-  lt<T extends Tensor, U extends TensorLike>(
-    this: T,
-    other: BroadcastWith<'lt', T, U>,
-  ): BroadcastResult<T, U, 'bool'> {
-    return this.#call('aten::lt.Tensor', other);
-  }
-  gt<T extends Tensor, U extends TensorLike>(
-    this: T,
-    other: BroadcastWith<'gt', T, U>,
-  ): BroadcastResult<T, U, 'bool'> {
-    return this.#call('aten::gt.Tensor', other);
-  }
-  /** Whether shape and values are equal. */
-  equal(other: Tensor): boolean {
-    return operator('aten::equal').call(this, other) as boolean;
-  }
-  /** Whether all elements differ by at most atol + rtol * |other|. */
-  allclose(other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean } = {}): boolean {
-    const { rtol, atol, equalNan } = expectOptions('Tensor.allclose', options);
-    return operator('aten::allclose').call(this, other, rtol, atol, equalNan) as boolean;
-  }
-
-  // ---- shape ----
-
-  reshape<T extends Tensor, const R extends Shape>(
-    this: T,
-    ...shape: R
-  ): Shaped<T, number extends T['shape']['length'] ? Shape : Reshaped<R>>;
-  reshape<R extends Shape>(shape: R): Tensor<D, V, Reshaped<R>>;
-  reshape(...shape: (number | Shape)[]): Tensor<D, V> {
-    return this.#call('aten::reshape', shape.flat());
-  }
-  flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(
-    this: T,
-    startDim?: Start,
-    endDim?: End,
-  ): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
-  flatten(startDim = 0, endDim = -1): Tensor<D, V> {
-    return this.#call('aten::flatten.using_ints', startDim, endDim);
-  }
-  unsqueeze<T extends Tensor, Dim extends number>(this: T, dim: Dim): Shaped<T, Inserted<T['shape'], Dim>> {
-    return this.#call('aten::unsqueeze', dim);
-  }
-  transpose<T extends Tensor, A extends number, B extends number>(
-    this: T,
-    dim0: A,
-    dim1: B,
-  ): Shaped<T, Swapped<T['shape'], A, B>> {
-    return this.#call('aten::transpose.int', dim0, dim1);
-  }
-  permute<T extends Tensor, const Dims extends Shape>(
-    this: T,
-    ...dims: Dims
-  ): Shaped<T, Permuted<T['shape'], Dims>>;
-  permute<T extends Tensor, Dims extends Shape>(this: T, dims: Dims): Shaped<T, Permuted<T['shape'], Dims>>;
-  permute(...dims: (number | Shape)[]): Tensor<D, V> {
-    return this.#call('aten::permute', dims.flat());
-  }
-  /** The `index`-th slice along a dimension, which disappears. */
-  select<T extends Tensor, Dim extends number>(
-    this: T,
-    dim: Dim,
-    index: number,
-  ): Shaped<T, Replace<T['shape'], Dim, readonly []>> {
-    return this.#call('aten::select.int', dim, index);
-  }
-  indexSelect<T extends Tensor, Dim extends number>(
-    this: T,
-    dim: Dim,
-    index: Tensor,
-  ): Shaped<T, Replace<T['shape'], Dim, readonly [number]>> {
-    return this.#call('aten::index_select', dim, index);
-  }
-
   // ---- indexing ----
 
   /**
@@ -708,13 +532,7 @@ export class Tensor<
 
   // What comes back has the type that the operator's rules tell (lib/types), which is the caller's to name.
   #call<R extends Tensor>(name: string, ...args: unknown[]): R {
-    const found = operator(name);
-    const few = args.length < 2 || (args.length === 2 && args[1] === undefined);
-    return (few ? found.callTensors(this, args[0]) : found.call(this, ...args)) as R;
-  }
-  #inPlace(name: string, ...args: unknown[]): this {
-    operator(name).call(this, ...args);
-    return this;
+    return operator(name).call(this, ...args) as R;
   }
 }
 

@@ -26,6 +26,9 @@ if (record.torch !== version) {
 }
 const schemas = atenSchemas();
 const results = new NamedResults();
+const SHAPES = [
+  'Flattened', 'Inserted', 'Permuted', 'Replace', 'Reshaped', 'Shape', 'Swapped', 'Turned',
+]; // prettier-ignore
 
 /** A namespace of the record without what cannot be called: [name, operator, [[overload, out overload]]]. */
 function entries(space) {
@@ -84,7 +87,8 @@ function imports(text) {
     ...line(['Generator'], '../../tensor/random.js'),
     ...line(['Scalar', 'Tensor', 'TensorLike'], '../../tensor/tensor.js'),
     ...line(['BroadcastWith', 'MatmulWith', 'MatmulResult', 'BroadcastResult'], '../../types/pairs.js'),
-    ...line(['Like', 'Made', 'Part', 'Reduction'], '../../types/results.js'),
+    ...line(['Like', 'Made', 'Part', 'Reduction', 'Shaped'], '../../types/results.js'),
+    ...line(SHAPES, '../../types/shapes.js'),
     ...line(['FactoryOptions', 'Out', ...results.names], './results.js'),
   ];
 }
@@ -95,14 +99,30 @@ const methods = entries(record.methods);
 const byHand = tensorMembers(path.join(root, 'lib/tensor/tensor.ts'));
 const taken = exportedNames(path.join(root, 'lib/torch.ts'));
 
+/**
+ * The signatures of a public function, as lines with their comments. Of more than three that do not fit a call the compiler
+ * explains the last only: where a type holds the explanation (BroadcastWith, MatmulWith), the signature by position goes there.
+ */
+function signatureLines(entry, kind, indent, write) {
+  const lines = formsOf(entry, kind).map((each) => ({
+    comment: docs(each, indent),
+    texts: signatures(each).map(write),
+  }));
+  const all = lines.flatMap(({ comment, texts }) => [...comment, ...texts]);
+  const [first] = lines;
+  const count = lines.flatMap(({ texts }) => texts).length;
+  if (count <= 3 || !/With</.test(first.texts[0])) return all;
+  const last = first.texts.shift();
+  return [...lines.slice(1), { texts: [], comment: [] }]
+    .flatMap(({ comment, texts }) => [...comment, ...texts])
+    .concat(first.texts, first.comment, last);
+}
+
 function methodsFile() {
   const body = methods
     .filter(({ name }) => !byHand.has(camelCase(name)))
     .flatMap((entry) =>
-      formsOf(entry, 'method').flatMap((each) => [
-        ...docs(each, '  '),
-        ...signatures(each).map((text) => `  ${camelCase(entry.name)}${text};`),
-      ]),
+      signatureLines(entry, 'method', '  ', (text) => `  ${camelCase(entry.name)}${text};`),
     );
   // Of no type parameters and without the type `this`, so that the compiler makes it once and not for each kind of tensor.
   const text = [
@@ -134,10 +154,12 @@ function functionsFile(title, table, prefix, list, skip = new Set()) {
       const shown = camelCase(entry.name.slice(prefix.length));
       const name = identifier(shown);
       if (name !== shown) renamed.push(`${name} as ${shown}`);
-      const lines = formsOf(entry, 'function').flatMap((each) => [
-        ...docs(each, ''),
-        ...signatures(each).map((text) => `${name === shown ? 'export ' : ''}function ${name}${text};`),
-      ]);
+      const lines = signatureLines(
+        entry,
+        'function',
+        '',
+        (text) => `${name === shown ? 'export ' : ''}function ${name}${text};`,
+      );
       return [
         ...lines,
         `${name === shown ? 'export ' : ''}function ${name}(...args: unknown[]): unknown {`,
@@ -249,7 +271,7 @@ function build() {
     'linalg.ts': functionsFile('torch.linalg', 'linalg', 'linalg_', spaces.linalg),
     'fft.ts': functionsFile('torch.fft', 'fft', 'fft_', spaces.fft),
     'special.ts': functionsFile('torch.special', 'special', 'special_', spaces.special),
-    'functional.ts': functionsFile('torch.nn.functional', 'functional', '', spaces.functional),
+    'functional.ts': functionsFile('nn.functional', 'functional', '', spaces.functional),
     'aten.ts': atenFile(),
     'table.ts': tableFile(spaces),
     'results.ts': resultsFile(),

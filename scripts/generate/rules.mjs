@@ -31,17 +31,43 @@ const ELEMENTWISE = {
 const RESHAPING = {
   same: words(`
     adjoint as_strided broadcast_to chunk diag diag_embed diagflat diagonal diagonal_scatter diff dsplit expand expand_as gather
-    hsplit index_select masked_select moveaxis movedim msort narrow narrow_copy permute ravel repeat repeat_interleave
-    reshape reshape_as rot90 select select_scatter slice_scatter split split_with_sizes squeeze swapaxes swapdims take
-    take_along_dim tensor_split tile transpose unbind unflatten unfold unsafe_chunk unsafe_split unsafe_split_with_sizes
-    unsqueeze view view_as vsplit flatten index_add index_copy index_fill index_put masked_fill masked_scatter scatter
-    scatter_add t renorm
+    hsplit masked_select moveaxis movedim msort narrow narrow_copy ravel repeat repeat_interleave
+    reshape_as rot90 select_scatter slice_scatter split split_with_sizes squeeze swapaxes swapdims take
+    take_along_dim tensor_split tile unbind unflatten unfold unsafe_chunk unsafe_split unsafe_split_with_sizes
+    view view_as vsplit index_add index_copy index_fill index_put masked_fill masked_scatter scatter
+    scatter_add renorm
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d max_pool3d
     batch_norm channel_shuffle constant_pad_nd conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d embedding
     glu group_norm instance_norm layer_norm linear native_channel_shuffle pixel_shuffle pixel_unshuffle prelu rms_norm
     scaled_dot_product_attention inverse cholesky det matrix_exp matrix_power pinverse linalg_inv linalg_det linalg_cholesky
     linalg_matrix_exp linalg_matrix_power linalg_pinv`),
   int64: words('argwhere nonzero count_nonzero one_hot multinomial'),
+};
+
+/**
+ * Operators whose result's shape follows from their arguments, by the type (lib/types/shapes.ts) that tells it: the arguments
+ * that decide, with their defaults, and the shape. A `spread` is what the arguments are when they come one by one.
+ */
+const SHAPING = {
+  flatten: {
+    decide: { startDim: ['Start', 'number', '0'], endDim: ['End', 'number', '-1'] },
+    shape: "Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>",
+  },
+  index_select: { decide: { dim: ['Dim', 'number'] }, shape: "Replace<T['shape'], Dim, readonly [number]>" },
+  permute: { decide: { dims: ['Dims', 'Shape'] }, spread: 'Dims', shape: "Permuted<T['shape'], Dims>" },
+  reshape: {
+    decide: { shape: ['R', 'Shape'] },
+    spread: 'R',
+    shape: 'Reshaped<R>',
+    spreadShape: "number extends T['shape']['length'] ? Shape : Reshaped<R>",
+  },
+  select: { decide: { dim: ['Dim', 'number'] }, shape: "Replace<T['shape'], Dim, readonly []>" },
+  t: { decide: {}, shape: "Turned<T['shape']>" },
+  transpose: {
+    decide: { dim0: ['A', 'number'], dim1: ['B', 'number'] },
+    shape: "Swapped<T['shape'], A, B>",
+  },
+  unsqueeze: { decide: { dim: ['Dim', 'number'] }, shape: "Inserted<T['shape'], Dim>" },
 };
 
 /** Reductions over dimensions, by the dtype that comes out. */
@@ -102,6 +128,7 @@ export function ruled(form, base) {
   if (form.kind === 'function' && form.parameters[0]?.type !== 'Tensor') return form;
   const [reducing, like, part] = [REDUCTIONS, ELEMENTWISE, RESHAPING].map((lists) => find(lists, base));
   if (reducing !== undefined) return reduction(form, reducing);
+  if (base in SHAPING) return shaping(form, SHAPING[base]);
   if (like !== undefined) return unary(form, like, 'Like');
   return part === undefined ? form : unary(form, part, 'Part');
 }
@@ -134,6 +161,20 @@ function unary(form, rule, like) {
   const others = form.parameters.slice(form.kind === 'method' ? 0 : 1);
   if (rule === 'number' && others.some((p) => p.type.includes('Tensor'))) return form;
   return { ...withDtype(withFirst(form)), result: `${like}<T, '${rule}', E>` };
+}
+
+function shaping(form, { decide, spread, shape, spreadShape = shape }) {
+  let given = withFirst(form);
+  for (const [name, [generic, constraint, fallback]] of Object.entries(decide)) {
+    given = withGeneric(replaced(given, name, generic), {
+      name: generic,
+      constraint,
+      fallback,
+      literal: spread,
+    });
+    given = { ...given, parameters: given.parameters.map((p) => (p.name === name ? { ...p, spread } : p)) };
+  }
+  return { ...given, result: `Shaped<T, ${shape}>`, spreadResult: `Shaped<T, ${spreadShape}>` };
 }
 
 function reduction(form, rule) {

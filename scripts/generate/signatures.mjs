@@ -161,29 +161,58 @@ function join(a, b) {
 }
 
 /**
- * The signatures "(dim: number, options?: { ... }): Tensor" of a form: what is required by position, the rest in one
- * object. Since PyTorch's users write x.argmax(1) and x.triu(1), the first argument that has a default may be given by
- * position too; in torch.ops.aten all of them, in the schema's order.
+ * The signatures of a form: all arguments by position, "(dim?: number, keepdim?: boolean, options?: { ... }): Tensor", and
+ * for each number of them by position the others by name, "(options: { dim?: number; ... }): Tensor". In torch.ops.aten what
+ * is required goes by position, and what is optional either way.
  */
 export function signatures(form) {
+  if (form.kind === 'operator') return operatorSignatures(form);
+  const { parameters } = form;
+  const positional = parameters.filter((p) => !p.keywordOnly);
+  const named = parameters.filter((p) => p.keywordOnly);
+  const required = named.some((p) => p.required)
+    ? positional.length
+    : positional.findLastIndex((p) => p.required) + 1;
+  const all = positional.map((p, i) => argument(p, i < required ? '' : '?'));
+  const out = [withGenerics(form, joinedList([...all, optionsType(form, named)]))];
+  if (form.spread) out.push(spreadSignature(form));
+  for (let count = positional.length - 1; count >= 0; count--) {
+    const options = optionsType(form, [...positional.slice(count), ...named], ':');
+    const head = positional.slice(0, count).map((p) => argument(p));
+    out.push(withGenerics(form, joinedList([...head, options])));
+  }
+  return out;
+}
+
+const argument = (p, mark = '') => `${identifier(p.name)}${mark}: ${p.type}`;
+const joinedList = (list) => list.filter(Boolean).join(', ');
+
+/** "(...size: number[]): Tensor" */
+function spreadSignature(form) {
+  const [{ name, spread = 'number[]' }] = form.parameters;
+  return withGenerics(
+    { ...form, result: form.spreadResult ?? form.result },
+    `...${identifier(name)}: ${spread}`,
+    true,
+  );
+}
+
+function operatorSignatures(form) {
   const { parameters } = form;
   const required = parameters.filter((p) => p.required && !p.keywordOnly);
   const rest = parameters.filter((p) => !required.includes(p));
   const optional = rest.filter((p) => !p.keywordOnly);
-  const write = (list, spread) => withGenerics(form, list.filter(Boolean).join(', '), spread);
-  const positional = (p, mark = '') => `${identifier(p.name)}${mark}: ${p.type}`;
-  const out = [write([...required.map((p) => positional(p)), optionsType(form, rest)])];
+  const write = (list) => withGenerics(form, joinedList(list));
+  const out = [write([...required.map((p) => argument(p)), optionsType(form, rest)])];
   if (optional.length > 0 && rest.every((p) => !p.required)) {
     const [first, ...more] = optional;
-    const others = form.kind === 'operator' ? more : [];
     const options = optionsType(
       form,
-      rest.filter((p) => p !== first && !others.includes(p)),
+      rest.filter((p) => !optional.includes(p)),
     );
-    const head = [...required, first].map((p) => positional(p));
-    out.push(write([...head, ...others.map((p) => positional(p, '?')), options]));
+    const head = [...required, first].map((p) => argument(p));
+    out.push(write([...head, ...more.map((p) => argument(p, '?')), options]));
   }
-  if (form.spread) out.push(write([`...${identifier(parameters[0].name)}: number[]`], true));
   return out;
 }
 
@@ -215,20 +244,20 @@ function withGenerics({ generics = [], self, result }, list, spread = false) {
   if (self !== undefined && names(gives, self)) given = [`this: ${self}`, given].filter(Boolean).join(', ');
   needed.sort((a, b) => Number(a.fallback !== undefined) - Number(b.fallback !== undefined));
   const declared = needed.map(
-    ({ name, constraint, fallback }) =>
-      `${name} extends ${constraint}${fallback === undefined ? '' : ` = ${fallback}`}`,
+    ({ name, constraint, fallback, literal }) =>
+      `${literal && spread ? 'const ' : ''}${name} extends ${constraint}${fallback === undefined ? '' : ` = ${fallback}`}`,
   );
   return `${declared.length > 0 ? `<${declared.join(', ')}>` : ''}(${given}): ${gives}`;
 }
 
-function optionsType({ factory, out }, parameters) {
+function optionsType({ factory, out }, parameters, mark = parameters.some((p) => p.required) ? ':' : '?:') {
   const own = parameters.filter((p) => !(factory && FACTORY.includes(p.original)));
   const fields = own.map((p) => `${p.name}${p.required ? '' : '?'}: ${p.type}`);
   if (out !== undefined) fields.push(`out?: ${out}`);
   const parts = [factory, fields.length > 0 && `{ ${fields.join('; ')} }`].filter(Boolean);
   if (parts.length === 0) return undefined;
   const type = parts.join(' & ');
-  return `options${own.some((p) => p.required) ? '' : '?'}: ${type === '{ out: Tensor }' ? 'Out' : type}`;
+  return `options${mark} ${type === '{ out: Tensor }' ? 'Out' : type}`;
 }
 
 /** A doc comment with the schemas, which tell the defaults. */

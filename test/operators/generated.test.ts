@@ -203,7 +203,10 @@ describe('the choice of an overload, as in Python', () => {
       const recorded = result as { raises?: true; names?: string[]; results?: Json } | null;
       if (recorded?.raises) {
         expect(() => call(name, args, options)).toThrow(
-          expect.objectContaining({ name: 'TorchError', code: 'ERR_INVALID_ARG_TYPE' }),
+          expect.objectContaining({
+            name: 'TorchError',
+            code: expect.stringMatching(/^(ERR_INVALID_ARG_TYPE|ERR_TORCH_UNKNOWN_OPTION)$/) as string,
+          }),
         );
         return;
       }
@@ -363,7 +366,7 @@ describe('errors of generated functions', () => {
         ].join('\n'),
       );
       expect(words(() => torch.topk(a, 1, { dimm: 0 } as never))).toMatch(
-        /^torch\.topk: there is no option 'dimm'; its form is aten::topk\(.*\n {2}float32 \[2, 3\]\n {2}1\n {2}dimm: 0$/,
+        /^torch\.topk: there is no option 'dimm' \(did you mean dim\?\); the options are input, k, dim, largest, sorted, out$/,
       );
       expect(words(() => a.cumsum({ dtype: 'int8' } as never))).toMatch(
         /Tensor\.cumsum: 'dim' is missing: an integer;/,
@@ -415,7 +418,7 @@ describe('torch.ops.aten', () => {
       expect(() => torch.ops.aten.add.Tensor(a, generator as never)).toThrow(
         /expected a Tensor, got an object/,
       );
-      expect(() => a.mul(generator as never)).toThrow(/expected a Tensor, got an object/);
+      expect(() => a.mul(generator as never)).toThrow(/expected a Tensor or a number, got an object/);
       expect(() => torch.ops.aten.cat([a, generator as never])).toThrow(/expected an array of tensors, got/);
       expect(() => torch.ops.aten.bernoulli(a, { generator: a as never })).toThrow(
         /expected a Generator, got float32/,

@@ -187,7 +187,7 @@ describe('other types of a schema', () => {
       expect(view.toArray()).toEqual([2, 4]);
       view.fill_(0);
       expect(t.toArray()).toEqual([1, 0, 3, 0]);
-      expect(() => torch.empty([0]).set_(linearLike() as never)).toThrow(/Storage/);
+      expect(() => torch.empty([0]).set_(linearLike() as never, 0 as never)).toThrow(/Storage/);
       expect(storage.methods()).toEqual([]);
       expect(() => storage.call('x')).toThrow(/it has none/);
     });

@@ -11,134 +11,192 @@ import type { FactoryOptions } from './results.js';
 const call = caller('torch.fft', table.fft, 'fft_');
 
 /** fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor */
-export function fft(input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
-export function fft(input: Tensor, n: number | null, options?: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function fft(input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function fft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function fft(input: Tensor, n: number | null, options: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function fft(input: Tensor, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function fft(options: { input: Tensor; n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 export function fft(...args: unknown[]): unknown {
   return call('fft_fft', args);
 }
 /** fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor */
-export function fft2(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
-export function fft2(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function fft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function fft2(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[], options: { norm?: string | null; out?: Tensor }): Tensor;
+export function fft2(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function fft2(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function fft2(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
 export function fft2(...args: unknown[]): unknown {
   return call('fft_fft2', args);
 }
 /** fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function fftfreq<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W>;
-export function fftfreq<E extends DType = never, W extends Device = never>(n: number, d: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function fftfreq<E extends DType = never, W extends Device = never>(n: number, d?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function fftfreq<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W>;
+export function fftfreq<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; d?: number; out?: Tensor<E> }): Made<E, W>;
 export function fftfreq(...args: unknown[]): unknown {
   return call('fft_fftfreq', args);
 }
 /** fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor */
-export function fftn(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
-export function fftn(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function fftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function fftn(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[] | null, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function fftn(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function fftn(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function fftn(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
 export function fftn(...args: unknown[]): unknown {
   return call('fft_fftn', args);
 }
 /** fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor */
-export function fftshift(input: Tensor, options?: { dim?: number | readonly number[] | null }): Tensor;
-export function fftshift(input: Tensor, dim: number | readonly number[] | null): Tensor;
+export function fftshift(input: Tensor, dim?: number | readonly number[] | null): Tensor;
+export function fftshift(input: Tensor, options: { dim?: number | readonly number[] | null }): Tensor;
+export function fftshift(options: { input: Tensor; dim?: number | readonly number[] | null }): Tensor;
 export function fftshift(...args: unknown[]): unknown {
   return call('fft_fftshift', args);
 }
 /** fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor */
-export function hfft(input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
-export function hfft(input: Tensor, n: number | null, options?: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function hfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function hfft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function hfft(input: Tensor, n: number | null, options: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function hfft(input: Tensor, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function hfft(options: { input: Tensor; n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 export function hfft(...args: unknown[]): unknown {
   return call('fft_hfft', args);
 }
 /** fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor */
-export function hfft2(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
-export function hfft2(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function hfft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function hfft2(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[], options: { norm?: string | null; out?: Tensor }): Tensor;
+export function hfft2(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function hfft2(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function hfft2(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
 export function hfft2(...args: unknown[]): unknown {
   return call('fft_hfft2', args);
 }
 /** fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor */
-export function hfftn(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
-export function hfftn(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function hfftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function hfftn(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[] | null, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function hfftn(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function hfftn(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function hfftn(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
 export function hfftn(...args: unknown[]): unknown {
   return call('fft_hfftn', args);
 }
 /** fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor */
-export function ifft(input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
-export function ifft(input: Tensor, n: number | null, options?: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function ifft(input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function ifft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function ifft(input: Tensor, n: number | null, options: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function ifft(input: Tensor, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function ifft(options: { input: Tensor; n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 export function ifft(...args: unknown[]): unknown {
   return call('fft_ifft', args);
 }
 /** fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor */
-export function ifft2(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
-export function ifft2(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function ifft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function ifft2(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[], options: { norm?: string | null; out?: Tensor }): Tensor;
+export function ifft2(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function ifft2(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function ifft2(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
 export function ifft2(...args: unknown[]): unknown {
   return call('fft_ifft2', args);
 }
 /** fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor */
-export function ifftn(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
-export function ifftn(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function ifftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function ifftn(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[] | null, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function ifftn(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function ifftn(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function ifftn(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
 export function ifftn(...args: unknown[]): unknown {
   return call('fft_ifftn', args);
 }
 /** fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor */
-export function ifftshift(input: Tensor, options?: { dim?: number | readonly number[] | null }): Tensor;
-export function ifftshift(input: Tensor, dim: number | readonly number[] | null): Tensor;
+export function ifftshift(input: Tensor, dim?: number | readonly number[] | null): Tensor;
+export function ifftshift(input: Tensor, options: { dim?: number | readonly number[] | null }): Tensor;
+export function ifftshift(options: { input: Tensor; dim?: number | readonly number[] | null }): Tensor;
 export function ifftshift(...args: unknown[]): unknown {
   return call('fft_ifftshift', args);
 }
 /** fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor */
-export function ihfft(input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
-export function ihfft(input: Tensor, n: number | null, options?: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function ihfft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function ihfft(input: Tensor, n: number | null, options: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfft(input: Tensor, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfft(options: { input: Tensor; n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 export function ihfft(...args: unknown[]): unknown {
   return call('fft_ihfft', args);
 }
 /** fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor */
-export function ihfft2(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
-export function ihfft2(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function ihfft2(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[], options: { norm?: string | null; out?: Tensor }): Tensor;
+export function ihfft2(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfft2(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfft2(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
 export function ihfft2(...args: unknown[]): unknown {
   return call('fft_ihfft2', args);
 }
 /** fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor */
-export function ihfftn(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
-export function ihfftn(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function ihfftn(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[] | null, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function ihfftn(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfftn(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function ihfftn(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
 export function ihfftn(...args: unknown[]): unknown {
   return call('fft_ihfftn', args);
 }
 /** fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor */
-export function irfft(input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
-export function irfft(input: Tensor, n: number | null, options?: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function irfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function irfft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function irfft(input: Tensor, n: number | null, options: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function irfft(input: Tensor, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function irfft(options: { input: Tensor; n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 export function irfft(...args: unknown[]): unknown {
   return call('fft_irfft', args);
 }
 /** fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor */
-export function irfft2(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
-export function irfft2(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function irfft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function irfft2(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[], options: { norm?: string | null; out?: Tensor }): Tensor;
+export function irfft2(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function irfft2(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function irfft2(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
 export function irfft2(...args: unknown[]): unknown {
   return call('fft_irfft2', args);
 }
 /** fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor */
-export function irfftn(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
-export function irfftn(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function irfftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function irfftn(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[] | null, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function irfftn(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function irfftn(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function irfftn(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
 export function irfftn(...args: unknown[]): unknown {
   return call('fft_irfftn', args);
 }
 /** fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor */
-export function rfft(input: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
-export function rfft(input: Tensor, n: number | null, options?: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function rfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function rfft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function rfft(input: Tensor, n: number | null, options: { dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function rfft(input: Tensor, options: { n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
+export function rfft(options: { input: Tensor; n?: number | null; dim?: number; norm?: string | null; out?: Tensor }): Tensor;
 export function rfft(...args: unknown[]): unknown {
   return call('fft_rfft', args);
 }
 /** fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor */
-export function rfft2(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
-export function rfft2(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function rfft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function rfft2(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[], options: { norm?: string | null; out?: Tensor }): Tensor;
+export function rfft2(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function rfft2(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
+export function rfft2(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[]; norm?: string | null; out?: Tensor }): Tensor;
 export function rfft2(...args: unknown[]): unknown {
   return call('fft_rfft2', args);
 }
 /** fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W>;
-export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, d: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, d?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W>;
+export function rfftfreq<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; d?: number; out?: Tensor<E> }): Made<E, W>;
 export function rfftfreq(...args: unknown[]): unknown {
   return call('fft_rfftfreq', args);
 }
 /** fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor */
-export function rfftn(input: Tensor, options?: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
-export function rfftn(input: Tensor, s: number | readonly number[] | null, options?: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function rfftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null, options?: { out?: Tensor }): Tensor;
+export function rfftn(input: Tensor, s: number | readonly number[] | null, dim: number | readonly number[] | null, options: { norm?: string | null; out?: Tensor }): Tensor;
+export function rfftn(input: Tensor, s: number | readonly number[] | null, options: { dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function rfftn(input: Tensor, options: { s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
+export function rfftn(options: { input: Tensor; s?: number | readonly number[] | null; dim?: number | readonly number[] | null; norm?: string | null; out?: Tensor }): Tensor;
 export function rfftn(...args: unknown[]): unknown {
   return call('fft_rfftn', args);
 }

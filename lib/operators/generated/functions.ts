@@ -8,451 +8,658 @@ import type { Device, DType, Layout, MemoryFormat } from '../../core/dtype.js';
 import type { Generator } from '../../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../../tensor/tensor.js';
 import type { BroadcastWith, MatmulWith, MatmulResult, BroadcastResult } from '../../types/pairs.js';
-import type { Like, Made, Part, Reduction } from '../../types/results.js';
+import type { Like, Made, Part, Reduction, Shaped } from '../../types/results.js';
+import type { Flattened, Inserted, Permuted, Replace, Reshaped, Shape, Swapped, Turned } from '../../types/shapes.js';
 import type { FactoryOptions, ATau, HistBinEdges, HistBinEdges2, LUPivots, MantissaExponent, MinMax, PLU, QR, SignLogabsdet, SolutionClonedCoefficient, USV, ValuesIndices } from './results.js';
 
 const call = caller('torch', table.functions, '');
 
 /** abs(Tensor self) -> Tensor */
 export function abs<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'real', E>;
+export function abs<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'real', E>;
 export function abs(...args: unknown[]): unknown {
   return call('abs', args);
 }
 /** abs_(Tensor self) -> Tensor */
 export function abs_(input: Tensor): Tensor;
+export function abs_(options: { input: Tensor }): Tensor;
 export function abs_(...args: unknown[]): unknown {
   return call('abs_', args);
 }
 /** absolute(Tensor self) -> Tensor */
 export function absolute<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'real', E>;
+export function absolute<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'real', E>;
 export function absolute(...args: unknown[]): unknown {
   return call('absolute', args);
 }
 /** acos(Tensor self) -> Tensor */
 export function acos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function acos<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function acos(...args: unknown[]): unknown {
   return call('acos', args);
 }
 /** acos_(Tensor self) -> Tensor */
 export function acos_(input: Tensor): Tensor;
+export function acos_(options: { input: Tensor }): Tensor;
 export function acos_(...args: unknown[]): unknown {
   return call('acos_', args);
 }
 /** acosh(Tensor self) -> Tensor */
 export function acosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function acosh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function acosh(...args: unknown[]): unknown {
   return call('acosh', args);
 }
 /** acosh_(Tensor self) -> Tensor */
 export function acosh_(input: Tensor): Tensor;
+export function acosh_(options: { input: Tensor }): Tensor;
 export function acosh_(...args: unknown[]): unknown {
   return call('acosh_', args);
 }
 /** adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor */
 export function adaptiveAvgPool1d<T extends Tensor>(input: T, outputSize: number | readonly number[]): Part<T>;
+export function adaptiveAvgPool1d<T extends Tensor>(input: T, options: { outputSize: number | readonly number[] }): Part<T>;
+export function adaptiveAvgPool1d<T extends Tensor>(options: { input: T; outputSize: number | readonly number[] }): Part<T>;
 export function adaptiveAvgPool1d(...args: unknown[]): unknown {
   return call('adaptive_avg_pool1d', args);
 }
 /** adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor) */
 export function adaptiveMaxPool1d(input: Tensor, outputSize: number | readonly number[]): [Tensor, Tensor];
+export function adaptiveMaxPool1d(input: Tensor, options: { outputSize: number | readonly number[] }): [Tensor, Tensor];
+export function adaptiveMaxPool1d(options: { input: Tensor; outputSize: number | readonly number[] }): [Tensor, Tensor];
 export function adaptiveMaxPool1d(...args: unknown[]): unknown {
   return call('adaptive_max_pool1d', args);
 }
 /** add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
 export function add<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'add', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function add<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'add', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function add<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'add', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function add(...args: unknown[]): unknown {
   return call('add', args);
 }
 /** addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addbmm(input: Tensor, batch1: Tensor, options: { batch2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addbmm(input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addbmm(options: { input: Tensor; batch1: Tensor; batch2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addbmm(...args: unknown[]): unknown {
   return call('addbmm', args);
 }
 /** addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
 export function addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar; out?: Tensor }): Tensor;
+export function addcdiv(input: Tensor, tensor1: Tensor, options: { tensor2: Tensor; value?: Scalar; out?: Tensor }): Tensor;
+export function addcdiv(input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar; out?: Tensor }): Tensor;
+export function addcdiv(options: { input: Tensor; tensor1: Tensor; tensor2: Tensor; value?: Scalar; out?: Tensor }): Tensor;
 export function addcdiv(...args: unknown[]): unknown {
   return call('addcdiv', args);
 }
 /** addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
 export function addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar; out?: Tensor }): Tensor;
+export function addcmul(input: Tensor, tensor1: Tensor, options: { tensor2: Tensor; value?: Scalar; out?: Tensor }): Tensor;
+export function addcmul(input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar; out?: Tensor }): Tensor;
+export function addcmul(options: { input: Tensor; tensor1: Tensor; tensor2: Tensor; value?: Scalar; out?: Tensor }): Tensor;
 export function addcmul(...args: unknown[]): unknown {
   return call('addcmul', args);
 }
 /** addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmm(input: Tensor, mat1: Tensor, options: { mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmm(input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmm(options: { input: Tensor; mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 /** addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: DType, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options: { outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmm(input: Tensor, mat1: Tensor, options: { mat2: Tensor; outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmm(input: Tensor, options: { mat1: Tensor; mat2: Tensor; outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmm(options: { input: Tensor; mat1: Tensor; mat2: Tensor; outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addmm(...args: unknown[]): unknown {
   return call('addmm', args);
 }
 /** addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmv(input: Tensor, mat: Tensor, options: { vec: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmv(input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addmv(options: { input: Tensor; mat: Tensor; vec: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addmv(...args: unknown[]): unknown {
   return call('addmv', args);
 }
 /** addmv_(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function addmv_(input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
+export function addmv_(input: Tensor, mat: Tensor, options: { vec: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
+export function addmv_(input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
+export function addmv_(options: { input: Tensor; mat: Tensor; vec: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
 export function addmv_(...args: unknown[]): unknown {
   return call('addmv_', args);
 }
 /** addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addr(input: Tensor, vec1: Tensor, options: { vec2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addr(input: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function addr(options: { input: Tensor; vec1: Tensor; vec2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addr(...args: unknown[]): unknown {
   return call('addr', args);
 }
 /** adjoint(Tensor self) -> Tensor */
 export function adjoint<T extends Tensor>(input: T): Part<T>;
+export function adjoint<T extends Tensor>(options: { input: T }): Part<T>;
 export function adjoint(...args: unknown[]): unknown {
   return call('adjoint', args);
 }
 /** affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor */
 export function affineGridGenerator(theta: Tensor, size: readonly number[], alignCorners: boolean): Tensor;
+export function affineGridGenerator(theta: Tensor, size: readonly number[], options: { alignCorners: boolean }): Tensor;
+export function affineGridGenerator(theta: Tensor, options: { size: readonly number[]; alignCorners: boolean }): Tensor;
+export function affineGridGenerator(options: { theta: Tensor; size: readonly number[]; alignCorners: boolean }): Tensor;
 export function affineGridGenerator(...args: unknown[]): unknown {
   return call('affine_grid_generator', args);
 }
 /** alias_copy(Tensor self) -> Tensor */
 export function aliasCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function aliasCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function aliasCopy(...args: unknown[]): unknown {
   return call('alias_copy', args);
 }
 /** all(Tensor self) -> Tensor */
 export function all<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
+export function all<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
 /** all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
-export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 /** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
-export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function all(...args: unknown[]): unknown {
   return call('all', args);
 }
 /** allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool */
-export function allclose(input: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
-export function allclose(input: Tensor, other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): boolean;
+export function allclose(input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
+export function allclose(input: Tensor, other: Tensor, rtol: number, atol: number, options: { equalNan?: boolean }): boolean;
+export function allclose(input: Tensor, other: Tensor, rtol: number, options: { atol?: number; equalNan?: boolean }): boolean;
+export function allclose(input: Tensor, other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+export function allclose(input: Tensor, options: { other: Tensor; rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+export function allclose(options: { input: Tensor; other: Tensor; rtol?: number; atol?: number; equalNan?: boolean }): boolean;
 export function allclose(...args: unknown[]): unknown {
   return call('allclose', args);
 }
 /** alpha_dropout(Tensor input, float p, bool train) -> Tensor */
 export function alphaDropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
+export function alphaDropout<T extends Tensor>(input: T, p: number, options: { train: boolean }): Like<T>;
+export function alphaDropout<T extends Tensor>(input: T, options: { p: number; train: boolean }): Like<T>;
+export function alphaDropout<T extends Tensor>(options: { input: T; p: number; train: boolean }): Like<T>;
 export function alphaDropout(...args: unknown[]): unknown {
   return call('alpha_dropout', args);
 }
 /** alpha_dropout_(Tensor self, float p, bool train) -> Tensor */
 export function alphaDropout_(input: Tensor, p: number, train: boolean): Tensor;
+export function alphaDropout_(input: Tensor, p: number, options: { train: boolean }): Tensor;
+export function alphaDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
+export function alphaDropout_(options: { input: Tensor; p: number; train: boolean }): Tensor;
 export function alphaDropout_(...args: unknown[]): unknown {
   return call('alpha_dropout_', args);
 }
 /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
-export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amax(...args: unknown[]): unknown {
   return call('amax', args);
 }
 /** amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
-export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amin(...args: unknown[]): unknown {
   return call('amin', args);
 }
 /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
 export function aminmax<T extends Tensor>(input: T, options?: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T['dtype'], T['device']>;
+export function aminmax<T extends Tensor>(options: { input: T; dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T['dtype'], T['device']>;
 export function aminmax(...args: unknown[]): unknown {
   return call('aminmax', args);
 }
 /** angle(Tensor self) -> Tensor */
 export function angle(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function angle(options: { input: Tensor; out?: Tensor }): Tensor;
 export function angle(...args: unknown[]): unknown {
   return call('angle', args);
 }
 /** any(Tensor self) -> Tensor */
 export function any<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
+export function any<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
 /** any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
-export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
-export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 /** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
-export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
-export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
+export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function any(...args: unknown[]): unknown {
   return call('any', args);
 }
 /** arccos(Tensor self) -> Tensor */
 export function arccos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function arccos<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function arccos(...args: unknown[]): unknown {
   return call('arccos', args);
 }
 /** arccos_(Tensor self) -> Tensor */
 export function arccos_(input: Tensor): Tensor;
+export function arccos_(options: { input: Tensor }): Tensor;
 export function arccos_(...args: unknown[]): unknown {
   return call('arccos_', args);
 }
 /** arccosh(Tensor self) -> Tensor */
 export function arccosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function arccosh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function arccosh(...args: unknown[]): unknown {
   return call('arccosh', args);
 }
 /** arccosh_(Tensor self) -> Tensor */
 export function arccosh_(input: Tensor): Tensor;
+export function arccosh_(options: { input: Tensor }): Tensor;
 export function arccosh_(...args: unknown[]): unknown {
   return call('arccosh_', args);
 }
 /** arcsin(Tensor self) -> Tensor */
 export function arcsin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function arcsin<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function arcsin(...args: unknown[]): unknown {
   return call('arcsin', args);
 }
 /** arcsin_(Tensor self) -> Tensor */
 export function arcsin_(input: Tensor): Tensor;
+export function arcsin_(options: { input: Tensor }): Tensor;
 export function arcsin_(...args: unknown[]): unknown {
   return call('arcsin_', args);
 }
 /** arcsinh(Tensor self) -> Tensor */
 export function arcsinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function arcsinh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function arcsinh(...args: unknown[]): unknown {
   return call('arcsinh', args);
 }
 /** arcsinh_(Tensor self) -> Tensor */
 export function arcsinh_(input: Tensor): Tensor;
+export function arcsinh_(options: { input: Tensor }): Tensor;
 export function arcsinh_(...args: unknown[]): unknown {
   return call('arcsinh_', args);
 }
 /** arctan(Tensor self) -> Tensor */
 export function arctan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function arctan<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function arctan(...args: unknown[]): unknown {
   return call('arctan', args);
 }
 /** arctan2(Tensor self, Tensor other) -> Tensor */
 export function arctan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'arctan2', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function arctan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'arctan2', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function arctan2<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'arctan2', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function arctan2(...args: unknown[]): unknown {
   return call('arctan2', args);
 }
 /** arctan_(Tensor self) -> Tensor */
 export function arctan_(input: Tensor): Tensor;
+export function arctan_(options: { input: Tensor }): Tensor;
 export function arctan_(...args: unknown[]): unknown {
   return call('arctan_', args);
 }
 /** arctanh(Tensor self) -> Tensor */
 export function arctanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function arctanh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function arctanh(...args: unknown[]): unknown {
   return call('arctanh', args);
 }
 /** arctanh_(Tensor self) -> Tensor */
 export function arctanh_(input: Tensor): Tensor;
+export function arctanh_(options: { input: Tensor }): Tensor;
 export function arctanh_(...args: unknown[]): unknown {
   return call('arctanh_', args);
 }
 /** argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
-export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmax(...args: unknown[]): unknown {
   return call('argmax', args);
 }
 /** argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
-export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
-export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
+export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmin(...args: unknown[]): unknown {
   return call('argmin', args);
 }
 /** argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor */
 export function argsort<T extends Tensor, E extends DType = never>(input: T, options: { stable: boolean; dim?: number; descending?: boolean; out?: Tensor<E> }): Like<T, 'int64', E>;
+export function argsort<T extends Tensor, E extends DType = never>(options: { input: T; stable: boolean; dim?: number; descending?: boolean; out?: Tensor<E> }): Like<T, 'int64', E>;
 /** argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
-export function argsort<T extends Tensor>(input: T, options?: { dim?: number; descending?: boolean }): Like<T, 'int64'>;
-export function argsort<T extends Tensor>(input: T, dim: number, options?: { descending?: boolean }): Like<T, 'int64'>;
+export function argsort<T extends Tensor>(input: T, dim?: number, descending?: boolean): Like<T, 'int64'>;
+export function argsort<T extends Tensor>(input: T, dim: number, options: { descending?: boolean }): Like<T, 'int64'>;
+export function argsort<T extends Tensor>(input: T, options: { dim?: number; descending?: boolean }): Like<T, 'int64'>;
+export function argsort<T extends Tensor>(options: { input: T; dim?: number; descending?: boolean }): Like<T, 'int64'>;
 export function argsort(...args: unknown[]): unknown {
   return call('argsort', args);
 }
 /** argwhere(Tensor self) -> Tensor */
 export function argwhere<T extends Tensor>(input: T): Part<T, 'int64'>;
+export function argwhere<T extends Tensor>(options: { input: T }): Part<T, 'int64'>;
 export function argwhere(...args: unknown[]): unknown {
   return call('argwhere', args);
 }
 /** as_strided(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Part<T>;
-export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], storageOffset: number | null): Part<T>;
+export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], storageOffset?: number | null): Part<T>;
+export function asStrided<T extends Tensor>(input: T, size: readonly number[], stride: readonly number[], options: { storageOffset?: number | null }): Part<T>;
+export function asStrided<T extends Tensor>(input: T, size: readonly number[], options: { stride: readonly number[]; storageOffset?: number | null }): Part<T>;
+export function asStrided<T extends Tensor>(input: T, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null }): Part<T>;
+export function asStrided<T extends Tensor>(options: { input: T; size: readonly number[]; stride: readonly number[]; storageOffset?: number | null }): Part<T>;
 export function asStrided(...args: unknown[]): unknown {
   return call('as_strided', args);
 }
 /** as_strided_(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-export function asStrided_(input: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
-export function asStrided_(input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
+export function asStrided_(input: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor;
+export function asStrided_(input: Tensor, size: readonly number[], stride: readonly number[], options: { storageOffset?: number | null }): Tensor;
+export function asStrided_(input: Tensor, size: readonly number[], options: { stride: readonly number[]; storageOffset?: number | null }): Tensor;
+export function asStrided_(input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null }): Tensor;
+export function asStrided_(options: { input: Tensor; size: readonly number[]; stride: readonly number[]; storageOffset?: number | null }): Tensor;
 export function asStrided_(...args: unknown[]): unknown {
   return call('as_strided_', args);
 }
 /** as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-export function asStridedCopy(input: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null; out?: Tensor }): Tensor;
-export function asStridedCopy(input: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null, options?: { out?: Tensor }): Tensor;
+export function asStridedCopy(input: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | null, options?: { out?: Tensor }): Tensor;
+export function asStridedCopy(input: Tensor, size: readonly number[], stride: readonly number[], options: { storageOffset?: number | null; out?: Tensor }): Tensor;
+export function asStridedCopy(input: Tensor, size: readonly number[], options: { stride: readonly number[]; storageOffset?: number | null; out?: Tensor }): Tensor;
+export function asStridedCopy(input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null; out?: Tensor }): Tensor;
+export function asStridedCopy(options: { input: Tensor; size: readonly number[]; stride: readonly number[]; storageOffset?: number | null; out?: Tensor }): Tensor;
 export function asStridedCopy(...args: unknown[]): unknown {
   return call('as_strided_copy', args);
 }
 /** as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor */
-export function asStridedScatter(input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null }): Tensor;
-export function asStridedScatter(input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number | null): Tensor;
+export function asStridedScatter(input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor;
+export function asStridedScatter(input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options: { storageOffset?: number | null }): Tensor;
+export function asStridedScatter(input: Tensor, src: Tensor, size: readonly number[], options: { stride: readonly number[]; storageOffset?: number | null }): Tensor;
+export function asStridedScatter(input: Tensor, src: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null }): Tensor;
+export function asStridedScatter(input: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storageOffset?: number | null }): Tensor;
+export function asStridedScatter(options: { input: Tensor; src: Tensor; size: readonly number[]; stride: readonly number[]; storageOffset?: number | null }): Tensor;
 export function asStridedScatter(...args: unknown[]): unknown {
   return call('as_strided_scatter', args);
 }
 /** asin(Tensor self) -> Tensor */
 export function asin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function asin<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function asin(...args: unknown[]): unknown {
   return call('asin', args);
 }
 /** asin_(Tensor self) -> Tensor */
 export function asin_(input: Tensor): Tensor;
+export function asin_(options: { input: Tensor }): Tensor;
 export function asin_(...args: unknown[]): unknown {
   return call('asin_', args);
 }
 /** asinh(Tensor self) -> Tensor */
 export function asinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function asinh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function asinh(...args: unknown[]): unknown {
   return call('asinh', args);
 }
 /** asinh_(Tensor self) -> Tensor */
 export function asinh_(input: Tensor): Tensor;
+export function asinh_(options: { input: Tensor }): Tensor;
 export function asinh_(...args: unknown[]): unknown {
   return call('asinh_', args);
 }
 /** atan(Tensor self) -> Tensor */
 export function atan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function atan<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function atan(...args: unknown[]): unknown {
   return call('atan', args);
 }
 /** atan2(Tensor self, Tensor other) -> Tensor */
 export function atan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'atan2', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function atan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'atan2', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function atan2<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'atan2', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function atan2(...args: unknown[]): unknown {
   return call('atan2', args);
 }
 /** atan_(Tensor self) -> Tensor */
 export function atan_(input: Tensor): Tensor;
+export function atan_(options: { input: Tensor }): Tensor;
 export function atan_(...args: unknown[]): unknown {
   return call('atan_', args);
 }
 /** atanh(Tensor self) -> Tensor */
 export function atanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function atanh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function atanh(...args: unknown[]): unknown {
   return call('atanh', args);
 }
 /** atanh_(Tensor self) -> Tensor */
 export function atanh_(input: Tensor): Tensor;
+export function atanh_(options: { input: Tensor }): Tensor;
 export function atanh_(...args: unknown[]): unknown {
   return call('atanh_', args);
 }
 /** atleast_1d(Tensor self) -> Tensor */
 export function atleast1d(input: Tensor): Tensor;
+export function atleast1d(options: { input: Tensor }): Tensor;
 /** atleast_1d.Sequence(Tensor[] tensors) -> Tensor[] */
 export function atleast1d(tensors: readonly Tensor[]): Tensor[];
+export function atleast1d(options: { tensors: readonly Tensor[] }): Tensor[];
 export function atleast1d(...args: unknown[]): unknown {
   return call('atleast_1d', args);
 }
 /** atleast_2d(Tensor self) -> Tensor */
 export function atleast2d(input: Tensor): Tensor;
+export function atleast2d(options: { input: Tensor }): Tensor;
 /** atleast_2d.Sequence(Tensor[] tensors) -> Tensor[] */
 export function atleast2d(tensors: readonly Tensor[]): Tensor[];
+export function atleast2d(options: { tensors: readonly Tensor[] }): Tensor[];
 export function atleast2d(...args: unknown[]): unknown {
   return call('atleast_2d', args);
 }
 /** atleast_3d(Tensor self) -> Tensor */
 export function atleast3d(input: Tensor): Tensor;
+export function atleast3d(options: { input: Tensor }): Tensor;
 /** atleast_3d.Sequence(Tensor[] tensors) -> Tensor[] */
 export function atleast3d(tensors: readonly Tensor[]): Tensor[];
+export function atleast3d(options: { tensors: readonly Tensor[] }): Tensor[];
 export function atleast3d(...args: unknown[]): unknown {
   return call('atleast_3d', args);
 }
 /** avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor */
-export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
-export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], ceilMode?: boolean, countIncludePad?: boolean): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], ceilMode: boolean, options: { countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(input: T, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
+export function avgPool1d<T extends Tensor>(options: { input: T; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; ceilMode?: boolean; countIncludePad?: boolean }): Part<T>;
 export function avgPool1d(...args: unknown[]): unknown {
   return call('avg_pool1d', args);
 }
 /** baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function baddbmm(input: Tensor, batch1: Tensor, options: { batch2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function baddbmm(input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function baddbmm(options: { input: Tensor; batch1: Tensor; batch2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 /** baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype: DType, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options: { outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function baddbmm(input: Tensor, batch1: Tensor, options: { batch2: Tensor; outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function baddbmm(input: Tensor, options: { batch1: Tensor; batch2: Tensor; outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function baddbmm(options: { input: Tensor; batch1: Tensor; batch2: Tensor; outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function baddbmm(...args: unknown[]): unknown {
   return call('baddbmm', args);
 }
 /** bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
 /** bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
 export function bartlettWindow(...args: unknown[]): unknown {
   return call('bartlett_window', args);
 }
 /** batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor */
 export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Part<T>;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, options: { cudnnEnabled: boolean }): Part<T>;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, options: { eps: number; cudnnEnabled: boolean }): Part<T>;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, options: { momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, options: { training: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, options: { runningVar: Tensor | null; training: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, options: { runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, options: { bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function batchNorm<T extends Tensor>(input: T, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function batchNorm<T extends Tensor>(options: { input: T; weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
 export function batchNorm(...args: unknown[]): unknown {
   return call('batch_norm', args);
 }
 /** batch_norm_backward_elemt(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count) -> Tensor */
 export function batchNormBackwardElemt(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sumDy: Tensor, sumDyXmu: Tensor, count: Tensor): Tensor;
+export function batchNormBackwardElemt(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sumDy: Tensor, sumDyXmu: Tensor, options: { count: Tensor }): Tensor;
+export function batchNormBackwardElemt(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sumDy: Tensor, options: { sumDyXmu: Tensor; count: Tensor }): Tensor;
+export function batchNormBackwardElemt(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, options: { sumDy: Tensor; sumDyXmu: Tensor; count: Tensor }): Tensor;
+export function batchNormBackwardElemt(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, options: { weight: Tensor | null; sumDy: Tensor; sumDyXmu: Tensor; count: Tensor }): Tensor;
+export function batchNormBackwardElemt(gradOut: Tensor, input: Tensor, mean: Tensor, options: { invstd: Tensor; weight: Tensor | null; sumDy: Tensor; sumDyXmu: Tensor; count: Tensor }): Tensor;
+export function batchNormBackwardElemt(gradOut: Tensor, input: Tensor, options: { mean: Tensor; invstd: Tensor; weight: Tensor | null; sumDy: Tensor; sumDyXmu: Tensor; count: Tensor }): Tensor;
+export function batchNormBackwardElemt(gradOut: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; sumDy: Tensor; sumDyXmu: Tensor; count: Tensor }): Tensor;
+export function batchNormBackwardElemt(options: { gradOut: Tensor; input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; sumDy: Tensor; sumDyXmu: Tensor; count: Tensor }): Tensor;
 export function batchNormBackwardElemt(...args: unknown[]): unknown {
   return call('batch_norm_backward_elemt', args);
 }
 /** batch_norm_backward_reduce(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g) -> (Tensor, Tensor, Tensor, Tensor) */
 export function batchNormBackwardReduce(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, inputG: boolean, weightG: boolean, biasG: boolean): [Tensor, Tensor, Tensor, Tensor];
+export function batchNormBackwardReduce(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, inputG: boolean, weightG: boolean, options: { biasG: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function batchNormBackwardReduce(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, inputG: boolean, options: { weightG: boolean; biasG: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function batchNormBackwardReduce(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, options: { inputG: boolean; weightG: boolean; biasG: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function batchNormBackwardReduce(gradOut: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, options: { weight: Tensor | null; inputG: boolean; weightG: boolean; biasG: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function batchNormBackwardReduce(gradOut: Tensor, input: Tensor, mean: Tensor, options: { invstd: Tensor; weight: Tensor | null; inputG: boolean; weightG: boolean; biasG: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function batchNormBackwardReduce(gradOut: Tensor, input: Tensor, options: { mean: Tensor; invstd: Tensor; weight: Tensor | null; inputG: boolean; weightG: boolean; biasG: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function batchNormBackwardReduce(gradOut: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; inputG: boolean; weightG: boolean; biasG: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function batchNormBackwardReduce(options: { gradOut: Tensor; input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; inputG: boolean; weightG: boolean; biasG: boolean }): [Tensor, Tensor, Tensor, Tensor];
 export function batchNormBackwardReduce(...args: unknown[]): unknown {
   return call('batch_norm_backward_reduce', args);
 }
 /** batch_norm_elemt(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps) -> Tensor */
 export function batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, options?: { out?: Tensor }): Tensor;
+export function batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, options: { eps: number; out?: Tensor }): Tensor;
+export function batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, options: { invstd: Tensor; eps: number; out?: Tensor }): Tensor;
+export function batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, options: { mean: Tensor; invstd: Tensor; eps: number; out?: Tensor }): Tensor;
+export function batchNormElemt(input: Tensor, weight: Tensor | null, options: { bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number; out?: Tensor }): Tensor;
+export function batchNormElemt(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number; out?: Tensor }): Tensor;
+export function batchNormElemt(options: { input: Tensor; weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number; out?: Tensor }): Tensor;
 export function batchNormElemt(...args: unknown[]): unknown {
   return call('batch_norm_elemt', args);
 }
 /** batch_norm_gather_stats(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count) -> (Tensor, Tensor) */
 export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, eps: number, count: number): [Tensor, Tensor];
+export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, eps: number, options: { count: number }): [Tensor, Tensor];
+export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, options: { eps: number; count: number }): [Tensor, Tensor];
+export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, options: { momentum: number; eps: number; count: number }): [Tensor, Tensor];
+export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, options: { runningVar: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor];
+export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor];
+export function batchNormGatherStats(input: Tensor, mean: Tensor, options: { invstd: Tensor; runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor];
+export function batchNormGatherStats(input: Tensor, options: { mean: Tensor; invstd: Tensor; runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor];
+export function batchNormGatherStats(options: { input: Tensor; mean: Tensor; invstd: Tensor; runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor];
 export function batchNormGatherStats(...args: unknown[]): unknown {
   return call('batch_norm_gather_stats', args);
 }
 /** batch_norm_gather_stats_with_counts(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts) -> (Tensor, Tensor) */
 export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, eps: number, counts: Tensor): [Tensor, Tensor];
+export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, eps: number, options: { counts: Tensor }): [Tensor, Tensor];
+export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, options: { eps: number; counts: Tensor }): [Tensor, Tensor];
+export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, options: { momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor];
+export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, options: { runningVar: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor];
+export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor];
+export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, options: { invstd: Tensor; runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor];
+export function batchNormGatherStatsWithCounts(input: Tensor, options: { mean: Tensor; invstd: Tensor; runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor];
+export function batchNormGatherStatsWithCounts(options: { input: Tensor; mean: Tensor; invstd: Tensor; runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor];
 export function batchNormGatherStatsWithCounts(...args: unknown[]): unknown {
   return call('batch_norm_gather_stats_with_counts', args);
 }
 /** batch_norm_stats(Tensor input, float eps) -> (Tensor, Tensor) */
 export function batchNormStats(input: Tensor, eps: number): [Tensor, Tensor];
+export function batchNormStats(input: Tensor, options: { eps: number }): [Tensor, Tensor];
+export function batchNormStats(options: { input: Tensor; eps: number }): [Tensor, Tensor];
 export function batchNormStats(...args: unknown[]): unknown {
   return call('batch_norm_stats', args);
 }
 /** batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor) */
 export function batchNormUpdateStats(input: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number): [Tensor, Tensor];
+export function batchNormUpdateStats(input: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, options: { momentum: number }): [Tensor, Tensor];
+export function batchNormUpdateStats(input: Tensor, runningMean: Tensor | null, options: { runningVar: Tensor | null; momentum: number }): [Tensor, Tensor];
+export function batchNormUpdateStats(input: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number }): [Tensor, Tensor];
+export function batchNormUpdateStats(options: { input: Tensor; runningMean: Tensor | null; runningVar: Tensor | null; momentum: number }): [Tensor, Tensor];
 export function batchNormUpdateStats(...args: unknown[]): unknown {
   return call('batch_norm_update_stats', args);
 }
 /** bernoulli(Tensor self, *, Generator? generator=None) -> Tensor */
 export function bernoulli(input: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+export function bernoulli(options: { input: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
 /** bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor */
 export function bernoulli(input: Tensor, p: number, options?: { generator?: Generator | null }): Tensor;
+export function bernoulli(input: Tensor, options: { p: number; generator?: Generator | null }): Tensor;
+export function bernoulli(options: { input: Tensor; p: number; generator?: Generator | null }): Tensor;
 export function bernoulli(...args: unknown[]): unknown {
   return call('bernoulli', args);
 }
 /** bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor */
-export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor;
-export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
+export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null): Tensor;
+export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, options: { bias?: Tensor | null }): Tensor;
+export function bilinear(input1: Tensor, input2: Tensor, options: { weight: Tensor; bias?: Tensor | null }): Tensor;
+export function bilinear(input1: Tensor, options: { input2: Tensor; weight: Tensor; bias?: Tensor | null }): Tensor;
+export function bilinear(options: { input1: Tensor; input2: Tensor; weight: Tensor; bias?: Tensor | null }): Tensor;
 export function bilinear(...args: unknown[]): unknown {
   return call('bilinear', args);
 }
 /** binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor */
-export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, options?: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number }): Tensor;
-export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight: Tensor | null, options?: { posWeight?: Tensor | null; reduction?: number }): Tensor;
+export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight?: Tensor | null, posWeight?: Tensor | null, reduction?: number): Tensor;
+export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight: Tensor | null, posWeight: Tensor | null, options: { reduction?: number }): Tensor;
+export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight: Tensor | null, options: { posWeight?: Tensor | null; reduction?: number }): Tensor;
+export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, options: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number }): Tensor;
+export function binaryCrossEntropyWithLogits(input: Tensor, options: { target: Tensor; weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number }): Tensor;
+export function binaryCrossEntropyWithLogits(options: { input: Tensor; target: Tensor; weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number }): Tensor;
 export function binaryCrossEntropyWithLogits(...args: unknown[]): unknown {
   return call('binary_cross_entropy_with_logits', args);
 }
 /** bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor */
-export function bincount(input: Tensor, options?: { weights?: Tensor | null; minlength?: number }): Tensor;
-export function bincount(input: Tensor, weights: Tensor | null, options?: { minlength?: number }): Tensor;
+export function bincount(input: Tensor, weights?: Tensor | null, minlength?: number): Tensor;
+export function bincount(input: Tensor, weights: Tensor | null, options: { minlength?: number }): Tensor;
+export function bincount(input: Tensor, options: { weights?: Tensor | null; minlength?: number }): Tensor;
+export function bincount(options: { input: Tensor; weights?: Tensor | null; minlength?: number }): Tensor;
 export function bincount(...args: unknown[]): unknown {
   return call('bincount', args);
 }
 /** binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor */
-export function binomial(count: Tensor, prob: Tensor, options?: { generator?: Generator | null }): Tensor;
-export function binomial(count: Tensor, prob: Tensor, generator: Generator | null): Tensor;
+export function binomial(count: Tensor, prob: Tensor, generator?: Generator | null): Tensor;
+export function binomial(count: Tensor, prob: Tensor, options: { generator?: Generator | null }): Tensor;
+export function binomial(count: Tensor, options: { prob: Tensor; generator?: Generator | null }): Tensor;
+export function binomial(options: { count: Tensor; prob: Tensor; generator?: Generator | null }): Tensor;
 export function binomial(...args: unknown[]): unknown {
   return call('binomial', args);
 }
+/** bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
+export function bitwiseAnd<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'bitwiseAnd', T, U>): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseAnd<T extends Scalar, U extends Tensor>(input: T, options: { other: BroadcastWith<'bitwiseAnd', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseAnd<T extends Scalar, U extends Tensor>(options: { input: T; other: BroadcastWith<'bitwiseAnd', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseAnd<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'bitwiseAnd', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function bitwiseAnd<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'bitwiseAnd', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /**
  * bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function bitwiseAnd<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'bitwiseAnd', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
-/** bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseAnd<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'bitwiseAnd', T, U>): BroadcastResult<T, U, 'promoted'>;
 export function bitwiseAnd(...args: unknown[]): unknown {
   return call('bitwise_and', args);
 }
@@ -461,23 +668,32 @@ export function bitwiseAnd(...args: unknown[]): unknown {
  * bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function bitwiseLeftShift(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function bitwiseLeftShift(input: Tensor, options: { other: TensorLike; out?: Tensor }): Tensor;
+export function bitwiseLeftShift(options: { input: Tensor; other: TensorLike; out?: Tensor }): Tensor;
 /** bitwise_left_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
 export function bitwiseLeftShift(input: Scalar, other: Tensor): Tensor;
+export function bitwiseLeftShift(input: Scalar, options: { other: Tensor }): Tensor;
+export function bitwiseLeftShift(options: { input: Scalar; other: Tensor }): Tensor;
 export function bitwiseLeftShift(...args: unknown[]): unknown {
   return call('bitwise_left_shift', args);
 }
 /** bitwise_not(Tensor self) -> Tensor */
 export function bitwiseNot<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function bitwiseNot<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function bitwiseNot(...args: unknown[]): unknown {
   return call('bitwise_not', args);
 }
+/** bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
+export function bitwiseOr<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'bitwiseOr', T, U>): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseOr<T extends Scalar, U extends Tensor>(input: T, options: { other: BroadcastWith<'bitwiseOr', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseOr<T extends Scalar, U extends Tensor>(options: { input: T; other: BroadcastWith<'bitwiseOr', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseOr<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'bitwiseOr', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function bitwiseOr<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'bitwiseOr', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /**
  * bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function bitwiseOr<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'bitwiseOr', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
-/** bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseOr<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'bitwiseOr', T, U>): BroadcastResult<T, U, 'promoted'>;
 export function bitwiseOr(...args: unknown[]): unknown {
   return call('bitwise_or', args);
 }
@@ -486,160 +702,218 @@ export function bitwiseOr(...args: unknown[]): unknown {
  * bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function bitwiseRightShift(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function bitwiseRightShift(input: Tensor, options: { other: TensorLike; out?: Tensor }): Tensor;
+export function bitwiseRightShift(options: { input: Tensor; other: TensorLike; out?: Tensor }): Tensor;
 /** bitwise_right_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
 export function bitwiseRightShift(input: Scalar, other: Tensor): Tensor;
+export function bitwiseRightShift(input: Scalar, options: { other: Tensor }): Tensor;
+export function bitwiseRightShift(options: { input: Scalar; other: Tensor }): Tensor;
 export function bitwiseRightShift(...args: unknown[]): unknown {
   return call('bitwise_right_shift', args);
 }
+/** bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
+export function bitwiseXor<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'bitwiseXor', T, U>): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseXor<T extends Scalar, U extends Tensor>(input: T, options: { other: BroadcastWith<'bitwiseXor', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseXor<T extends Scalar, U extends Tensor>(options: { input: T; other: BroadcastWith<'bitwiseXor', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function bitwiseXor<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'bitwiseXor', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function bitwiseXor<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'bitwiseXor', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /**
  * bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor
  * bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function bitwiseXor<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'bitwiseXor', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
-/** bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function bitwiseXor<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'bitwiseXor', T, U>): BroadcastResult<T, U, 'promoted'>;
 export function bitwiseXor(...args: unknown[]): unknown {
   return call('bitwise_xor', args);
 }
 /** blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
 /** blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
 export function blackmanWindow(...args: unknown[]): unknown {
   return call('blackman_window', args);
 }
 /** block_diag(Tensor[] tensors) -> Tensor */
 export function blockDiag(tensors: readonly Tensor[]): Tensor;
+export function blockDiag(options: { tensors: readonly Tensor[] }): Tensor;
 export function blockDiag(...args: unknown[]): unknown {
   return call('block_diag', args);
 }
-/** bmm(Tensor self, Tensor mat2) -> Tensor */
-export function bmm<T extends Tensor, U extends Tensor>(input: T, mat2: MatmulWith<'bmm', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 /** bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
 export function bmm(input: Tensor, mat2: Tensor, outDtype: DType, options?: { out?: Tensor }): Tensor;
+export function bmm(input: Tensor, mat2: Tensor, options: { outDtype: DType; out?: Tensor }): Tensor;
+export function bmm(input: Tensor, options: { mat2: Tensor; outDtype: DType; out?: Tensor }): Tensor;
+export function bmm(options: { input: Tensor; mat2: Tensor; outDtype: DType; out?: Tensor }): Tensor;
+export function bmm<T extends Tensor, U extends Tensor>(input: T, options: { mat2: MatmulWith<'bmm', T, U>; out?: Tensor }): MatmulResult<T, U>;
+export function bmm<T extends Tensor, U extends Tensor>(options: { input: T; mat2: MatmulWith<'bmm', T, U>; out?: Tensor }): MatmulResult<T, U>;
+/** bmm(Tensor self, Tensor mat2) -> Tensor */
+export function bmm<T extends Tensor, U extends Tensor>(input: T, mat2: MatmulWith<'bmm', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 export function bmm(...args: unknown[]): unknown {
   return call('bmm', args);
 }
 /** broadcast_tensors(Tensor[] tensors) -> Tensor[] */
 export function broadcastTensors(tensors: readonly Tensor[]): Tensor[];
+export function broadcastTensors(options: { tensors: readonly Tensor[] }): Tensor[];
 export function broadcastTensors(...args: unknown[]): unknown {
   return call('broadcast_tensors', args);
 }
 /** broadcast_to(Tensor self, SymInt[] size) -> Tensor */
 export function broadcastTo<T extends Tensor>(input: T, size: readonly number[]): Part<T>;
+export function broadcastTo<T extends Tensor>(input: T, options: { size: readonly number[] }): Part<T>;
+export function broadcastTo<T extends Tensor>(options: { input: T; size: readonly number[] }): Part<T>;
 export function broadcastTo(...args: unknown[]): unknown {
   return call('broadcast_to', args);
 }
 /** bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor */
 export function bucketize(input: Tensor, boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean; out?: Tensor }): Tensor;
+export function bucketize(input: Tensor, options: { boundaries: Tensor; outInt32?: boolean; right?: boolean; out?: Tensor }): Tensor;
+export function bucketize(options: { input: Tensor; boundaries: Tensor; outInt32?: boolean; right?: boolean; out?: Tensor }): Tensor;
 /** bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor */
 export function bucketize(input: Scalar, boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean }): Tensor;
+export function bucketize(input: Scalar, options: { boundaries: Tensor; outInt32?: boolean; right?: boolean }): Tensor;
+export function bucketize(options: { input: Scalar; boundaries: Tensor; outInt32?: boolean; right?: boolean }): Tensor;
 export function bucketize(...args: unknown[]): unknown {
   return call('bucketize', args);
 }
 /** can_cast(ScalarType from_, ScalarType to) -> bool */
 export function canCast(from_: DType, to: DType): boolean;
+export function canCast(from_: DType, options: { to: DType }): boolean;
+export function canCast(options: { from_: DType; to: DType }): boolean;
 export function canCast(...args: unknown[]): unknown {
   return call('can_cast', args);
 }
 /** cartesian_prod(Tensor[] tensors) -> Tensor */
 export function cartesianProd(tensors: readonly Tensor[]): Tensor;
+export function cartesianProd(options: { tensors: readonly Tensor[] }): Tensor;
 export function cartesianProd(...args: unknown[]): unknown {
   return call('cartesian_prod', args);
 }
 /** cat(Tensor[] tensors, int dim=0) -> Tensor */
-export function cat(tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
-export function cat(tensors: readonly Tensor[], dim: number, options?: { out?: Tensor }): Tensor;
+export function cat(tensors: readonly Tensor[], dim?: number, options?: { out?: Tensor }): Tensor;
+export function cat(tensors: readonly Tensor[], options: { dim?: number; out?: Tensor }): Tensor;
+export function cat(options: { tensors: readonly Tensor[]; dim?: number; out?: Tensor }): Tensor;
 export function cat(...args: unknown[]): unknown {
   return call('cat', args);
 }
 /** ccol_indices_copy(Tensor self) -> Tensor */
 export function ccolIndicesCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function ccolIndicesCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function ccolIndicesCopy(...args: unknown[]): unknown {
   return call('ccol_indices_copy', args);
 }
 /** cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor */
-export function cdist(x1: Tensor, x2: Tensor, options?: { p?: number; computeMode?: number | null }): Tensor;
-export function cdist(x1: Tensor, x2: Tensor, p: number, options?: { computeMode?: number | null }): Tensor;
+export function cdist(x1: Tensor, x2: Tensor, p?: number, computeMode?: number | null): Tensor;
+export function cdist(x1: Tensor, x2: Tensor, p: number, options: { computeMode?: number | null }): Tensor;
+export function cdist(x1: Tensor, x2: Tensor, options: { p?: number; computeMode?: number | null }): Tensor;
+export function cdist(x1: Tensor, options: { x2: Tensor; p?: number; computeMode?: number | null }): Tensor;
+export function cdist(options: { x1: Tensor; x2: Tensor; p?: number; computeMode?: number | null }): Tensor;
 export function cdist(...args: unknown[]): unknown {
   return call('cdist', args);
 }
 /** ceil(Tensor self) -> Tensor */
 export function ceil<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function ceil<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function ceil(...args: unknown[]): unknown {
   return call('ceil', args);
 }
 /** ceil_(Tensor self) -> Tensor */
 export function ceil_(input: Tensor): Tensor;
+export function ceil_(options: { input: Tensor }): Tensor;
 export function ceil_(...args: unknown[]): unknown {
   return call('ceil_', args);
 }
 /** celu(Tensor self, Scalar alpha=1.) -> Tensor */
-export function celu<T extends Tensor>(input: T, options?: { alpha?: Scalar }): Like<T>;
-export function celu<T extends Tensor>(input: T, alpha: Scalar): Like<T>;
+export function celu<T extends Tensor>(input: T, alpha?: Scalar): Like<T>;
+export function celu<T extends Tensor>(input: T, options: { alpha?: Scalar }): Like<T>;
+export function celu<T extends Tensor>(options: { input: T; alpha?: Scalar }): Like<T>;
 export function celu(...args: unknown[]): unknown {
   return call('celu', args);
 }
 /** celu_(Tensor self, Scalar alpha=1.) -> Tensor */
-export function celu_(input: Tensor, options?: { alpha?: Scalar }): Tensor;
-export function celu_(input: Tensor, alpha: Scalar): Tensor;
+export function celu_(input: Tensor, alpha?: Scalar): Tensor;
+export function celu_(input: Tensor, options: { alpha?: Scalar }): Tensor;
+export function celu_(options: { input: Tensor; alpha?: Scalar }): Tensor;
 export function celu_(...args: unknown[]): unknown {
   return call('celu_', args);
 }
 /** chain_matmul(Tensor[] matrices) -> Tensor */
 export function chainMatmul(matrices: readonly Tensor[], options?: { out?: Tensor }): Tensor;
+export function chainMatmul(options: { matrices: readonly Tensor[]; out?: Tensor }): Tensor;
 export function chainMatmul(...args: unknown[]): unknown {
   return call('chain_matmul', args);
 }
 /** channel_shuffle(Tensor self, SymInt groups) -> Tensor */
 export function channelShuffle<T extends Tensor>(input: T, groups: number): Part<T>;
+export function channelShuffle<T extends Tensor>(input: T, options: { groups: number }): Part<T>;
+export function channelShuffle<T extends Tensor>(options: { input: T; groups: number }): Part<T>;
 export function channelShuffle(...args: unknown[]): unknown {
   return call('channel_shuffle', args);
 }
 /** cholesky(Tensor self, bool upper=False) -> Tensor */
-export function cholesky<T extends Tensor, E extends DType = never>(input: T, options?: { upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
-export function cholesky<T extends Tensor, E extends DType = never>(input: T, upper: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function cholesky<T extends Tensor, E extends DType = never>(input: T, upper?: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function cholesky<T extends Tensor, E extends DType = never>(input: T, options: { upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function cholesky<T extends Tensor, E extends DType = never>(options: { input: T; upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function cholesky(...args: unknown[]): unknown {
   return call('cholesky', args);
 }
 /** cholesky_inverse(Tensor self, bool upper=False) -> Tensor */
-export function choleskyInverse(input: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
-export function choleskyInverse(input: Tensor, upper: boolean, options?: { out?: Tensor }): Tensor;
+export function choleskyInverse(input: Tensor, upper?: boolean, options?: { out?: Tensor }): Tensor;
+export function choleskyInverse(input: Tensor, options: { upper?: boolean; out?: Tensor }): Tensor;
+export function choleskyInverse(options: { input: Tensor; upper?: boolean; out?: Tensor }): Tensor;
 export function choleskyInverse(...args: unknown[]): unknown {
   return call('cholesky_inverse', args);
 }
 /** cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor */
-export function choleskySolve(input: Tensor, input2: Tensor, options?: { upper?: boolean; out?: Tensor }): Tensor;
-export function choleskySolve(input: Tensor, input2: Tensor, upper: boolean, options?: { out?: Tensor }): Tensor;
+export function choleskySolve(input: Tensor, input2: Tensor, upper?: boolean, options?: { out?: Tensor }): Tensor;
+export function choleskySolve(input: Tensor, input2: Tensor, options: { upper?: boolean; out?: Tensor }): Tensor;
+export function choleskySolve(input: Tensor, options: { input2: Tensor; upper?: boolean; out?: Tensor }): Tensor;
+export function choleskySolve(options: { input: Tensor; input2: Tensor; upper?: boolean; out?: Tensor }): Tensor;
 export function choleskySolve(...args: unknown[]): unknown {
   return call('cholesky_solve', args);
 }
 /** choose_qparams_optimized(Tensor input, int numel, int n_bins, float ratio, int bit_width) -> (Tensor, Tensor) */
 export function chooseQparamsOptimized(input: Tensor, numel: number, nBins: number, ratio: number, bitWidth: number): [Tensor, Tensor];
+export function chooseQparamsOptimized(input: Tensor, numel: number, nBins: number, ratio: number, options: { bitWidth: number }): [Tensor, Tensor];
+export function chooseQparamsOptimized(input: Tensor, numel: number, nBins: number, options: { ratio: number; bitWidth: number }): [Tensor, Tensor];
+export function chooseQparamsOptimized(input: Tensor, numel: number, options: { nBins: number; ratio: number; bitWidth: number }): [Tensor, Tensor];
+export function chooseQparamsOptimized(input: Tensor, options: { numel: number; nBins: number; ratio: number; bitWidth: number }): [Tensor, Tensor];
+export function chooseQparamsOptimized(options: { input: Tensor; numel: number; nBins: number; ratio: number; bitWidth: number }): [Tensor, Tensor];
 export function chooseQparamsOptimized(...args: unknown[]): unknown {
   return call('choose_qparams_optimized', args);
 }
 /** chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-export function chunk<T extends Tensor>(input: T, chunks: number, options?: { dim?: number }): Part<T>[];
-export function chunk<T extends Tensor>(input: T, chunks: number, dim: number): Part<T>[];
+export function chunk<T extends Tensor>(input: T, chunks: number, dim?: number): Part<T>[];
+export function chunk<T extends Tensor>(input: T, chunks: number, options: { dim?: number }): Part<T>[];
+export function chunk<T extends Tensor>(input: T, options: { chunks: number; dim?: number }): Part<T>[];
+export function chunk<T extends Tensor>(options: { input: T; chunks: number; dim?: number }): Part<T>[];
 export function chunk(...args: unknown[]): unknown {
   return call('chunk', args);
 }
 /** clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
-export function clamp(input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
-export function clamp(input: Tensor, min: Tensor | null, options?: { max?: Tensor | null; out?: Tensor }): Tensor;
+export function clamp(input: Tensor, min?: Tensor | null, max?: Tensor | null, options?: { out?: Tensor }): Tensor;
+export function clamp(input: Tensor, min: Tensor | null, options: { max?: Tensor | null; out?: Tensor }): Tensor;
+export function clamp(input: Tensor, options: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
+export function clamp(options: { input: Tensor; min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
 /** clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-export function clamp<T extends Tensor, E extends DType = never>(input: T, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
-export function clamp<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clamp<T extends Tensor, E extends DType = never>(input: T, min?: Scalar | null, max?: Scalar | null, options?: { out?: Tensor<E> }): Like<T, 'number', E>;
+export function clamp<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clamp<T extends Tensor, E extends DType = never>(input: T, options: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clamp<T extends Tensor, E extends DType = never>(options: { input: T; min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
 export function clamp(...args: unknown[]): unknown {
   return call('clamp', args);
 }
 /** clamp_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
-export function clamp_(input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
-export function clamp_(input: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+export function clamp_(input: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
+export function clamp_(input: Tensor, min: Tensor | null, options: { max?: Tensor | null }): Tensor;
+export function clamp_(input: Tensor, options: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+export function clamp_(options: { input: Tensor; min?: Tensor | null; max?: Tensor | null }): Tensor;
 /** clamp_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-export function clamp_(input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
-export function clamp_(input: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+export function clamp_(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
+export function clamp_(input: Tensor, min: Scalar | null, options: { max?: Scalar | null }): Tensor;
+export function clamp_(input: Tensor, options: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+export function clamp_(options: { input: Tensor; min?: Scalar | null; max?: Scalar | null }): Tensor;
 export function clamp_(...args: unknown[]): unknown {
   return call('clamp_', args);
 }
@@ -648,6 +922,8 @@ export function clamp_(...args: unknown[]): unknown {
  * clamp_max(Tensor self, Scalar max) -> Tensor
  */
 export function clampMax(input: Tensor, max: TensorLike, options?: { out?: Tensor }): Tensor;
+export function clampMax(input: Tensor, options: { max: TensorLike; out?: Tensor }): Tensor;
+export function clampMax(options: { input: Tensor; max: TensorLike; out?: Tensor }): Tensor;
 export function clampMax(...args: unknown[]): unknown {
   return call('clamp_max', args);
 }
@@ -656,6 +932,8 @@ export function clampMax(...args: unknown[]): unknown {
  * clamp_max_(Tensor self, Scalar max) -> Tensor
  */
 export function clampMax_(input: Tensor, max: TensorLike): Tensor;
+export function clampMax_(input: Tensor, options: { max: TensorLike }): Tensor;
+export function clampMax_(options: { input: Tensor; max: TensorLike }): Tensor;
 export function clampMax_(...args: unknown[]): unknown {
   return call('clamp_max_', args);
 }
@@ -664,6 +942,8 @@ export function clampMax_(...args: unknown[]): unknown {
  * clamp_min(Tensor self, Scalar min) -> Tensor
  */
 export function clampMin(input: Tensor, min: TensorLike, options?: { out?: Tensor }): Tensor;
+export function clampMin(input: Tensor, options: { min: TensorLike; out?: Tensor }): Tensor;
+export function clampMin(options: { input: Tensor; min: TensorLike; out?: Tensor }): Tensor;
 export function clampMin(...args: unknown[]): unknown {
   return call('clamp_min', args);
 }
@@ -672,139 +952,232 @@ export function clampMin(...args: unknown[]): unknown {
  * clamp_min_(Tensor self, Scalar min) -> Tensor
  */
 export function clampMin_(input: Tensor, min: TensorLike): Tensor;
+export function clampMin_(input: Tensor, options: { min: TensorLike }): Tensor;
+export function clampMin_(options: { input: Tensor; min: TensorLike }): Tensor;
 export function clampMin_(...args: unknown[]): unknown {
   return call('clamp_min_', args);
 }
 /** clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
-export function clip(input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
-export function clip(input: Tensor, min: Tensor | null, options?: { max?: Tensor | null; out?: Tensor }): Tensor;
+export function clip(input: Tensor, min?: Tensor | null, max?: Tensor | null, options?: { out?: Tensor }): Tensor;
+export function clip(input: Tensor, min: Tensor | null, options: { max?: Tensor | null; out?: Tensor }): Tensor;
+export function clip(input: Tensor, options: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
+export function clip(options: { input: Tensor; min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
 /** clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-export function clip<T extends Tensor, E extends DType = never>(input: T, options?: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
-export function clip<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options?: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clip<T extends Tensor, E extends DType = never>(input: T, min?: Scalar | null, max?: Scalar | null, options?: { out?: Tensor<E> }): Like<T, 'number', E>;
+export function clip<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clip<T extends Tensor, E extends DType = never>(input: T, options: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
+export function clip<T extends Tensor, E extends DType = never>(options: { input: T; min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
 export function clip(...args: unknown[]): unknown {
   return call('clip', args);
 }
 /** clip_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
-export function clip_(input: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
-export function clip_(input: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
+export function clip_(input: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
+export function clip_(input: Tensor, min: Tensor | null, options: { max?: Tensor | null }): Tensor;
+export function clip_(input: Tensor, options: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+export function clip_(options: { input: Tensor; min?: Tensor | null; max?: Tensor | null }): Tensor;
 /** clip_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
-export function clip_(input: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
-export function clip_(input: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
+export function clip_(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
+export function clip_(input: Tensor, min: Scalar | null, options: { max?: Scalar | null }): Tensor;
+export function clip_(input: Tensor, options: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+export function clip_(options: { input: Tensor; min?: Scalar | null; max?: Scalar | null }): Tensor;
 export function clip_(...args: unknown[]): unknown {
   return call('clip_', args);
 }
 /** clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
 export function clone<T extends Tensor>(input: T, options?: { memoryFormat?: MemoryFormat | null }): Like<T>;
+export function clone<T extends Tensor>(options: { input: T; memoryFormat?: MemoryFormat | null }): Like<T>;
 export function clone(...args: unknown[]): unknown {
   return call('clone', args);
 }
 /** col_indices_copy(Tensor self) -> Tensor */
 export function colIndicesCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function colIndicesCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function colIndicesCopy(...args: unknown[]): unknown {
   return call('col_indices_copy', args);
 }
 /** column_stack(Tensor[] tensors) -> Tensor */
 export function columnStack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
+export function columnStack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
 export function columnStack(...args: unknown[]): unknown {
   return call('column_stack', args);
 }
 /** combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor */
-export function combinations(input: Tensor, options?: { r?: number; withReplacement?: boolean }): Tensor;
-export function combinations(input: Tensor, r: number, options?: { withReplacement?: boolean }): Tensor;
+export function combinations(input: Tensor, r?: number, withReplacement?: boolean): Tensor;
+export function combinations(input: Tensor, r: number, options: { withReplacement?: boolean }): Tensor;
+export function combinations(input: Tensor, options: { r?: number; withReplacement?: boolean }): Tensor;
+export function combinations(options: { input: Tensor; r?: number; withReplacement?: boolean }): Tensor;
 export function combinations(...args: unknown[]): unknown {
   return call('combinations', args);
 }
 /** complex(Tensor real, Tensor imag) -> Tensor */
 export function complex(real: Tensor, imag: Tensor, options?: { out?: Tensor }): Tensor;
+export function complex(real: Tensor, options: { imag: Tensor; out?: Tensor }): Tensor;
+export function complex(options: { real: Tensor; imag: Tensor; out?: Tensor }): Tensor;
 export function complex(...args: unknown[]): unknown {
   return call('complex', args);
 }
 /** concat(Tensor[] tensors, int dim=0) -> Tensor */
-export function concat(tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
-export function concat(tensors: readonly Tensor[], dim: number, options?: { out?: Tensor }): Tensor;
+export function concat(tensors: readonly Tensor[], dim?: number, options?: { out?: Tensor }): Tensor;
+export function concat(tensors: readonly Tensor[], options: { dim?: number; out?: Tensor }): Tensor;
+export function concat(options: { tensors: readonly Tensor[]; dim?: number; out?: Tensor }): Tensor;
 export function concat(...args: unknown[]): unknown {
   return call('concat', args);
 }
 /** concatenate(Tensor[] tensors, int dim=0) -> Tensor */
-export function concatenate(tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
-export function concatenate(tensors: readonly Tensor[], dim: number, options?: { out?: Tensor }): Tensor;
+export function concatenate(tensors: readonly Tensor[], dim?: number, options?: { out?: Tensor }): Tensor;
+export function concatenate(tensors: readonly Tensor[], options: { dim?: number; out?: Tensor }): Tensor;
+export function concatenate(options: { tensors: readonly Tensor[]; dim?: number; out?: Tensor }): Tensor;
 export function concatenate(...args: unknown[]): unknown {
   return call('concatenate', args);
 }
 /** conj(Tensor self) -> Tensor */
 export function conj<T extends Tensor>(input: T): Like<T>;
+export function conj<T extends Tensor>(options: { input: T }): Like<T>;
 export function conj(...args: unknown[]): unknown {
   return call('conj', args);
 }
 /** conj_physical(Tensor self) -> Tensor */
 export function conjPhysical<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function conjPhysical<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function conjPhysical(...args: unknown[]): unknown {
   return call('conj_physical', args);
 }
 /** conj_physical_(Tensor self) -> Tensor */
 export function conjPhysical_(input: Tensor): Tensor;
+export function conjPhysical_(options: { input: Tensor }): Tensor;
 export function conjPhysical_(...args: unknown[]): unknown {
   return call('conj_physical_', args);
 }
 /** constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor */
-export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], options?: { value?: Scalar }): Part<T>;
-export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], value: Scalar): Part<T>;
+export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], value?: Scalar): Part<T>;
+export function constantPadNd<T extends Tensor>(input: T, pad: readonly number[], options: { value?: Scalar }): Part<T>;
+export function constantPadNd<T extends Tensor>(input: T, options: { pad: readonly number[]; value?: Scalar }): Part<T>;
+export function constantPadNd<T extends Tensor>(options: { input: T; pad: readonly number[]; value?: Scalar }): Part<T>;
 export function constantPadNd(...args: unknown[]): unknown {
   return call('constant_pad_nd', args);
 }
 /** conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
-export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
-export function conv1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv1d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv1d(...args: unknown[]): unknown {
   return call('conv1d', args);
 }
 /** conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
-export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
-export function conv2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv2d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv2d(...args: unknown[]): unknown {
   return call('conv2d', args);
 }
 /** conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
-export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 /** conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
-export function conv3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
+export function conv3d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: string; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv3d(...args: unknown[]): unknown {
   return call('conv3d', args);
 }
 /** conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor */
-export function convTbc(input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number }): Tensor;
-export function convTbc(input: Tensor, weight: Tensor, bias: Tensor, pad: number): Tensor;
+export function convTbc(input: Tensor, weight: Tensor, bias: Tensor, pad?: number): Tensor;
+export function convTbc(input: Tensor, weight: Tensor, bias: Tensor, options: { pad?: number }): Tensor;
+export function convTbc(input: Tensor, weight: Tensor, options: { bias: Tensor; pad?: number }): Tensor;
+export function convTbc(input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number }): Tensor;
+export function convTbc(options: { input: Tensor; weight: Tensor; bias: Tensor; pad?: number }): Tensor;
 export function convTbc(...args: unknown[]): unknown {
   return call('conv_tbc', args);
 }
 /** conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor */
-export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
-export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], groups: number, options: { dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], options: { groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose1d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose1d(...args: unknown[]): unknown {
   return call('conv_transpose1d', args);
 }
 /** conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor */
-export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
-export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], groups: number, options: { dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], options: { groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose2d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose2d(...args: unknown[]): unknown {
   return call('conv_transpose2d', args);
 }
 /** conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor */
-export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
-export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], groups: number, options: { dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], options: { groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], options: { padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, options: { stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
+export function convTranspose3d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; outputPadding?: number | readonly number[]; groups?: number; dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose3d(...args: unknown[]): unknown {
   return call('conv_transpose3d', args);
 }
 /** convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor */
 export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number): Tensor;
+export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], options: { groups: number }): Tensor;
+export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, options: { outputPadding: readonly number[]; groups: number }): Tensor;
+export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], options: { transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
+export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], options: { dilation: readonly number[]; transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
+export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], options: { padding: readonly number[]; dilation: readonly number[]; transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
+export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, options: { stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
+export function convolution(input: Tensor, weight: Tensor, options: { bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
+export function convolution(input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
+export function convolution(options: { input: Tensor; weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
 export function convolution(...args: unknown[]): unknown {
   return call('convolution', args);
 }
@@ -813,330 +1186,516 @@ export function convolution(...args: unknown[]): unknown {
  * copysign.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function copysign(input: Tensor, other: TensorLike, options?: { out?: Tensor }): Tensor;
+export function copysign(input: Tensor, options: { other: TensorLike; out?: Tensor }): Tensor;
+export function copysign(options: { input: Tensor; other: TensorLike; out?: Tensor }): Tensor;
 export function copysign(...args: unknown[]): unknown {
   return call('copysign', args);
 }
 /** corrcoef(Tensor self) -> Tensor */
 export function corrcoef(input: Tensor): Tensor;
+export function corrcoef(options: { input: Tensor }): Tensor;
 export function corrcoef(...args: unknown[]): unknown {
   return call('corrcoef', args);
 }
 /** cos(Tensor self) -> Tensor */
 export function cos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function cos<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function cos(...args: unknown[]): unknown {
   return call('cos', args);
 }
 /** cos_(Tensor self) -> Tensor */
 export function cos_(input: Tensor): Tensor;
+export function cos_(options: { input: Tensor }): Tensor;
 export function cos_(...args: unknown[]): unknown {
   return call('cos_', args);
 }
 /** cosh(Tensor self) -> Tensor */
 export function cosh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function cosh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function cosh(...args: unknown[]): unknown {
   return call('cosh', args);
 }
 /** cosh_(Tensor self) -> Tensor */
 export function cosh_(input: Tensor): Tensor;
+export function cosh_(options: { input: Tensor }): Tensor;
 export function cosh_(...args: unknown[]): unknown {
   return call('cosh_', args);
 }
 /** cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor */
-export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
-export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, options?: { reduction?: number }): Tensor;
+export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
+export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, options: { reduction?: number }): Tensor;
+export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, options: { margin?: number; reduction?: number }): Tensor;
+export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, options: { target: Tensor; margin?: number; reduction?: number }): Tensor;
+export function cosineEmbeddingLoss(input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number; reduction?: number }): Tensor;
+export function cosineEmbeddingLoss(options: { input1: Tensor; input2: Tensor; target: Tensor; margin?: number; reduction?: number }): Tensor;
 export function cosineEmbeddingLoss(...args: unknown[]): unknown {
   return call('cosine_embedding_loss', args);
 }
 /** cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor */
-export function cosineSimilarity(x1: Tensor, x2: Tensor, options?: { dim?: number; eps?: number }): Tensor;
-export function cosineSimilarity(x1: Tensor, x2: Tensor, dim: number, options?: { eps?: number }): Tensor;
+export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number, eps?: number): Tensor;
+export function cosineSimilarity(x1: Tensor, x2: Tensor, dim: number, options: { eps?: number }): Tensor;
+export function cosineSimilarity(x1: Tensor, x2: Tensor, options: { dim?: number; eps?: number }): Tensor;
+export function cosineSimilarity(x1: Tensor, options: { x2: Tensor; dim?: number; eps?: number }): Tensor;
+export function cosineSimilarity(options: { x1: Tensor; x2: Tensor; dim?: number; eps?: number }): Tensor;
 export function cosineSimilarity(...args: unknown[]): unknown {
   return call('cosine_similarity', args);
 }
 /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
-export function countNonzero<T extends Tensor>(input: T, options?: { dim?: number | null }): Part<T, 'int64'>;
-export function countNonzero<T extends Tensor>(input: T, dim: number | null): Part<T, 'int64'>;
+export function countNonzero<T extends Tensor>(input: T, dim?: number | null): Part<T, 'int64'>;
+export function countNonzero<T extends Tensor>(input: T, options: { dim?: number | null }): Part<T, 'int64'>;
+export function countNonzero<T extends Tensor>(options: { input: T; dim?: number | null }): Part<T, 'int64'>;
 /** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
 export function countNonzero<T extends Tensor>(input: T, dim: readonly number[]): Part<T, 'int64'>;
+export function countNonzero<T extends Tensor>(input: T, options: { dim: readonly number[] }): Part<T, 'int64'>;
+export function countNonzero<T extends Tensor>(options: { input: T; dim: readonly number[] }): Part<T, 'int64'>;
 export function countNonzero(...args: unknown[]): unknown {
   return call('count_nonzero', args);
 }
 /** cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor */
 export function cov(input: Tensor, options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
+export function cov(options: { input: Tensor; correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
 export function cov(...args: unknown[]): unknown {
   return call('cov', args);
 }
 /** cross(Tensor self, Tensor other, int? dim=None) -> Tensor */
-export function cross(input: Tensor, other: Tensor, options?: { dim?: number | null; out?: Tensor }): Tensor;
-export function cross(input: Tensor, other: Tensor, dim: number | null, options?: { out?: Tensor }): Tensor;
+export function cross(input: Tensor, other: Tensor, dim?: number | null, options?: { out?: Tensor }): Tensor;
+export function cross(input: Tensor, other: Tensor, options: { dim?: number | null; out?: Tensor }): Tensor;
+export function cross(input: Tensor, options: { other: Tensor; dim?: number | null; out?: Tensor }): Tensor;
+export function cross(options: { input: Tensor; other: Tensor; dim?: number | null; out?: Tensor }): Tensor;
 export function cross(...args: unknown[]): unknown {
   return call('cross', args);
 }
 /** crow_indices_copy(Tensor self) -> Tensor */
 export function crowIndicesCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function crowIndicesCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function crowIndicesCopy(...args: unknown[]): unknown {
   return call('crow_indices_copy', args);
 }
 /** ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor */
-export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], options?: { blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
-export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number, options?: { reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank?: number, reduction?: number, zeroInfinity?: boolean): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number, reduction: number, options: { zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number, options: { reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], options: { blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], options: { targetLengths: readonly number[]; blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, options: { inputLengths: readonly number[]; targetLengths: readonly number[]; blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, options: { targets: Tensor; inputLengths: readonly number[]; targetLengths: readonly number[]; blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(options: { logProbs: Tensor; targets: Tensor; inputLengths: readonly number[]; targetLengths: readonly number[]; blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
 /** ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor */
-export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, options?: { blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
-export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: number, options?: { reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank?: number, reduction?: number, zeroInfinity?: boolean): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: number, reduction: number, options: { zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: number, options: { reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, options: { blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, options: { targetLengths: Tensor; blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, options: { inputLengths: Tensor; targetLengths: Tensor; blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, options: { targets: Tensor; inputLengths: Tensor; targetLengths: Tensor; blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(options: { logProbs: Tensor; targets: Tensor; inputLengths: Tensor; targetLengths: Tensor; blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
 export function ctcLoss(...args: unknown[]): unknown {
   return call('ctc_loss', args);
 }
 /** cudnn_affine_grid_generator(Tensor theta, int N, int C, int H, int W) -> Tensor grid */
 export function cudnnAffineGridGenerator(theta: Tensor, N: number, C: number, H: number, W: number): Tensor;
+export function cudnnAffineGridGenerator(theta: Tensor, N: number, C: number, H: number, options: { W: number }): Tensor;
+export function cudnnAffineGridGenerator(theta: Tensor, N: number, C: number, options: { H: number; W: number }): Tensor;
+export function cudnnAffineGridGenerator(theta: Tensor, N: number, options: { C: number; H: number; W: number }): Tensor;
+export function cudnnAffineGridGenerator(theta: Tensor, options: { N: number; C: number; H: number; W: number }): Tensor;
+export function cudnnAffineGridGenerator(options: { theta: Tensor; N: number; C: number; H: number; W: number }): Tensor;
 export function cudnnAffineGridGenerator(...args: unknown[]): unknown {
   return call('cudnn_affine_grid_generator', args);
 }
 /** cudnn_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor, Tensor) */
 export function cudnnBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, exponentialAverageFactor: number, epsilon: number, options?: { out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
+export function cudnnBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, exponentialAverageFactor: number, options: { epsilon: number; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
+export function cudnnBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, options: { exponentialAverageFactor: number; epsilon: number; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
+export function cudnnBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, options: { training: boolean; exponentialAverageFactor: number; epsilon: number; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
+export function cudnnBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, options: { runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
+export function cudnnBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, options: { runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
+export function cudnnBatchNorm(input: Tensor, weight: Tensor, options: { bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
+export function cudnnBatchNorm(input: Tensor, options: { weight: Tensor; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
+export function cudnnBatchNorm(options: { input: Tensor; weight: Tensor; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor];
 export function cudnnBatchNorm(...args: unknown[]): unknown {
   return call('cudnn_batch_norm', args);
 }
 /** cudnn_convolution(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor */
 export function cudnnConvolution(input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean, options?: { out?: Tensor }): Tensor;
+export function cudnnConvolution(input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { allowTf32: boolean; out?: Tensor }): Tensor;
+export function cudnnConvolution(input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, options: { deterministic: boolean; allowTf32: boolean; out?: Tensor }): Tensor;
+export function cudnnConvolution(input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { benchmark: boolean; deterministic: boolean; allowTf32: boolean; out?: Tensor }): Tensor;
+export function cudnnConvolution(input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], options: { groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean; out?: Tensor }): Tensor;
+export function cudnnConvolution(input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], options: { dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean; out?: Tensor }): Tensor;
+export function cudnnConvolution(input: Tensor, weight: Tensor, padding: readonly number[], options: { stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean; out?: Tensor }): Tensor;
+export function cudnnConvolution(input: Tensor, weight: Tensor, options: { padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean; out?: Tensor }): Tensor;
+export function cudnnConvolution(input: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean; out?: Tensor }): Tensor;
+export function cudnnConvolution(options: { input: Tensor; weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean; out?: Tensor }): Tensor;
 export function cudnnConvolution(...args: unknown[]): unknown {
   return call('cudnn_convolution', args);
 }
 /** cudnn_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
 export function cudnnConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor;
+export function cudnnConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], options: { groups: number }): Tensor;
+export function cudnnConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], options: { dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], options: { padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, options: { stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, options: { bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, options: { alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionAddRelu(input: Tensor, weight: Tensor, options: { z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionAddRelu(input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionAddRelu(options: { input: Tensor; weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
 export function cudnnConvolutionAddRelu(...args: unknown[]): unknown {
   return call('cudnn_convolution_add_relu', args);
 }
 /** cudnn_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
 export function cudnnConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor;
+export function cudnnConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], options: { groups: number }): Tensor;
+export function cudnnConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], options: { dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], options: { padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, options: { stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionRelu(input: Tensor, weight: Tensor, options: { bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionRelu(input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function cudnnConvolutionRelu(options: { input: Tensor; weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
 export function cudnnConvolutionRelu(...args: unknown[]): unknown {
   return call('cudnn_convolution_relu', args);
 }
 /** cudnn_convolution_transpose(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor */
 export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, options: { deterministic: boolean; allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { benchmark: boolean; deterministic: boolean; allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], options: { groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], options: { dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, padding: readonly number[], outputPadding: readonly number[], options: { stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, padding: readonly number[], options: { outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, weight: Tensor, options: { padding: readonly number[]; outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(input: Tensor, options: { weight: Tensor; padding: readonly number[]; outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean }): Tensor;
+export function cudnnConvolutionTranspose(options: { input: Tensor; weight: Tensor; padding: readonly number[]; outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean }): Tensor;
 export function cudnnConvolutionTranspose(...args: unknown[]): unknown {
   return call('cudnn_convolution_transpose', args);
 }
 /** cudnn_grid_sampler(Tensor self, Tensor grid) -> Tensor output */
 export function cudnnGridSampler(input: Tensor, grid: Tensor): Tensor;
+export function cudnnGridSampler(input: Tensor, options: { grid: Tensor }): Tensor;
+export function cudnnGridSampler(options: { input: Tensor; grid: Tensor }): Tensor;
 export function cudnnGridSampler(...args: unknown[]): unknown {
   return call('cudnn_grid_sampler', args);
 }
 /** cudnn_is_acceptable(Tensor self) -> bool */
 export function cudnnIsAcceptable(input: Tensor): boolean;
+export function cudnnIsAcceptable(options: { input: Tensor }): boolean;
 export function cudnnIsAcceptable(...args: unknown[]): unknown {
   return call('cudnn_is_acceptable', args);
 }
 /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
 export function cummax<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function cummax<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function cummax<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function cummax(...args: unknown[]): unknown {
   return call('cummax', args);
 }
 /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
 export function cummin<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function cummin<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function cummin<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function cummin(...args: unknown[]): unknown {
   return call('cummin', args);
 }
 /** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
 export function cumprod<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
+export function cumprod<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
+export function cumprod<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumprod(...args: unknown[]): unknown {
   return call('cumprod', args);
 }
 /** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
 export function cumsum<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
+export function cumsum<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
+export function cumsum<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumsum(...args: unknown[]): unknown {
   return call('cumsum', args);
 }
 /** cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor */
 export function cumulativeTrapezoid(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
+export function cumulativeTrapezoid(y: Tensor, options: { x: Tensor; dim?: number }): Tensor;
+export function cumulativeTrapezoid(options: { y: Tensor; x: Tensor; dim?: number }): Tensor;
 /** cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor */
 export function cumulativeTrapezoid(y: Tensor, options?: { dx?: Scalar; dim?: number }): Tensor;
+export function cumulativeTrapezoid(options: { y: Tensor; dx?: Scalar; dim?: number }): Tensor;
 export function cumulativeTrapezoid(...args: unknown[]): unknown {
   return call('cumulative_trapezoid', args);
 }
 /** deg2rad(Tensor self) -> Tensor */
 export function deg2rad<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function deg2rad<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function deg2rad(...args: unknown[]): unknown {
   return call('deg2rad', args);
 }
 /** deg2rad_(Tensor self) -> Tensor */
 export function deg2rad_(input: Tensor): Tensor;
+export function deg2rad_(options: { input: Tensor }): Tensor;
 export function deg2rad_(...args: unknown[]): unknown {
   return call('deg2rad_', args);
 }
 /** dequantize.self(Tensor self) -> Tensor */
 export function dequantize(input: Tensor): Tensor;
+export function dequantize(options: { input: Tensor }): Tensor;
 /** dequantize.tensors(Tensor[] tensors) -> Tensor[] */
 export function dequantize(tensors: readonly Tensor[]): Tensor[];
+export function dequantize(options: { tensors: readonly Tensor[] }): Tensor[];
 export function dequantize(...args: unknown[]): unknown {
   return call('dequantize', args);
 }
 /** det(Tensor self) -> Tensor */
 export function det<T extends Tensor>(input: T): Part<T>;
+export function det<T extends Tensor>(options: { input: T }): Part<T>;
 export function det(...args: unknown[]): unknown {
   return call('det', args);
 }
 /** detach(Tensor self) -> Tensor */
 export function detach<T extends Tensor>(input: T): Like<T>;
+export function detach<T extends Tensor>(options: { input: T }): Like<T>;
 export function detach(...args: unknown[]): unknown {
   return call('detach', args);
 }
 /** detach_(Tensor self) -> Tensor */
 export function detach_(input: Tensor): Tensor;
+export function detach_(options: { input: Tensor }): Tensor;
 export function detach_(...args: unknown[]): unknown {
   return call('detach_', args);
 }
 /** detach_copy(Tensor self) -> Tensor */
 export function detachCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function detachCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function detachCopy(...args: unknown[]): unknown {
   return call('detach_copy', args);
 }
 /** diag(Tensor self, int diagonal=0) -> Tensor */
-export function diag<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Part<T, 'same', E>;
-export function diag<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function diag<T extends Tensor, E extends DType = never>(input: T, diagonal?: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function diag<T extends Tensor, E extends DType = never>(input: T, options: { diagonal?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diag<T extends Tensor, E extends DType = never>(options: { input: T; diagonal?: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function diag(...args: unknown[]): unknown {
   return call('diag', args);
 }
 /** diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
-export function diagEmbed<T extends Tensor>(input: T, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
-export function diagEmbed<T extends Tensor>(input: T, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
+export function diagEmbed<T extends Tensor>(input: T, offset?: number, dim1?: number, dim2?: number): Part<T>;
+export function diagEmbed<T extends Tensor>(input: T, offset: number, dim1: number, options: { dim2?: number }): Part<T>;
+export function diagEmbed<T extends Tensor>(input: T, offset: number, options: { dim1?: number; dim2?: number }): Part<T>;
+export function diagEmbed<T extends Tensor>(input: T, options: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagEmbed<T extends Tensor>(options: { input: T; offset?: number; dim1?: number; dim2?: number }): Part<T>;
 export function diagEmbed(...args: unknown[]): unknown {
   return call('diag_embed', args);
 }
 /** diagflat(Tensor self, int offset=0) -> Tensor */
-export function diagflat<T extends Tensor>(input: T, options?: { offset?: number }): Part<T>;
-export function diagflat<T extends Tensor>(input: T, offset: number): Part<T>;
+export function diagflat<T extends Tensor>(input: T, offset?: number): Part<T>;
+export function diagflat<T extends Tensor>(input: T, options: { offset?: number }): Part<T>;
+export function diagflat<T extends Tensor>(options: { input: T; offset?: number }): Part<T>;
 export function diagflat(...args: unknown[]): unknown {
   return call('diagflat', args);
 }
 /** diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-export function diagonal<T extends Tensor>(input: T, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
-export function diagonal<T extends Tensor>(input: T, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
+export function diagonal<T extends Tensor>(input: T, offset?: number, dim1?: number, dim2?: number): Part<T>;
+export function diagonal<T extends Tensor>(input: T, offset: number, dim1: number, options: { dim2?: number }): Part<T>;
+export function diagonal<T extends Tensor>(input: T, offset: number, options: { dim1?: number; dim2?: number }): Part<T>;
+export function diagonal<T extends Tensor>(input: T, options: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagonal<T extends Tensor>(options: { input: T; offset?: number; dim1?: number; dim2?: number }): Part<T>;
 export function diagonal(...args: unknown[]): unknown {
   return call('diagonal', args);
 }
 /** diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-export function diagonalCopy(input: Tensor, options?: { offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
-export function diagonalCopy(input: Tensor, offset: number, options?: { dim1?: number; dim2?: number; out?: Tensor }): Tensor;
+export function diagonalCopy(input: Tensor, offset?: number, dim1?: number, dim2?: number, options?: { out?: Tensor }): Tensor;
+export function diagonalCopy(input: Tensor, offset: number, dim1: number, options: { dim2?: number; out?: Tensor }): Tensor;
+export function diagonalCopy(input: Tensor, offset: number, options: { dim1?: number; dim2?: number; out?: Tensor }): Tensor;
+export function diagonalCopy(input: Tensor, options: { offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
+export function diagonalCopy(options: { input: Tensor; offset?: number; dim1?: number; dim2?: number; out?: Tensor }): Tensor;
 export function diagonalCopy(...args: unknown[]): unknown {
   return call('diagonal_copy', args);
 }
 /** diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor */
-export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
-export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Part<T>;
+export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, offset?: number, dim1?: number, dim2?: number): Part<T>;
+export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, offset: number, dim1: number, options: { dim2?: number }): Part<T>;
+export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, offset: number, options: { dim1?: number; dim2?: number }): Part<T>;
+export function diagonalScatter<T extends Tensor>(input: T, src: Tensor, options: { offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagonalScatter<T extends Tensor>(input: T, options: { src: Tensor; offset?: number; dim1?: number; dim2?: number }): Part<T>;
+export function diagonalScatter<T extends Tensor>(options: { input: T; src: Tensor; offset?: number; dim1?: number; dim2?: number }): Part<T>;
 export function diagonalScatter(...args: unknown[]): unknown {
   return call('diagonal_scatter', args);
 }
 /** diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor */
-export function diff<T extends Tensor, E extends DType = never>(input: T, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
-export function diff<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diff<T extends Tensor, E extends DType = never>(input: T, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function diff<T extends Tensor, E extends DType = never>(input: T, n: number, dim: number, prepend: Tensor | null, options: { append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diff<T extends Tensor, E extends DType = never>(input: T, n: number, dim: number, options: { prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diff<T extends Tensor, E extends DType = never>(input: T, n: number, options: { dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diff<T extends Tensor, E extends DType = never>(input: T, options: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function diff<T extends Tensor, E extends DType = never>(options: { input: T; n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
 export function diff(...args: unknown[]): unknown {
   return call('diff', args);
 }
 /** digamma(Tensor self) -> Tensor */
 export function digamma<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function digamma<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function digamma(...args: unknown[]): unknown {
   return call('digamma', args);
 }
 /** dist(Tensor self, Tensor other, Scalar p=2) -> Tensor */
-export function dist(input: Tensor, other: Tensor, options?: { p?: Scalar }): Tensor;
-export function dist(input: Tensor, other: Tensor, p: Scalar): Tensor;
+export function dist(input: Tensor, other: Tensor, p?: Scalar): Tensor;
+export function dist(input: Tensor, other: Tensor, options: { p?: Scalar }): Tensor;
+export function dist(input: Tensor, options: { other: Tensor; p?: Scalar }): Tensor;
+export function dist(options: { input: Tensor; other: Tensor; p?: Scalar }): Tensor;
 export function dist(...args: unknown[]): unknown {
   return call('dist', args);
 }
-/** div.Tensor(Tensor self, Tensor other) -> Tensor */
-export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'div', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 /** div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
 export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'div', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'div', T, U>; roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'div', T, U>; roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
 /** div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
 export function div<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'div', T, U>, options: { roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
+export function div<T extends TensorLike, U extends Scalar>(input: T, options: { other: BroadcastWith<'div', T, U>; roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
+export function div<T extends TensorLike, U extends Scalar>(options: { input: T; other: BroadcastWith<'div', T, U>; roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'div', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'div', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+/** div.Tensor(Tensor self, Tensor other) -> Tensor */
+export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'div', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function div(...args: unknown[]): unknown {
   return call('div', args);
 }
-/** divide.Tensor(Tensor self, Tensor other) -> Tensor */
-export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'divide', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 /** divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
 export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'divide', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'divide', T, U>; roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'divide', T, U>; roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
 /** divide.Scalar(Tensor self, Scalar other) -> Tensor */
 export function divide<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'divide', T, U>): BroadcastResult<T, U, 'divided'>;
+export function divide<T extends TensorLike, U extends Scalar>(input: T, options: { other: BroadcastWith<'divide', T, U> }): BroadcastResult<T, U, 'divided'>;
+export function divide<T extends TensorLike, U extends Scalar>(options: { input: T; other: BroadcastWith<'divide', T, U> }): BroadcastResult<T, U, 'divided'>;
 /** divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
 export function divide<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'divide', T, U>, options: { roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
+export function divide<T extends TensorLike, U extends Scalar>(input: T, options: { other: BroadcastWith<'divide', T, U>; roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
+export function divide<T extends TensorLike, U extends Scalar>(options: { input: T; other: BroadcastWith<'divide', T, U>; roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'divide', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'divide', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+/** divide.Tensor(Tensor self, Tensor other) -> Tensor */
+export function divide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'divide', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function divide(...args: unknown[]): unknown {
   return call('divide', args);
 }
 /** dot(Tensor self, Tensor tensor) -> Tensor */
 export function dot<T extends Tensor, U extends Tensor>(input: T, tensor: MatmulWith<'dot', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
+export function dot<T extends Tensor, U extends Tensor>(input: T, options: { tensor: MatmulWith<'dot', T, U>; out?: Tensor }): MatmulResult<T, U>;
+export function dot<T extends Tensor, U extends Tensor>(options: { input: T; tensor: MatmulWith<'dot', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function dot(...args: unknown[]): unknown {
   return call('dot', args);
 }
 /** dropout(Tensor input, float p, bool train) -> Tensor */
 export function dropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
+export function dropout<T extends Tensor>(input: T, p: number, options: { train: boolean }): Like<T>;
+export function dropout<T extends Tensor>(input: T, options: { p: number; train: boolean }): Like<T>;
+export function dropout<T extends Tensor>(options: { input: T; p: number; train: boolean }): Like<T>;
 export function dropout(...args: unknown[]): unknown {
   return call('dropout', args);
 }
 /** dropout_(Tensor self, float p, bool train) -> Tensor */
 export function dropout_(input: Tensor, p: number, train: boolean): Tensor;
+export function dropout_(input: Tensor, p: number, options: { train: boolean }): Tensor;
+export function dropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
+export function dropout_(options: { input: Tensor; p: number; train: boolean }): Tensor;
 export function dropout_(...args: unknown[]): unknown {
   return call('dropout_', args);
 }
 /** dsplit.int(Tensor self, int sections) -> Tensor[] */
 export function dsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
+export function dsplit<T extends Tensor>(input: T, options: { sections: number }): Part<T>[];
+export function dsplit<T extends Tensor>(options: { input: T; sections: number }): Part<T>[];
 /** dsplit.array(Tensor self, int[] indices) -> Tensor[] */
 export function dsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
+export function dsplit<T extends Tensor>(input: T, options: { indices: readonly number[] }): Part<T>[];
+export function dsplit<T extends Tensor>(options: { input: T; indices: readonly number[] }): Part<T>[];
 export function dsplit(...args: unknown[]): unknown {
   return call('dsplit', args);
 }
 /** dstack(Tensor[] tensors) -> Tensor */
 export function dstack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
+export function dstack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
 export function dstack(...args: unknown[]): unknown {
   return call('dstack', args);
 }
 /** einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor */
 export function einsum(equation: string, tensors: readonly Tensor[], options?: { path?: readonly number[] | null }): Tensor;
+export function einsum(equation: string, options: { tensors: readonly Tensor[]; path?: readonly number[] | null }): Tensor;
+export function einsum(options: { equation: string; tensors: readonly Tensor[]; path?: readonly number[] | null }): Tensor;
 export function einsum(...args: unknown[]): unknown {
   return call('einsum', args);
 }
 /** embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor */
-export function embedding<T extends Tensor>(weight: T, indices: Tensor, options?: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
-export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx: number, options?: { scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
+export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx?: number, scaleGradByFreq?: boolean, sparse?: boolean): Part<T>;
+export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx: number, scaleGradByFreq: boolean, options: { sparse?: boolean }): Part<T>;
+export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx: number, options: { scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
+export function embedding<T extends Tensor>(weight: T, indices: Tensor, options: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
+export function embedding<T extends Tensor>(weight: T, options: { indices: Tensor; paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
+export function embedding<T extends Tensor>(options: { weight: T; indices: Tensor; paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
 export function embedding(...args: unknown[]): unknown {
   return call('embedding', args);
 }
 /** embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor) */
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, perSampleWeights: Tensor | null, includeLastOffset: boolean, paddingIdx: number | null): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, perSampleWeights: Tensor | null, includeLastOffset: boolean, options: { paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, perSampleWeights: Tensor | null, options: { includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, options: { perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, options: { sparse: boolean; perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, options: { mode: number; sparse: boolean; perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, options: { scaleGradByFreq: boolean; mode: number; sparse: boolean; perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, options: { offsets: Tensor; scaleGradByFreq: boolean; mode: number; sparse: boolean; perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, options: { indices: Tensor; offsets: Tensor; scaleGradByFreq: boolean; mode: number; sparse: boolean; perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(options: { weight: Tensor; indices: Tensor; offsets: Tensor; scaleGradByFreq: boolean; mode: number; sparse: boolean; perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
 /** embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor) */
-export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scaleGradByFreq?: boolean; mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
-export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, options?: { mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq?: boolean, mode?: number, sparse?: boolean, perSampleWeights?: Tensor | null, includeLastOffset?: boolean): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, perSampleWeights: Tensor | null, options: { includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, options: { perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, options: { sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, options: { mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, options: { scaleGradByFreq?: boolean; mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, options: { offsets: Tensor; scaleGradByFreq?: boolean; mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, options: { indices: Tensor; offsets: Tensor; scaleGradByFreq?: boolean; mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(options: { weight: Tensor; indices: Tensor; offsets: Tensor; scaleGradByFreq?: boolean; mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
 export function embeddingBag(...args: unknown[]): unknown {
   return call('embedding_bag', args);
 }
 /** embedding_renorm_(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor */
 export function embeddingRenorm_(input: Tensor, indices: Tensor, maxNorm: number, normType: number): Tensor;
+export function embeddingRenorm_(input: Tensor, indices: Tensor, maxNorm: number, options: { normType: number }): Tensor;
+export function embeddingRenorm_(input: Tensor, indices: Tensor, options: { maxNorm: number; normType: number }): Tensor;
+export function embeddingRenorm_(input: Tensor, options: { indices: Tensor; maxNorm: number; normType: number }): Tensor;
+export function embeddingRenorm_(options: { input: Tensor; indices: Tensor; maxNorm: number; normType: number }): Tensor;
 export function embeddingRenorm_(...args: unknown[]): unknown {
   return call('embedding_renorm_', args);
 }
 /** empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
 export function empty(...size: number[]): Made<never, never>;
+export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
 export function empty(...args: unknown[]): unknown {
   return call('empty', args);
 }
 /** empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function emptyLike(...args: unknown[]): unknown {
   return call('empty_like', args);
 }
 /** empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function emptyPermuted(size: readonly number[], physicalLayout: readonly number[], options?: FactoryOptions): Tensor;
+export function emptyPermuted(size: readonly number[], options: FactoryOptions & { physicalLayout: readonly number[] }): Tensor;
+export function emptyPermuted(options: FactoryOptions & { size: readonly number[]; physicalLayout: readonly number[] }): Tensor;
 export function emptyPermuted(...args: unknown[]): unknown {
   return call('empty_permuted', args);
 }
 /** empty_quantized(int[] size, Tensor qtensor, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function emptyQuantized(size: readonly number[], qtensor: Tensor, options?: FactoryOptions & { memoryFormat?: MemoryFormat | null }): Tensor;
+export function emptyQuantized(size: readonly number[], options: FactoryOptions & { qtensor: Tensor; memoryFormat?: MemoryFormat | null }): Tensor;
+export function emptyQuantized(options: FactoryOptions & { size: readonly number[]; qtensor: Tensor; memoryFormat?: MemoryFormat | null }): Tensor;
 export function emptyQuantized(...args: unknown[]): unknown {
   return call('empty_quantized', args);
 }
 /** empty_strided(SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function emptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
+export function emptyStrided(size: readonly number[], options: FactoryOptions & { stride: readonly number[] }): Tensor;
+export function emptyStrided(options: FactoryOptions & { size: readonly number[]; stride: readonly number[] }): Tensor;
 export function emptyStrided(...args: unknown[]): unknown {
   return call('empty_strided', args);
 }
@@ -1145,151 +1704,233 @@ export function emptyStrided(...args: unknown[]): unknown {
  * eq.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function eq<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'eq', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function eq<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'eq', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function eq<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'eq', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function eq(...args: unknown[]): unknown {
   return call('eq', args);
 }
 /** equal(Tensor self, Tensor other) -> bool */
 export function equal(input: Tensor, other: Tensor): boolean;
+export function equal(input: Tensor, options: { other: Tensor }): boolean;
+export function equal(options: { input: Tensor; other: Tensor }): boolean;
 export function equal(...args: unknown[]): unknown {
   return call('equal', args);
 }
 /** erf(Tensor self) -> Tensor */
 export function erf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function erf<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function erf(...args: unknown[]): unknown {
   return call('erf', args);
 }
 /** erf_(Tensor self) -> Tensor */
 export function erf_(input: Tensor): Tensor;
+export function erf_(options: { input: Tensor }): Tensor;
 export function erf_(...args: unknown[]): unknown {
   return call('erf_', args);
 }
 /** erfc(Tensor self) -> Tensor */
 export function erfc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function erfc<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfc(...args: unknown[]): unknown {
   return call('erfc', args);
 }
 /** erfc_(Tensor self) -> Tensor */
 export function erfc_(input: Tensor): Tensor;
+export function erfc_(options: { input: Tensor }): Tensor;
 export function erfc_(...args: unknown[]): unknown {
   return call('erfc_', args);
 }
 /** erfinv(Tensor self) -> Tensor */
 export function erfinv<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function erfinv<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfinv(...args: unknown[]): unknown {
   return call('erfinv', args);
 }
 /** exp(Tensor self) -> Tensor */
 export function exp<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function exp<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp(...args: unknown[]): unknown {
   return call('exp', args);
 }
 /** exp2(Tensor self) -> Tensor */
 export function exp2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function exp2<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp2(...args: unknown[]): unknown {
   return call('exp2', args);
 }
 /** exp2_(Tensor self) -> Tensor */
 export function exp2_(input: Tensor): Tensor;
+export function exp2_(options: { input: Tensor }): Tensor;
 export function exp2_(...args: unknown[]): unknown {
   return call('exp2_', args);
 }
 /** exp_(Tensor self) -> Tensor */
 export function exp_(input: Tensor): Tensor;
+export function exp_(options: { input: Tensor }): Tensor;
 export function exp_(...args: unknown[]): unknown {
   return call('exp_', args);
 }
 /** expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor */
 export function expandCopy(input: Tensor, size: readonly number[], options?: { implicit?: boolean; out?: Tensor }): Tensor;
+export function expandCopy(input: Tensor, options: { size: readonly number[]; implicit?: boolean; out?: Tensor }): Tensor;
+export function expandCopy(options: { input: Tensor; size: readonly number[]; implicit?: boolean; out?: Tensor }): Tensor;
 export function expandCopy(...args: unknown[]): unknown {
   return call('expand_copy', args);
 }
 /** expm1(Tensor self) -> Tensor */
 export function expm1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function expm1<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function expm1(...args: unknown[]): unknown {
   return call('expm1', args);
 }
 /** expm1_(Tensor self) -> Tensor */
 export function expm1_(input: Tensor): Tensor;
+export function expm1_(options: { input: Tensor }): Tensor;
 export function expm1_(...args: unknown[]): unknown {
   return call('expm1_', args);
 }
 /** eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function eye<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W>;
 /** eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function eye<E extends DType = never, W extends Device = never>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { m: number; out?: Tensor<E> }): Made<E, W>;
+export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; m: number; out?: Tensor<E> }): Made<E, W>;
 export function eye(...args: unknown[]): unknown {
   return call('eye', args);
 }
 /** fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> Tensor */
 export function fakeQuantizePerChannelAffine(input: Tensor, scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number): Tensor;
+export function fakeQuantizePerChannelAffine(input: Tensor, scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, options: { quantMax: number }): Tensor;
+export function fakeQuantizePerChannelAffine(input: Tensor, scale: Tensor, zeroPoint: Tensor, axis: number, options: { quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerChannelAffine(input: Tensor, scale: Tensor, zeroPoint: Tensor, options: { axis: number; quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerChannelAffine(input: Tensor, scale: Tensor, options: { zeroPoint: Tensor; axis: number; quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerChannelAffine(input: Tensor, options: { scale: Tensor; zeroPoint: Tensor; axis: number; quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerChannelAffine(options: { input: Tensor; scale: Tensor; zeroPoint: Tensor; axis: number; quantMin: number; quantMax: number }): Tensor;
 export function fakeQuantizePerChannelAffine(...args: unknown[]): unknown {
   return call('fake_quantize_per_channel_affine', args);
 }
 /** fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max) -> Tensor */
 export function fakeQuantizePerTensorAffine(input: Tensor, scale: Tensor, zeroPoint: Tensor, quantMin: number, quantMax: number): Tensor;
+export function fakeQuantizePerTensorAffine(input: Tensor, scale: Tensor, zeroPoint: Tensor, quantMin: number, options: { quantMax: number }): Tensor;
+export function fakeQuantizePerTensorAffine(input: Tensor, scale: Tensor, zeroPoint: Tensor, options: { quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerTensorAffine(input: Tensor, scale: Tensor, options: { zeroPoint: Tensor; quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerTensorAffine(input: Tensor, options: { scale: Tensor; zeroPoint: Tensor; quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerTensorAffine(options: { input: Tensor; scale: Tensor; zeroPoint: Tensor; quantMin: number; quantMax: number }): Tensor;
 /** fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> Tensor */
 export function fakeQuantizePerTensorAffine(input: Tensor, scale: number, zeroPoint: number, quantMin: number, quantMax: number): Tensor;
+export function fakeQuantizePerTensorAffine(input: Tensor, scale: number, zeroPoint: number, quantMin: number, options: { quantMax: number }): Tensor;
+export function fakeQuantizePerTensorAffine(input: Tensor, scale: number, zeroPoint: number, options: { quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerTensorAffine(input: Tensor, scale: number, options: { zeroPoint: number; quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerTensorAffine(input: Tensor, options: { scale: number; zeroPoint: number; quantMin: number; quantMax: number }): Tensor;
+export function fakeQuantizePerTensorAffine(options: { input: Tensor; scale: number; zeroPoint: number; quantMin: number; quantMax: number }): Tensor;
 export function fakeQuantizePerTensorAffine(...args: unknown[]): unknown {
   return call('fake_quantize_per_tensor_affine', args);
 }
 /** fbgemm_linear_fp16_weight(Tensor input, Tensor packed_weight, Tensor bias) -> Tensor */
 export function fbgemmLinearFp16Weight(input: Tensor, packedWeight: Tensor, bias: Tensor): Tensor;
+export function fbgemmLinearFp16Weight(input: Tensor, packedWeight: Tensor, options: { bias: Tensor }): Tensor;
+export function fbgemmLinearFp16Weight(input: Tensor, options: { packedWeight: Tensor; bias: Tensor }): Tensor;
+export function fbgemmLinearFp16Weight(options: { input: Tensor; packedWeight: Tensor; bias: Tensor }): Tensor;
 /** fbgemm_linear_fp16_weight.out(Tensor input, Tensor packed_weight, Tensor bias, Tensor output) -> Tensor */
 export function fbgemmLinearFp16Weight(input: Tensor, packedWeight: Tensor, bias: Tensor, output: Tensor): Tensor;
+export function fbgemmLinearFp16Weight(input: Tensor, packedWeight: Tensor, bias: Tensor, options: { output: Tensor }): Tensor;
+export function fbgemmLinearFp16Weight(input: Tensor, packedWeight: Tensor, options: { bias: Tensor; output: Tensor }): Tensor;
+export function fbgemmLinearFp16Weight(input: Tensor, options: { packedWeight: Tensor; bias: Tensor; output: Tensor }): Tensor;
+export function fbgemmLinearFp16Weight(options: { input: Tensor; packedWeight: Tensor; bias: Tensor; output: Tensor }): Tensor;
 export function fbgemmLinearFp16Weight(...args: unknown[]): unknown {
   return call('fbgemm_linear_fp16_weight', args);
 }
 /** fbgemm_linear_fp16_weight_fp32_activation(Tensor input, Tensor packed_weight, Tensor? bias) -> Tensor */
 export function fbgemmLinearFp16WeightFp32Activation(input: Tensor, packedWeight: Tensor, bias: Tensor | null): Tensor;
+export function fbgemmLinearFp16WeightFp32Activation(input: Tensor, packedWeight: Tensor, options: { bias: Tensor | null }): Tensor;
+export function fbgemmLinearFp16WeightFp32Activation(input: Tensor, options: { packedWeight: Tensor; bias: Tensor | null }): Tensor;
+export function fbgemmLinearFp16WeightFp32Activation(options: { input: Tensor; packedWeight: Tensor; bias: Tensor | null }): Tensor;
 /** fbgemm_linear_fp16_weight_fp32_activation.out(Tensor input, Tensor packed_weight, Tensor? bias, Tensor output) -> Tensor */
 export function fbgemmLinearFp16WeightFp32Activation(input: Tensor, packedWeight: Tensor, bias: Tensor | null, output: Tensor): Tensor;
+export function fbgemmLinearFp16WeightFp32Activation(input: Tensor, packedWeight: Tensor, bias: Tensor | null, options: { output: Tensor }): Tensor;
+export function fbgemmLinearFp16WeightFp32Activation(input: Tensor, packedWeight: Tensor, options: { bias: Tensor | null; output: Tensor }): Tensor;
+export function fbgemmLinearFp16WeightFp32Activation(input: Tensor, options: { packedWeight: Tensor; bias: Tensor | null; output: Tensor }): Tensor;
+export function fbgemmLinearFp16WeightFp32Activation(options: { input: Tensor; packedWeight: Tensor; bias: Tensor | null; output: Tensor }): Tensor;
 export function fbgemmLinearFp16WeightFp32Activation(...args: unknown[]): unknown {
   return call('fbgemm_linear_fp16_weight_fp32_activation', args);
 }
 /** fbgemm_linear_int8_weight(Tensor input, Tensor weight, Tensor packed, Tensor col_offsets, Scalar weight_scale, Scalar weight_zero_point, Tensor bias) -> Tensor */
 export function fbgemmLinearInt8Weight(input: Tensor, weight: Tensor, packed: Tensor, colOffsets: Tensor, weightScale: Scalar, weightZeroPoint: Scalar, bias: Tensor): Tensor;
+export function fbgemmLinearInt8Weight(input: Tensor, weight: Tensor, packed: Tensor, colOffsets: Tensor, weightScale: Scalar, weightZeroPoint: Scalar, options: { bias: Tensor }): Tensor;
+export function fbgemmLinearInt8Weight(input: Tensor, weight: Tensor, packed: Tensor, colOffsets: Tensor, weightScale: Scalar, options: { weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8Weight(input: Tensor, weight: Tensor, packed: Tensor, colOffsets: Tensor, options: { weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8Weight(input: Tensor, weight: Tensor, packed: Tensor, options: { colOffsets: Tensor; weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8Weight(input: Tensor, weight: Tensor, options: { packed: Tensor; colOffsets: Tensor; weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8Weight(input: Tensor, options: { weight: Tensor; packed: Tensor; colOffsets: Tensor; weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8Weight(options: { input: Tensor; weight: Tensor; packed: Tensor; colOffsets: Tensor; weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
 export function fbgemmLinearInt8Weight(...args: unknown[]): unknown {
   return call('fbgemm_linear_int8_weight', args);
 }
 /** fbgemm_linear_int8_weight_fp32_activation(Tensor input, Tensor weight, Tensor packed, Tensor col_offsets, Scalar weight_scale, Scalar weight_zero_point, Tensor bias) -> Tensor */
 export function fbgemmLinearInt8WeightFp32Activation(input: Tensor, weight: Tensor, packed: Tensor, colOffsets: Tensor, weightScale: Scalar, weightZeroPoint: Scalar, bias: Tensor): Tensor;
+export function fbgemmLinearInt8WeightFp32Activation(input: Tensor, weight: Tensor, packed: Tensor, colOffsets: Tensor, weightScale: Scalar, weightZeroPoint: Scalar, options: { bias: Tensor }): Tensor;
+export function fbgemmLinearInt8WeightFp32Activation(input: Tensor, weight: Tensor, packed: Tensor, colOffsets: Tensor, weightScale: Scalar, options: { weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8WeightFp32Activation(input: Tensor, weight: Tensor, packed: Tensor, colOffsets: Tensor, options: { weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8WeightFp32Activation(input: Tensor, weight: Tensor, packed: Tensor, options: { colOffsets: Tensor; weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8WeightFp32Activation(input: Tensor, weight: Tensor, options: { packed: Tensor; colOffsets: Tensor; weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8WeightFp32Activation(input: Tensor, options: { weight: Tensor; packed: Tensor; colOffsets: Tensor; weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
+export function fbgemmLinearInt8WeightFp32Activation(options: { input: Tensor; weight: Tensor; packed: Tensor; colOffsets: Tensor; weightScale: Scalar; weightZeroPoint: Scalar; bias: Tensor }): Tensor;
 export function fbgemmLinearInt8WeightFp32Activation(...args: unknown[]): unknown {
   return call('fbgemm_linear_int8_weight_fp32_activation', args);
 }
 /** fbgemm_linear_quantize_weight(Tensor input) -> (Tensor, Tensor, float, int) */
 export function fbgemmLinearQuantizeWeight(input: Tensor): [Tensor, Tensor, number, number];
+export function fbgemmLinearQuantizeWeight(options: { input: Tensor }): [Tensor, Tensor, number, number];
 export function fbgemmLinearQuantizeWeight(...args: unknown[]): unknown {
   return call('fbgemm_linear_quantize_weight', args);
 }
 /** fbgemm_pack_gemm_matrix_fp16(Tensor input) -> Tensor */
 export function fbgemmPackGemmMatrixFp16(input: Tensor): Tensor;
+export function fbgemmPackGemmMatrixFp16(options: { input: Tensor }): Tensor;
 export function fbgemmPackGemmMatrixFp16(...args: unknown[]): unknown {
   return call('fbgemm_pack_gemm_matrix_fp16', args);
 }
 /** fbgemm_pack_quantized_matrix(Tensor input) -> Tensor */
 export function fbgemmPackQuantizedMatrix(input: Tensor): Tensor;
+export function fbgemmPackQuantizedMatrix(options: { input: Tensor }): Tensor;
 /** fbgemm_pack_quantized_matrix.KN(Tensor input, int K, int N) -> Tensor */
 export function fbgemmPackQuantizedMatrix(input: Tensor, K: number, N: number): Tensor;
+export function fbgemmPackQuantizedMatrix(input: Tensor, K: number, options: { N: number }): Tensor;
+export function fbgemmPackQuantizedMatrix(input: Tensor, options: { K: number; N: number }): Tensor;
+export function fbgemmPackQuantizedMatrix(options: { input: Tensor; K: number; N: number }): Tensor;
 export function fbgemmPackQuantizedMatrix(...args: unknown[]): unknown {
   return call('fbgemm_pack_quantized_matrix', args);
 }
 /** feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor */
 export function featureAlphaDropout(input: Tensor, p: number, train: boolean): Tensor;
+export function featureAlphaDropout(input: Tensor, p: number, options: { train: boolean }): Tensor;
+export function featureAlphaDropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
+export function featureAlphaDropout(options: { input: Tensor; p: number; train: boolean }): Tensor;
 export function featureAlphaDropout(...args: unknown[]): unknown {
   return call('feature_alpha_dropout', args);
 }
 /** feature_alpha_dropout_(Tensor self, float p, bool train) -> Tensor */
 export function featureAlphaDropout_(input: Tensor, p: number, train: boolean): Tensor;
+export function featureAlphaDropout_(input: Tensor, p: number, options: { train: boolean }): Tensor;
+export function featureAlphaDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
+export function featureAlphaDropout_(options: { input: Tensor; p: number; train: boolean }): Tensor;
 export function featureAlphaDropout_(...args: unknown[]): unknown {
   return call('feature_alpha_dropout_', args);
 }
 /** feature_dropout(Tensor input, float p, bool train) -> Tensor */
 export function featureDropout<T extends Tensor>(input: T, p: number, train: boolean): Like<T>;
+export function featureDropout<T extends Tensor>(input: T, p: number, options: { train: boolean }): Like<T>;
+export function featureDropout<T extends Tensor>(input: T, options: { p: number; train: boolean }): Like<T>;
+export function featureDropout<T extends Tensor>(options: { input: T; p: number; train: boolean }): Like<T>;
 export function featureDropout(...args: unknown[]): unknown {
   return call('feature_dropout', args);
 }
 /** feature_dropout_(Tensor self, float p, bool train) -> Tensor */
 export function featureDropout_(input: Tensor, p: number, train: boolean): Tensor;
+export function featureDropout_(input: Tensor, p: number, options: { train: boolean }): Tensor;
+export function featureDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
+export function featureDropout_(options: { input: Tensor; p: number; train: boolean }): Tensor;
 export function featureDropout_(...args: unknown[]): unknown {
   return call('feature_dropout_', args);
 }
@@ -1298,6 +1939,8 @@ export function featureDropout_(...args: unknown[]): unknown {
  * fill.Scalar(Tensor self, Scalar value) -> Tensor
  */
 export function fill(input: Tensor, value: TensorLike): Tensor;
+export function fill(input: Tensor, options: { value: TensorLike }): Tensor;
+export function fill(options: { input: Tensor; value: TensorLike }): Tensor;
 export function fill(...args: unknown[]): unknown {
   return call('fill', args);
 }
@@ -1306,37 +1949,47 @@ export function fill(...args: unknown[]): unknown {
  * fill_.Scalar(Tensor self, Scalar value) -> Tensor
  */
 export function fill_(input: Tensor, value: TensorLike): Tensor;
+export function fill_(input: Tensor, options: { value: TensorLike }): Tensor;
+export function fill_(options: { input: Tensor; value: TensorLike }): Tensor;
 export function fill_(...args: unknown[]): unknown {
   return call('fill_', args);
 }
 /** fix(Tensor self) -> Tensor */
 export function fix<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function fix<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function fix(...args: unknown[]): unknown {
   return call('fix', args);
 }
 /** fix_(Tensor self) -> Tensor */
 export function fix_(input: Tensor): Tensor;
+export function fix_(options: { input: Tensor }): Tensor;
 export function fix_(...args: unknown[]): unknown {
   return call('fix_', args);
 }
 /** flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor */
-export function flatten<T extends Tensor>(input: T, options?: { startDim?: number; endDim?: number }): Part<T>;
-export function flatten<T extends Tensor>(input: T, startDim: number, options?: { endDim?: number }): Part<T>;
+export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, startDim?: Start, endDim?: End): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
+export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, startDim: Start, options: { endDim?: End }): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
+export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, options: { startDim?: Start; endDim?: End }): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
+export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(options: { input: T; startDim?: Start; endDim?: End }): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
 export function flatten(...args: unknown[]): unknown {
   return call('flatten', args);
 }
 /** flip(Tensor self, int[] dims) -> Tensor */
 export function flip<T extends Tensor>(input: T, dims: readonly number[]): Like<T>;
+export function flip<T extends Tensor>(input: T, options: { dims: readonly number[] }): Like<T>;
+export function flip<T extends Tensor>(options: { input: T; dims: readonly number[] }): Like<T>;
 export function flip(...args: unknown[]): unknown {
   return call('flip', args);
 }
 /** fliplr(Tensor self) -> Tensor */
 export function fliplr<T extends Tensor>(input: T): Like<T>;
+export function fliplr<T extends Tensor>(options: { input: T }): Like<T>;
 export function fliplr(...args: unknown[]): unknown {
   return call('fliplr', args);
 }
 /** flipud(Tensor self) -> Tensor */
 export function flipud<T extends Tensor>(input: T): Like<T>;
+export function flipud<T extends Tensor>(options: { input: T }): Like<T>;
 export function flipud(...args: unknown[]): unknown {
   return call('flipud', args);
 }
@@ -1345,35 +1998,49 @@ export function flipud(...args: unknown[]): unknown {
  * float_power.Scalar(Scalar self, Tensor exponent) -> Tensor
  */
 export function floatPower(input: TensorLike, exponent: Tensor, options?: { out?: Tensor }): Tensor;
+export function floatPower(input: TensorLike, options: { exponent: Tensor; out?: Tensor }): Tensor;
+export function floatPower(options: { input: TensorLike; exponent: Tensor; out?: Tensor }): Tensor;
 /** float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
 export function floatPower(input: Tensor, exponent: Scalar, options?: { out?: Tensor }): Tensor;
+export function floatPower(input: Tensor, options: { exponent: Scalar; out?: Tensor }): Tensor;
+export function floatPower(options: { input: Tensor; exponent: Scalar; out?: Tensor }): Tensor;
 export function floatPower(...args: unknown[]): unknown {
   return call('float_power', args);
 }
 /** floor(Tensor self) -> Tensor */
 export function floor<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function floor<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function floor(...args: unknown[]): unknown {
   return call('floor', args);
 }
 /** floor_(Tensor self) -> Tensor */
 export function floor_(input: Tensor): Tensor;
+export function floor_(options: { input: Tensor }): Tensor;
 export function floor_(...args: unknown[]): unknown {
   return call('floor_', args);
 }
-/** floor_divide(Tensor self, Tensor other) -> Tensor */
-export function floorDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'floorDivide', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /** floor_divide.Scalar(Tensor self, Scalar other) -> Tensor */
 export function floorDivide<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'floorDivide', T, U>): BroadcastResult<T, U, 'promoted'>;
+export function floorDivide<T extends TensorLike, U extends Scalar>(input: T, options: { other: BroadcastWith<'floorDivide', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function floorDivide<T extends TensorLike, U extends Scalar>(options: { input: T; other: BroadcastWith<'floorDivide', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function floorDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'floorDivide', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function floorDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'floorDivide', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+/** floor_divide(Tensor self, Tensor other) -> Tensor */
+export function floorDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'floorDivide', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function floorDivide(...args: unknown[]): unknown {
   return call('floor_divide', args);
 }
 /** fmax(Tensor self, Tensor other) -> Tensor */
 export function fmax<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'fmax', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function fmax<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'fmax', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function fmax<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'fmax', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function fmax(...args: unknown[]): unknown {
   return call('fmax', args);
 }
 /** fmin(Tensor self, Tensor other) -> Tensor */
 export function fmin<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'fmin', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function fmin<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'fmin', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function fmin<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'fmin', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function fmin(...args: unknown[]): unknown {
   return call('fmin', args);
 }
@@ -1382,59 +2049,89 @@ export function fmin(...args: unknown[]): unknown {
  * fmod.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function fmod<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'fmod', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function fmod<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'fmod', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function fmod<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'fmod', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function fmod(...args: unknown[]): unknown {
   return call('fmod', args);
 }
 /** frac(Tensor self) -> Tensor */
 export function frac<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function frac<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function frac(...args: unknown[]): unknown {
   return call('frac', args);
 }
 /** frac_(Tensor self) -> Tensor */
 export function frac_(input: Tensor): Tensor;
+export function frac_(options: { input: Tensor }): Tensor;
 export function frac_(...args: unknown[]): unknown {
   return call('frac_', args);
 }
 /** frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent) */
 export function frexp(input: Tensor, options?: { out?: readonly [Tensor, Tensor] }): MantissaExponent;
+export function frexp(options: { input: Tensor; out?: readonly [Tensor, Tensor] }): MantissaExponent;
 export function frexp(...args: unknown[]): unknown {
   return call('frexp', args);
 }
 /** frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
-export function frobeniusNorm(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
-export function frobeniusNorm(input: Tensor, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+export function frobeniusNorm(input: Tensor, dim: number | readonly number[], keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+export function frobeniusNorm(input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function frobeniusNorm(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
+export function frobeniusNorm(options: { input: Tensor; dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 export function frobeniusNorm(...args: unknown[]): unknown {
   return call('frobenius_norm', args);
 }
 /** from_file(str filename, bool? shared=None, int? size=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function fromFile(filename: string, options?: FactoryOptions & { shared?: boolean | null; size?: number | null }): Tensor;
-export function fromFile(filename: string, shared: boolean | null, options?: FactoryOptions & { size?: number | null }): Tensor;
+export function fromFile(filename: string, shared?: boolean | null, size?: number | null, options?: FactoryOptions): Tensor;
+export function fromFile(filename: string, shared: boolean | null, options: FactoryOptions & { size?: number | null }): Tensor;
+export function fromFile(filename: string, options: FactoryOptions & { shared?: boolean | null; size?: number | null }): Tensor;
+export function fromFile(options: FactoryOptions & { filename: string; shared?: boolean | null; size?: number | null }): Tensor;
 export function fromFile(...args: unknown[]): unknown {
   return call('from_file', args);
 }
 /** full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, fillValue: Scalar, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function fullLike(...args: unknown[]): unknown {
   return call('full_like', args);
 }
 /** fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor running_min, Tensor running_max, Tensor scale, Tensor zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor */
-export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
-export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, perRowFakeQuant: boolean, options?: { symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, perRowFakeQuant?: boolean, symmetricQuant?: boolean): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, perRowFakeQuant: boolean, options: { symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options: { perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, options: { chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, options: { quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, options: { quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, options: { averagingConst: number; quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, options: { zeroPoint: Tensor; averagingConst: number; quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, options: { scale: Tensor; zeroPoint: Tensor; averagingConst: number; quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, options: { runningMax: Tensor; scale: Tensor; zeroPoint: Tensor; averagingConst: number; quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, options: { runningMin: Tensor; runningMax: Tensor; scale: Tensor; zeroPoint: Tensor; averagingConst: number; quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, observerOn: Tensor, options: { fakeQuantOn: Tensor; runningMin: Tensor; runningMax: Tensor; scale: Tensor; zeroPoint: Tensor; averagingConst: number; quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(input: Tensor, options: { observerOn: Tensor; fakeQuantOn: Tensor; runningMin: Tensor; runningMax: Tensor; scale: Tensor; zeroPoint: Tensor; averagingConst: number; quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(options: { input: Tensor; observerOn: Tensor; fakeQuantOn: Tensor; runningMin: Tensor; runningMax: Tensor; scale: Tensor; zeroPoint: Tensor; averagingConst: number; quantMin: number; quantMax: number; chAxis: number; perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
 export function fusedMovingAvgObsFakeQuant(...args: unknown[]): unknown {
   return call('fused_moving_avg_obs_fake_quant', args);
 }
 /** gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
 export function gather<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function gather<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function gather<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function gather<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function gather(...args: unknown[]): unknown {
   return call('gather', args);
 }
 /** gcd(Tensor self, Tensor other) -> Tensor */
 export function gcd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'gcd', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function gcd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'gcd', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function gcd<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'gcd', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function gcd(...args: unknown[]): unknown {
   return call('gcd', args);
 }
 /** gcd_(Tensor self, Tensor other) -> Tensor */
 export function gcd_(input: Tensor, other: Tensor): Tensor;
+export function gcd_(input: Tensor, options: { other: Tensor }): Tensor;
+export function gcd_(options: { input: Tensor; other: Tensor }): Tensor;
 export function gcd_(...args: unknown[]): unknown {
   return call('gcd_', args);
 }
@@ -1443,33 +2140,45 @@ export function gcd_(...args: unknown[]): unknown {
  * ge.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function ge<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'ge', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function ge<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'ge', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function ge<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'ge', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function ge(...args: unknown[]): unknown {
   return call('ge', args);
 }
 /** geqrf(Tensor self) -> (Tensor a, Tensor tau) */
 export function geqrf(input: Tensor, options?: { out?: readonly [Tensor, Tensor] }): ATau;
+export function geqrf(options: { input: Tensor; out?: readonly [Tensor, Tensor] }): ATau;
 export function geqrf(...args: unknown[]): unknown {
   return call('geqrf', args);
 }
 /** ger(Tensor self, Tensor vec2) -> Tensor */
 export function ger(input: Tensor, vec2: Tensor, options?: { out?: Tensor }): Tensor;
+export function ger(input: Tensor, options: { vec2: Tensor; out?: Tensor }): Tensor;
+export function ger(options: { input: Tensor; vec2: Tensor; out?: Tensor }): Tensor;
 export function ger(...args: unknown[]): unknown {
   return call('ger', args);
 }
 /** gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[] */
 export function gradient(input: Tensor, options: { dim: readonly number[]; edgeOrder?: number }): Tensor[];
+export function gradient(options: { input: Tensor; dim: readonly number[]; edgeOrder?: number }): Tensor[];
 /** gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[] */
 export function gradient(input: Tensor, options: { spacing: Scalar; dim: readonly number[]; edgeOrder?: number }): Tensor[];
+export function gradient(options: { input: Tensor; spacing: Scalar; dim: readonly number[]; edgeOrder?: number }): Tensor[];
 /** gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[] */
 export function gradient(input: Tensor, options?: { spacing?: Scalar | null; dim?: number | null; edgeOrder?: number }): Tensor[];
+export function gradient(options: { input: Tensor; spacing?: Scalar | null; dim?: number | null; edgeOrder?: number }): Tensor[];
 /** gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[] */
 export function gradient(input: Tensor, options: { spacing: readonly Scalar[]; dim?: number | null; edgeOrder?: number }): Tensor[];
+export function gradient(options: { input: Tensor; spacing: readonly Scalar[]; dim?: number | null; edgeOrder?: number }): Tensor[];
 /** gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[] */
 export function gradient(input: Tensor, options: { spacing: readonly Scalar[]; dim: readonly number[]; edgeOrder?: number }): Tensor[];
+export function gradient(options: { input: Tensor; spacing: readonly Scalar[]; dim: readonly number[]; edgeOrder?: number }): Tensor[];
 /** gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[] */
 export function gradient(input: Tensor, options: { spacing: readonly Tensor[]; dim?: number | null; edgeOrder?: number }): Tensor[];
+export function gradient(options: { input: Tensor; spacing: readonly Tensor[]; dim?: number | null; edgeOrder?: number }): Tensor[];
 /** gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[] */
 export function gradient(input: Tensor, options: { spacing: readonly Tensor[]; dim: readonly number[]; edgeOrder?: number }): Tensor[];
+export function gradient(options: { input: Tensor; spacing: readonly Tensor[]; dim: readonly number[]; edgeOrder?: number }): Tensor[];
 export function gradient(...args: unknown[]): unknown {
   return call('gradient', args);
 }
@@ -1478,6 +2187,8 @@ export function gradient(...args: unknown[]): unknown {
  * greater.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function greater<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'greater', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function greater<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'greater', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function greater<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'greater', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function greater(...args: unknown[]): unknown {
   return call('greater', args);
 }
@@ -1486,40 +2197,85 @@ export function greater(...args: unknown[]): unknown {
  * greater_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function greaterEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'greaterEqual', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function greaterEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'greaterEqual', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function greaterEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'greaterEqual', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function greaterEqual(...args: unknown[]): unknown {
   return call('greater_equal', args);
 }
 /** grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
 export function gridSampler(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
+export function gridSampler(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, options: { alignCorners: boolean }): Tensor;
+export function gridSampler(input: Tensor, grid: Tensor, interpolationMode: number, options: { paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler(input: Tensor, options: { grid: Tensor; interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler(options: { input: Tensor; grid: Tensor; interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler(...args: unknown[]): unknown {
   return call('grid_sampler', args);
 }
 /** grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
 export function gridSampler2d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
+export function gridSampler2d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, options: { alignCorners: boolean }): Tensor;
+export function gridSampler2d(input: Tensor, grid: Tensor, interpolationMode: number, options: { paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler2d(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler2d(input: Tensor, options: { grid: Tensor; interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler2d(options: { input: Tensor; grid: Tensor; interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler2d(...args: unknown[]): unknown {
   return call('grid_sampler_2d', args);
 }
 /** grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
 export function gridSampler3d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
+export function gridSampler3d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, options: { alignCorners: boolean }): Tensor;
+export function gridSampler3d(input: Tensor, grid: Tensor, interpolationMode: number, options: { paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler3d(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler3d(input: Tensor, options: { grid: Tensor; interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
+export function gridSampler3d(options: { input: Tensor; grid: Tensor; interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler3d(...args: unknown[]): unknown {
   return call('grid_sampler_3d', args);
 }
 /** group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor */
-export function groupNorm<T extends Tensor>(input: T, numGroups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
-export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnnEnabled?: boolean): Part<T>;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, bias: Tensor | null, eps: number, options: { cudnnEnabled?: boolean }): Part<T>;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, bias: Tensor | null, options: { eps?: number; cudnnEnabled?: boolean }): Part<T>;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, options: { bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
+export function groupNorm<T extends Tensor>(input: T, numGroups: number, options: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
+export function groupNorm<T extends Tensor>(input: T, options: { numGroups: number; weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
+export function groupNorm<T extends Tensor>(options: { input: T; numGroups: number; weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Part<T>;
 export function groupNorm(...args: unknown[]): unknown {
   return call('group_norm', args);
 }
 /** gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor) */
 export function gru(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor];
+export function gru(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, options: { bidirectional: boolean }): [Tensor, Tensor];
+export function gru(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, options: { train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function gru(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, options: { dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function gru(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, options: { numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function gru(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], options: { hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function gru(data: Tensor, batchSizes: Tensor, hx: Tensor, options: { params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function gru(data: Tensor, batchSizes: Tensor, options: { hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function gru(data: Tensor, options: { batchSizes: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function gru(options: { data: Tensor; batchSizes: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
 /** gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
 export function gru(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor];
+export function gru(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, options: { batchFirst: boolean }): [Tensor, Tensor];
+export function gru(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, options: { bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function gru(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, options: { train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function gru(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, options: { dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function gru(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, options: { numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function gru(input: Tensor, hx: Tensor, params: readonly Tensor[], options: { hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function gru(input: Tensor, hx: Tensor, options: { params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function gru(input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function gru(options: { input: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
 export function gru(...args: unknown[]): unknown {
   return call('gru', args);
 }
 /** gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
-export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
-export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
+export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
+export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options: { bHh?: Tensor | null }): Tensor;
+export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, options: { wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function gruCell(input: Tensor, hx: Tensor, options: { wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function gruCell(input: Tensor, options: { hx: Tensor; wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function gruCell(options: { input: Tensor; hx: Tensor; wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
 export function gruCell(...args: unknown[]): unknown {
   return call('gru_cell', args);
 }
@@ -1528,130 +2284,194 @@ export function gruCell(...args: unknown[]): unknown {
  * gt.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function gt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'gt', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function gt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'gt', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function gt<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'gt', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function gt(...args: unknown[]): unknown {
   return call('gt', args);
 }
 /** hamming_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
 /** hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
 /** hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions<E, W>): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number }): Made<E, W>;
 /** hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions<E, W>): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options: FactoryOptions<E, W> & { beta: number }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number; beta: number }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number; beta: number }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number; beta: number }): Made<E, W>;
 export function hammingWindow(...args: unknown[]): unknown {
   return call('hamming_window', args);
 }
 /** hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
+export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
 /** hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
+export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
 export function hannWindow(...args: unknown[]): unknown {
   return call('hann_window', args);
 }
 /** hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
-export function hardshrink<T extends Tensor, E extends DType = never>(input: T, options?: { lambd?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
-export function hardshrink<T extends Tensor, E extends DType = never>(input: T, lambd: Scalar, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function hardshrink<T extends Tensor, E extends DType = never>(input: T, lambd?: Scalar, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function hardshrink<T extends Tensor, E extends DType = never>(input: T, options: { lambd?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
+export function hardshrink<T extends Tensor, E extends DType = never>(options: { input: T; lambd?: Scalar; out?: Tensor<E> }): Like<T, 'same', E>;
 export function hardshrink(...args: unknown[]): unknown {
   return call('hardshrink', args);
 }
 /** hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor */
-export function hashTensor(input: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number; out?: Tensor }): Tensor;
-export function hashTensor(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; mode?: number; out?: Tensor }): Tensor;
+export function hashTensor(input: Tensor, dim?: number | readonly number[], options?: { keepdim?: boolean; mode?: number; out?: Tensor }): Tensor;
+export function hashTensor(input: Tensor, options: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number; out?: Tensor }): Tensor;
+export function hashTensor(options: { input: Tensor; dim?: number | readonly number[]; keepdim?: boolean; mode?: number; out?: Tensor }): Tensor;
 export function hashTensor(...args: unknown[]): unknown {
   return call('hash_tensor', args);
 }
 /** heaviside(Tensor self, Tensor values) -> Tensor */
 export function heaviside(input: Tensor, values: Tensor, options?: { out?: Tensor }): Tensor;
+export function heaviside(input: Tensor, options: { values: Tensor; out?: Tensor }): Tensor;
+export function heaviside(options: { input: Tensor; values: Tensor; out?: Tensor }): Tensor;
 export function heaviside(...args: unknown[]): unknown {
   return call('heaviside', args);
 }
 /** hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor */
-export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
-export function hingeEmbeddingLoss(input: Tensor, target: Tensor, margin: number, options?: { reduction?: number }): Tensor;
+export function hingeEmbeddingLoss(input: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
+export function hingeEmbeddingLoss(input: Tensor, target: Tensor, margin: number, options: { reduction?: number }): Tensor;
+export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: { margin?: number; reduction?: number }): Tensor;
+export function hingeEmbeddingLoss(input: Tensor, options: { target: Tensor; margin?: number; reduction?: number }): Tensor;
+export function hingeEmbeddingLoss(options: { input: Tensor; target: Tensor; margin?: number; reduction?: number }): Tensor;
 export function hingeEmbeddingLoss(...args: unknown[]): unknown {
   return call('hinge_embedding_loss', args);
 }
 /** histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor */
-export function histc(input: Tensor, options?: { bins?: number; min?: Scalar; max?: Scalar; out?: Tensor }): Tensor;
-export function histc(input: Tensor, bins: number, options?: { min?: Scalar; max?: Scalar; out?: Tensor }): Tensor;
+export function histc(input: Tensor, bins?: number, min?: Scalar, max?: Scalar, options?: { out?: Tensor }): Tensor;
+export function histc(input: Tensor, bins: number, min: Scalar, options: { max?: Scalar; out?: Tensor }): Tensor;
+export function histc(input: Tensor, bins: number, options: { min?: Scalar; max?: Scalar; out?: Tensor }): Tensor;
+export function histc(input: Tensor, options: { bins?: number; min?: Scalar; max?: Scalar; out?: Tensor }): Tensor;
+export function histc(options: { input: Tensor; bins?: number; min?: Scalar; max?: Scalar; out?: Tensor }): Tensor;
 export function histc(...args: unknown[]): unknown {
   return call('histc', args);
 }
 /** histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges) */
 export function histogram(input: Tensor, bins: Tensor, options?: { weight?: Tensor | null; density?: boolean; out?: readonly [Tensor, Tensor] }): HistBinEdges;
+export function histogram(input: Tensor, options: { bins: Tensor; weight?: Tensor | null; density?: boolean; out?: readonly [Tensor, Tensor] }): HistBinEdges;
+export function histogram(options: { input: Tensor; bins: Tensor; weight?: Tensor | null; density?: boolean; out?: readonly [Tensor, Tensor] }): HistBinEdges;
 /** histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges) */
-export function histogram(input: Tensor, options?: { bins?: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean; out?: readonly [Tensor, Tensor] }): HistBinEdges;
-export function histogram(input: Tensor, bins: number, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean; out?: readonly [Tensor, Tensor] }): HistBinEdges;
+export function histogram(input: Tensor, bins?: number, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean; out?: readonly [Tensor, Tensor] }): HistBinEdges;
+export function histogram(input: Tensor, options: { bins?: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean; out?: readonly [Tensor, Tensor] }): HistBinEdges;
+export function histogram(options: { input: Tensor; bins?: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean; out?: readonly [Tensor, Tensor] }): HistBinEdges;
 export function histogram(...args: unknown[]): unknown {
   return call('histogram', args);
 }
 /** histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges) */
-export function histogramdd(input: Tensor, bins: number, options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
-export function histogramdd(input: Tensor, bins: number, range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: number, range?: readonly number[] | null, weight?: Tensor | null, density?: boolean): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: number, range: readonly number[] | null, weight: Tensor | null, options: { density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: number, range: readonly number[] | null, options: { weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: number, options: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, options: { bins: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(options: { input: Tensor; bins: number; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
 /** histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges) */
-export function histogramdd(input: Tensor, bins: readonly number[], options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
-export function histogramdd(input: Tensor, bins: readonly number[], range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: readonly number[], range?: readonly number[] | null, weight?: Tensor | null, density?: boolean): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: readonly number[], range: readonly number[] | null, weight: Tensor | null, options: { density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: readonly number[], range: readonly number[] | null, options: { weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: readonly number[], options: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, options: { bins: readonly number[]; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(options: { input: Tensor; bins: readonly number[]; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
 /** histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges) */
-export function histogramdd(input: Tensor, bins: readonly Tensor[], options?: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
-export function histogramdd(input: Tensor, bins: readonly Tensor[], range: readonly number[] | null, options?: { weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: readonly Tensor[], range?: readonly number[] | null, weight?: Tensor | null, density?: boolean): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: readonly Tensor[], range: readonly number[] | null, weight: Tensor | null, options: { density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: readonly Tensor[], range: readonly number[] | null, options: { weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, bins: readonly Tensor[], options: { range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(input: Tensor, options: { bins: readonly Tensor[]; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
+export function histogramdd(options: { input: Tensor; bins: readonly Tensor[]; range?: readonly number[] | null; weight?: Tensor | null; density?: boolean }): HistBinEdges2;
 export function histogramdd(...args: unknown[]): unknown {
   return call('histogramdd', args);
 }
 /** hsplit.int(Tensor self, int sections) -> Tensor[] */
 export function hsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
+export function hsplit<T extends Tensor>(input: T, options: { sections: number }): Part<T>[];
+export function hsplit<T extends Tensor>(options: { input: T; sections: number }): Part<T>[];
 /** hsplit.array(Tensor self, int[] indices) -> Tensor[] */
 export function hsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
+export function hsplit<T extends Tensor>(input: T, options: { indices: readonly number[] }): Part<T>[];
+export function hsplit<T extends Tensor>(options: { input: T; indices: readonly number[] }): Part<T>[];
 export function hsplit(...args: unknown[]): unknown {
   return call('hsplit', args);
 }
 /** hspmm(Tensor mat1, Tensor mat2) -> Tensor */
 export function hspmm(mat1: Tensor, mat2: Tensor, options?: { out?: Tensor }): Tensor;
+export function hspmm(mat1: Tensor, options: { mat2: Tensor; out?: Tensor }): Tensor;
+export function hspmm(options: { mat1: Tensor; mat2: Tensor; out?: Tensor }): Tensor;
 export function hspmm(...args: unknown[]): unknown {
   return call('hspmm', args);
 }
 /** hstack(Tensor[] tensors) -> Tensor */
 export function hstack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
+export function hstack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
 export function hstack(...args: unknown[]): unknown {
   return call('hstack', args);
 }
 /** hypot(Tensor self, Tensor other) -> Tensor */
 export function hypot(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function hypot(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function hypot(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function hypot(...args: unknown[]): unknown {
   return call('hypot', args);
 }
 /** i0(Tensor self) -> Tensor */
 export function i0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function i0<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function i0(...args: unknown[]): unknown {
   return call('i0', args);
 }
 /** i0_(Tensor self) -> Tensor */
 export function i0_(input: Tensor): Tensor;
+export function i0_(options: { input: Tensor }): Tensor;
 export function i0_(...args: unknown[]): unknown {
   return call('i0_', args);
 }
 /** igamma(Tensor self, Tensor other) -> Tensor */
 export function igamma(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function igamma(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function igamma(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function igamma(...args: unknown[]): unknown {
   return call('igamma', args);
 }
 /** igammac(Tensor self, Tensor other) -> Tensor */
 export function igammac(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function igammac(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function igammac(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function igammac(...args: unknown[]): unknown {
   return call('igammac', args);
 }
 /** imag(Tensor self) -> Tensor */
 export function imag(input: Tensor): Tensor;
+export function imag(options: { input: Tensor }): Tensor;
 export function imag(...args: unknown[]): unknown {
   return call('imag', args);
 }
 /** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
 export function indexAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { source: Tensor; alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; source: Tensor; alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexAdd<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexAdd<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; source: Tensor; alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexAdd(...args: unknown[]): unknown {
   return call('index_add', args);
 }
 /** index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
 export function indexCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, source: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { source: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; source: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexCopy<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; source: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexCopy<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; source: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexCopy(...args: unknown[]): unknown {
   return call('index_copy', args);
 }
@@ -1660,93 +2480,134 @@ export function indexCopy(...args: unknown[]): unknown {
  * index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
  */
 export function indexFill<T extends Tensor>(input: T, dim: number, index: Tensor, value: TensorLike): Part<T>;
+export function indexFill<T extends Tensor>(input: T, dim: number, index: Tensor, options: { value: TensorLike }): Part<T>;
+export function indexFill<T extends Tensor>(input: T, dim: number, options: { index: Tensor; value: TensorLike }): Part<T>;
+export function indexFill<T extends Tensor>(input: T, options: { dim: number; index: Tensor; value: TensorLike }): Part<T>;
+export function indexFill<T extends Tensor>(options: { input: T; dim: number; index: Tensor; value: TensorLike }): Part<T>;
 export function indexFill(...args: unknown[]): unknown {
   return call('index_fill', args);
 }
 /** index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
-export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Part<T>;
-export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Part<T>;
+export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Part<T>;
+export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean }): Part<T>;
+export function indexPut<T extends Tensor>(input: T, indices: readonly (Tensor | null)[], options: { values: Tensor; accumulate?: boolean }): Part<T>;
+export function indexPut<T extends Tensor>(input: T, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean }): Part<T>;
+export function indexPut<T extends Tensor>(options: { input: T; indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean }): Part<T>;
 export function indexPut(...args: unknown[]): unknown {
   return call('index_put', args);
 }
 /** index_put_(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
-export function indexPut_(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean }): Tensor;
-export function indexPut_(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor;
+export function indexPut_(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor;
+export function indexPut_(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean }): Tensor;
+export function indexPut_(input: Tensor, indices: readonly (Tensor | null)[], options: { values: Tensor; accumulate?: boolean }): Tensor;
+export function indexPut_(input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean }): Tensor;
+export function indexPut_(options: { input: Tensor; indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean }): Tensor;
 export function indexPut_(...args: unknown[]): unknown {
   return call('index_put_', args);
 }
 /** index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor */
 export function indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean; out?: Tensor }): Tensor;
+export function indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, options: { reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
+export function indexReduce(input: Tensor, dim: number, index: Tensor, options: { source: Tensor; reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
+export function indexReduce(input: Tensor, dim: number, options: { index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
+export function indexReduce(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
+export function indexReduce(options: { input: Tensor; dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
 export function indexReduce(...args: unknown[]): unknown {
   return call('index_reduce', args);
 }
 /** index_select(Tensor self, int dim, Tensor index) -> Tensor */
-export function indexSelect<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function indexSelect<T extends Tensor, Dim extends number>(input: T, dim: Dim, index: Tensor, options?: { out?: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
+export function indexSelect<T extends Tensor, Dim extends number>(input: T, dim: Dim, options: { index: Tensor; out?: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
+export function indexSelect<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim; index: Tensor; out?: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
+export function indexSelect<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim; index: Tensor; out?: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
 export function indexSelect(...args: unknown[]): unknown {
   return call('index_select', args);
 }
 /** indices_copy(Tensor self) -> Tensor */
 export function indicesCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function indicesCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function indicesCopy(...args: unknown[]): unknown {
   return call('indices_copy', args);
 }
 /** inner(Tensor self, Tensor other) -> Tensor */
 export function inner(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function inner(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function inner(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function inner(...args: unknown[]): unknown {
   return call('inner', args);
 }
 /** instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor */
 export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Part<T>;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, options: { cudnnEnabled: boolean }): Part<T>;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, options: { eps: number; cudnnEnabled: boolean }): Part<T>;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, options: { momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, options: { useInputStats: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, options: { runningVar: Tensor | null; useInputStats: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, options: { runningMean: Tensor | null; runningVar: Tensor | null; useInputStats: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function instanceNorm<T extends Tensor>(input: T, weight: Tensor | null, options: { bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; useInputStats: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function instanceNorm<T extends Tensor>(input: T, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; useInputStats: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
+export function instanceNorm<T extends Tensor>(options: { input: T; weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; useInputStats: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Part<T>;
 export function instanceNorm(...args: unknown[]): unknown {
   return call('instance_norm', args);
 }
 /** int_repr(Tensor self) -> Tensor */
 export function intRepr(input: Tensor): Tensor;
+export function intRepr(options: { input: Tensor }): Tensor;
 export function intRepr(...args: unknown[]): unknown {
   return call('int_repr', args);
 }
 /** inverse(Tensor self) -> Tensor */
 export function inverse<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function inverse<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Part<T, 'same', E>;
 export function inverse(...args: unknown[]): unknown {
   return call('inverse', args);
 }
 /** is_complex(Tensor self) -> bool */
 export function isComplex(input: Tensor): boolean;
+export function isComplex(options: { input: Tensor }): boolean;
 export function isComplex(...args: unknown[]): unknown {
   return call('is_complex', args);
 }
 /** is_conj(Tensor self) -> bool */
 export function isConj(input: Tensor): boolean;
+export function isConj(options: { input: Tensor }): boolean;
 export function isConj(...args: unknown[]): unknown {
   return call('is_conj', args);
 }
 /** is_distributed(Tensor self) -> bool */
 export function isDistributed(input: Tensor): boolean;
+export function isDistributed(options: { input: Tensor }): boolean;
 export function isDistributed(...args: unknown[]): unknown {
   return call('is_distributed', args);
 }
 /** is_inference(Tensor self) -> bool */
 export function isInference(input: Tensor): boolean;
+export function isInference(options: { input: Tensor }): boolean;
 export function isInference(...args: unknown[]): unknown {
   return call('is_inference', args);
 }
 /** is_neg(Tensor self) -> bool */
 export function isNeg(input: Tensor): boolean;
+export function isNeg(options: { input: Tensor }): boolean;
 export function isNeg(...args: unknown[]): unknown {
   return call('is_neg', args);
 }
 /** is_nonzero(Tensor self) -> bool */
 export function isNonzero(input: Tensor): boolean;
+export function isNonzero(options: { input: Tensor }): boolean;
 export function isNonzero(...args: unknown[]): unknown {
   return call('is_nonzero', args);
 }
 /** is_same_size(Tensor self, Tensor other) -> bool */
 export function isSameSize(input: Tensor, other: Tensor): boolean;
+export function isSameSize(input: Tensor, options: { other: Tensor }): boolean;
+export function isSameSize(options: { input: Tensor; other: Tensor }): boolean;
 export function isSameSize(...args: unknown[]): unknown {
   return call('is_same_size', args);
 }
 /** is_signed(Tensor self) -> bool */
 export function isSigned(input: Tensor): boolean;
+export function isSigned(options: { input: Tensor }): boolean;
 export function isSigned(...args: unknown[]): unknown {
   return call('is_signed', args);
 }
@@ -1756,105 +2617,156 @@ export function isVulkanAvailable(...args: unknown[]): unknown {
   return call('is_vulkan_available', args);
 }
 /** isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor */
-export function isclose(input: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
-export function isclose(input: Tensor, other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): Tensor;
+export function isclose(input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor;
+export function isclose(input: Tensor, other: Tensor, rtol: number, atol: number, options: { equalNan?: boolean }): Tensor;
+export function isclose(input: Tensor, other: Tensor, rtol: number, options: { atol?: number; equalNan?: boolean }): Tensor;
+export function isclose(input: Tensor, other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+export function isclose(input: Tensor, options: { other: Tensor; rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+export function isclose(options: { input: Tensor; other: Tensor; rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
 export function isclose(...args: unknown[]): unknown {
   return call('isclose', args);
 }
 /** isfinite(Tensor self) -> Tensor */
 export function isfinite(input: Tensor): Tensor;
+export function isfinite(options: { input: Tensor }): Tensor;
 export function isfinite(...args: unknown[]): unknown {
   return call('isfinite', args);
 }
 /** isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor */
 export function isin(elements: Tensor, testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
+export function isin(elements: Tensor, options: { testElements: Tensor; assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
+export function isin(options: { elements: Tensor; testElements: Tensor; assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
 /** isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor */
 export function isin(element: Scalar, testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
+export function isin(element: Scalar, options: { testElements: Tensor; assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
+export function isin(options: { element: Scalar; testElements: Tensor; assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
 /** isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor */
 export function isin(elements: Tensor, testElement: Scalar, options?: { assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
+export function isin(elements: Tensor, options: { testElement: Scalar; assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
+export function isin(options: { elements: Tensor; testElement: Scalar; assumeUnique?: boolean; invert?: boolean; out?: Tensor }): Tensor;
 export function isin(...args: unknown[]): unknown {
   return call('isin', args);
 }
 /** isinf(Tensor self) -> Tensor */
 export function isinf(input: Tensor): Tensor;
+export function isinf(options: { input: Tensor }): Tensor;
 export function isinf(...args: unknown[]): unknown {
   return call('isinf', args);
 }
 /** isnan(Tensor self) -> Tensor */
 export function isnan<T extends Tensor>(input: T): Like<T, 'bool'>;
+export function isnan<T extends Tensor>(options: { input: T }): Like<T, 'bool'>;
 export function isnan(...args: unknown[]): unknown {
   return call('isnan', args);
 }
 /** isneginf(Tensor self) -> Tensor */
 export function isneginf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
+export function isneginf<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'bool', E>;
 export function isneginf(...args: unknown[]): unknown {
   return call('isneginf', args);
 }
 /** isposinf(Tensor self) -> Tensor */
 export function isposinf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
+export function isposinf<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'bool', E>;
 export function isposinf(...args: unknown[]): unknown {
   return call('isposinf', args);
 }
 /** isreal(Tensor self) -> Tensor */
 export function isreal<T extends Tensor>(input: T): Like<T, 'bool'>;
+export function isreal<T extends Tensor>(options: { input: T }): Like<T, 'bool'>;
 export function isreal(...args: unknown[]): unknown {
   return call('isreal', args);
 }
 /** istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor */
-export function istft(input: Tensor, nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
-export function istft(input: Tensor, nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: number | null, returnComplex?: boolean): Tensor;
+export function istft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, normalized: boolean, onesided: boolean | null, length: number | null, options: { returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, normalized: boolean, onesided: boolean | null, options: { length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, normalized: boolean, options: { onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, options: { normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, options: { center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, options: { window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, nFft: number, hopLength: number | null, options: { winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, nFft: number, options: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(input: Tensor, options: { nFft: number; hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(options: { input: Tensor; nFft: number; hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
 export function istft(...args: unknown[]): unknown {
   return call('istft', args);
 }
 /** kaiser_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
 /** kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
 /** kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions<E, W>): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { beta: number }): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; beta: number }): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; beta: number }): Made<E, W>;
 export function kaiserWindow(...args: unknown[]): unknown {
   return call('kaiser_window', args);
 }
 /** kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor */
-export function klDiv(input: Tensor, target: Tensor, options?: { reduction?: number; logTarget?: boolean }): Tensor;
-export function klDiv(input: Tensor, target: Tensor, reduction: number, options?: { logTarget?: boolean }): Tensor;
+export function klDiv(input: Tensor, target: Tensor, reduction?: number, options?: { logTarget?: boolean }): Tensor;
+export function klDiv(input: Tensor, target: Tensor, options: { reduction?: number; logTarget?: boolean }): Tensor;
+export function klDiv(input: Tensor, options: { target: Tensor; reduction?: number; logTarget?: boolean }): Tensor;
+export function klDiv(options: { input: Tensor; target: Tensor; reduction?: number; logTarget?: boolean }): Tensor;
 export function klDiv(...args: unknown[]): unknown {
   return call('kl_div', args);
 }
 /** kron(Tensor self, Tensor other) -> Tensor */
 export function kron(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function kron(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function kron(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function kron(...args: unknown[]): unknown {
   return call('kron', args);
 }
 /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function kthvalue<T extends Tensor>(input: T, k: number, options?: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function kthvalue<T extends Tensor>(input: T, k: number, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function kthvalue<T extends Tensor>(input: T, k: number, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function kthvalue<T extends Tensor>(input: T, k: number, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function kthvalue<T extends Tensor>(input: T, k: number, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function kthvalue<T extends Tensor>(input: T, options: { k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function kthvalue<T extends Tensor>(options: { input: T; k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function kthvalue(...args: unknown[]): unknown {
   return call('kthvalue', args);
 }
 /** layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor */
-export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
-export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnnEnable?: boolean): Part<T>;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number, options: { cudnnEnable?: boolean }): Part<T>;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, bias: Tensor | null, options: { eps?: number; cudnnEnable?: boolean }): Part<T>;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options: { bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
+export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
+export function layerNorm<T extends Tensor>(input: T, options: { normalizedShape: readonly number[]; weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
+export function layerNorm<T extends Tensor>(options: { input: T; normalizedShape: readonly number[]; weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Part<T>;
 export function layerNorm(...args: unknown[]): unknown {
   return call('layer_norm', args);
 }
 /** lcm(Tensor self, Tensor other) -> Tensor */
 export function lcm<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'lcm', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function lcm<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'lcm', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function lcm<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'lcm', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function lcm(...args: unknown[]): unknown {
   return call('lcm', args);
 }
 /** lcm_(Tensor self, Tensor other) -> Tensor */
 export function lcm_(input: Tensor, other: Tensor): Tensor;
+export function lcm_(input: Tensor, options: { other: Tensor }): Tensor;
+export function lcm_(options: { input: Tensor; other: Tensor }): Tensor;
 export function lcm_(...args: unknown[]): unknown {
   return call('lcm_', args);
 }
 /** ldexp.Tensor(Tensor self, Tensor other) -> Tensor */
 export function ldexp(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function ldexp(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function ldexp(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function ldexp(...args: unknown[]): unknown {
   return call('ldexp', args);
 }
 /** ldexp_(Tensor self, Tensor other) -> Tensor */
 export function ldexp_(input: Tensor, other: Tensor): Tensor;
+export function ldexp_(input: Tensor, options: { other: Tensor }): Tensor;
+export function ldexp_(options: { input: Tensor; other: Tensor }): Tensor;
 export function ldexp_(...args: unknown[]): unknown {
   return call('ldexp_', args);
 }
@@ -1863,6 +2775,8 @@ export function ldexp_(...args: unknown[]): unknown {
  * le.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function le<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'le', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function le<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'le', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function le<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'le', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function le(...args: unknown[]): unknown {
   return call('le', args);
 }
@@ -1871,6 +2785,9 @@ export function le(...args: unknown[]): unknown {
  * lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
  */
 export function lerp(input: Tensor, end: Tensor, weight: TensorLike, options?: { out?: Tensor }): Tensor;
+export function lerp(input: Tensor, end: Tensor, options: { weight: TensorLike; out?: Tensor }): Tensor;
+export function lerp(input: Tensor, options: { end: Tensor; weight: TensorLike; out?: Tensor }): Tensor;
+export function lerp(options: { input: Tensor; end: Tensor; weight: TensorLike; out?: Tensor }): Tensor;
 export function lerp(...args: unknown[]): unknown {
   return call('lerp', args);
 }
@@ -1879,6 +2796,8 @@ export function lerp(...args: unknown[]): unknown {
  * less.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function less<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'less', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function less<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'less', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function less<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'less', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function less(...args: unknown[]): unknown {
   return call('less', args);
 }
@@ -1887,11 +2806,14 @@ export function less(...args: unknown[]): unknown {
  * less_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function lessEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'lessEqual', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function lessEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'lessEqual', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function lessEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'lessEqual', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function lessEqual(...args: unknown[]): unknown {
   return call('less_equal', args);
 }
 /** lgamma(Tensor self) -> Tensor */
 export function lgamma<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function lgamma<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function lgamma(...args: unknown[]): unknown {
   return call('lgamma', args);
 }
@@ -1900,109 +2822,141 @@ export function lgamma(...args: unknown[]): unknown {
  * linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
 export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W>;
+export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W>;
 /**
  * linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
 export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W>;
+export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W>;
 export function linspace(...args: unknown[]): unknown {
   return call('linspace', args);
 }
 /** log(Tensor self) -> Tensor */
 export function log<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function log<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log(...args: unknown[]): unknown {
   return call('log', args);
 }
 /** log10(Tensor self) -> Tensor */
 export function log10<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function log10<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log10(...args: unknown[]): unknown {
   return call('log10', args);
 }
 /** log10_(Tensor self) -> Tensor */
 export function log10_(input: Tensor): Tensor;
+export function log10_(options: { input: Tensor }): Tensor;
 export function log10_(...args: unknown[]): unknown {
   return call('log10_', args);
 }
 /** log1p(Tensor self) -> Tensor */
 export function log1p<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function log1p<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log1p(...args: unknown[]): unknown {
   return call('log1p', args);
 }
 /** log1p_(Tensor self) -> Tensor */
 export function log1p_(input: Tensor): Tensor;
+export function log1p_(options: { input: Tensor }): Tensor;
 export function log1p_(...args: unknown[]): unknown {
   return call('log1p_', args);
 }
 /** log2(Tensor self) -> Tensor */
 export function log2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function log2<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log2(...args: unknown[]): unknown {
   return call('log2', args);
 }
 /** log2_(Tensor self) -> Tensor */
 export function log2_(input: Tensor): Tensor;
+export function log2_(options: { input: Tensor }): Tensor;
 export function log2_(...args: unknown[]): unknown {
   return call('log2_', args);
 }
 /** log_(Tensor self) -> Tensor */
 export function log_(input: Tensor): Tensor;
+export function log_(options: { input: Tensor }): Tensor;
 export function log_(...args: unknown[]): unknown {
   return call('log_', args);
 }
 /** log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
-export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype?: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
 export function logSoftmax(...args: unknown[]): unknown {
   return call('log_softmax', args);
 }
 /** logaddexp(Tensor self, Tensor other) -> Tensor */
 export function logaddexp(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function logaddexp(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function logaddexp(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function logaddexp(...args: unknown[]): unknown {
   return call('logaddexp', args);
 }
 /** logaddexp2(Tensor self, Tensor other) -> Tensor */
 export function logaddexp2(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function logaddexp2(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function logaddexp2(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function logaddexp2(...args: unknown[]): unknown {
   return call('logaddexp2', args);
 }
 /** logcumsumexp(Tensor self, int dim) -> Tensor */
 export function logcumsumexp(input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
+export function logcumsumexp(input: Tensor, options: { dim: number; out?: Tensor }): Tensor;
+export function logcumsumexp(options: { input: Tensor; dim: number; out?: Tensor }): Tensor;
 export function logcumsumexp(...args: unknown[]): unknown {
   return call('logcumsumexp', args);
 }
 /** logdet(Tensor self) -> Tensor */
 export function logdet(input: Tensor): Tensor;
+export function logdet(options: { input: Tensor }): Tensor;
 export function logdet(...args: unknown[]): unknown {
   return call('logdet', args);
 }
 /** logical_and(Tensor self, Tensor other) -> Tensor */
 export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'logicalAnd', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'logicalAnd', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'logicalAnd', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function logicalAnd(...args: unknown[]): unknown {
   return call('logical_and', args);
 }
 /** logical_not(Tensor self) -> Tensor */
 export function logicalNot<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
+export function logicalNot<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'bool', E>;
 export function logicalNot(...args: unknown[]): unknown {
   return call('logical_not', args);
 }
 /** logical_or(Tensor self, Tensor other) -> Tensor */
 export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'logicalOr', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'logicalOr', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'logicalOr', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function logicalOr(...args: unknown[]): unknown {
   return call('logical_or', args);
 }
 /** logical_xor(Tensor self, Tensor other) -> Tensor */
 export function logicalXor<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'logicalXor', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function logicalXor<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'logicalXor', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function logicalXor<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'logicalXor', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function logicalXor(...args: unknown[]): unknown {
   return call('logical_xor', args);
 }
 /** logit(Tensor self, float? eps=None) -> Tensor */
-export function logit<T extends Tensor, E extends DType = never>(input: T, options?: { eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
-export function logit<T extends Tensor, E extends DType = never>(input: T, eps: number | null, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(input: T, eps?: number | null, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(input: T, options: { eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(options: { input: T; eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
 export function logit(...args: unknown[]): unknown {
   return call('logit', args);
 }
 /** logit_(Tensor self, float? eps=None) -> Tensor */
-export function logit_(input: Tensor, options?: { eps?: number | null }): Tensor;
-export function logit_(input: Tensor, eps: number | null): Tensor;
+export function logit_(input: Tensor, eps?: number | null): Tensor;
+export function logit_(input: Tensor, options: { eps?: number | null }): Tensor;
+export function logit_(options: { input: Tensor; eps?: number | null }): Tensor;
 export function logit_(...args: unknown[]): unknown {
   return call('logit_', args);
 }
@@ -2010,33 +2964,64 @@ export function logit_(...args: unknown[]): unknown {
  * logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, base: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
 /**
  * logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, base: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
 export function logspace(...args: unknown[]): unknown {
   return call('logspace', args);
 }
 /** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
-export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
-export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
 export function logsumexp(...args: unknown[]): unknown {
   return call('logsumexp', args);
 }
 /** lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor) */
 export function lstm(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor, Tensor];
+export function lstm(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, options: { bidirectional: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, options: { train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, options: { dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, options: { numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], options: { hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(data: Tensor, batchSizes: Tensor, hx: readonly Tensor[], options: { params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(data: Tensor, batchSizes: Tensor, options: { hx: readonly Tensor[]; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(data: Tensor, options: { batchSizes: Tensor; hx: readonly Tensor[]; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(options: { data: Tensor; batchSizes: Tensor; hx: readonly Tensor[]; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor];
 /** lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor) */
 export function lstm(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor, Tensor];
+export function lstm(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, options: { batchFirst: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, options: { bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, options: { train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, numLayers: number, options: { dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], hasBiases: boolean, options: { numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], options: { hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(input: Tensor, hx: readonly Tensor[], options: { params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(input: Tensor, options: { hx: readonly Tensor[]; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor, Tensor];
+export function lstm(options: { input: Tensor; hx: readonly Tensor[]; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor, Tensor];
 export function lstm(...args: unknown[]): unknown {
   return call('lstm', args);
 }
 /** lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor) */
-export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): [Tensor, Tensor];
-export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): [Tensor, Tensor];
+export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): [Tensor, Tensor];
+export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options: { bHh?: Tensor | null }): [Tensor, Tensor];
+export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, options: { bIh?: Tensor | null; bHh?: Tensor | null }): [Tensor, Tensor];
+export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, options: { wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): [Tensor, Tensor];
+export function lstmCell(input: Tensor, hx: readonly Tensor[], options: { wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): [Tensor, Tensor];
+export function lstmCell(input: Tensor, options: { hx: readonly Tensor[]; wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): [Tensor, Tensor];
+export function lstmCell(options: { input: Tensor; hx: readonly Tensor[]; wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): [Tensor, Tensor];
 export function lstmCell(...args: unknown[]): unknown {
   return call('lstm_cell', args);
 }
@@ -2045,23 +3030,35 @@ export function lstmCell(...args: unknown[]): unknown {
  * lt.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function lt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'lt', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function lt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'lt', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function lt<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'lt', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function lt(...args: unknown[]): unknown {
   return call('lt', args);
 }
 /** lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor */
 export function luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor, options?: { out?: Tensor }): Tensor;
+export function luSolve(input: Tensor, LUData: Tensor, options: { LUPivots: Tensor; out?: Tensor }): Tensor;
+export function luSolve(input: Tensor, options: { LUData: Tensor; LUPivots: Tensor; out?: Tensor }): Tensor;
+export function luSolve(options: { input: Tensor; LUData: Tensor; LUPivots: Tensor; out?: Tensor }): Tensor;
 export function luSolve(...args: unknown[]): unknown {
   return call('lu_solve', args);
 }
 /** lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U) */
-export function luUnpack(LUData: Tensor, LUPivots: Tensor, options?: { unpackData?: boolean; unpackPivots?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): PLU;
-export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData: boolean, options?: { unpackPivots?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): PLU;
+export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData?: boolean, unpackPivots?: boolean, options?: { out?: readonly [Tensor, Tensor, Tensor] }): PLU;
+export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData: boolean, options: { unpackPivots?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): PLU;
+export function luUnpack(LUData: Tensor, LUPivots: Tensor, options: { unpackData?: boolean; unpackPivots?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): PLU;
+export function luUnpack(LUData: Tensor, options: { LUPivots: Tensor; unpackData?: boolean; unpackPivots?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): PLU;
+export function luUnpack(options: { LUData: Tensor; LUPivots: Tensor; unpackData?: boolean; unpackPivots?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): PLU;
 export function luUnpack(...args: unknown[]): unknown {
   return call('lu_unpack', args);
 }
 /** margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor */
-export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
-export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, options?: { reduction?: number }): Tensor;
+export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
+export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, options: { reduction?: number }): Tensor;
+export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, options: { margin?: number; reduction?: number }): Tensor;
+export function marginRankingLoss(input1: Tensor, input2: Tensor, options: { target: Tensor; margin?: number; reduction?: number }): Tensor;
+export function marginRankingLoss(input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number; reduction?: number }): Tensor;
+export function marginRankingLoss(options: { input1: Tensor; input2: Tensor; target: Tensor; margin?: number; reduction?: number }): Tensor;
 export function marginRankingLoss(...args: unknown[]): unknown {
   return call('margin_ranking_loss', args);
 }
@@ -2070,328 +3067,597 @@ export function marginRankingLoss(...args: unknown[]): unknown {
  * masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
  */
 export function maskedFill<T extends Tensor>(input: T, mask: Tensor, value: TensorLike): Part<T>;
+export function maskedFill<T extends Tensor>(input: T, mask: Tensor, options: { value: TensorLike }): Part<T>;
+export function maskedFill<T extends Tensor>(input: T, options: { mask: Tensor; value: TensorLike }): Part<T>;
+export function maskedFill<T extends Tensor>(options: { input: T; mask: Tensor; value: TensorLike }): Part<T>;
 export function maskedFill(...args: unknown[]): unknown {
   return call('masked_fill', args);
 }
 /** masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor */
 export function maskedScatter<T extends Tensor>(input: T, mask: Tensor, source: Tensor): Part<T>;
+export function maskedScatter<T extends Tensor>(input: T, mask: Tensor, options: { source: Tensor }): Part<T>;
+export function maskedScatter<T extends Tensor>(input: T, options: { mask: Tensor; source: Tensor }): Part<T>;
+export function maskedScatter<T extends Tensor>(options: { input: T; mask: Tensor; source: Tensor }): Part<T>;
 export function maskedScatter(...args: unknown[]): unknown {
   return call('masked_scatter', args);
 }
 /** masked_select(Tensor self, Tensor mask) -> Tensor */
 export function maskedSelect<T extends Tensor, E extends DType = never>(input: T, mask: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function maskedSelect<T extends Tensor, E extends DType = never>(input: T, options: { mask: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function maskedSelect<T extends Tensor, E extends DType = never>(options: { input: T; mask: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function maskedSelect(...args: unknown[]): unknown {
   return call('masked_select', args);
 }
 /** matmul(Tensor self, Tensor other) -> Tensor */
 export function matmul<T extends Tensor, U extends Tensor>(input: T, other: MatmulWith<'matmul', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
+export function matmul<T extends Tensor, U extends Tensor>(input: T, options: { other: MatmulWith<'matmul', T, U>; out?: Tensor }): MatmulResult<T, U>;
+export function matmul<T extends Tensor, U extends Tensor>(options: { input: T; other: MatmulWith<'matmul', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function matmul(...args: unknown[]): unknown {
   return call('matmul', args);
 }
 /** matrix_exp(Tensor self) -> Tensor */
 export function matrixExp<T extends Tensor>(input: T): Part<T>;
+export function matrixExp<T extends Tensor>(options: { input: T }): Part<T>;
 export function matrixExp(...args: unknown[]): unknown {
   return call('matrix_exp', args);
 }
 /** matrix_power(Tensor self, int n) -> Tensor */
 export function matrixPower<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function matrixPower<T extends Tensor, E extends DType = never>(input: T, options: { n: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function matrixPower<T extends Tensor, E extends DType = never>(options: { input: T; n: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function matrixPower(...args: unknown[]): unknown {
   return call('matrix_power', args);
 }
 /** max(Tensor self) -> Tensor */
 export function max<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
+export function max<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** max.other(Tensor self, Tensor other) -> Tensor */
 export function max<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'max', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function max<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'max', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function max<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'max', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function max<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function max<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function max<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function max<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function max<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function max<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function max(...args: unknown[]): unknown {
   return call('max', args);
 }
 /** max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor */
-export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
-export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Part<T>;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Part<T>;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool1d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool1d<T extends Tensor>(input: T, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool1d<T extends Tensor>(options: { input: T; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool1d(...args: unknown[]): unknown {
   return call('max_pool1d', args);
 }
 /** max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor) */
-export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
-export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): [Tensor, Tensor];
+export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool1dWithIndices(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool1dWithIndices(options: { input: Tensor; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): [Tensor, Tensor];
 export function maxPool1dWithIndices(...args: unknown[]): unknown {
   return call('max_pool1d_with_indices', args);
 }
 /** max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
-export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
-export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Part<T>;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Part<T>;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool2d<T extends Tensor>(input: T, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool2d<T extends Tensor>(options: { input: T; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool2d(...args: unknown[]): unknown {
   return call('max_pool2d', args);
 }
 /** max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor */
-export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
-export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Part<T>;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Part<T>;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool3d<T extends Tensor>(input: T, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool3d<T extends Tensor>(input: T, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
+export function maxPool3d<T extends Tensor>(options: { input: T; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
 export function maxPool3d(...args: unknown[]): unknown {
   return call('max_pool3d', args);
 }
 /** maximum(Tensor self, Tensor other) -> Tensor */
 export function maximum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'maximum', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function maximum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'maximum', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function maximum<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'maximum', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function maximum(...args: unknown[]): unknown {
   return call('maximum', args);
 }
 /** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
 export function mean<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
+export function mean<T extends Tensor, E extends DType = never>(options: { input: T; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
-export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function mean(...args: unknown[]): unknown {
   return call('mean', args);
 }
 /** median(Tensor self) -> Tensor */
 export function median<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
+export function median<T extends Tensor>(options: { input: T }): Reduction<T, 'same', null, false>;
 /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function median<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function median<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function median<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function median<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function median<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function median<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function median(...args: unknown[]): unknown {
   return call('median', args);
 }
 /** meshgrid(Tensor[] tensors) -> Tensor[] */
 export function meshgrid(tensors: readonly Tensor[]): Tensor[];
+export function meshgrid(options: { tensors: readonly Tensor[] }): Tensor[];
 /** meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[] */
 export function meshgrid(tensors: readonly Tensor[], options: { indexing: string }): Tensor[];
+export function meshgrid(options: { tensors: readonly Tensor[]; indexing: string }): Tensor[];
 export function meshgrid(...args: unknown[]): unknown {
   return call('meshgrid', args);
 }
 /** min(Tensor self) -> Tensor */
 export function min<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
+export function min<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 /** min.other(Tensor self, Tensor other) -> Tensor */
 export function min<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'min', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function min<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'min', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function min<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'min', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function min<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function min<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function min<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function min<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function min<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function min<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function min(...args: unknown[]): unknown {
   return call('min', args);
 }
 /** minimum(Tensor self, Tensor other) -> Tensor */
 export function minimum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'minimum', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function minimum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'minimum', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function minimum<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'minimum', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function minimum(...args: unknown[]): unknown {
   return call('minimum', args);
 }
 /** miopen_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor) */
 export function miopenBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, exponentialAverageFactor: number, epsilon: number): [Tensor, Tensor, Tensor];
+export function miopenBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, exponentialAverageFactor: number, options: { epsilon: number }): [Tensor, Tensor, Tensor];
+export function miopenBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, options: { exponentialAverageFactor: number; epsilon: number }): [Tensor, Tensor, Tensor];
+export function miopenBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, options: { training: boolean; exponentialAverageFactor: number; epsilon: number }): [Tensor, Tensor, Tensor];
+export function miopenBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, runningMean: Tensor | null, options: { runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number }): [Tensor, Tensor, Tensor];
+export function miopenBatchNorm(input: Tensor, weight: Tensor, bias: Tensor | null, options: { runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number }): [Tensor, Tensor, Tensor];
+export function miopenBatchNorm(input: Tensor, weight: Tensor, options: { bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number }): [Tensor, Tensor, Tensor];
+export function miopenBatchNorm(input: Tensor, options: { weight: Tensor; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number }): [Tensor, Tensor, Tensor];
+export function miopenBatchNorm(options: { input: Tensor; weight: Tensor; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; exponentialAverageFactor: number; epsilon: number }): [Tensor, Tensor, Tensor];
 export function miopenBatchNorm(...args: unknown[]): unknown {
   return call('miopen_batch_norm', args);
 }
 /** miopen_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor */
 export function miopenConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
+export function miopenConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, options: { deterministic: boolean }): Tensor;
+export function miopenConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], options: { groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], options: { dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], options: { stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, options: { padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolution(input: Tensor, weight: Tensor, options: { bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolution(input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolution(options: { input: Tensor; weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
 export function miopenConvolution(...args: unknown[]): unknown {
   return call('miopen_convolution', args);
 }
 /** miopen_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
 export function miopenConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor;
+export function miopenConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], options: { groups: number }): Tensor;
+export function miopenConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], options: { dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], options: { padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, options: { stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, options: { bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionAddRelu(input: Tensor, weight: Tensor, z: Tensor, options: { alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionAddRelu(input: Tensor, weight: Tensor, options: { z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionAddRelu(input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionAddRelu(options: { input: Tensor; weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
 export function miopenConvolutionAddRelu(...args: unknown[]): unknown {
   return call('miopen_convolution_add_relu', args);
 }
 /** miopen_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
 export function miopenConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor;
+export function miopenConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], options: { groups: number }): Tensor;
+export function miopenConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], options: { dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], options: { padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionRelu(input: Tensor, weight: Tensor, bias: Tensor | null, options: { stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionRelu(input: Tensor, weight: Tensor, options: { bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionRelu(input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function miopenConvolutionRelu(options: { input: Tensor; weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
 export function miopenConvolutionRelu(...args: unknown[]): unknown {
   return call('miopen_convolution_relu', args);
 }
 /** miopen_convolution_transpose(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor */
 export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, options: { deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], dilation: readonly number[], options: { groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], stride: readonly number[], options: { dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], outputPadding: readonly number[], options: { stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], options: { outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, bias: Tensor | null, options: { padding: readonly number[]; outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, weight: Tensor, options: { bias: Tensor | null; padding: readonly number[]; outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenConvolutionTranspose(options: { input: Tensor; weight: Tensor; bias: Tensor | null; padding: readonly number[]; outputPadding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
 export function miopenConvolutionTranspose(...args: unknown[]): unknown {
   return call('miopen_convolution_transpose', args);
 }
 /** miopen_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor) */
 export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number, deterministic: boolean, zeroInfinity: boolean): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number, deterministic: boolean, options: { zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], blank: number, options: { deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], options: { blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], options: { targetLengths: readonly number[]; blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, options: { inputLengths: readonly number[]; targetLengths: readonly number[]; blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, options: { targets: Tensor; inputLengths: readonly number[]; targetLengths: readonly number[]; blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(options: { logProbs: Tensor; targets: Tensor; inputLengths: readonly number[]; targetLengths: readonly number[]; blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
 /** miopen_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor) */
 export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: number, deterministic: boolean, zeroInfinity: boolean): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: number, deterministic: boolean, options: { zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: number, options: { deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, options: { blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, options: { targetLengths: Tensor; blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, targets: Tensor, options: { inputLengths: Tensor; targetLengths: Tensor; blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(logProbs: Tensor, options: { targets: Tensor; inputLengths: Tensor; targetLengths: Tensor; blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
+export function miopenCtcLoss(options: { logProbs: Tensor; targets: Tensor; inputLengths: Tensor; targetLengths: Tensor; blank: number; deterministic: boolean; zeroInfinity: boolean }): [Tensor, Tensor];
 export function miopenCtcLoss(...args: unknown[]): unknown {
   return call('miopen_ctc_loss', args);
 }
 /** miopen_depthwise_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor */
 export function miopenDepthwiseConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
+export function miopenDepthwiseConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, options: { deterministic: boolean }): Tensor;
+export function miopenDepthwiseConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenDepthwiseConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], options: { groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenDepthwiseConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], options: { dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenDepthwiseConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], options: { stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenDepthwiseConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, options: { padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenDepthwiseConvolution(input: Tensor, weight: Tensor, options: { bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenDepthwiseConvolution(input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
+export function miopenDepthwiseConvolution(options: { input: Tensor; weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor;
 export function miopenDepthwiseConvolution(...args: unknown[]): unknown {
   return call('miopen_depthwise_convolution', args);
 }
 /** miopen_rnn(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state) -> (Tensor, Tensor, Tensor, Tensor, Tensor) */
 export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, hiddenSize: number, numLayers: number, batchFirst: boolean, dropout: number, train: boolean, bidirectional: boolean, batchSizes: readonly number[], dropoutState: Tensor | null): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, hiddenSize: number, numLayers: number, batchFirst: boolean, dropout: number, train: boolean, bidirectional: boolean, batchSizes: readonly number[], options: { dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, hiddenSize: number, numLayers: number, batchFirst: boolean, dropout: number, train: boolean, bidirectional: boolean, options: { batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, hiddenSize: number, numLayers: number, batchFirst: boolean, dropout: number, train: boolean, options: { bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, hiddenSize: number, numLayers: number, batchFirst: boolean, dropout: number, options: { train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, hiddenSize: number, numLayers: number, batchFirst: boolean, options: { dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, hiddenSize: number, numLayers: number, options: { batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, hiddenSize: number, options: { numLayers: number; batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, mode: number, options: { hiddenSize: number; numLayers: number; batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, cx: Tensor | null, options: { mode: number; hiddenSize: number; numLayers: number; batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, hx: Tensor, options: { cx: Tensor | null; mode: number; hiddenSize: number; numLayers: number; batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], weightStride0: number, options: { hx: Tensor; cx: Tensor | null; mode: number; hiddenSize: number; numLayers: number; batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, weight: readonly Tensor[], options: { weightStride0: number; hx: Tensor; cx: Tensor | null; mode: number; hiddenSize: number; numLayers: number; batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(input: Tensor, options: { weight: readonly Tensor[]; weightStride0: number; hx: Tensor; cx: Tensor | null; mode: number; hiddenSize: number; numLayers: number; batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
+export function miopenRnn(options: { input: Tensor; weight: readonly Tensor[]; weightStride0: number; hx: Tensor; cx: Tensor | null; mode: number; hiddenSize: number; numLayers: number; batchFirst: boolean; dropout: number; train: boolean; bidirectional: boolean; batchSizes: readonly number[]; dropoutState: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor];
 export function miopenRnn(...args: unknown[]): unknown {
   return call('miopen_rnn', args);
 }
 /** mkldnn_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor */
 export function mkldnnAdaptiveAvgPool2d(input: Tensor, outputSize: number | readonly number[], options?: { out?: Tensor }): Tensor;
+export function mkldnnAdaptiveAvgPool2d(input: Tensor, options: { outputSize: number | readonly number[]; out?: Tensor }): Tensor;
+export function mkldnnAdaptiveAvgPool2d(options: { input: Tensor; outputSize: number | readonly number[]; out?: Tensor }): Tensor;
 export function mkldnnAdaptiveAvgPool2d(...args: unknown[]): unknown {
   return call('mkldnn_adaptive_avg_pool2d', args);
 }
 /** mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor */
 export function mkldnnConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number): Tensor;
+export function mkldnnConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], options: { groups: number }): Tensor;
+export function mkldnnConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], options: { dilation: readonly number[]; groups: number }): Tensor;
+export function mkldnnConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], options: { stride: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function mkldnnConvolution(input: Tensor, weight: Tensor, bias: Tensor | null, options: { padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function mkldnnConvolution(input: Tensor, weight: Tensor, options: { bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function mkldnnConvolution(input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
+export function mkldnnConvolution(options: { input: Tensor; weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number }): Tensor;
 export function mkldnnConvolution(...args: unknown[]): unknown {
   return call('mkldnn_convolution', args);
 }
 /** mkldnn_linear_backward_weights(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined) -> (Tensor, Tensor) */
 export function mkldnnLinearBackwardWeights(gradOutput: Tensor, input: Tensor, weight: Tensor, biasDefined: boolean): [Tensor, Tensor];
+export function mkldnnLinearBackwardWeights(gradOutput: Tensor, input: Tensor, weight: Tensor, options: { biasDefined: boolean }): [Tensor, Tensor];
+export function mkldnnLinearBackwardWeights(gradOutput: Tensor, input: Tensor, options: { weight: Tensor; biasDefined: boolean }): [Tensor, Tensor];
+export function mkldnnLinearBackwardWeights(gradOutput: Tensor, options: { input: Tensor; weight: Tensor; biasDefined: boolean }): [Tensor, Tensor];
+export function mkldnnLinearBackwardWeights(options: { gradOutput: Tensor; input: Tensor; weight: Tensor; biasDefined: boolean }): [Tensor, Tensor];
 export function mkldnnLinearBackwardWeights(...args: unknown[]): unknown {
   return call('mkldnn_linear_backward_weights', args);
 }
 /** mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
-export function mkldnnMaxPool2d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
-export function mkldnnMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Tensor;
+export function mkldnnMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool2d(input: Tensor, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool2d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool2d(options: { input: Tensor; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
 export function mkldnnMaxPool2d(...args: unknown[]): unknown {
   return call('mkldnn_max_pool2d', args);
 }
 /** mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor */
-export function mkldnnMaxPool3d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
-export function mkldnnMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Tensor;
+export function mkldnnMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool3d(input: Tensor, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool3d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool3d(options: { input: Tensor; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
 export function mkldnnMaxPool3d(...args: unknown[]): unknown {
   return call('mkldnn_max_pool3d', args);
 }
 /** mkldnn_rnn_layer(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train) -> (Tensor, Tensor, Tensor, Tensor) */
 export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly number[], mode: number, hiddenSize: number, numLayers: number, hasBiases: boolean, bidirectional: boolean, batchFirst: boolean, train: boolean): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly number[], mode: number, hiddenSize: number, numLayers: number, hasBiases: boolean, bidirectional: boolean, batchFirst: boolean, options: { train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly number[], mode: number, hiddenSize: number, numLayers: number, hasBiases: boolean, bidirectional: boolean, options: { batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly number[], mode: number, hiddenSize: number, numLayers: number, hasBiases: boolean, options: { bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly number[], mode: number, hiddenSize: number, numLayers: number, options: { hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly number[], mode: number, hiddenSize: number, options: { numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly number[], mode: number, options: { hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batchSizes: readonly number[], options: { mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, options: { batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, options: { reverse: boolean; batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, options: { cx_: Tensor; reverse: boolean; batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, options: { hx_: Tensor; cx_: Tensor; reverse: boolean; batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, options: { weight3: Tensor; hx_: Tensor; cx_: Tensor; reverse: boolean; batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, weight1: Tensor, options: { weight2: Tensor; weight3: Tensor; hx_: Tensor; cx_: Tensor; reverse: boolean; batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, weight0: Tensor, options: { weight1: Tensor; weight2: Tensor; weight3: Tensor; hx_: Tensor; cx_: Tensor; reverse: boolean; batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(input: Tensor, options: { weight0: Tensor; weight1: Tensor; weight2: Tensor; weight3: Tensor; hx_: Tensor; cx_: Tensor; reverse: boolean; batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function mkldnnRnnLayer(options: { input: Tensor; weight0: Tensor; weight1: Tensor; weight2: Tensor; weight3: Tensor; hx_: Tensor; cx_: Tensor; reverse: boolean; batchSizes: readonly number[]; mode: number; hiddenSize: number; numLayers: number; hasBiases: boolean; bidirectional: boolean; batchFirst: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor];
 export function mkldnnRnnLayer(...args: unknown[]): unknown {
   return call('mkldnn_rnn_layer', args);
 }
-/** mm(Tensor self, Tensor mat2) -> Tensor */
-export function mm<T extends Tensor, U extends Tensor>(input: T, mat2: MatmulWith<'mm', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 /** mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
 export function mm(input: Tensor, mat2: Tensor, outDtype: DType, options?: { out?: Tensor }): Tensor;
+export function mm(input: Tensor, mat2: Tensor, options: { outDtype: DType; out?: Tensor }): Tensor;
+export function mm(input: Tensor, options: { mat2: Tensor; outDtype: DType; out?: Tensor }): Tensor;
+export function mm(options: { input: Tensor; mat2: Tensor; outDtype: DType; out?: Tensor }): Tensor;
+export function mm<T extends Tensor, U extends Tensor>(input: T, options: { mat2: MatmulWith<'mm', T, U>; out?: Tensor }): MatmulResult<T, U>;
+export function mm<T extends Tensor, U extends Tensor>(options: { input: T; mat2: MatmulWith<'mm', T, U>; out?: Tensor }): MatmulResult<T, U>;
+/** mm(Tensor self, Tensor mat2) -> Tensor */
+export function mm<T extends Tensor, U extends Tensor>(input: T, mat2: MatmulWith<'mm', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 export function mm(...args: unknown[]): unknown {
   return call('mm', args);
 }
 /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function mode<T extends Tensor>(input: T, options?: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function mode<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function mode<T extends Tensor>(input: T, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function mode<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function mode<T extends Tensor>(input: T, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function mode<T extends Tensor>(options: { input: T; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function mode(...args: unknown[]): unknown {
   return call('mode', args);
 }
 /** moveaxis.int(Tensor self, int source, int destination) -> Tensor */
 export function moveaxis<T extends Tensor>(input: T, source: number, destination: number): Part<T>;
+export function moveaxis<T extends Tensor>(input: T, source: number, options: { destination: number }): Part<T>;
+export function moveaxis<T extends Tensor>(input: T, options: { source: number; destination: number }): Part<T>;
+export function moveaxis<T extends Tensor>(options: { input: T; source: number; destination: number }): Part<T>;
 /** moveaxis.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
 export function moveaxis<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Part<T>;
+export function moveaxis<T extends Tensor>(input: T, source: readonly number[], options: { destination: readonly number[] }): Part<T>;
+export function moveaxis<T extends Tensor>(input: T, options: { source: readonly number[]; destination: readonly number[] }): Part<T>;
+export function moveaxis<T extends Tensor>(options: { input: T; source: readonly number[]; destination: readonly number[] }): Part<T>;
 export function moveaxis(...args: unknown[]): unknown {
   return call('moveaxis', args);
 }
 /** movedim.int(Tensor self, int source, int destination) -> Tensor */
 export function movedim<T extends Tensor>(input: T, source: number, destination: number): Part<T>;
+export function movedim<T extends Tensor>(input: T, source: number, options: { destination: number }): Part<T>;
+export function movedim<T extends Tensor>(input: T, options: { source: number; destination: number }): Part<T>;
+export function movedim<T extends Tensor>(options: { input: T; source: number; destination: number }): Part<T>;
 /** movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
 export function movedim<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Part<T>;
+export function movedim<T extends Tensor>(input: T, source: readonly number[], options: { destination: readonly number[] }): Part<T>;
+export function movedim<T extends Tensor>(input: T, options: { source: readonly number[]; destination: readonly number[] }): Part<T>;
+export function movedim<T extends Tensor>(options: { input: T; source: readonly number[]; destination: readonly number[] }): Part<T>;
 export function movedim(...args: unknown[]): unknown {
   return call('movedim', args);
 }
 /** msort(Tensor self) -> Tensor */
 export function msort<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function msort<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Part<T, 'same', E>;
 export function msort(...args: unknown[]): unknown {
   return call('msort', args);
 }
 /** mul.Tensor(Tensor self, Tensor other) -> Tensor */
 export function mul<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'mul', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function mul<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'mul', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function mul<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'mul', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function mul(...args: unknown[]): unknown {
   return call('mul', args);
 }
 /** multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor */
-export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, options?: { replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
-export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, replacement: boolean, options?: { generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
+export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
+export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, options: { replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
+export function multinomial<T extends Tensor, E extends DType = never>(input: T, options: { numSamples: number; replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
+export function multinomial<T extends Tensor, E extends DType = never>(options: { input: T; numSamples: number; replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
 export function multinomial(...args: unknown[]): unknown {
   return call('multinomial', args);
 }
-/** multiply.Tensor(Tensor self, Tensor other) -> Tensor */
-export function multiply<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'multiply', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /** multiply.Scalar(Tensor self, Scalar other) -> Tensor */
 export function multiply<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'multiply', T, U>): BroadcastResult<T, U, 'promoted'>;
+export function multiply<T extends TensorLike, U extends Scalar>(input: T, options: { other: BroadcastWith<'multiply', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function multiply<T extends TensorLike, U extends Scalar>(options: { input: T; other: BroadcastWith<'multiply', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function multiply<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'multiply', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function multiply<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'multiply', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+/** multiply.Tensor(Tensor self, Tensor other) -> Tensor */
+export function multiply<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'multiply', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function multiply(...args: unknown[]): unknown {
   return call('multiply', args);
 }
 /** mv(Tensor self, Tensor vec) -> Tensor */
 export function mv<T extends Tensor, U extends Tensor>(input: T, vec: MatmulWith<'mv', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
+export function mv<T extends Tensor, U extends Tensor>(input: T, options: { vec: MatmulWith<'mv', T, U>; out?: Tensor }): MatmulResult<T, U>;
+export function mv<T extends Tensor, U extends Tensor>(options: { input: T; vec: MatmulWith<'mv', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function mv(...args: unknown[]): unknown {
   return call('mv', args);
 }
 /** mvlgamma(Tensor self, int p) -> Tensor */
 export function mvlgamma<T extends Tensor, E extends DType = never>(input: T, p: number, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function mvlgamma<T extends Tensor, E extends DType = never>(input: T, options: { p: number; out?: Tensor<E> }): Like<T, 'float', E>;
+export function mvlgamma<T extends Tensor, E extends DType = never>(options: { input: T; p: number; out?: Tensor<E> }): Like<T, 'float', E>;
 export function mvlgamma(...args: unknown[]): unknown {
   return call('mvlgamma', args);
 }
 /** nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
-export function nanToNum<T extends Tensor, E extends DType = never>(input: T, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
-export function nanToNum<T extends Tensor, E extends DType = never>(input: T, nan: number | null, options?: { posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function nanToNum<T extends Tensor, E extends DType = never>(input: T, nan?: number | null, posinf?: number | null, neginf?: number | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function nanToNum<T extends Tensor, E extends DType = never>(input: T, nan: number | null, posinf: number | null, options: { neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function nanToNum<T extends Tensor, E extends DType = never>(input: T, nan: number | null, options: { posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function nanToNum<T extends Tensor, E extends DType = never>(input: T, options: { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function nanToNum<T extends Tensor, E extends DType = never>(options: { input: T; nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor<E> }): Like<T, 'same', E>;
 export function nanToNum(...args: unknown[]): unknown {
   return call('nan_to_num', args);
 }
 /** nan_to_num_(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor */
-export function nanToNum_(input: Tensor, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
-export function nanToNum_(input: Tensor, nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
+export function nanToNum_(input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
+export function nanToNum_(input: Tensor, nan: number | null, posinf: number | null, options: { neginf?: number | null }): Tensor;
+export function nanToNum_(input: Tensor, nan: number | null, options: { posinf?: number | null; neginf?: number | null }): Tensor;
+export function nanToNum_(input: Tensor, options: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+export function nanToNum_(options: { input: Tensor; nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
 export function nanToNum_(...args: unknown[]): unknown {
   return call('nan_to_num_', args);
 }
 /** nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
-export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
+export function nanmean<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function nanmean(...args: unknown[]): unknown {
   return call('nanmean', args);
 }
 /** nanmedian(Tensor self) -> Tensor */
 export function nanmedian<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
+export function nanmedian<T extends Tensor>(options: { input: T }): Reduction<T, 'same', null, false>;
 /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function nanmedian<T extends Tensor>(input: T, dim: number, options?: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function nanmedian<T extends Tensor>(input: T, dim: number, keepdim: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function nanmedian<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function nanmedian<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function nanmedian<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function nanmedian<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function nanmedian(...args: unknown[]): unknown {
   return call('nanmedian', args);
 }
 /** nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
-export function nanquantile(input: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
-export function nanquantile(input: Tensor, q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(input: Tensor, q: Tensor, dim: number | null, options: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(input: Tensor, q: Tensor, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(input: Tensor, options: { q: Tensor; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(options: { input: Tensor; q: Tensor; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
 /** nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
-export function nanquantile(input: Tensor, q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
-export function nanquantile(input: Tensor, q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(input: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(input: Tensor, q: number, dim: number | null, options: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(input: Tensor, q: number, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(input: Tensor, options: { q: number; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function nanquantile(options: { input: Tensor; q: number; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
 export function nanquantile(...args: unknown[]): unknown {
   return call('nanquantile', args);
 }
 /** nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
-export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function nansum(...args: unknown[]): unknown {
   return call('nansum', args);
 }
 /** narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor */
 export function narrow<T extends Tensor>(input: T, dim: number, start: Tensor, length: number): Part<T>;
+export function narrow<T extends Tensor>(input: T, dim: number, start: Tensor, options: { length: number }): Part<T>;
+export function narrow<T extends Tensor>(input: T, dim: number, options: { start: Tensor; length: number }): Part<T>;
+export function narrow<T extends Tensor>(input: T, options: { dim: number; start: Tensor; length: number }): Part<T>;
+export function narrow<T extends Tensor>(options: { input: T; dim: number; start: Tensor; length: number }): Part<T>;
 /** narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
 export function narrow<T extends Tensor>(input: T, dim: number, start: number, length: number): Part<T>;
+export function narrow<T extends Tensor>(input: T, dim: number, start: number, options: { length: number }): Part<T>;
+export function narrow<T extends Tensor>(input: T, dim: number, options: { start: number; length: number }): Part<T>;
+export function narrow<T extends Tensor>(input: T, options: { dim: number; start: number; length: number }): Part<T>;
+export function narrow<T extends Tensor>(options: { input: T; dim: number; start: number; length: number }): Part<T>;
 export function narrow(...args: unknown[]): unknown {
   return call('narrow', args);
 }
 /** narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
 export function narrowCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, start: number, length: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function narrowCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, start: number, options: { length: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function narrowCopy<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { start: number; length: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function narrowCopy<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; start: number; length: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function narrowCopy<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; start: number; length: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function narrowCopy(...args: unknown[]): unknown {
   return call('narrow_copy', args);
 }
 /** native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor) */
 export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, options?: { out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, options: { eps: number; out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, options: { momentum: number; eps: number; out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, options: { training: boolean; momentum: number; eps: number; out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, options: { runningVar: Tensor | null; training: boolean; momentum: number; eps: number; out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, options: { runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: Tensor, weight: Tensor | null, options: { bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(options: { input: Tensor; weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; out?: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor];
 export function nativeBatchNorm(...args: unknown[]): unknown {
   return call('native_batch_norm', args);
 }
 /** native_channel_shuffle(Tensor self, SymInt groups) -> Tensor */
 export function nativeChannelShuffle<T extends Tensor>(input: T, groups: number): Part<T>;
+export function nativeChannelShuffle<T extends Tensor>(input: T, options: { groups: number }): Part<T>;
+export function nativeChannelShuffle<T extends Tensor>(options: { input: T; groups: number }): Part<T>;
 export function nativeChannelShuffle(...args: unknown[]): unknown {
   return call('native_channel_shuffle', args);
 }
 /** native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor) */
 export function nativeDropout(input: Tensor, p: number, train: boolean | null): [Tensor, Tensor];
+export function nativeDropout(input: Tensor, p: number, options: { train: boolean | null }): [Tensor, Tensor];
+export function nativeDropout(input: Tensor, options: { p: number; train: boolean | null }): [Tensor, Tensor];
+export function nativeDropout(options: { input: Tensor; p: number; train: boolean | null }): [Tensor, Tensor];
 export function nativeDropout(...args: unknown[]): unknown {
   return call('native_dropout', args);
 }
 /** native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor) */
 export function nativeGroupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number): [Tensor, Tensor, Tensor];
+export function nativeGroupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, options: { eps: number }): [Tensor, Tensor, Tensor];
+export function nativeGroupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, options: { group: number; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeGroupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, options: { HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeGroupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, options: { C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeGroupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, options: { N: number; C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeGroupNorm(input: Tensor, weight: Tensor | null, options: { bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeGroupNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeGroupNorm(options: { input: Tensor; weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor];
 export function nativeGroupNorm(...args: unknown[]): unknown {
   return call('native_group_norm', args);
 }
 /** native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor) */
 export function nativeLayerNorm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number): [Tensor, Tensor, Tensor];
+export function nativeLayerNorm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, bias: Tensor | null, options: { eps: number }): [Tensor, Tensor, Tensor];
+export function nativeLayerNorm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, options: { bias: Tensor | null; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeLayerNorm(input: Tensor, normalizedShape: readonly number[], options: { weight: Tensor | null; bias: Tensor | null; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeLayerNorm(input: Tensor, options: { normalizedShape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number }): [Tensor, Tensor, Tensor];
+export function nativeLayerNorm(options: { input: Tensor; normalizedShape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number }): [Tensor, Tensor, Tensor];
 export function nativeLayerNorm(...args: unknown[]): unknown {
   return call('native_layer_norm', args);
 }
 /** native_norm(Tensor self, Scalar p=2) -> Tensor */
-export function nativeNorm(input: Tensor, options?: { p?: Scalar }): Tensor;
-export function nativeNorm(input: Tensor, p: Scalar): Tensor;
+export function nativeNorm(input: Tensor, p?: Scalar): Tensor;
+export function nativeNorm(input: Tensor, options: { p?: Scalar }): Tensor;
+export function nativeNorm(options: { input: Tensor; p?: Scalar }): Tensor;
 /** native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor */
 export function nativeNorm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null): Tensor;
+export function nativeNorm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType | null }): Tensor;
+export function nativeNorm(input: Tensor, p: Scalar | null, dim: number | readonly number[], options: { keepdim: boolean; dtype: DType | null }): Tensor;
+export function nativeNorm(input: Tensor, p: Scalar | null, options: { dim: number | readonly number[]; keepdim: boolean; dtype: DType | null }): Tensor;
+export function nativeNorm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null }): Tensor;
+export function nativeNorm(options: { input: Tensor; p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null }): Tensor;
 export function nativeNorm(...args: unknown[]): unknown {
   return call('native_norm', args);
 }
@@ -2400,72 +3666,102 @@ export function nativeNorm(...args: unknown[]): unknown {
  * ne.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function ne<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'ne', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function ne<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'ne', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function ne<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'ne', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function ne(...args: unknown[]): unknown {
   return call('ne', args);
 }
 /** neg(Tensor self) -> Tensor */
 export function neg<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function neg<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function neg(...args: unknown[]): unknown {
   return call('neg', args);
 }
 /** neg_(Tensor self) -> Tensor */
 export function neg_(input: Tensor): Tensor;
+export function neg_(options: { input: Tensor }): Tensor;
 export function neg_(...args: unknown[]): unknown {
   return call('neg_', args);
 }
 /** negative(Tensor self) -> Tensor */
 export function negative<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function negative<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function negative(...args: unknown[]): unknown {
   return call('negative', args);
 }
 /** negative_(Tensor self) -> Tensor */
 export function negative_(input: Tensor): Tensor;
+export function negative_(options: { input: Tensor }): Tensor;
 export function negative_(...args: unknown[]): unknown {
   return call('negative_', args);
 }
 /** nextafter(Tensor self, Tensor other) -> Tensor */
 export function nextafter(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function nextafter(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function nextafter(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function nextafter(...args: unknown[]): unknown {
   return call('nextafter', args);
 }
 /** nonzero(Tensor self) -> Tensor */
 export function nonzero<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'int64', E>;
+export function nonzero<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Part<T, 'int64', E>;
 export function nonzero(...args: unknown[]): unknown {
   return call('nonzero', args);
 }
 /** nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor */
 export function nonzeroStatic(input: Tensor, options: { size: number; fillValue?: number; out?: Tensor }): Tensor;
+export function nonzeroStatic(options: { input: Tensor; size: number; fillValue?: number; out?: Tensor }): Tensor;
 export function nonzeroStatic(...args: unknown[]): unknown {
   return call('nonzero_static', args);
 }
 /** norm.Scalar(Tensor self, Scalar p=2) -> Tensor */
-export function norm(input: Tensor, options?: { p?: Scalar }): Tensor;
-export function norm(input: Tensor, p: Scalar): Tensor;
+export function norm(input: Tensor, p?: Scalar): Tensor;
+export function norm(input: Tensor, options: { p?: Scalar }): Tensor;
+export function norm(options: { input: Tensor; p?: Scalar }): Tensor;
 /** norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor */
 export function norm(input: Tensor, p: Scalar | null, options: { dtype: DType }): Tensor;
+export function norm(input: Tensor, options: { p: Scalar | null; dtype: DType }): Tensor;
+export function norm(options: { input: Tensor; p: Scalar | null; dtype: DType }): Tensor;
 /** norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor */
 export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType; out?: Tensor }): Tensor;
+export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], options: { keepdim: boolean; dtype: DType; out?: Tensor }): Tensor;
+export function norm(input: Tensor, p: Scalar | null, options: { dim: number | readonly number[]; keepdim: boolean; dtype: DType; out?: Tensor }): Tensor;
+export function norm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType; out?: Tensor }): Tensor;
+export function norm(options: { input: Tensor; p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType; out?: Tensor }): Tensor;
 /** norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor */
-export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
-export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], options: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function norm(input: Tensor, p: Scalar | null, options: { dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
+export function norm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
+export function norm(options: { input: Tensor; p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 export function norm(...args: unknown[]): unknown {
   return call('norm', args);
 }
 /** norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor */
-export function normExceptDim(v: Tensor, options?: { pow?: number; dim?: number }): Tensor;
-export function normExceptDim(v: Tensor, pow: number, options?: { dim?: number }): Tensor;
+export function normExceptDim(v: Tensor, pow?: number, dim?: number): Tensor;
+export function normExceptDim(v: Tensor, pow: number, options: { dim?: number }): Tensor;
+export function normExceptDim(v: Tensor, options: { pow?: number; dim?: number }): Tensor;
+export function normExceptDim(options: { v: Tensor; pow?: number; dim?: number }): Tensor;
 export function normExceptDim(...args: unknown[]): unknown {
   return call('norm_except_dim', args);
 }
 /** normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor */
 export function normal(mean: Tensor, std: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(mean: Tensor, options: { std: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(options: { mean: Tensor; std: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
 /** normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor */
-export function normal(mean: Tensor, options?: { std?: number; generator?: Generator | null; out?: Tensor }): Tensor;
-export function normal(mean: Tensor, std: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(mean: Tensor, std?: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(mean: Tensor, options: { std?: number; generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(options: { mean: Tensor; std?: number; generator?: Generator | null; out?: Tensor }): Tensor;
 /** normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor */
 export function normal(mean: number, std: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(mean: number, options: { std: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(options: { mean: number; std: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
 /** normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function normal(mean: number, std: number, size: readonly number[], options?: FactoryOptions & { generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(mean: number, std: number, options: FactoryOptions & { size: readonly number[]; generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(mean: number, options: FactoryOptions & { std: number; size: readonly number[]; generator?: Generator | null; out?: Tensor }): Tensor;
+export function normal(options: FactoryOptions & { mean: number; std: number; size: readonly number[]; generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(...args: unknown[]): unknown {
   return call('normal', args);
 }
@@ -2474,398 +3770,627 @@ export function normal(...args: unknown[]): unknown {
  * not_equal.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function notEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'notEqual', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function notEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'notEqual', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
+export function notEqual<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'notEqual', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function notEqual(...args: unknown[]): unknown {
   return call('not_equal', args);
 }
 /** nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor */
-export function nuclearNorm(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean; out?: Tensor }): Tensor;
-export function nuclearNorm(input: Tensor, dim: number | readonly number[], keepdim: boolean, options?: { out?: Tensor }): Tensor;
+export function nuclearNorm(input: Tensor, dim: number | readonly number[], keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+export function nuclearNorm(input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function nuclearNorm(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
+export function nuclearNorm(options: { input: Tensor; dim: number | readonly number[]; keepdim?: boolean; out?: Tensor }): Tensor;
 /** nuclear_norm(Tensor self, bool keepdim=False) -> Tensor */
-export function nuclearNorm(input: Tensor, options?: { keepdim?: boolean; out?: Tensor }): Tensor;
-export function nuclearNorm(input: Tensor, keepdim: boolean, options?: { out?: Tensor }): Tensor;
+export function nuclearNorm(input: Tensor, keepdim?: boolean, options?: { out?: Tensor }): Tensor;
+export function nuclearNorm(input: Tensor, options: { keepdim?: boolean; out?: Tensor }): Tensor;
+export function nuclearNorm(options: { input: Tensor; keepdim?: boolean; out?: Tensor }): Tensor;
 export function nuclearNorm(...args: unknown[]): unknown {
   return call('nuclear_norm', args);
 }
 /** ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
 export function ones(...size: number[]): Made<never, never>;
+export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function ones(...args: unknown[]): unknown {
   return call('ones', args);
 }
 /** ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function onesLike(...args: unknown[]): unknown {
   return call('ones_like', args);
 }
 /** orgqr(Tensor self, Tensor input2) -> Tensor */
 export function orgqr(input: Tensor, input2: Tensor, options?: { out?: Tensor }): Tensor;
+export function orgqr(input: Tensor, options: { input2: Tensor; out?: Tensor }): Tensor;
+export function orgqr(options: { input: Tensor; input2: Tensor; out?: Tensor }): Tensor;
 export function orgqr(...args: unknown[]): unknown {
   return call('orgqr', args);
 }
 /** ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor */
-export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean; out?: Tensor }): Tensor;
-export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: boolean, options?: { transpose?: boolean; out?: Tensor }): Tensor;
+export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean, options?: { out?: Tensor }): Tensor;
+export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: boolean, options: { transpose?: boolean; out?: Tensor }): Tensor;
+export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, options: { left?: boolean; transpose?: boolean; out?: Tensor }): Tensor;
+export function ormqr(input: Tensor, input2: Tensor, options: { input3: Tensor; left?: boolean; transpose?: boolean; out?: Tensor }): Tensor;
+export function ormqr(input: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean; transpose?: boolean; out?: Tensor }): Tensor;
+export function ormqr(options: { input: Tensor; input2: Tensor; input3: Tensor; left?: boolean; transpose?: boolean; out?: Tensor }): Tensor;
 export function ormqr(...args: unknown[]): unknown {
   return call('ormqr', args);
 }
 /** outer(Tensor self, Tensor vec2) -> Tensor */
 export function outer(input: Tensor, vec2: Tensor, options?: { out?: Tensor }): Tensor;
+export function outer(input: Tensor, options: { vec2: Tensor; out?: Tensor }): Tensor;
+export function outer(options: { input: Tensor; vec2: Tensor; out?: Tensor }): Tensor;
 export function outer(...args: unknown[]): unknown {
   return call('outer', args);
 }
 /** pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor */
-export function pairwiseDistance(x1: Tensor, x2: Tensor, options?: { p?: number; eps?: number; keepdim?: boolean }): Tensor;
-export function pairwiseDistance(x1: Tensor, x2: Tensor, p: number, options?: { eps?: number; keepdim?: boolean }): Tensor;
+export function pairwiseDistance(x1: Tensor, x2: Tensor, p?: number, eps?: number, keepdim?: boolean): Tensor;
+export function pairwiseDistance(x1: Tensor, x2: Tensor, p: number, eps: number, options: { keepdim?: boolean }): Tensor;
+export function pairwiseDistance(x1: Tensor, x2: Tensor, p: number, options: { eps?: number; keepdim?: boolean }): Tensor;
+export function pairwiseDistance(x1: Tensor, x2: Tensor, options: { p?: number; eps?: number; keepdim?: boolean }): Tensor;
+export function pairwiseDistance(x1: Tensor, options: { x2: Tensor; p?: number; eps?: number; keepdim?: boolean }): Tensor;
+export function pairwiseDistance(options: { x1: Tensor; x2: Tensor; p?: number; eps?: number; keepdim?: boolean }): Tensor;
 export function pairwiseDistance(...args: unknown[]): unknown {
   return call('pairwise_distance', args);
 }
 /** pdist(Tensor self, float p=2.) -> Tensor */
-export function pdist(input: Tensor, options?: { p?: number }): Tensor;
-export function pdist(input: Tensor, p: number): Tensor;
+export function pdist(input: Tensor, p?: number): Tensor;
+export function pdist(input: Tensor, options: { p?: number }): Tensor;
+export function pdist(options: { input: Tensor; p?: number }): Tensor;
 export function pdist(...args: unknown[]): unknown {
   return call('pdist', args);
 }
 /** permute(Tensor self, int[] dims) -> Tensor */
-export function permute<T extends Tensor>(input: T, dims: readonly number[]): Part<T>;
+export function permute<T extends Tensor, Dims extends Shape>(input: T, dims: Dims): Shaped<T, Permuted<T['shape'], Dims>>;
+export function permute<T extends Tensor, Dims extends Shape>(input: T, options: { dims: Dims }): Shaped<T, Permuted<T['shape'], Dims>>;
+export function permute<T extends Tensor, Dims extends Shape>(options: { input: T; dims: Dims }): Shaped<T, Permuted<T['shape'], Dims>>;
 export function permute(...args: unknown[]): unknown {
   return call('permute', args);
 }
 /** permute_copy(Tensor self, int[] dims) -> Tensor */
 export function permuteCopy(input: Tensor, dims: readonly number[], options?: { out?: Tensor }): Tensor;
+export function permuteCopy(input: Tensor, options: { dims: readonly number[]; out?: Tensor }): Tensor;
+export function permuteCopy(options: { input: Tensor; dims: readonly number[]; out?: Tensor }): Tensor;
 export function permuteCopy(...args: unknown[]): unknown {
   return call('permute_copy', args);
 }
 /** pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor */
-export function pinverse<T extends Tensor>(input: T, options?: { rcond?: number }): Part<T>;
-export function pinverse<T extends Tensor>(input: T, rcond: number): Part<T>;
+export function pinverse<T extends Tensor>(input: T, rcond?: number): Part<T>;
+export function pinverse<T extends Tensor>(input: T, options: { rcond?: number }): Part<T>;
+export function pinverse<T extends Tensor>(options: { input: T; rcond?: number }): Part<T>;
 export function pinverse(...args: unknown[]): unknown {
   return call('pinverse', args);
 }
 /** pixel_shuffle(Tensor self, int upscale_factor) -> Tensor */
 export function pixelShuffle<T extends Tensor>(input: T, upscaleFactor: number): Part<T>;
+export function pixelShuffle<T extends Tensor>(input: T, options: { upscaleFactor: number }): Part<T>;
+export function pixelShuffle<T extends Tensor>(options: { input: T; upscaleFactor: number }): Part<T>;
 export function pixelShuffle(...args: unknown[]): unknown {
   return call('pixel_shuffle', args);
 }
 /** pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor */
 export function pixelUnshuffle<T extends Tensor>(input: T, downscaleFactor: number): Part<T>;
+export function pixelUnshuffle<T extends Tensor>(input: T, options: { downscaleFactor: number }): Part<T>;
+export function pixelUnshuffle<T extends Tensor>(options: { input: T; downscaleFactor: number }): Part<T>;
 export function pixelUnshuffle(...args: unknown[]): unknown {
   return call('pixel_unshuffle', args);
 }
 /** poisson(Tensor self, Generator? generator=None) -> Tensor */
-export function poisson(input: Tensor, options?: { generator?: Generator | null }): Tensor;
-export function poisson(input: Tensor, generator: Generator | null): Tensor;
+export function poisson(input: Tensor, generator?: Generator | null): Tensor;
+export function poisson(input: Tensor, options: { generator?: Generator | null }): Tensor;
+export function poisson(options: { input: Tensor; generator?: Generator | null }): Tensor;
 export function poisson(...args: unknown[]): unknown {
   return call('poisson', args);
 }
 /** poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor */
 export function poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number, reduction: number): Tensor;
+export function poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number, options: { reduction: number }): Tensor;
+export function poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, full: boolean, options: { eps: number; reduction: number }): Tensor;
+export function poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, options: { full: boolean; eps: number; reduction: number }): Tensor;
+export function poissonNllLoss(input: Tensor, target: Tensor, options: { logInput: boolean; full: boolean; eps: number; reduction: number }): Tensor;
+export function poissonNllLoss(input: Tensor, options: { target: Tensor; logInput: boolean; full: boolean; eps: number; reduction: number }): Tensor;
+export function poissonNllLoss(options: { input: Tensor; target: Tensor; logInput: boolean; full: boolean; eps: number; reduction: number }): Tensor;
 export function poissonNllLoss(...args: unknown[]): unknown {
   return call('poisson_nll_loss', args);
 }
 /** polar(Tensor abs, Tensor angle) -> Tensor */
 export function polar(abs: Tensor, angle: Tensor, options?: { out?: Tensor }): Tensor;
+export function polar(abs: Tensor, options: { angle: Tensor; out?: Tensor }): Tensor;
+export function polar(options: { abs: Tensor; angle: Tensor; out?: Tensor }): Tensor;
 export function polar(...args: unknown[]): unknown {
   return call('polar', args);
 }
 /** polygamma(int n, Tensor self) -> Tensor */
 export function polygamma(n: number, input: Tensor, options?: { out?: Tensor }): Tensor;
+export function polygamma(n: number, options: { input: Tensor; out?: Tensor }): Tensor;
+export function polygamma(options: { n: number; input: Tensor; out?: Tensor }): Tensor;
 export function polygamma(...args: unknown[]): unknown {
   return call('polygamma', args);
 }
 /** positive(Tensor self) -> Tensor */
 export function positive<T extends Tensor>(input: T): Like<T>;
+export function positive<T extends Tensor>(options: { input: T }): Like<T>;
 export function positive(...args: unknown[]): unknown {
   return call('positive', args);
 }
+/** pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
+export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, exponent: BroadcastWith<'pow', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, options: { exponent: BroadcastWith<'pow', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(options: { input: T; exponent: BroadcastWith<'pow', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function pow<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, options: { exponent: BroadcastWith<'pow', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function pow<T extends TensorLike, U extends Tensor, E extends DType = never>(options: { input: T; exponent: BroadcastWith<'pow', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /**
  * pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
  * pow.Scalar(Scalar self, Tensor exponent) -> Tensor
  */
 export function pow<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, exponent: BroadcastWith<'pow', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
-/** pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
-export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, exponent: BroadcastWith<'pow', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function pow(...args: unknown[]): unknown {
   return call('pow', args);
 }
 /** prelu(Tensor self, Tensor weight) -> Tensor */
 export function prelu<T extends Tensor>(input: T, weight: Tensor): Part<T>;
+export function prelu<T extends Tensor>(input: T, options: { weight: Tensor }): Part<T>;
+export function prelu<T extends Tensor>(options: { input: T; weight: Tensor }): Part<T>;
 export function prelu(...args: unknown[]): unknown {
   return call('prelu', args);
 }
 /** prod(Tensor self, *, ScalarType? dtype=None) -> Tensor */
 export function prod<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
+export function prod<T extends Tensor, E extends DType = never>(options: { input: T; dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
 /** prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
-export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function prod(...args: unknown[]): unknown {
   return call('prod', args);
 }
 /** promote_types(ScalarType type1, ScalarType type2) -> ScalarType */
 export function promoteTypes(type1: DType, type2: DType): DType;
+export function promoteTypes(type1: DType, options: { type2: DType }): DType;
+export function promoteTypes(options: { type1: DType; type2: DType }): DType;
 export function promoteTypes(...args: unknown[]): unknown {
   return call('promote_types', args);
 }
 /** put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor */
-export function put(input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
-export function put(input: Tensor, index: Tensor, source: Tensor, accumulate: boolean): Tensor;
+export function put(input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean): Tensor;
+export function put(input: Tensor, index: Tensor, source: Tensor, options: { accumulate?: boolean }): Tensor;
+export function put(input: Tensor, index: Tensor, options: { source: Tensor; accumulate?: boolean }): Tensor;
+export function put(input: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean }): Tensor;
+export function put(options: { input: Tensor; index: Tensor; source: Tensor; accumulate?: boolean }): Tensor;
 export function put(...args: unknown[]): unknown {
   return call('put', args);
 }
 /** q_per_channel_axis(Tensor self) -> int */
 export function qPerChannelAxis(input: Tensor): number;
+export function qPerChannelAxis(options: { input: Tensor }): number;
 export function qPerChannelAxis(...args: unknown[]): unknown {
   return call('q_per_channel_axis', args);
 }
 /** q_per_channel_scales(Tensor self) -> Tensor */
 export function qPerChannelScales(input: Tensor): Tensor;
+export function qPerChannelScales(options: { input: Tensor }): Tensor;
 export function qPerChannelScales(...args: unknown[]): unknown {
   return call('q_per_channel_scales', args);
 }
 /** q_per_channel_zero_points(Tensor self) -> Tensor */
 export function qPerChannelZeroPoints(input: Tensor): Tensor;
+export function qPerChannelZeroPoints(options: { input: Tensor }): Tensor;
 export function qPerChannelZeroPoints(...args: unknown[]): unknown {
   return call('q_per_channel_zero_points', args);
 }
 /** q_scale(Tensor self) -> float */
 export function qScale(input: Tensor): number;
+export function qScale(options: { input: Tensor }): number;
 export function qScale(...args: unknown[]): unknown {
   return call('q_scale', args);
 }
 /** q_zero_point(Tensor self) -> int */
 export function qZeroPoint(input: Tensor): number;
+export function qZeroPoint(options: { input: Tensor }): number;
 export function qZeroPoint(...args: unknown[]): unknown {
   return call('q_zero_point', args);
 }
 /** qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R) */
-export function qr(input: Tensor, options?: { some?: boolean; out?: readonly [Tensor, Tensor] }): QR;
-export function qr(input: Tensor, some: boolean, options?: { out?: readonly [Tensor, Tensor] }): QR;
+export function qr(input: Tensor, some?: boolean, options?: { out?: readonly [Tensor, Tensor] }): QR;
+export function qr(input: Tensor, options: { some?: boolean; out?: readonly [Tensor, Tensor] }): QR;
+export function qr(options: { input: Tensor; some?: boolean; out?: readonly [Tensor, Tensor] }): QR;
 export function qr(...args: unknown[]): unknown {
   return call('qr', args);
 }
 /** quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
-export function quantile(input: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
-export function quantile(input: Tensor, q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(input: Tensor, q: Tensor, dim: number | null, options: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(input: Tensor, q: Tensor, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(input: Tensor, options: { q: Tensor; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(options: { input: Tensor; q: Tensor; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
 /** quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
-export function quantile(input: Tensor, q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
-export function quantile(input: Tensor, q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(input: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(input: Tensor, q: number, dim: number | null, options: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(input: Tensor, q: number, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(input: Tensor, options: { q: number; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
+export function quantile(options: { input: Tensor; q: number; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
 export function quantile(...args: unknown[]): unknown {
   return call('quantile', args);
 }
 /** quantize_per_channel(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype) -> Tensor */
 export function quantizePerChannel(input: Tensor, scales: Tensor, zeroPoints: Tensor, axis: number, dtype: DType): Tensor;
+export function quantizePerChannel(input: Tensor, scales: Tensor, zeroPoints: Tensor, axis: number, options: { dtype: DType }): Tensor;
+export function quantizePerChannel(input: Tensor, scales: Tensor, zeroPoints: Tensor, options: { axis: number; dtype: DType }): Tensor;
+export function quantizePerChannel(input: Tensor, scales: Tensor, options: { zeroPoints: Tensor; axis: number; dtype: DType }): Tensor;
+export function quantizePerChannel(input: Tensor, options: { scales: Tensor; zeroPoints: Tensor; axis: number; dtype: DType }): Tensor;
+export function quantizePerChannel(options: { input: Tensor; scales: Tensor; zeroPoints: Tensor; axis: number; dtype: DType }): Tensor;
 export function quantizePerChannel(...args: unknown[]): unknown {
   return call('quantize_per_channel', args);
 }
 /** quantize_per_tensor.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, ScalarType dtype) -> Tensor */
 export function quantizePerTensor(input: Tensor, scale: Tensor, zeroPoint: Tensor, dtype: DType): Tensor;
+export function quantizePerTensor(input: Tensor, scale: Tensor, zeroPoint: Tensor, options: { dtype: DType }): Tensor;
+export function quantizePerTensor(input: Tensor, scale: Tensor, options: { zeroPoint: Tensor; dtype: DType }): Tensor;
+export function quantizePerTensor(input: Tensor, options: { scale: Tensor; zeroPoint: Tensor; dtype: DType }): Tensor;
+export function quantizePerTensor(options: { input: Tensor; scale: Tensor; zeroPoint: Tensor; dtype: DType }): Tensor;
 /** quantize_per_tensor(Tensor self, float scale, int zero_point, ScalarType dtype) -> Tensor */
 export function quantizePerTensor(input: Tensor, scale: number, zeroPoint: number, dtype: DType): Tensor;
+export function quantizePerTensor(input: Tensor, scale: number, zeroPoint: number, options: { dtype: DType }): Tensor;
+export function quantizePerTensor(input: Tensor, scale: number, options: { zeroPoint: number; dtype: DType }): Tensor;
+export function quantizePerTensor(input: Tensor, options: { scale: number; zeroPoint: number; dtype: DType }): Tensor;
+export function quantizePerTensor(options: { input: Tensor; scale: number; zeroPoint: number; dtype: DType }): Tensor;
 /** quantize_per_tensor.tensors(Tensor[] tensors, Tensor scales, Tensor zero_points, ScalarType dtype) -> Tensor[] */
 export function quantizePerTensor(tensors: readonly Tensor[], scales: Tensor, zeroPoints: Tensor, dtype: DType): Tensor[];
+export function quantizePerTensor(tensors: readonly Tensor[], scales: Tensor, zeroPoints: Tensor, options: { dtype: DType }): Tensor[];
+export function quantizePerTensor(tensors: readonly Tensor[], scales: Tensor, options: { zeroPoints: Tensor; dtype: DType }): Tensor[];
+export function quantizePerTensor(tensors: readonly Tensor[], options: { scales: Tensor; zeroPoints: Tensor; dtype: DType }): Tensor[];
+export function quantizePerTensor(options: { tensors: readonly Tensor[]; scales: Tensor; zeroPoints: Tensor; dtype: DType }): Tensor[];
 export function quantizePerTensor(...args: unknown[]): unknown {
   return call('quantize_per_tensor', args);
 }
 /** quantize_per_tensor_dynamic(Tensor self, ScalarType dtype, bool reduce_range) -> Tensor */
 export function quantizePerTensorDynamic(input: Tensor, dtype: DType, reduceRange: boolean): Tensor;
+export function quantizePerTensorDynamic(input: Tensor, dtype: DType, options: { reduceRange: boolean }): Tensor;
+export function quantizePerTensorDynamic(input: Tensor, options: { dtype: DType; reduceRange: boolean }): Tensor;
+export function quantizePerTensorDynamic(options: { input: Tensor; dtype: DType; reduceRange: boolean }): Tensor;
 export function quantizePerTensorDynamic(...args: unknown[]): unknown {
   return call('quantize_per_tensor_dynamic', args);
 }
 /** quantized_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor */
 export function quantizedBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, outputScale: number, outputZeroPoint: number): Tensor;
+export function quantizedBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, outputScale: number, options: { outputZeroPoint: number }): Tensor;
+export function quantizedBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, options: { outputScale: number; outputZeroPoint: number }): Tensor;
+export function quantizedBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, options: { eps: number; outputScale: number; outputZeroPoint: number }): Tensor;
+export function quantizedBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, options: { var: Tensor; eps: number; outputScale: number; outputZeroPoint: number }): Tensor;
+export function quantizedBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, options: { mean: Tensor; var: Tensor; eps: number; outputScale: number; outputZeroPoint: number }): Tensor;
+export function quantizedBatchNorm(input: Tensor, weight: Tensor | null, options: { bias: Tensor | null; mean: Tensor; var: Tensor; eps: number; outputScale: number; outputZeroPoint: number }): Tensor;
+export function quantizedBatchNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; var: Tensor; eps: number; outputScale: number; outputZeroPoint: number }): Tensor;
+export function quantizedBatchNorm(options: { input: Tensor; weight: Tensor | null; bias: Tensor | null; mean: Tensor; var: Tensor; eps: number; outputScale: number; outputZeroPoint: number }): Tensor;
 export function quantizedBatchNorm(...args: unknown[]): unknown {
   return call('quantized_batch_norm', args);
 }
 /** quantized_gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor */
 export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, zeroPointHh: Scalar): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, options: { zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, options: { zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, options: { scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, options: { scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, options: { colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, options: { colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, options: { packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, options: { packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, options: { bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options: { bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, wIh: Tensor, options: { wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, hx: Tensor, options: { wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(input: Tensor, options: { hx: Tensor; wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedGruCell(options: { input: Tensor; hx: Tensor; wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
 export function quantizedGruCell(...args: unknown[]): unknown {
   return call('quantized_gru_cell', args);
 }
 /** quantized_lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> (Tensor, Tensor) */
 export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, zeroPointHh: Scalar): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, options: { zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, options: { zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, options: { scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, options: { scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, options: { colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, options: { colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, options: { packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, options: { packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor, options: { bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, options: { bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, options: { wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, hx: readonly Tensor[], options: { wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(input: Tensor, options: { hx: readonly Tensor[]; wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
+export function quantizedLstmCell(options: { input: Tensor; hx: readonly Tensor[]; wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): [Tensor, Tensor];
 export function quantizedLstmCell(...args: unknown[]): unknown {
   return call('quantized_lstm_cell', args);
 }
 /** quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor */
-export function quantizedMaxPool1d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
-export function quantizedMaxPool1d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool1d(input: Tensor, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Tensor;
+export function quantizedMaxPool1d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool1d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool1d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool1d(input: Tensor, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool1d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool1d(options: { input: Tensor; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
 export function quantizedMaxPool1d(...args: unknown[]): unknown {
   return call('quantized_max_pool1d', args);
 }
 /** quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
-export function quantizedMaxPool2d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
-export function quantizedMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Tensor;
+export function quantizedMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool2d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool2d(input: Tensor, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool2d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool2d(options: { input: Tensor; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
 export function quantizedMaxPool2d(...args: unknown[]): unknown {
   return call('quantized_max_pool2d', args);
 }
 /** quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor */
-export function quantizedMaxPool3d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
-export function quantizedMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options?: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Tensor;
+export function quantizedMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool3d(input: Tensor, kernelSize: number | readonly number[], stride: number | readonly number[], options: { padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool3d(input: Tensor, kernelSize: number | readonly number[], options: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool3d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool3d(options: { input: Tensor; kernelSize: number | readonly number[]; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceilMode?: boolean }): Tensor;
 export function quantizedMaxPool3d(...args: unknown[]): unknown {
   return call('quantized_max_pool3d', args);
 }
 /** quantized_rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor */
 export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, zeroPointHh: Scalar): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, options: { zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, options: { zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, options: { scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, options: { scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, options: { colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, options: { colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, options: { packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, options: { packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, options: { bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options: { bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, options: { wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, hx: Tensor, options: { wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(input: Tensor, options: { hx: Tensor; wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnReluCell(options: { input: Tensor; hx: Tensor; wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
 export function quantizedRnnReluCell(...args: unknown[]): unknown {
   return call('quantized_rnn_relu_cell', args);
 }
 /** quantized_rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor */
 export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, zeroPointHh: Scalar): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, zeroPointIh: Scalar, options: { zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, scaleHh: Scalar, options: { zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, scaleIh: Scalar, options: { scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, colOffsetsHh: Tensor, options: { scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, colOffsetsIh: Tensor, options: { colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, packedHh: Tensor, options: { colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, packedIh: Tensor, options: { packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, bHh: Tensor, options: { packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor, options: { bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options: { bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, options: { wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, hx: Tensor, options: { wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(input: Tensor, options: { hx: Tensor; wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
+export function quantizedRnnTanhCell(options: { input: Tensor; hx: Tensor; wIh: Tensor; wHh: Tensor; bIh: Tensor; bHh: Tensor; packedIh: Tensor; packedHh: Tensor; colOffsetsIh: Tensor; colOffsetsHh: Tensor; scaleIh: Scalar; scaleHh: Scalar; zeroPointIh: Scalar; zeroPointHh: Scalar }): Tensor;
 export function quantizedRnnTanhCell(...args: unknown[]): unknown {
   return call('quantized_rnn_tanh_cell', args);
 }
 /** rad2deg(Tensor self) -> Tensor */
 export function rad2deg<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function rad2deg<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function rad2deg(...args: unknown[]): unknown {
   return call('rad2deg', args);
 }
 /** rad2deg_(Tensor self) -> Tensor */
 export function rad2deg_(input: Tensor): Tensor;
+export function rad2deg_(options: { input: Tensor }): Tensor;
 export function rad2deg_(...args: unknown[]): unknown {
   return call('rad2deg_', args);
 }
 /** rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 export function rand(...size: number[]): Made<never, never>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 /** rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
 export function rand(...size: number[]): Made<never, never>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function rand(...args: unknown[]): unknown {
   return call('rand', args);
 }
 /** rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randLike(...args: unknown[]): unknown {
   return call('rand_like', args);
 }
 /** randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint(...args: unknown[]): unknown {
   return call('randint', args);
 }
 /** randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randintLike(...args: unknown[]): unknown {
   return call('randint_like', args);
 }
 /** randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 export function randn(...size: number[]): Made<never, never>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 /** randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
 export function randn(...size: number[]): Made<never, never>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function randn(...args: unknown[]): unknown {
   return call('randn', args);
 }
 /** randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 /** randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function randnLike(...args: unknown[]): unknown {
   return call('randn_like', args);
 }
 /** randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function randperm<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; generator: Generator | null; out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
 /** randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function randperm<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
 export function randperm(...args: unknown[]): unknown {
   return call('randperm', args);
 }
 /** ravel(Tensor self) -> Tensor */
 export function ravel<T extends Tensor>(input: T): Part<T>;
+export function ravel<T extends Tensor>(options: { input: T }): Part<T>;
 export function ravel(...args: unknown[]): unknown {
   return call('ravel', args);
 }
 /** real(Tensor self) -> Tensor */
 export function real(input: Tensor): Tensor;
+export function real(options: { input: Tensor }): Tensor;
 export function real(...args: unknown[]): unknown {
   return call('real', args);
 }
 /** reciprocal(Tensor self) -> Tensor */
 export function reciprocal<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function reciprocal<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function reciprocal(...args: unknown[]): unknown {
   return call('reciprocal', args);
 }
 /** reciprocal_(Tensor self) -> Tensor */
 export function reciprocal_(input: Tensor): Tensor;
+export function reciprocal_(options: { input: Tensor }): Tensor;
 export function reciprocal_(...args: unknown[]): unknown {
   return call('reciprocal_', args);
 }
 /** relu(Tensor self) -> Tensor */
 export function relu<T extends Tensor>(input: T): Like<T>;
+export function relu<T extends Tensor>(options: { input: T }): Like<T>;
 export function relu(...args: unknown[]): unknown {
   return call('relu', args);
 }
 /** relu_(Tensor self) -> Tensor */
 export function relu_(input: Tensor): Tensor;
+export function relu_(options: { input: Tensor }): Tensor;
 export function relu_(...args: unknown[]): unknown {
   return call('relu_', args);
 }
+/** remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
+export function remainder<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'remainder', T, U>): BroadcastResult<T, U, 'promoted'>;
+export function remainder<T extends Scalar, U extends Tensor>(input: T, options: { other: BroadcastWith<'remainder', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function remainder<T extends Scalar, U extends Tensor>(options: { input: T; other: BroadcastWith<'remainder', T, U> }): BroadcastResult<T, U, 'promoted'>;
+export function remainder<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'remainder', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function remainder<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'remainder', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /**
  * remainder.Tensor(Tensor self, Tensor other) -> Tensor
  * remainder.Scalar(Tensor self, Scalar other) -> Tensor
  */
 export function remainder<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'remainder', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
-/** remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
-export function remainder<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'remainder', T, U>): BroadcastResult<T, U, 'promoted'>;
 export function remainder(...args: unknown[]): unknown {
   return call('remainder', args);
 }
 /** renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor */
 export function renorm<T extends Tensor, E extends DType = never>(input: T, p: Scalar, dim: number, maxnorm: Scalar, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function renorm<T extends Tensor, E extends DType = never>(input: T, p: Scalar, dim: number, options: { maxnorm: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function renorm<T extends Tensor, E extends DType = never>(input: T, p: Scalar, options: { dim: number; maxnorm: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function renorm<T extends Tensor, E extends DType = never>(input: T, options: { p: Scalar; dim: number; maxnorm: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function renorm<T extends Tensor, E extends DType = never>(options: { input: T; p: Scalar; dim: number; maxnorm: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function renorm(...args: unknown[]): unknown {
   return call('renorm', args);
 }
 /** repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Part<T>;
-export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, dim?: number | null, options?: { outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, options: { dim?: number | null; outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, options: { repeats: Tensor; dim?: number | null; outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(options: { input: T; repeats: Tensor; dim?: number | null; outputSize?: number | null }): Part<T>;
 /** repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */
 export function repeatInterleave<T extends Tensor>(repeats: T, options?: { outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(options: { repeats: T; outputSize?: number | null }): Part<T>;
 /** repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-export function repeatInterleave<T extends Tensor>(input: T, repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Part<T>;
-export function repeatInterleave<T extends Tensor>(input: T, repeats: number, dim: number | null, options?: { outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: number, dim?: number | null, options?: { outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, repeats: number, options: { dim?: number | null; outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(input: T, options: { repeats: number; dim?: number | null; outputSize?: number | null }): Part<T>;
+export function repeatInterleave<T extends Tensor>(options: { input: T; repeats: number; dim?: number | null; outputSize?: number | null }): Part<T>;
 export function repeatInterleave(...args: unknown[]): unknown {
   return call('repeat_interleave', args);
 }
 /** reshape(Tensor self, SymInt[] shape) -> Tensor */
-export function reshape<T extends Tensor>(input: T, shape: readonly number[]): Part<T>;
+export function reshape<T extends Tensor, R extends Shape>(input: T, shape: R): Shaped<T, Reshaped<R>>;
+export function reshape<T extends Tensor, R extends Shape>(input: T, options: { shape: R }): Shaped<T, Reshaped<R>>;
+export function reshape<T extends Tensor, R extends Shape>(options: { input: T; shape: R }): Shaped<T, Reshaped<R>>;
 export function reshape(...args: unknown[]): unknown {
   return call('reshape', args);
 }
 /** resize_as_(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor */
 export function resizeAs_(input: Tensor, theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null }): Tensor;
+export function resizeAs_(input: Tensor, options: { theTemplate: Tensor; memoryFormat?: MemoryFormat | null }): Tensor;
+export function resizeAs_(options: { input: Tensor; theTemplate: Tensor; memoryFormat?: MemoryFormat | null }): Tensor;
 export function resizeAs_(...args: unknown[]): unknown {
   return call('resize_as_', args);
 }
 /** resize_as_sparse_(Tensor self, Tensor the_template) -> Tensor */
 export function resizeAsSparse_(input: Tensor, theTemplate: Tensor): Tensor;
+export function resizeAsSparse_(input: Tensor, options: { theTemplate: Tensor }): Tensor;
+export function resizeAsSparse_(options: { input: Tensor; theTemplate: Tensor }): Tensor;
 export function resizeAsSparse_(...args: unknown[]): unknown {
   return call('resize_as_sparse_', args);
 }
 /** resolve_conj(Tensor self) -> Tensor */
 export function resolveConj<T extends Tensor>(input: T): Like<T>;
+export function resolveConj<T extends Tensor>(options: { input: T }): Like<T>;
 export function resolveConj(...args: unknown[]): unknown {
   return call('resolve_conj', args);
 }
 /** resolve_neg(Tensor self) -> Tensor */
 export function resolveNeg<T extends Tensor>(input: T): Like<T>;
+export function resolveNeg<T extends Tensor>(options: { input: T }): Like<T>;
 export function resolveNeg(...args: unknown[]): unknown {
   return call('resolve_neg', args);
 }
@@ -2874,134 +4399,239 @@ export function resolveNeg(...args: unknown[]): unknown {
  * result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType
  */
 export function resultType(tensor: Tensor, other: TensorLike): DType;
+export function resultType(tensor: Tensor, options: { other: TensorLike }): DType;
+export function resultType(options: { tensor: Tensor; other: TensorLike }): DType;
 /** result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType */
 export function resultType(scalar: Scalar, tensor: Tensor): DType;
+export function resultType(scalar: Scalar, options: { tensor: Tensor }): DType;
+export function resultType(options: { scalar: Scalar; tensor: Tensor }): DType;
 /** result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType */
 export function resultType(scalar1: Scalar, scalar2: Scalar): DType;
+export function resultType(scalar1: Scalar, options: { scalar2: Scalar }): DType;
+export function resultType(options: { scalar1: Scalar; scalar2: Scalar }): DType;
 export function resultType(...args: unknown[]): unknown {
   return call('result_type', args);
 }
 /** rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor */
-export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options?: { weight?: Tensor | null; eps?: number | null }): Part<T>;
-export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options?: { eps?: number | null }): Part<T>;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight?: Tensor | null, eps?: number | null): Part<T>;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, options: { eps?: number | null }): Part<T>;
+export function rmsNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], options: { weight?: Tensor | null; eps?: number | null }): Part<T>;
+export function rmsNorm<T extends Tensor>(input: T, options: { normalizedShape: readonly number[]; weight?: Tensor | null; eps?: number | null }): Part<T>;
+export function rmsNorm<T extends Tensor>(options: { input: T; normalizedShape: readonly number[]; weight?: Tensor | null; eps?: number | null }): Part<T>;
 export function rmsNorm(...args: unknown[]): unknown {
   return call('rms_norm', args);
 }
 /** rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor) */
 export function rnnRelu(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor];
+export function rnnRelu(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, options: { bidirectional: boolean }): [Tensor, Tensor];
+export function rnnRelu(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, options: { train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnRelu(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, options: { dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnRelu(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, options: { numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnRelu(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], options: { hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnRelu(data: Tensor, batchSizes: Tensor, hx: Tensor, options: { params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnRelu(data: Tensor, batchSizes: Tensor, options: { hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnRelu(data: Tensor, options: { batchSizes: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnRelu(options: { data: Tensor; batchSizes: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
 /** rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
 export function rnnRelu(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor];
+export function rnnRelu(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, options: { batchFirst: boolean }): [Tensor, Tensor];
+export function rnnRelu(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, options: { bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnRelu(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, options: { train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnRelu(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, options: { dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnRelu(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, options: { numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnRelu(input: Tensor, hx: Tensor, params: readonly Tensor[], options: { hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnRelu(input: Tensor, hx: Tensor, options: { params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnRelu(input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnRelu(options: { input: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
 export function rnnRelu(...args: unknown[]): unknown {
   return call('rnn_relu', args);
 }
 /** rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
-export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
-export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
+export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
+export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options: { bHh?: Tensor | null }): Tensor;
+export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, options: { wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnReluCell(input: Tensor, hx: Tensor, options: { wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnReluCell(input: Tensor, options: { hx: Tensor; wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnReluCell(options: { input: Tensor; hx: Tensor; wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
 export function rnnReluCell(...args: unknown[]): unknown {
   return call('rnn_relu_cell', args);
 }
 /** rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor) */
 export function rnnTanh(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor];
+export function rnnTanh(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, options: { bidirectional: boolean }): [Tensor, Tensor];
+export function rnnTanh(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, options: { train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnTanh(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, options: { dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnTanh(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, options: { numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnTanh(data: Tensor, batchSizes: Tensor, hx: Tensor, params: readonly Tensor[], options: { hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnTanh(data: Tensor, batchSizes: Tensor, hx: Tensor, options: { params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnTanh(data: Tensor, batchSizes: Tensor, options: { hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnTanh(data: Tensor, options: { batchSizes: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
+export function rnnTanh(options: { data: Tensor; batchSizes: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor];
 /** rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
 export function rnnTanh(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, batchFirst: boolean): [Tensor, Tensor];
+export function rnnTanh(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, bidirectional: boolean, options: { batchFirst: boolean }): [Tensor, Tensor];
+export function rnnTanh(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, train: boolean, options: { bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnTanh(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, dropout: number, options: { train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnTanh(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, numLayers: number, options: { dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnTanh(input: Tensor, hx: Tensor, params: readonly Tensor[], hasBiases: boolean, options: { numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnTanh(input: Tensor, hx: Tensor, params: readonly Tensor[], options: { hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnTanh(input: Tensor, hx: Tensor, options: { params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnTanh(input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
+export function rnnTanh(options: { input: Tensor; hx: Tensor; params: readonly Tensor[]; hasBiases: boolean; numLayers: number; dropout: number; train: boolean; bidirectional: boolean; batchFirst: boolean }): [Tensor, Tensor];
 export function rnnTanh(...args: unknown[]): unknown {
   return call('rnn_tanh', args);
 }
 /** rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
-export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
-export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
+export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
+export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options: { bHh?: Tensor | null }): Tensor;
+export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, options: { wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnTanhCell(input: Tensor, hx: Tensor, options: { wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnTanhCell(input: Tensor, options: { hx: Tensor; wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnTanhCell(options: { input: Tensor; hx: Tensor; wIh: Tensor; wHh: Tensor; bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
 export function rnnTanhCell(...args: unknown[]): unknown {
   return call('rnn_tanh_cell', args);
 }
 /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
-export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Like<T>;
-export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], dims: number | readonly number[]): Like<T>;
+export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], dims?: number | readonly number[]): Like<T>;
+export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], options: { dims?: number | readonly number[] }): Like<T>;
+export function roll<T extends Tensor>(input: T, options: { shifts: number | readonly number[]; dims?: number | readonly number[] }): Like<T>;
+export function roll<T extends Tensor>(options: { input: T; shifts: number | readonly number[]; dims?: number | readonly number[] }): Like<T>;
 export function roll(...args: unknown[]): unknown {
   return call('roll', args);
 }
 /** rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor */
-export function rot90<T extends Tensor>(input: T, options?: { k?: number; dims?: readonly number[] }): Part<T>;
-export function rot90<T extends Tensor>(input: T, k: number, options?: { dims?: readonly number[] }): Part<T>;
+export function rot90<T extends Tensor>(input: T, k?: number, dims?: readonly number[]): Part<T>;
+export function rot90<T extends Tensor>(input: T, k: number, options: { dims?: readonly number[] }): Part<T>;
+export function rot90<T extends Tensor>(input: T, options: { k?: number; dims?: readonly number[] }): Part<T>;
+export function rot90<T extends Tensor>(options: { input: T; k?: number; dims?: readonly number[] }): Part<T>;
 export function rot90(...args: unknown[]): unknown {
   return call('rot90', args);
 }
 /** round(Tensor self) -> Tensor */
 export function round<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function round<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 /** round.decimals(Tensor self, *, int decimals) -> Tensor */
 export function round<T extends Tensor, E extends DType = never>(input: T, options: { decimals: number; out?: Tensor<E> }): Like<T, 'same', E>;
+export function round<T extends Tensor, E extends DType = never>(options: { input: T; decimals: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function round(...args: unknown[]): unknown {
   return call('round', args);
 }
 /** round_(Tensor self) -> Tensor */
 export function round_(input: Tensor): Tensor;
+export function round_(options: { input: Tensor }): Tensor;
 /** round_.decimals(Tensor self, *, int decimals) -> Tensor */
 export function round_(input: Tensor, options: { decimals: number }): Tensor;
+export function round_(options: { input: Tensor; decimals: number }): Tensor;
 export function round_(...args: unknown[]): unknown {
   return call('round_', args);
 }
 /** row_indices_copy(Tensor self) -> Tensor */
 export function rowIndicesCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function rowIndicesCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function rowIndicesCopy(...args: unknown[]): unknown {
   return call('row_indices_copy', args);
 }
 /** row_stack(Tensor[] tensors) -> Tensor */
 export function rowStack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
+export function rowStack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
 export function rowStack(...args: unknown[]): unknown {
   return call('row_stack', args);
 }
 /** rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor */
-export function rrelu(input: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
-export function rrelu(input: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu(input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
+export function rrelu(input: Tensor, lower: Scalar, upper: Scalar, training: boolean, options: { generator?: Generator | null }): Tensor;
+export function rrelu(input: Tensor, lower: Scalar, upper: Scalar, options: { training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu(input: Tensor, lower: Scalar, options: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu(input: Tensor, options: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu(options: { input: Tensor; lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
 export function rrelu(...args: unknown[]): unknown {
   return call('rrelu', args);
 }
 /** rrelu_(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor */
-export function rrelu_(input: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
-export function rrelu_(input: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu_(input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
+export function rrelu_(input: Tensor, lower: Scalar, upper: Scalar, training: boolean, options: { generator?: Generator | null }): Tensor;
+export function rrelu_(input: Tensor, lower: Scalar, upper: Scalar, options: { training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu_(input: Tensor, lower: Scalar, options: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu_(input: Tensor, options: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu_(options: { input: Tensor; lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
 export function rrelu_(...args: unknown[]): unknown {
   return call('rrelu_', args);
 }
 /** rsqrt(Tensor self) -> Tensor */
 export function rsqrt<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function rsqrt<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function rsqrt(...args: unknown[]): unknown {
   return call('rsqrt', args);
 }
 /** rsqrt_(Tensor self) -> Tensor */
 export function rsqrt_(input: Tensor): Tensor;
+export function rsqrt_(options: { input: Tensor }): Tensor;
 export function rsqrt_(...args: unknown[]): unknown {
   return call('rsqrt_', args);
 }
+/** rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
+export function rsub<T extends Tensor, U extends Scalar>(input: T, other: BroadcastWith<'rsub', T, U>, alpha?: Scalar): BroadcastResult<T, U, 'promoted'>;
+export function rsub<T extends Tensor, U extends Scalar>(input: T, other: BroadcastWith<'rsub', T, U>, options: { alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
+export function rsub<T extends Tensor, U extends Scalar>(input: T, options: { other: BroadcastWith<'rsub', T, U>; alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
+export function rsub<T extends Tensor, U extends Scalar>(options: { input: T; other: BroadcastWith<'rsub', T, U>; alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
+export function rsub<T extends Tensor, U extends Tensor>(input: T, options: { other: BroadcastWith<'rsub', T, U>; alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
+export function rsub<T extends Tensor, U extends Tensor>(options: { input: T; other: BroadcastWith<'rsub', T, U>; alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
 /** rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
 export function rsub<T extends Tensor, U extends Tensor>(input: T, other: BroadcastWith<'rsub', T, U>, options?: { alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
-/** rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-export function rsub<T extends Tensor, U extends Scalar>(input: T, other: BroadcastWith<'rsub', T, U>, options?: { alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
-export function rsub<T extends Tensor, U extends Scalar>(input: T, other: BroadcastWith<'rsub', T, U>, alpha: Scalar): BroadcastResult<T, U, 'promoted'>;
 export function rsub(...args: unknown[]): unknown {
   return call('rsub', args);
 }
 /** scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function scalarTensor(s: Scalar, options?: FactoryOptions): Tensor;
+export function scalarTensor(options: FactoryOptions & { s: Scalar }): Tensor;
 export function scalarTensor(...args: unknown[]): unknown {
   return call('scalar_tensor', args);
 }
 /** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { src: Tensor; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; src: Tensor; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; src: Tensor; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; src: Tensor; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { value: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; value: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; value: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; value: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 /** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { value: Scalar; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; value: Scalar; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; value: Scalar; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatter<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; value: Scalar; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter(...args: unknown[]): unknown {
   return call('scatter', args);
 }
 /** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
 export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function scatterAdd<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatterAdd(...args: unknown[]): unknown {
   return call('scatter_add', args);
 }
 /** scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
 export function scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean; out?: Tensor }): Tensor;
+export function scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
+export function scatterReduce(input: Tensor, dim: number, index: Tensor, options: { src: Tensor; reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
+export function scatterReduce(input: Tensor, dim: number, options: { index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
+export function scatterReduce(input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
+export function scatterReduce(options: { input: Tensor; dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean; out?: Tensor }): Tensor;
 export function scatterReduce(...args: unknown[]): unknown {
   return call('scatter_reduce', args);
 }
@@ -3010,654 +4640,951 @@ export function scatterReduce(...args: unknown[]): unknown {
  * searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
  */
 export function searchsorted(sortedSequence: Tensor, input: TensorLike, options?: { outInt32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor }): Tensor;
+export function searchsorted(sortedSequence: Tensor, options: { input: TensorLike; outInt32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor }): Tensor;
+export function searchsorted(options: { sortedSequence: Tensor; input: TensorLike; outInt32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor }): Tensor;
 export function searchsorted(...args: unknown[]): unknown {
   return call('searchsorted', args);
 }
 /** segment_reduce(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, bool unsafe=False, Scalar? initial=None) -> Tensor */
 export function segmentReduce(data: Tensor, reduce: string, options?: { lengths?: Tensor | null; indices?: Tensor | null; offsets?: Tensor | null; axis?: number; unsafe?: boolean; initial?: Scalar | null }): Tensor;
+export function segmentReduce(data: Tensor, options: { reduce: string; lengths?: Tensor | null; indices?: Tensor | null; offsets?: Tensor | null; axis?: number; unsafe?: boolean; initial?: Scalar | null }): Tensor;
+export function segmentReduce(options: { data: Tensor; reduce: string; lengths?: Tensor | null; indices?: Tensor | null; offsets?: Tensor | null; axis?: number; unsafe?: boolean; initial?: Scalar | null }): Tensor;
 export function segmentReduce(...args: unknown[]): unknown {
   return call('segment_reduce', args);
 }
 /** select.int(Tensor self, int dim, SymInt index) -> Tensor */
-export function select<T extends Tensor>(input: T, dim: number, index: number): Part<T>;
+export function select<T extends Tensor, Dim extends number>(input: T, dim: Dim, index: number): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
+export function select<T extends Tensor, Dim extends number>(input: T, dim: Dim, options: { index: number }): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
+export function select<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim; index: number }): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
+export function select<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim; index: number }): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
 export function select(...args: unknown[]): unknown {
   return call('select', args);
 }
 /** select_copy.int(Tensor self, int dim, SymInt index) -> Tensor */
 export function selectCopy(input: Tensor, dim: number, index: number, options?: { out?: Tensor }): Tensor;
+export function selectCopy(input: Tensor, dim: number, options: { index: number; out?: Tensor }): Tensor;
+export function selectCopy(input: Tensor, options: { dim: number; index: number; out?: Tensor }): Tensor;
+export function selectCopy(options: { input: Tensor; dim: number; index: number; out?: Tensor }): Tensor;
 export function selectCopy(...args: unknown[]): unknown {
   return call('select_copy', args);
 }
 /** select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor */
 export function selectScatter<T extends Tensor>(input: T, src: Tensor, dim: number, index: number): Part<T>;
+export function selectScatter<T extends Tensor>(input: T, src: Tensor, dim: number, options: { index: number }): Part<T>;
+export function selectScatter<T extends Tensor>(input: T, src: Tensor, options: { dim: number; index: number }): Part<T>;
+export function selectScatter<T extends Tensor>(input: T, options: { src: Tensor; dim: number; index: number }): Part<T>;
+export function selectScatter<T extends Tensor>(options: { input: T; src: Tensor; dim: number; index: number }): Part<T>;
 export function selectScatter(...args: unknown[]): unknown {
   return call('select_scatter', args);
 }
 /** selu(Tensor self) -> Tensor */
 export function selu<T extends Tensor>(input: T): Like<T>;
+export function selu<T extends Tensor>(options: { input: T }): Like<T>;
 export function selu(...args: unknown[]): unknown {
   return call('selu', args);
 }
 /** selu_(Tensor self) -> Tensor */
 export function selu_(input: Tensor): Tensor;
+export function selu_(options: { input: Tensor }): Tensor;
 export function selu_(...args: unknown[]): unknown {
   return call('selu_', args);
 }
 /** sgn(Tensor self) -> Tensor */
 export function sgn<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function sgn<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function sgn(...args: unknown[]): unknown {
   return call('sgn', args);
 }
 /** sigmoid(Tensor self) -> Tensor */
 export function sigmoid<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function sigmoid<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sigmoid(...args: unknown[]): unknown {
   return call('sigmoid', args);
 }
 /** sigmoid_(Tensor self) -> Tensor */
 export function sigmoid_(input: Tensor): Tensor;
+export function sigmoid_(options: { input: Tensor }): Tensor;
 export function sigmoid_(...args: unknown[]): unknown {
   return call('sigmoid_', args);
 }
 /** sign(Tensor self) -> Tensor */
 export function sign<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function sign<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function sign(...args: unknown[]): unknown {
   return call('sign', args);
 }
 /** signbit(Tensor self) -> Tensor */
 export function signbit<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
+export function signbit<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'bool', E>;
 export function signbit(...args: unknown[]): unknown {
   return call('signbit', args);
 }
 /** sin(Tensor self) -> Tensor */
 export function sin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function sin<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sin(...args: unknown[]): unknown {
   return call('sin', args);
 }
 /** sin_(Tensor self) -> Tensor */
 export function sin_(input: Tensor): Tensor;
+export function sin_(options: { input: Tensor }): Tensor;
 export function sin_(...args: unknown[]): unknown {
   return call('sin_', args);
 }
 /** sinc(Tensor self) -> Tensor */
 export function sinc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function sinc<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sinc(...args: unknown[]): unknown {
   return call('sinc', args);
 }
 /** sinc_(Tensor self) -> Tensor */
 export function sinc_(input: Tensor): Tensor;
+export function sinc_(options: { input: Tensor }): Tensor;
 export function sinc_(...args: unknown[]): unknown {
   return call('sinc_', args);
 }
 /** sinh(Tensor self) -> Tensor */
 export function sinh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function sinh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sinh(...args: unknown[]): unknown {
   return call('sinh', args);
 }
 /** sinh_(Tensor self) -> Tensor */
 export function sinh_(input: Tensor): Tensor;
+export function sinh_(options: { input: Tensor }): Tensor;
 export function sinh_(...args: unknown[]): unknown {
   return call('sinh_', args);
 }
 /** slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
-export function sliceCopy(input: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor }): Tensor;
-export function sliceCopy(input: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number; out?: Tensor }): Tensor;
+export function sliceCopy(input: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { out?: Tensor }): Tensor;
+export function sliceCopy(input: Tensor, dim: number, start: number | null, end: number | null, options: { step?: number; out?: Tensor }): Tensor;
+export function sliceCopy(input: Tensor, dim: number, start: number | null, options: { end?: number | null; step?: number; out?: Tensor }): Tensor;
+export function sliceCopy(input: Tensor, dim: number, options: { start?: number | null; end?: number | null; step?: number; out?: Tensor }): Tensor;
+export function sliceCopy(input: Tensor, options: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor }): Tensor;
+export function sliceCopy(options: { input: Tensor; dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor }): Tensor;
 export function sliceCopy(...args: unknown[]): unknown {
   return call('slice_copy', args);
 }
 /** slice_inverse(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
-export function sliceInverse(input: Tensor, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
-export function sliceInverse(input: Tensor, src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
+export function sliceInverse(input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
+export function sliceInverse(input: Tensor, src: Tensor, dim: number, start: number | null, end: number | null, options: { step?: number }): Tensor;
+export function sliceInverse(input: Tensor, src: Tensor, dim: number, start: number | null, options: { end?: number | null; step?: number }): Tensor;
+export function sliceInverse(input: Tensor, src: Tensor, dim: number, options: { start?: number | null; end?: number | null; step?: number }): Tensor;
+export function sliceInverse(input: Tensor, src: Tensor, options: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+export function sliceInverse(input: Tensor, options: { src: Tensor; dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+export function sliceInverse(options: { input: Tensor; src: Tensor; dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
 export function sliceInverse(...args: unknown[]): unknown {
   return call('slice_inverse', args);
 }
 /** slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor */
-export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
-export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, dim: number, start: number | null, end: number | null, options: { step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, dim: number, start: number | null, options: { end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, dim: number, options: { start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, src: Tensor, options: { dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(input: T, options: { src: Tensor; dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function sliceScatter<T extends Tensor, E extends DType = never>(options: { input: T; src: Tensor; dim?: number; start?: number | null; end?: number | null; step?: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function sliceScatter(...args: unknown[]): unknown {
   return call('slice_scatter', args);
 }
 /** slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet) */
 export function slogdet(input: Tensor, options?: { out?: readonly [Tensor, Tensor] }): SignLogabsdet;
+export function slogdet(options: { input: Tensor; out?: readonly [Tensor, Tensor] }): SignLogabsdet;
 export function slogdet(...args: unknown[]): unknown {
   return call('slogdet', args);
 }
 /** smm(Tensor self, Tensor mat2) -> Tensor */
 export function smm(input: Tensor, mat2: Tensor): Tensor;
+export function smm(input: Tensor, options: { mat2: Tensor }): Tensor;
+export function smm(options: { input: Tensor; mat2: Tensor }): Tensor;
 export function smm(...args: unknown[]): unknown {
   return call('smm', args);
 }
 /** softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
-export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype?: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
 export function softmax(...args: unknown[]): unknown {
   return call('softmax', args);
 }
 /** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
 export function sort<T extends Tensor>(input: T, options: { stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function sort<T extends Tensor>(options: { input: T; stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 /** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-export function sort<T extends Tensor>(input: T, options?: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function sort<T extends Tensor>(input: T, dim: number, options?: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function sort<T extends Tensor>(input: T, dim?: number, descending?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function sort<T extends Tensor>(input: T, dim: number, options: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function sort<T extends Tensor>(input: T, options: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function sort<T extends Tensor>(options: { input: T; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function sort(...args: unknown[]): unknown {
   return call('sort', args);
 }
 /** sparse_bsc_tensor.ccol_row_value(Tensor ccol_indices, Tensor row_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, options: FactoryOptions & { values: Tensor }): Tensor;
+export function sparseBscTensor(ccolIndices: Tensor, options: FactoryOptions & { rowIndices: Tensor; values: Tensor }): Tensor;
+export function sparseBscTensor(options: FactoryOptions & { ccolIndices: Tensor; rowIndices: Tensor; values: Tensor }): Tensor;
 /** sparse_bsc_tensor.ccol_row_value_size(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options: FactoryOptions & { size: readonly number[] }): Tensor;
+export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, options: FactoryOptions & { values: Tensor; size: readonly number[] }): Tensor;
+export function sparseBscTensor(ccolIndices: Tensor, options: FactoryOptions & { rowIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
+export function sparseBscTensor(options: FactoryOptions & { ccolIndices: Tensor; rowIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
 export function sparseBscTensor(...args: unknown[]): unknown {
   return call('sparse_bsc_tensor', args);
 }
 /** sparse_bsr_tensor.crow_col_value(Tensor crow_indices, Tensor col_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, options: FactoryOptions & { values: Tensor }): Tensor;
+export function sparseBsrTensor(crowIndices: Tensor, options: FactoryOptions & { colIndices: Tensor; values: Tensor }): Tensor;
+export function sparseBsrTensor(options: FactoryOptions & { crowIndices: Tensor; colIndices: Tensor; values: Tensor }): Tensor;
 /** sparse_bsr_tensor.crow_col_value_size(Tensor crow_indices, Tensor col_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options: FactoryOptions & { size: readonly number[] }): Tensor;
+export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, options: FactoryOptions & { values: Tensor; size: readonly number[] }): Tensor;
+export function sparseBsrTensor(crowIndices: Tensor, options: FactoryOptions & { colIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
+export function sparseBsrTensor(options: FactoryOptions & { crowIndices: Tensor; colIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
 export function sparseBsrTensor(...args: unknown[]): unknown {
   return call('sparse_bsr_tensor', args);
 }
 /** sparse_compressed_tensor.comp_plain_value(Tensor compressed_indices, Tensor plain_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, options: FactoryOptions & { values: Tensor }): Tensor;
+export function sparseCompressedTensor(compressedIndices: Tensor, options: FactoryOptions & { plainIndices: Tensor; values: Tensor }): Tensor;
+export function sparseCompressedTensor(options: FactoryOptions & { compressedIndices: Tensor; plainIndices: Tensor; values: Tensor }): Tensor;
 /** sparse_compressed_tensor.comp_plain_value_size(Tensor compressed_indices, Tensor plain_indices, Tensor values, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, options: FactoryOptions & { size: readonly number[] }): Tensor;
+export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, options: FactoryOptions & { values: Tensor; size: readonly number[] }): Tensor;
+export function sparseCompressedTensor(compressedIndices: Tensor, options: FactoryOptions & { plainIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
+export function sparseCompressedTensor(options: FactoryOptions & { compressedIndices: Tensor; plainIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
 export function sparseCompressedTensor(...args: unknown[]): unknown {
   return call('sparse_compressed_tensor', args);
 }
 /** sparse_coo_tensor.size(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseCooTensor(size: readonly number[], options?: FactoryOptions): Tensor;
 export function sparseCooTensor(...size: number[]): Tensor;
+export function sparseCooTensor(options: FactoryOptions & { size: readonly number[] }): Tensor;
 /** sparse_coo_tensor.indices(Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor */
 export function sparseCooTensor(indices: Tensor, values: Tensor, options?: FactoryOptions & { isCoalesced?: boolean | null }): Tensor;
+export function sparseCooTensor(indices: Tensor, options: FactoryOptions & { values: Tensor; isCoalesced?: boolean | null }): Tensor;
+export function sparseCooTensor(options: FactoryOptions & { indices: Tensor; values: Tensor; isCoalesced?: boolean | null }): Tensor;
 /** sparse_coo_tensor.indices_size(Tensor indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor */
 export function sparseCooTensor(indices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions & { isCoalesced?: boolean | null }): Tensor;
+export function sparseCooTensor(indices: Tensor, values: Tensor, options: FactoryOptions & { size: readonly number[]; isCoalesced?: boolean | null }): Tensor;
+export function sparseCooTensor(indices: Tensor, options: FactoryOptions & { values: Tensor; size: readonly number[]; isCoalesced?: boolean | null }): Tensor;
+export function sparseCooTensor(options: FactoryOptions & { indices: Tensor; values: Tensor; size: readonly number[]; isCoalesced?: boolean | null }): Tensor;
 export function sparseCooTensor(...args: unknown[]): unknown {
   return call('sparse_coo_tensor', args);
 }
 /** sparse_csc_tensor.ccol_row_value(Tensor ccol_indices, Tensor row_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, options: FactoryOptions & { values: Tensor }): Tensor;
+export function sparseCscTensor(ccolIndices: Tensor, options: FactoryOptions & { rowIndices: Tensor; values: Tensor }): Tensor;
+export function sparseCscTensor(options: FactoryOptions & { ccolIndices: Tensor; rowIndices: Tensor; values: Tensor }): Tensor;
 /** sparse_csc_tensor.ccol_row_value_size(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options: FactoryOptions & { size: readonly number[] }): Tensor;
+export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, options: FactoryOptions & { values: Tensor; size: readonly number[] }): Tensor;
+export function sparseCscTensor(ccolIndices: Tensor, options: FactoryOptions & { rowIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
+export function sparseCscTensor(options: FactoryOptions & { ccolIndices: Tensor; rowIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
 export function sparseCscTensor(...args: unknown[]): unknown {
   return call('sparse_csc_tensor', args);
 }
 /** sparse_csr_tensor.crow_col_value(Tensor crow_indices, Tensor col_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options?: FactoryOptions): Tensor;
+export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, options: FactoryOptions & { values: Tensor }): Tensor;
+export function sparseCsrTensor(crowIndices: Tensor, options: FactoryOptions & { colIndices: Tensor; values: Tensor }): Tensor;
+export function sparseCsrTensor(options: FactoryOptions & { crowIndices: Tensor; colIndices: Tensor; values: Tensor }): Tensor;
 /** sparse_csr_tensor.crow_col_value_size(Tensor crow_indices, Tensor col_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor */
 export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: readonly number[], options?: FactoryOptions): Tensor;
+export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options: FactoryOptions & { size: readonly number[] }): Tensor;
+export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, options: FactoryOptions & { values: Tensor; size: readonly number[] }): Tensor;
+export function sparseCsrTensor(crowIndices: Tensor, options: FactoryOptions & { colIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
+export function sparseCsrTensor(options: FactoryOptions & { crowIndices: Tensor; colIndices: Tensor; values: Tensor; size: readonly number[] }): Tensor;
 export function sparseCsrTensor(...args: unknown[]): unknown {
   return call('sparse_csr_tensor', args);
 }
 /** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-export function split<T extends Tensor>(input: T, splitSize: number, options?: { dim?: number }): Part<T>[];
-export function split<T extends Tensor>(input: T, splitSize: number, dim: number): Part<T>[];
+export function split<T extends Tensor>(input: T, splitSize: number, dim?: number): Part<T>[];
+export function split<T extends Tensor>(input: T, splitSize: number, options: { dim?: number }): Part<T>[];
+export function split<T extends Tensor>(input: T, options: { splitSize: number; dim?: number }): Part<T>[];
+export function split<T extends Tensor>(options: { input: T; splitSize: number; dim?: number }): Part<T>[];
 /** split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[] */
-export function split<T extends Tensor>(input: T, splitSize: readonly number[], options?: { dim?: number }): Part<T>[];
-export function split<T extends Tensor>(input: T, splitSize: readonly number[], dim: number): Part<T>[];
+export function split<T extends Tensor>(input: T, splitSize: readonly number[], dim?: number): Part<T>[];
+export function split<T extends Tensor>(input: T, splitSize: readonly number[], options: { dim?: number }): Part<T>[];
+export function split<T extends Tensor>(input: T, options: { splitSize: readonly number[]; dim?: number }): Part<T>[];
+export function split<T extends Tensor>(options: { input: T; splitSize: readonly number[]; dim?: number }): Part<T>[];
 export function split(...args: unknown[]): unknown {
   return call('split', args);
 }
 /** split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-export function splitCopy(input: Tensor, splitSize: number, options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
-export function splitCopy(input: Tensor, splitSize: number, dim: number, options?: { out?: readonly Tensor[] }): Tensor[];
+export function splitCopy(input: Tensor, splitSize: number, dim?: number, options?: { out?: readonly Tensor[] }): Tensor[];
+export function splitCopy(input: Tensor, splitSize: number, options: { dim?: number; out?: readonly Tensor[] }): Tensor[];
+export function splitCopy(input: Tensor, options: { splitSize: number; dim?: number; out?: readonly Tensor[] }): Tensor[];
+export function splitCopy(options: { input: Tensor; splitSize: number; dim?: number; out?: readonly Tensor[] }): Tensor[];
 export function splitCopy(...args: unknown[]): unknown {
   return call('split_copy', args);
 }
 /** split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options?: { dim?: number }): Part<T>[];
-export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim: number): Part<T>[];
+export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim?: number): Part<T>[];
+export function splitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options: { dim?: number }): Part<T>[];
+export function splitWithSizes<T extends Tensor>(input: T, options: { splitSizes: readonly number[]; dim?: number }): Part<T>[];
+export function splitWithSizes<T extends Tensor>(options: { input: T; splitSizes: readonly number[]; dim?: number }): Part<T>[];
 export function splitWithSizes(...args: unknown[]): unknown {
   return call('split_with_sizes', args);
 }
 /** split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-export function splitWithSizesCopy(input: Tensor, splitSizes: readonly number[], options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
-export function splitWithSizesCopy(input: Tensor, splitSizes: readonly number[], dim: number, options?: { out?: readonly Tensor[] }): Tensor[];
+export function splitWithSizesCopy(input: Tensor, splitSizes: readonly number[], dim?: number, options?: { out?: readonly Tensor[] }): Tensor[];
+export function splitWithSizesCopy(input: Tensor, splitSizes: readonly number[], options: { dim?: number; out?: readonly Tensor[] }): Tensor[];
+export function splitWithSizesCopy(input: Tensor, options: { splitSizes: readonly number[]; dim?: number; out?: readonly Tensor[] }): Tensor[];
+export function splitWithSizesCopy(options: { input: Tensor; splitSizes: readonly number[]; dim?: number; out?: readonly Tensor[] }): Tensor[];
 export function splitWithSizesCopy(...args: unknown[]): unknown {
   return call('split_with_sizes_copy', args);
 }
 /** sqrt(Tensor self) -> Tensor */
 export function sqrt<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function sqrt<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sqrt(...args: unknown[]): unknown {
   return call('sqrt', args);
 }
 /** sqrt_(Tensor self) -> Tensor */
 export function sqrt_(input: Tensor): Tensor;
+export function sqrt_(options: { input: Tensor }): Tensor;
 export function sqrt_(...args: unknown[]): unknown {
   return call('sqrt_', args);
 }
 /** square(Tensor self) -> Tensor */
 export function square(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function square(options: { input: Tensor; out?: Tensor }): Tensor;
 export function square(...args: unknown[]): unknown {
   return call('square', args);
 }
 /** square_(Tensor self) -> Tensor */
 export function square_(input: Tensor): Tensor;
+export function square_(options: { input: Tensor }): Tensor;
 export function square_(...args: unknown[]): unknown {
   return call('square_', args);
 }
 /** squeeze(Tensor self) -> Tensor */
 export function squeeze<T extends Tensor>(input: T): Part<T>;
+export function squeeze<T extends Tensor>(options: { input: T }): Part<T>;
 /** squeeze.dim(Tensor self, int dim) -> Tensor */
 export function squeeze<T extends Tensor>(input: T, dim: number): Part<T>;
+export function squeeze<T extends Tensor>(input: T, options: { dim: number }): Part<T>;
+export function squeeze<T extends Tensor>(options: { input: T; dim: number }): Part<T>;
 /** squeeze.dims(Tensor self, int[] dim) -> Tensor */
 export function squeeze<T extends Tensor>(input: T, dim: readonly number[]): Part<T>;
+export function squeeze<T extends Tensor>(input: T, options: { dim: readonly number[] }): Part<T>;
+export function squeeze<T extends Tensor>(options: { input: T; dim: readonly number[] }): Part<T>;
 export function squeeze(...args: unknown[]): unknown {
   return call('squeeze', args);
 }
 /** squeeze_copy(Tensor self) -> Tensor */
 export function squeezeCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function squeezeCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 /** squeeze_copy.dim(Tensor self, int dim) -> Tensor */
 export function squeezeCopy(input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
+export function squeezeCopy(input: Tensor, options: { dim: number; out?: Tensor }): Tensor;
+export function squeezeCopy(options: { input: Tensor; dim: number; out?: Tensor }): Tensor;
 /** squeeze_copy.dims(Tensor self, int[] dim) -> Tensor */
 export function squeezeCopy(input: Tensor, dim: readonly number[], options?: { out?: Tensor }): Tensor;
+export function squeezeCopy(input: Tensor, options: { dim: readonly number[]; out?: Tensor }): Tensor;
+export function squeezeCopy(options: { input: Tensor; dim: readonly number[]; out?: Tensor }): Tensor;
 export function squeezeCopy(...args: unknown[]): unknown {
   return call('squeeze_copy', args);
 }
 /** sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export function sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function sspaddmm(input: Tensor, mat1: Tensor, options: { mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function sspaddmm(input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
+export function sspaddmm(options: { input: Tensor; mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function sspaddmm(...args: unknown[]): unknown {
   return call('sspaddmm', args);
 }
 /** stack(Tensor[] tensors, int dim=0) -> Tensor */
-export function stack(tensors: readonly Tensor[], options?: { dim?: number; out?: Tensor }): Tensor;
-export function stack(tensors: readonly Tensor[], dim: number, options?: { out?: Tensor }): Tensor;
+export function stack(tensors: readonly Tensor[], dim?: number, options?: { out?: Tensor }): Tensor;
+export function stack(tensors: readonly Tensor[], options: { dim?: number; out?: Tensor }): Tensor;
+export function stack(options: { tensors: readonly Tensor[]; dim?: number; out?: Tensor }): Tensor;
 export function stack(...args: unknown[]): unknown {
   return call('stack', args);
 }
 /** std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
-export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased?: boolean, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
-export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** std(Tensor self, bool unbiased=True) -> Tensor */
-export function std<T extends Tensor>(input: T, options?: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
-export function std<T extends Tensor>(input: T, unbiased: boolean): Reduction<T, 'real', null, false>;
+export function std<T extends Tensor>(input: T, unbiased?: boolean): Reduction<T, 'real', null, false>;
+export function std<T extends Tensor>(input: T, options: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
+export function std<T extends Tensor>(options: { input: T; unbiased?: boolean }): Reduction<T, 'real', null, false>;
 export function std(...args: unknown[]): unknown {
   return call('std', args);
 }
 /** std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor) */
-export function stdMean(input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
-export function stdMean(input: Tensor, dim: number | readonly number[] | null, unbiased: boolean, options?: { keepdim?: boolean }): [Tensor, Tensor];
+export function stdMean(input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean): [Tensor, Tensor];
+export function stdMean(input: Tensor, dim: number | readonly number[] | null, unbiased: boolean, options: { keepdim?: boolean }): [Tensor, Tensor];
+export function stdMean(input: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+export function stdMean(input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+export function stdMean(options: { input: Tensor; dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
 /** std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor) */
-export function stdMean(input: Tensor, options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
-export function stdMean(input: Tensor, dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+export function stdMean(input: Tensor, dim?: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+export function stdMean(input: Tensor, options: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+export function stdMean(options: { input: Tensor; dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
 /** std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor) */
-export function stdMean(input: Tensor, options?: { unbiased?: boolean }): [Tensor, Tensor];
-export function stdMean(input: Tensor, unbiased: boolean): [Tensor, Tensor];
+export function stdMean(input: Tensor, unbiased?: boolean): [Tensor, Tensor];
+export function stdMean(input: Tensor, options: { unbiased?: boolean }): [Tensor, Tensor];
+export function stdMean(options: { input: Tensor; unbiased?: boolean }): [Tensor, Tensor];
 export function stdMean(...args: unknown[]): unknown {
   return call('std_mean', args);
 }
 /** stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor */
-export function stft(input: Tensor, nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
-export function stft(input: Tensor, nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, center?: boolean, padMode?: string, normalized?: boolean, onesided?: boolean | null, returnComplex?: boolean | null, alignToWindow?: boolean | null): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, options: { alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, onesided: boolean | null, options: { returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, padMode: string, normalized: boolean, options: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, padMode: string, options: { normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, center: boolean, options: { padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, options: { center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, options: { window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, options: { winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, options: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, options: { nFft: number; hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(options: { input: Tensor; nFft: number; hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
 /** stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor */
-export function stft(input: Tensor, nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
-export function stft(input: Tensor, nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, normalized?: boolean, onesided?: boolean | null, returnComplex?: boolean | null, alignToWindow?: boolean | null): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, normalized: boolean, onesided: boolean | null, returnComplex: boolean | null, options: { alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, normalized: boolean, onesided: boolean | null, options: { returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, normalized: boolean, options: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, window: Tensor | null, options: { normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, winLength: number | null, options: { window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, hopLength: number | null, options: { winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, nFft: number, options: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(input: Tensor, options: { nFft: number; hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
+export function stft(options: { input: Tensor; nFft: number; hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
 export function stft(...args: unknown[]): unknown {
   return call('stft', args);
 }
 /** sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
 export function sub<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'sub', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function sub<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'sub', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function sub<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'sub', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function sub(...args: unknown[]): unknown {
   return call('sub', args);
 }
+/** subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
+export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'subtract', T, U>, alpha?: Scalar): BroadcastResult<T, U, 'promoted'>;
+export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'subtract', T, U>, options: { alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
+export function subtract<T extends TensorLike, U extends Scalar>(input: T, options: { other: BroadcastWith<'subtract', T, U>; alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
+export function subtract<T extends TensorLike, U extends Scalar>(options: { input: T; other: BroadcastWith<'subtract', T, U>; alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
+export function subtract<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'subtract', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
+export function subtract<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'subtract', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /** subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
 export function subtract<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'subtract', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
-/** subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
-export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'subtract', T, U>, options?: { alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
-export function subtract<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'subtract', T, U>, alpha: Scalar): BroadcastResult<T, U, 'promoted'>;
 export function subtract(...args: unknown[]): unknown {
   return call('subtract', args);
 }
 /** sum(Tensor self, *, ScalarType? dtype=None) -> Tensor */
 export function sum<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
+export function sum<T extends Tensor, E extends DType = never>(options: { input: T; dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
 /** sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
-export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
+export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function sum(...args: unknown[]): unknown {
   return call('sum', args);
 }
 /** svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V) */
-export function svd(input: Tensor, options?: { some?: boolean; computeUv?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): USV;
-export function svd(input: Tensor, some: boolean, options?: { computeUv?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): USV;
+export function svd(input: Tensor, some?: boolean, computeUv?: boolean, options?: { out?: readonly [Tensor, Tensor, Tensor] }): USV;
+export function svd(input: Tensor, some: boolean, options: { computeUv?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): USV;
+export function svd(input: Tensor, options: { some?: boolean; computeUv?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): USV;
+export function svd(options: { input: Tensor; some?: boolean; computeUv?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): USV;
 export function svd(...args: unknown[]): unknown {
   return call('svd', args);
 }
 /** swapaxes(Tensor self, int axis0, int axis1) -> Tensor */
 export function swapaxes<T extends Tensor>(input: T, axis0: number, axis1: number): Part<T>;
+export function swapaxes<T extends Tensor>(input: T, axis0: number, options: { axis1: number }): Part<T>;
+export function swapaxes<T extends Tensor>(input: T, options: { axis0: number; axis1: number }): Part<T>;
+export function swapaxes<T extends Tensor>(options: { input: T; axis0: number; axis1: number }): Part<T>;
 export function swapaxes(...args: unknown[]): unknown {
   return call('swapaxes', args);
 }
 /** swapdims(Tensor self, int dim0, int dim1) -> Tensor */
 export function swapdims<T extends Tensor>(input: T, dim0: number, dim1: number): Part<T>;
+export function swapdims<T extends Tensor>(input: T, dim0: number, options: { dim1: number }): Part<T>;
+export function swapdims<T extends Tensor>(input: T, options: { dim0: number; dim1: number }): Part<T>;
+export function swapdims<T extends Tensor>(options: { input: T; dim0: number; dim1: number }): Part<T>;
 export function swapdims(...args: unknown[]): unknown {
   return call('swapdims', args);
 }
 /** sym_constrain_range(Scalar size, *, int? min=None, int? max=None) -> () */
 export function symConstrainRange(size: Scalar, options?: { min?: number | null; max?: number | null }): void;
+export function symConstrainRange(options: { size: Scalar; min?: number | null; max?: number | null }): void;
 export function symConstrainRange(...args: unknown[]): unknown {
   return call('sym_constrain_range', args);
 }
 /** sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> () */
 export function symConstrainRangeForSize(size: Scalar, options?: { min?: number | null; max?: number | null }): void;
+export function symConstrainRangeForSize(options: { size: Scalar; min?: number | null; max?: number | null }): void;
 export function symConstrainRangeForSize(...args: unknown[]): unknown {
   return call('sym_constrain_range_for_size', args);
 }
 /** t(Tensor self) -> Tensor */
-export function t<T extends Tensor>(input: T): Part<T>;
+export function t<T extends Tensor>(input: T): Shaped<T, Turned<T['shape']>>;
+export function t<T extends Tensor>(options: { input: T }): Shaped<T, Turned<T['shape']>>;
 export function t(...args: unknown[]): unknown {
   return call('t', args);
 }
 /** t_copy(Tensor self) -> Tensor */
 export function tCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function tCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function tCopy(...args: unknown[]): unknown {
   return call('t_copy', args);
 }
 /** take(Tensor self, Tensor index) -> Tensor */
 export function take<T extends Tensor, E extends DType = never>(input: T, index: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function take<T extends Tensor, E extends DType = never>(input: T, options: { index: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
+export function take<T extends Tensor, E extends DType = never>(options: { input: T; index: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function take(...args: unknown[]): unknown {
   return call('take', args);
 }
 /** take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor */
-export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, indices: Tensor, options?: { dim?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
-export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, indices: Tensor, dim: number | null, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, indices: Tensor, dim?: number | null, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, indices: Tensor, options: { dim?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function takeAlongDim<T extends Tensor, E extends DType = never>(input: T, options: { indices: Tensor; dim?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
+export function takeAlongDim<T extends Tensor, E extends DType = never>(options: { input: T; indices: Tensor; dim?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
 export function takeAlongDim(...args: unknown[]): unknown {
   return call('take_along_dim', args);
 }
 /** tan(Tensor self) -> Tensor */
 export function tan<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function tan<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function tan(...args: unknown[]): unknown {
   return call('tan', args);
 }
 /** tan_(Tensor self) -> Tensor */
 export function tan_(input: Tensor): Tensor;
+export function tan_(options: { input: Tensor }): Tensor;
 export function tan_(...args: unknown[]): unknown {
   return call('tan_', args);
 }
 /** tanh(Tensor self) -> Tensor */
 export function tanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function tanh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function tanh(...args: unknown[]): unknown {
   return call('tanh', args);
 }
 /** tanh_(Tensor self) -> Tensor */
 export function tanh_(input: Tensor): Tensor;
+export function tanh_(options: { input: Tensor }): Tensor;
 export function tanh_(...args: unknown[]): unknown {
   return call('tanh_', args);
 }
 /** tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[] */
-export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], options?: { dim?: number }): Part<T>[];
-export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], dim: number): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], dim?: number): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, indices: readonly number[], options: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, options: { indices: readonly number[]; dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(options: { input: T; indices: readonly number[]; dim?: number }): Part<T>[];
 /** tensor_split.tensor_indices_or_sections(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor[] */
-export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Part<T>[];
-export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, dim: number): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, dim?: number): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, tensorIndicesOrSections: Tensor, options: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, options: { tensorIndicesOrSections: Tensor; dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(options: { input: T; tensorIndicesOrSections: Tensor; dim?: number }): Part<T>[];
 /** tensor_split.sections(Tensor self, SymInt sections, int dim=0) -> Tensor[] */
-export function tensorSplit<T extends Tensor>(input: T, sections: number, options?: { dim?: number }): Part<T>[];
-export function tensorSplit<T extends Tensor>(input: T, sections: number, dim: number): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, sections: number, dim?: number): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, sections: number, options: { dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(input: T, options: { sections: number; dim?: number }): Part<T>[];
+export function tensorSplit<T extends Tensor>(options: { input: T; sections: number; dim?: number }): Part<T>[];
 export function tensorSplit(...args: unknown[]): unknown {
   return call('tensor_split', args);
 }
 /** tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor */
 export function tensordot(input: Tensor, other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[], options?: { out?: Tensor }): Tensor;
+export function tensordot(input: Tensor, other: Tensor, dimsSelf: readonly number[], options: { dimsOther: readonly number[]; out?: Tensor }): Tensor;
+export function tensordot(input: Tensor, other: Tensor, options: { dimsSelf: readonly number[]; dimsOther: readonly number[]; out?: Tensor }): Tensor;
+export function tensordot(input: Tensor, options: { other: Tensor; dimsSelf: readonly number[]; dimsOther: readonly number[]; out?: Tensor }): Tensor;
+export function tensordot(options: { input: Tensor; other: Tensor; dimsSelf: readonly number[]; dimsOther: readonly number[]; out?: Tensor }): Tensor;
 export function tensordot(...args: unknown[]): unknown {
   return call('tensordot', args);
 }
 /** threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor */
 export function threshold(input: Tensor, threshold: Scalar, value: Scalar, options?: { out?: Tensor }): Tensor;
+export function threshold(input: Tensor, threshold: Scalar, options: { value: Scalar; out?: Tensor }): Tensor;
+export function threshold(input: Tensor, options: { threshold: Scalar; value: Scalar; out?: Tensor }): Tensor;
+export function threshold(options: { input: Tensor; threshold: Scalar; value: Scalar; out?: Tensor }): Tensor;
 export function threshold(...args: unknown[]): unknown {
   return call('threshold', args);
 }
 /** threshold_(Tensor self, Scalar threshold, Scalar value) -> Tensor */
 export function threshold_(input: Tensor, threshold: Scalar, value: Scalar): Tensor;
+export function threshold_(input: Tensor, threshold: Scalar, options: { value: Scalar }): Tensor;
+export function threshold_(input: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor;
+export function threshold_(options: { input: Tensor; threshold: Scalar; value: Scalar }): Tensor;
 export function threshold_(...args: unknown[]): unknown {
   return call('threshold_', args);
 }
 /** tile(Tensor self, SymInt[] dims) -> Tensor */
 export function tile<T extends Tensor>(input: T, dims: readonly number[]): Part<T>;
+export function tile<T extends Tensor>(input: T, options: { dims: readonly number[] }): Part<T>;
+export function tile<T extends Tensor>(options: { input: T; dims: readonly number[] }): Part<T>;
 export function tile(...args: unknown[]): unknown {
   return call('tile', args);
 }
 /** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
-export function topk<T extends Tensor>(input: T, k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function topk<T extends Tensor>(input: T, k: number, dim: number, options?: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function topk<T extends Tensor>(input: T, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function topk<T extends Tensor>(input: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function topk<T extends Tensor>(input: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function topk<T extends Tensor>(input: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function topk<T extends Tensor>(input: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function topk<T extends Tensor>(options: { input: T; k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
 export function topk(...args: unknown[]): unknown {
   return call('topk', args);
 }
 /** trace(Tensor self) -> Tensor */
 export function trace(input: Tensor): Tensor;
+export function trace(options: { input: Tensor }): Tensor;
 export function trace(...args: unknown[]): unknown {
   return call('trace', args);
 }
 /** transpose.int(Tensor self, int dim0, int dim1) -> Tensor */
-export function transpose<T extends Tensor>(input: T, dim0: number, dim1: number): Part<T>;
+export function transpose<T extends Tensor, A extends number, B extends number>(input: T, dim0: A, dim1: B): Shaped<T, Swapped<T['shape'], A, B>>;
+export function transpose<T extends Tensor, A extends number, B extends number>(input: T, dim0: A, options: { dim1: B }): Shaped<T, Swapped<T['shape'], A, B>>;
+export function transpose<T extends Tensor, A extends number, B extends number>(input: T, options: { dim0: A; dim1: B }): Shaped<T, Swapped<T['shape'], A, B>>;
+export function transpose<T extends Tensor, A extends number, B extends number>(options: { input: T; dim0: A; dim1: B }): Shaped<T, Swapped<T['shape'], A, B>>;
 export function transpose(...args: unknown[]): unknown {
   return call('transpose', args);
 }
 /** transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor */
 export function transposeCopy(input: Tensor, dim0: number, dim1: number, options?: { out?: Tensor }): Tensor;
+export function transposeCopy(input: Tensor, dim0: number, options: { dim1: number; out?: Tensor }): Tensor;
+export function transposeCopy(input: Tensor, options: { dim0: number; dim1: number; out?: Tensor }): Tensor;
+export function transposeCopy(options: { input: Tensor; dim0: number; dim1: number; out?: Tensor }): Tensor;
 export function transposeCopy(...args: unknown[]): unknown {
   return call('transpose_copy', args);
 }
 /** trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor */
 export function trapezoid(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
+export function trapezoid(y: Tensor, options: { x: Tensor; dim?: number }): Tensor;
+export function trapezoid(options: { y: Tensor; x: Tensor; dim?: number }): Tensor;
 /** trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor */
 export function trapezoid(y: Tensor, options?: { dx?: Scalar; dim?: number }): Tensor;
+export function trapezoid(options: { y: Tensor; dx?: Scalar; dim?: number }): Tensor;
 export function trapezoid(...args: unknown[]): unknown {
   return call('trapezoid', args);
 }
 /** trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor */
 export function trapz(y: Tensor, options?: { dx?: number; dim?: number }): Tensor;
+export function trapz(options: { y: Tensor; dx?: number; dim?: number }): Tensor;
 /** trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor */
 export function trapz(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
+export function trapz(y: Tensor, options: { x: Tensor; dim?: number }): Tensor;
+export function trapz(options: { y: Tensor; x: Tensor; dim?: number }): Tensor;
 export function trapz(...args: unknown[]): unknown {
   return call('trapz', args);
 }
 /** triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient) */
-export function triangularSolve(input: Tensor, A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: readonly [Tensor, Tensor] }): SolutionClonedCoefficient;
-export function triangularSolve(input: Tensor, A: Tensor, upper: boolean, options?: { transpose?: boolean; unitriangular?: boolean; out?: readonly [Tensor, Tensor] }): SolutionClonedCoefficient;
+export function triangularSolve(input: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, options?: { out?: readonly [Tensor, Tensor] }): SolutionClonedCoefficient;
+export function triangularSolve(input: Tensor, A: Tensor, upper: boolean, transpose: boolean, options: { unitriangular?: boolean; out?: readonly [Tensor, Tensor] }): SolutionClonedCoefficient;
+export function triangularSolve(input: Tensor, A: Tensor, upper: boolean, options: { transpose?: boolean; unitriangular?: boolean; out?: readonly [Tensor, Tensor] }): SolutionClonedCoefficient;
+export function triangularSolve(input: Tensor, A: Tensor, options: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: readonly [Tensor, Tensor] }): SolutionClonedCoefficient;
+export function triangularSolve(input: Tensor, options: { A: Tensor; upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: readonly [Tensor, Tensor] }): SolutionClonedCoefficient;
+export function triangularSolve(options: { input: Tensor; A: Tensor; upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: readonly [Tensor, Tensor] }): SolutionClonedCoefficient;
 export function triangularSolve(...args: unknown[]): unknown {
   return call('triangular_solve', args);
 }
 /** tril(Tensor self, SymInt diagonal=0) -> Tensor */
-export function tril<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
-export function tril<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function tril<T extends Tensor, E extends DType = never>(input: T, diagonal?: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function tril<T extends Tensor, E extends DType = never>(input: T, options: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
+export function tril<T extends Tensor, E extends DType = never>(options: { input: T; diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function tril(...args: unknown[]): unknown {
   return call('tril', args);
 }
 /** tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options?: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
-export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, readonly number[], 'int64'>;
 export function trilIndices(...args: unknown[]): unknown {
   return call('tril_indices', args);
 }
 /** triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor */
-export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
-export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, options?: { p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number, p?: number, eps?: number, swap?: boolean, reduction?: number): Tensor;
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, p: number, eps: number, swap: boolean, options: { reduction?: number }): Tensor;
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, p: number, eps: number, options: { swap?: boolean; reduction?: number }): Tensor;
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, p: number, options: { eps?: number; swap?: boolean; reduction?: number }): Tensor;
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, options: { p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options: { margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, options: { negative: Tensor; margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
+export function tripletMarginLoss(anchor: Tensor, options: { positive: Tensor; negative: Tensor; margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
+export function tripletMarginLoss(options: { anchor: Tensor; positive: Tensor; negative: Tensor; margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
 export function tripletMarginLoss(...args: unknown[]): unknown {
   return call('triplet_margin_loss', args);
 }
 /** triu(Tensor self, SymInt diagonal=0) -> Tensor */
-export function triu<T extends Tensor, E extends DType = never>(input: T, options?: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
-export function triu<T extends Tensor, E extends DType = never>(input: T, diagonal: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function triu<T extends Tensor, E extends DType = never>(input: T, diagonal?: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function triu<T extends Tensor, E extends DType = never>(input: T, options: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
+export function triu<T extends Tensor, E extends DType = never>(options: { input: T; diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function triu(...args: unknown[]): unknown {
   return call('triu', args);
 }
 /** triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options?: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
-export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, readonly number[], 'int64'>;
 export function triuIndices(...args: unknown[]): unknown {
   return call('triu_indices', args);
 }
-/** true_divide.Tensor(Tensor self, Tensor other) -> Tensor */
-export function trueDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'trueDivide', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 /** true_divide.Scalar(Tensor self, Scalar other) -> Tensor */
 export function trueDivide<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'trueDivide', T, U>): BroadcastResult<T, U, 'divided'>;
+export function trueDivide<T extends TensorLike, U extends Scalar>(input: T, options: { other: BroadcastWith<'trueDivide', T, U> }): BroadcastResult<T, U, 'divided'>;
+export function trueDivide<T extends TensorLike, U extends Scalar>(options: { input: T; other: BroadcastWith<'trueDivide', T, U> }): BroadcastResult<T, U, 'divided'>;
+export function trueDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'trueDivide', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function trueDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'trueDivide', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+/** true_divide.Tensor(Tensor self, Tensor other) -> Tensor */
+export function trueDivide<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'trueDivide', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function trueDivide(...args: unknown[]): unknown {
   return call('true_divide', args);
 }
 /** trunc(Tensor self) -> Tensor */
 export function trunc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
+export function trunc<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function trunc(...args: unknown[]): unknown {
   return call('trunc', args);
 }
 /** trunc_(Tensor self) -> Tensor */
 export function trunc_(input: Tensor): Tensor;
+export function trunc_(options: { input: Tensor }): Tensor;
 export function trunc_(...args: unknown[]): unknown {
   return call('trunc_', args);
 }
 /** unbind.int(Tensor self, int dim=0) -> Tensor[] */
-export function unbind<T extends Tensor>(input: T, options?: { dim?: number }): Part<T>[];
-export function unbind<T extends Tensor>(input: T, dim: number): Part<T>[];
+export function unbind<T extends Tensor>(input: T, dim?: number): Part<T>[];
+export function unbind<T extends Tensor>(input: T, options: { dim?: number }): Part<T>[];
+export function unbind<T extends Tensor>(options: { input: T; dim?: number }): Part<T>[];
 export function unbind(...args: unknown[]): unknown {
   return call('unbind', args);
 }
 /** unbind_copy.int(Tensor self, int dim=0) -> Tensor[] */
-export function unbindCopy(input: Tensor, options?: { dim?: number; out?: readonly Tensor[] }): Tensor[];
-export function unbindCopy(input: Tensor, dim: number, options?: { out?: readonly Tensor[] }): Tensor[];
+export function unbindCopy(input: Tensor, dim?: number, options?: { out?: readonly Tensor[] }): Tensor[];
+export function unbindCopy(input: Tensor, options: { dim?: number; out?: readonly Tensor[] }): Tensor[];
+export function unbindCopy(options: { input: Tensor; dim?: number; out?: readonly Tensor[] }): Tensor[];
 export function unbindCopy(...args: unknown[]): unknown {
   return call('unbind_copy', args);
 }
 /** unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor */
 export function unflatten<T extends Tensor>(input: T, dim: number, sizes: readonly number[]): Part<T>;
+export function unflatten<T extends Tensor>(input: T, dim: number, options: { sizes: readonly number[] }): Part<T>;
+export function unflatten<T extends Tensor>(input: T, options: { dim: number; sizes: readonly number[] }): Part<T>;
+export function unflatten<T extends Tensor>(options: { input: T; dim: number; sizes: readonly number[] }): Part<T>;
 export function unflatten(...args: unknown[]): unknown {
   return call('unflatten', args);
 }
 /** unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor */
 export function unfoldCopy(input: Tensor, dimension: number, size: number, step: number, options?: { out?: Tensor }): Tensor;
+export function unfoldCopy(input: Tensor, dimension: number, size: number, options: { step: number; out?: Tensor }): Tensor;
+export function unfoldCopy(input: Tensor, dimension: number, options: { size: number; step: number; out?: Tensor }): Tensor;
+export function unfoldCopy(input: Tensor, options: { dimension: number; size: number; step: number; out?: Tensor }): Tensor;
+export function unfoldCopy(options: { input: Tensor; dimension: number; size: number; step: number; out?: Tensor }): Tensor;
 export function unfoldCopy(...args: unknown[]): unknown {
   return call('unfold_copy', args);
 }
 /** unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor) */
-export function uniqueConsecutive(input: Tensor, options?: { returnInverse?: boolean; returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
-export function uniqueConsecutive(input: Tensor, returnInverse: boolean, options?: { returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
+export function uniqueConsecutive(input: Tensor, returnInverse?: boolean, returnCounts?: boolean, dim?: number | null): [Tensor, Tensor, Tensor];
+export function uniqueConsecutive(input: Tensor, returnInverse: boolean, returnCounts: boolean, options: { dim?: number | null }): [Tensor, Tensor, Tensor];
+export function uniqueConsecutive(input: Tensor, returnInverse: boolean, options: { returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
+export function uniqueConsecutive(input: Tensor, options: { returnInverse?: boolean; returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
+export function uniqueConsecutive(options: { input: Tensor; returnInverse?: boolean; returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
 export function uniqueConsecutive(...args: unknown[]): unknown {
   return call('unique_consecutive', args);
 }
 /** unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
-export function unsafeChunk<T extends Tensor>(input: T, chunks: number, options?: { dim?: number }): Part<T>[];
-export function unsafeChunk<T extends Tensor>(input: T, chunks: number, dim: number): Part<T>[];
+export function unsafeChunk<T extends Tensor>(input: T, chunks: number, dim?: number): Part<T>[];
+export function unsafeChunk<T extends Tensor>(input: T, chunks: number, options: { dim?: number }): Part<T>[];
+export function unsafeChunk<T extends Tensor>(input: T, options: { chunks: number; dim?: number }): Part<T>[];
+export function unsafeChunk<T extends Tensor>(options: { input: T; chunks: number; dim?: number }): Part<T>[];
 export function unsafeChunk(...args: unknown[]): unknown {
   return call('unsafe_chunk', args);
 }
 /** unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
-export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, options?: { dim?: number }): Part<T>[];
-export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, dim: number): Part<T>[];
+export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, dim?: number): Part<T>[];
+export function unsafeSplit<T extends Tensor>(input: T, splitSize: number, options: { dim?: number }): Part<T>[];
+export function unsafeSplit<T extends Tensor>(input: T, options: { splitSize: number; dim?: number }): Part<T>[];
+export function unsafeSplit<T extends Tensor>(options: { input: T; splitSize: number; dim?: number }): Part<T>[];
 export function unsafeSplit(...args: unknown[]): unknown {
   return call('unsafe_split', args);
 }
 /** unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[] */
-export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options?: { dim?: number }): Part<T>[];
-export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim: number): Part<T>[];
+export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], dim?: number): Part<T>[];
+export function unsafeSplitWithSizes<T extends Tensor>(input: T, splitSizes: readonly number[], options: { dim?: number }): Part<T>[];
+export function unsafeSplitWithSizes<T extends Tensor>(input: T, options: { splitSizes: readonly number[]; dim?: number }): Part<T>[];
+export function unsafeSplitWithSizes<T extends Tensor>(options: { input: T; splitSizes: readonly number[]; dim?: number }): Part<T>[];
 export function unsafeSplitWithSizes(...args: unknown[]): unknown {
   return call('unsafe_split_with_sizes', args);
 }
 /** unsqueeze(Tensor self, int dim) -> Tensor */
-export function unsqueeze<T extends Tensor>(input: T, dim: number): Part<T>;
+export function unsqueeze<T extends Tensor, Dim extends number>(input: T, dim: Dim): Shaped<T, Inserted<T['shape'], Dim>>;
+export function unsqueeze<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim }): Shaped<T, Inserted<T['shape'], Dim>>;
+export function unsqueeze<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim }): Shaped<T, Inserted<T['shape'], Dim>>;
 export function unsqueeze(...args: unknown[]): unknown {
   return call('unsqueeze', args);
 }
 /** unsqueeze_copy(Tensor self, int dim) -> Tensor */
 export function unsqueezeCopy(input: Tensor, dim: number, options?: { out?: Tensor }): Tensor;
+export function unsqueezeCopy(input: Tensor, options: { dim: number; out?: Tensor }): Tensor;
+export function unsqueezeCopy(options: { input: Tensor; dim: number; out?: Tensor }): Tensor;
 export function unsqueezeCopy(...args: unknown[]): unknown {
   return call('unsqueeze_copy', args);
 }
 /** values_copy(Tensor self) -> Tensor */
 export function valuesCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function valuesCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function valuesCopy(...args: unknown[]): unknown {
   return call('values_copy', args);
 }
 /** vander(Tensor x, int? N=None, bool increasing=False) -> Tensor */
-export function vander(x: Tensor, options?: { N?: number | null; increasing?: boolean }): Tensor;
-export function vander(x: Tensor, N: number | null, options?: { increasing?: boolean }): Tensor;
+export function vander(x: Tensor, N?: number | null, increasing?: boolean): Tensor;
+export function vander(x: Tensor, N: number | null, options: { increasing?: boolean }): Tensor;
+export function vander(x: Tensor, options: { N?: number | null; increasing?: boolean }): Tensor;
+export function vander(options: { x: Tensor; N?: number | null; increasing?: boolean }): Tensor;
 export function vander(...args: unknown[]): unknown {
   return call('vander', args);
 }
 /** var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
-function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
-function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased?: boolean, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options?: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
-function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
+function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 /** var(Tensor self, bool unbiased=True) -> Tensor */
-function var_<T extends Tensor>(input: T, options?: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
-function var_<T extends Tensor>(input: T, unbiased: boolean): Reduction<T, 'real', null, false>;
+function var_<T extends Tensor>(input: T, unbiased?: boolean): Reduction<T, 'real', null, false>;
+function var_<T extends Tensor>(input: T, options: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
+function var_<T extends Tensor>(options: { input: T; unbiased?: boolean }): Reduction<T, 'real', null, false>;
 function var_(...args: unknown[]): unknown {
   return call('var', args);
 }
 /** var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor) */
-export function varMean(input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
-export function varMean(input: Tensor, dim: number | readonly number[] | null, unbiased: boolean, options?: { keepdim?: boolean }): [Tensor, Tensor];
+export function varMean(input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean): [Tensor, Tensor];
+export function varMean(input: Tensor, dim: number | readonly number[] | null, unbiased: boolean, options: { keepdim?: boolean }): [Tensor, Tensor];
+export function varMean(input: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+export function varMean(input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+export function varMean(options: { input: Tensor; dim: number | readonly number[] | null; unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
 /** var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor) */
-export function varMean(input: Tensor, options?: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
-export function varMean(input: Tensor, dim: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+export function varMean(input: Tensor, dim?: number | readonly number[] | null, options?: { correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+export function varMean(input: Tensor, options: { dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
+export function varMean(options: { input: Tensor; dim?: number | readonly number[] | null; correction?: Scalar | null; keepdim?: boolean }): [Tensor, Tensor];
 /** var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor) */
-export function varMean(input: Tensor, options?: { unbiased?: boolean }): [Tensor, Tensor];
-export function varMean(input: Tensor, unbiased: boolean): [Tensor, Tensor];
+export function varMean(input: Tensor, unbiased?: boolean): [Tensor, Tensor];
+export function varMean(input: Tensor, options: { unbiased?: boolean }): [Tensor, Tensor];
+export function varMean(options: { input: Tensor; unbiased?: boolean }): [Tensor, Tensor];
 export function varMean(...args: unknown[]): unknown {
   return call('var_mean', args);
 }
 /** vdot(Tensor self, Tensor other) -> Tensor */
 export function vdot(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function vdot(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function vdot(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function vdot(...args: unknown[]): unknown {
   return call('vdot', args);
 }
 /** view_as_complex(Tensor self) -> Tensor */
 export function viewAsComplex(input: Tensor): Tensor;
+export function viewAsComplex(options: { input: Tensor }): Tensor;
 export function viewAsComplex(...args: unknown[]): unknown {
   return call('view_as_complex', args);
 }
 /** view_as_complex_copy(Tensor self) -> Tensor */
 export function viewAsComplexCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function viewAsComplexCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function viewAsComplexCopy(...args: unknown[]): unknown {
   return call('view_as_complex_copy', args);
 }
 /** view_as_real(Tensor self) -> Tensor */
 export function viewAsReal(input: Tensor): Tensor;
+export function viewAsReal(options: { input: Tensor }): Tensor;
 export function viewAsReal(...args: unknown[]): unknown {
   return call('view_as_real', args);
 }
 /** view_as_real_copy(Tensor self) -> Tensor */
 export function viewAsRealCopy(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function viewAsRealCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function viewAsRealCopy(...args: unknown[]): unknown {
   return call('view_as_real_copy', args);
 }
 /** view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor */
 export function viewCopy(input: Tensor, dtype: DType, options?: { out?: Tensor }): Tensor;
+export function viewCopy(input: Tensor, options: { dtype: DType; out?: Tensor }): Tensor;
+export function viewCopy(options: { input: Tensor; dtype: DType; out?: Tensor }): Tensor;
 /** view_copy(Tensor self, SymInt[] size) -> Tensor */
 export function viewCopy(input: Tensor, size: readonly number[], options?: { out?: Tensor }): Tensor;
+export function viewCopy(input: Tensor, options: { size: readonly number[]; out?: Tensor }): Tensor;
+export function viewCopy(options: { input: Tensor; size: readonly number[]; out?: Tensor }): Tensor;
 export function viewCopy(...args: unknown[]): unknown {
   return call('view_copy', args);
 }
 /** vsplit.int(Tensor self, int sections) -> Tensor[] */
 export function vsplit<T extends Tensor>(input: T, sections: number): Part<T>[];
+export function vsplit<T extends Tensor>(input: T, options: { sections: number }): Part<T>[];
+export function vsplit<T extends Tensor>(options: { input: T; sections: number }): Part<T>[];
 /** vsplit.array(Tensor self, int[] indices) -> Tensor[] */
 export function vsplit<T extends Tensor>(input: T, indices: readonly number[]): Part<T>[];
+export function vsplit<T extends Tensor>(input: T, options: { indices: readonly number[] }): Part<T>[];
+export function vsplit<T extends Tensor>(options: { input: T; indices: readonly number[] }): Part<T>[];
 export function vsplit(...args: unknown[]): unknown {
   return call('vsplit', args);
 }
 /** vstack(Tensor[] tensors) -> Tensor */
 export function vstack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
+export function vstack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
 export function vstack(...args: unknown[]): unknown {
   return call('vstack', args);
 }
 /** where(Tensor condition) -> Tensor[] */
 export function where(condition: Tensor): Tensor[];
+export function where(options: { condition: Tensor }): Tensor[];
 /** where.self(Tensor condition, Tensor self, Tensor other) -> Tensor */
 export function where(condition: Tensor, input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function where(condition: Tensor, input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function where(condition: Tensor, options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
+export function where(options: { condition: Tensor; input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 /**
  * where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor
  * where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor
  */
 export function where(condition: Tensor, input: Scalar, other: TensorLike): Tensor;
+export function where(condition: Tensor, input: Scalar, options: { other: TensorLike }): Tensor;
+export function where(condition: Tensor, options: { input: Scalar; other: TensorLike }): Tensor;
+export function where(options: { condition: Tensor; input: Scalar; other: TensorLike }): Tensor;
 /** where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor */
 export function where(condition: Tensor, input: Tensor, other: Scalar): Tensor;
+export function where(condition: Tensor, input: Tensor, options: { other: Scalar }): Tensor;
+export function where(condition: Tensor, options: { input: Tensor; other: Scalar }): Tensor;
+export function where(options: { condition: Tensor; input: Tensor; other: Scalar }): Tensor;
 export function where(...args: unknown[]): unknown {
   return call('where', args);
 }
+/** xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor */
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: BroadcastWith<'xlogy', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, options: { other: BroadcastWith<'xlogy', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(options: { input: T; other: BroadcastWith<'xlogy', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'xlogy', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'xlogy', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 /**
  * xlogy.Tensor(Tensor self, Tensor other) -> Tensor
  * xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor
  */
 export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'xlogy', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
-/** xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor */
-export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: BroadcastWith<'xlogy', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function xlogy(...args: unknown[]): unknown {
   return call('xlogy', args);
 }
@@ -3666,22 +5593,27 @@ export function xlogy(...args: unknown[]): unknown {
  * xlogy_.Scalar_Other(Tensor self, Scalar other) -> Tensor
  */
 export function xlogy_(input: Tensor, other: TensorLike): Tensor;
+export function xlogy_(input: Tensor, options: { other: TensorLike }): Tensor;
+export function xlogy_(options: { input: Tensor; other: TensorLike }): Tensor;
 export function xlogy_(...args: unknown[]): unknown {
   return call('xlogy_', args);
 }
 /** zero_(Tensor self) -> Tensor */
 export function zero_(input: Tensor): Tensor;
+export function zero_(options: { input: Tensor }): Tensor;
 export function zero_(...args: unknown[]): unknown {
   return call('zero_', args);
 }
 /** zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
 export function zeros(...size: number[]): Made<never, never>;
+export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function zeros(...args: unknown[]): unknown {
   return call('zeros', args);
 }
 /** zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
 export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
 export function zerosLike(...args: unknown[]): unknown {
   return call('zeros_like', args);
 }

@@ -12,248 +12,330 @@ import type { EigenvaluesEigenvectors, InverseInfo, LDPivots, LDPivotsInfo, LInf
 const call = caller('torch.linalg', table.linalg, 'linalg_');
 
 /** linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function _powsum(input: Tensor, options?: { ord?: Scalar; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-export function _powsum(input: Tensor, ord: Scalar, options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function _powsum(input: Tensor, ord?: Scalar, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
+export function _powsum(input: Tensor, ord: Scalar, dim: number | readonly number[] | null, options: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function _powsum(input: Tensor, ord: Scalar, options: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function _powsum(input: Tensor, options: { ord?: Scalar; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function _powsum(options: { input: Tensor; ord?: Scalar; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function _powsum(...args: unknown[]): unknown {
   return call('linalg__powsum', args);
 }
 /** linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor */
 export function cholesky<T extends Tensor, E extends DType = never>(input: T, options?: { upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function cholesky<T extends Tensor, E extends DType = never>(options: { input: T; upper?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function cholesky(...args: unknown[]): unknown {
   return call('linalg_cholesky', args);
 }
 /** linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info) */
 export function choleskyEx(input: Tensor, options?: { upper?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor] }): LInfo;
+export function choleskyEx(options: { input: Tensor; upper?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor] }): LInfo;
 export function choleskyEx(...args: unknown[]): unknown {
   return call('linalg_cholesky_ex', args);
 }
 /** linalg_cond(Tensor self, Scalar? p=None) -> Tensor */
-export function cond(input: Tensor, options?: { p?: Scalar | null; out?: Tensor }): Tensor;
-export function cond(input: Tensor, p: Scalar | null, options?: { out?: Tensor }): Tensor;
+export function cond(input: Tensor, p?: Scalar | null, options?: { out?: Tensor }): Tensor;
+export function cond(input: Tensor, options: { p?: Scalar | null; out?: Tensor }): Tensor;
+export function cond(options: { input: Tensor; p?: Scalar | null; out?: Tensor }): Tensor;
 /** linalg_cond.p_str(Tensor self, str p) -> Tensor */
 export function cond(input: Tensor, p: string, options?: { out?: Tensor }): Tensor;
+export function cond(input: Tensor, options: { p: string; out?: Tensor }): Tensor;
+export function cond(options: { input: Tensor; p: string; out?: Tensor }): Tensor;
 export function cond(...args: unknown[]): unknown {
   return call('linalg_cond', args);
 }
 /** linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor */
 export function cross(input: Tensor, other: Tensor, options?: { dim?: number; out?: Tensor }): Tensor;
+export function cross(input: Tensor, options: { other: Tensor; dim?: number; out?: Tensor }): Tensor;
+export function cross(options: { input: Tensor; other: Tensor; dim?: number; out?: Tensor }): Tensor;
 export function cross(...args: unknown[]): unknown {
   return call('linalg_cross', args);
 }
 /** linalg_det(Tensor A) -> Tensor */
 export function det<T extends Tensor, E extends DType = never>(A: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function det<T extends Tensor, E extends DType = never>(options: { A: T; out?: Tensor<E> }): Part<T, 'same', E>;
 export function det(...args: unknown[]): unknown {
   return call('linalg_det', args);
 }
 /** linalg_diagonal(Tensor A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
 export function diagonal(A: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+export function diagonal(options: { A: Tensor; offset?: number; dim1?: number; dim2?: number }): Tensor;
 export function diagonal(...args: unknown[]): unknown {
   return call('linalg_diagonal', args);
 }
 /** linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors) */
 export function eig(input: Tensor, options?: { out?: readonly [Tensor, Tensor] }): EigenvaluesEigenvectors;
+export function eig(options: { input: Tensor; out?: readonly [Tensor, Tensor] }): EigenvaluesEigenvectors;
 export function eig(...args: unknown[]): unknown {
   return call('linalg_eig', args);
 }
 /** linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors) */
-export function eigh(input: Tensor, options?: { UPLO?: string; out?: readonly [Tensor, Tensor] }): EigenvaluesEigenvectors;
-export function eigh(input: Tensor, UPLO: string, options?: { out?: readonly [Tensor, Tensor] }): EigenvaluesEigenvectors;
+export function eigh(input: Tensor, UPLO?: string, options?: { out?: readonly [Tensor, Tensor] }): EigenvaluesEigenvectors;
+export function eigh(input: Tensor, options: { UPLO?: string; out?: readonly [Tensor, Tensor] }): EigenvaluesEigenvectors;
+export function eigh(options: { input: Tensor; UPLO?: string; out?: readonly [Tensor, Tensor] }): EigenvaluesEigenvectors;
 export function eigh(...args: unknown[]): unknown {
   return call('linalg_eigh', args);
 }
 /** linalg_eigvals(Tensor self) -> Tensor */
 export function eigvals(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function eigvals(options: { input: Tensor; out?: Tensor }): Tensor;
 export function eigvals(...args: unknown[]): unknown {
   return call('linalg_eigvals', args);
 }
 /** linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor */
-export function eigvalsh(input: Tensor, options?: { UPLO?: string; out?: Tensor }): Tensor;
-export function eigvalsh(input: Tensor, UPLO: string, options?: { out?: Tensor }): Tensor;
+export function eigvalsh(input: Tensor, UPLO?: string, options?: { out?: Tensor }): Tensor;
+export function eigvalsh(input: Tensor, options: { UPLO?: string; out?: Tensor }): Tensor;
+export function eigvalsh(options: { input: Tensor; UPLO?: string; out?: Tensor }): Tensor;
 export function eigvalsh(...args: unknown[]): unknown {
   return call('linalg_eigvalsh', args);
 }
 /** linalg_householder_product(Tensor input, Tensor tau) -> Tensor */
 export function householderProduct(input: Tensor, tau: Tensor, options?: { out?: Tensor }): Tensor;
+export function householderProduct(input: Tensor, options: { tau: Tensor; out?: Tensor }): Tensor;
+export function householderProduct(options: { input: Tensor; tau: Tensor; out?: Tensor }): Tensor;
 export function householderProduct(...args: unknown[]): unknown {
   return call('linalg_householder_product', args);
 }
 /** linalg_inv(Tensor A) -> Tensor */
 export function inv<T extends Tensor, E extends DType = never>(A: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function inv<T extends Tensor, E extends DType = never>(options: { A: T; out?: Tensor<E> }): Part<T, 'same', E>;
 export function inv(...args: unknown[]): unknown {
   return call('linalg_inv', args);
 }
 /** linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info) */
 export function invEx(A: Tensor, options?: { checkErrors?: boolean; out?: readonly [Tensor, Tensor] }): InverseInfo;
+export function invEx(options: { A: Tensor; checkErrors?: boolean; out?: readonly [Tensor, Tensor] }): InverseInfo;
 export function invEx(...args: unknown[]): unknown {
   return call('linalg_inv_ex', args);
 }
 /** linalg_ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots) */
 export function ldlFactor(input: Tensor, options?: { hermitian?: boolean; out?: readonly [Tensor, Tensor] }): LDPivots;
+export function ldlFactor(options: { input: Tensor; hermitian?: boolean; out?: readonly [Tensor, Tensor] }): LDPivots;
 export function ldlFactor(...args: unknown[]): unknown {
   return call('linalg_ldl_factor', args);
 }
 /** linalg_ldl_factor_ex(Tensor self, *, bool hermitian=False, bool check_errors=False) -> (Tensor LD, Tensor pivots, Tensor info) */
 export function ldlFactorEx(input: Tensor, options?: { hermitian?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): LDPivotsInfo;
+export function ldlFactorEx(options: { input: Tensor; hermitian?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): LDPivotsInfo;
 export function ldlFactorEx(...args: unknown[]): unknown {
   return call('linalg_ldl_factor_ex', args);
 }
 /** linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor */
 export function ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean; out?: Tensor }): Tensor;
+export function ldlSolve(LD: Tensor, pivots: Tensor, options: { B: Tensor; hermitian?: boolean; out?: Tensor }): Tensor;
+export function ldlSolve(LD: Tensor, options: { pivots: Tensor; B: Tensor; hermitian?: boolean; out?: Tensor }): Tensor;
+export function ldlSolve(options: { LD: Tensor; pivots: Tensor; B: Tensor; hermitian?: boolean; out?: Tensor }): Tensor;
 export function ldlSolve(...args: unknown[]): unknown {
   return call('linalg_ldl_solve', args);
 }
 /** linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values) */
-export function lstsq(input: Tensor, b: Tensor, options?: { rcond?: number | null; driver?: string | null; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): SolutionResidualsRankSingularValues;
-export function lstsq(input: Tensor, b: Tensor, rcond: number | null, options?: { driver?: string | null; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): SolutionResidualsRankSingularValues;
+export function lstsq(input: Tensor, b: Tensor, rcond?: number | null, options?: { driver?: string | null; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): SolutionResidualsRankSingularValues;
+export function lstsq(input: Tensor, b: Tensor, options: { rcond?: number | null; driver?: string | null; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): SolutionResidualsRankSingularValues;
+export function lstsq(input: Tensor, options: { b: Tensor; rcond?: number | null; driver?: string | null; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): SolutionResidualsRankSingularValues;
+export function lstsq(options: { input: Tensor; b: Tensor; rcond?: number | null; driver?: string | null; out?: readonly [Tensor, Tensor, Tensor, Tensor] }): SolutionResidualsRankSingularValues;
 export function lstsq(...args: unknown[]): unknown {
   return call('linalg_lstsq', args);
 }
 /** linalg_lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U) */
 export function lu(A: Tensor, options?: { pivot?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): PLU;
+export function lu(options: { A: Tensor; pivot?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): PLU;
 export function lu(...args: unknown[]): unknown {
   return call('linalg_lu', args);
 }
 /** linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots) */
 export function luFactor(A: Tensor, options?: { pivot?: boolean; out?: readonly [Tensor, Tensor] }): LUPivots;
+export function luFactor(options: { A: Tensor; pivot?: boolean; out?: readonly [Tensor, Tensor] }): LUPivots;
 export function luFactor(...args: unknown[]): unknown {
   return call('linalg_lu_factor', args);
 }
 /** linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info) */
 export function luFactorEx(A: Tensor, options?: { pivot?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): LUPivotsInfo;
+export function luFactorEx(options: { A: Tensor; pivot?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor, Tensor] }): LUPivotsInfo;
 export function luFactorEx(...args: unknown[]): unknown {
   return call('linalg_lu_factor_ex', args);
 }
 /** linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor */
 export function luSolve(LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean; adjoint?: boolean; out?: Tensor }): Tensor;
+export function luSolve(LU: Tensor, pivots: Tensor, options: { B: Tensor; left?: boolean; adjoint?: boolean; out?: Tensor }): Tensor;
+export function luSolve(LU: Tensor, options: { pivots: Tensor; B: Tensor; left?: boolean; adjoint?: boolean; out?: Tensor }): Tensor;
+export function luSolve(options: { LU: Tensor; pivots: Tensor; B: Tensor; left?: boolean; adjoint?: boolean; out?: Tensor }): Tensor;
 export function luSolve(...args: unknown[]): unknown {
   return call('linalg_lu_solve', args);
 }
 /** linalg_matmul(Tensor self, Tensor other) -> Tensor */
 export function matmul<T extends Tensor, U extends Tensor>(input: T, other: MatmulWith<'matmul', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
+export function matmul<T extends Tensor, U extends Tensor>(input: T, options: { other: MatmulWith<'matmul', T, U>; out?: Tensor }): MatmulResult<T, U>;
+export function matmul<T extends Tensor, U extends Tensor>(options: { input: T; other: MatmulWith<'matmul', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function matmul(...args: unknown[]): unknown {
   return call('linalg_matmul', args);
 }
 /** linalg_matrix_exp(Tensor self) -> Tensor */
 export function matrixExp<T extends Tensor>(input: T): Part<T>;
+export function matrixExp<T extends Tensor>(options: { input: T }): Part<T>;
 export function matrixExp(...args: unknown[]): unknown {
   return call('linalg_matrix_exp', args);
 }
 /** linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function matrixNorm(input: Tensor, ord: Scalar, options?: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function matrixNorm(input: Tensor, ord: Scalar, dim: readonly number[], options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(input: Tensor, ord: Scalar, dim?: readonly number[], keepdim?: boolean, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(input: Tensor, ord: Scalar, dim: readonly number[], options: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(input: Tensor, ord: Scalar, options: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(input: Tensor, options: { ord: Scalar; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(options: { input: Tensor; ord: Scalar; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
 /** linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function matrixNorm(input: Tensor, options?: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function matrixNorm(input: Tensor, ord: string, options?: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(input: Tensor, ord?: string, dim?: readonly number[], keepdim?: boolean, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(input: Tensor, ord: string, dim: readonly number[], options: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(input: Tensor, ord: string, options: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(input: Tensor, options: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function matrixNorm(options: { input: Tensor; ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
 export function matrixNorm(...args: unknown[]): unknown {
   return call('linalg_matrix_norm', args);
 }
 /** linalg_matrix_power(Tensor self, int n) -> Tensor */
 export function matrixPower<T extends Tensor, E extends DType = never>(input: T, n: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function matrixPower<T extends Tensor, E extends DType = never>(input: T, options: { n: number; out?: Tensor<E> }): Part<T, 'same', E>;
+export function matrixPower<T extends Tensor, E extends DType = never>(options: { input: T; n: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function matrixPower(...args: unknown[]): unknown {
   return call('linalg_matrix_power', args);
 }
 /** linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor */
 export function matrixRank(input: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor }): Tensor;
+export function matrixRank(options: { input: Tensor; atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor }): Tensor;
 /** linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor */
 export function matrixRank(input: Tensor, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor }): Tensor;
+export function matrixRank(options: { input: Tensor; atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor }): Tensor;
 /** linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor */
-export function matrixRank(input: Tensor, tol: Tensor, options?: { hermitian?: boolean; out?: Tensor }): Tensor;
-export function matrixRank(input: Tensor, tol: Tensor, hermitian: boolean, options?: { out?: Tensor }): Tensor;
+export function matrixRank(input: Tensor, tol: Tensor, hermitian?: boolean, options?: { out?: Tensor }): Tensor;
+export function matrixRank(input: Tensor, tol: Tensor, options: { hermitian?: boolean; out?: Tensor }): Tensor;
+export function matrixRank(input: Tensor, options: { tol: Tensor; hermitian?: boolean; out?: Tensor }): Tensor;
+export function matrixRank(options: { input: Tensor; tol: Tensor; hermitian?: boolean; out?: Tensor }): Tensor;
 /** linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor */
-export function matrixRank(input: Tensor, tol: number, options?: { hermitian?: boolean; out?: Tensor }): Tensor;
-export function matrixRank(input: Tensor, tol: number, hermitian: boolean, options?: { out?: Tensor }): Tensor;
+export function matrixRank(input: Tensor, tol: number, hermitian?: boolean, options?: { out?: Tensor }): Tensor;
+export function matrixRank(input: Tensor, tol: number, options: { hermitian?: boolean; out?: Tensor }): Tensor;
+export function matrixRank(input: Tensor, options: { tol: number; hermitian?: boolean; out?: Tensor }): Tensor;
+export function matrixRank(options: { input: Tensor; tol: number; hermitian?: boolean; out?: Tensor }): Tensor;
 export function matrixRank(...args: unknown[]): unknown {
   return call('linalg_matrix_rank', args);
 }
 /** linalg_multi_dot(Tensor[] tensors) -> Tensor */
 export function multiDot(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
+export function multiDot(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
 export function multiDot(...args: unknown[]): unknown {
   return call('linalg_multi_dot', args);
 }
 /** linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function norm(input: Tensor, options?: { ord?: Scalar | null; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function norm(input: Tensor, ord: Scalar | null, options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(input: Tensor, ord?: Scalar | null, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(input: Tensor, ord: Scalar | null, dim: number | readonly number[] | null, options: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(input: Tensor, ord: Scalar | null, options: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(input: Tensor, options: { ord?: Scalar | null; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(options: { input: Tensor; ord?: Scalar | null; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
 /** linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function norm(input: Tensor, ord: string, options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function norm(input: Tensor, ord: string, dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(input: Tensor, ord: string, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(input: Tensor, ord: string, dim: number | readonly number[] | null, options: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(input: Tensor, ord: string, options: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(input: Tensor, options: { ord: string; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function norm(options: { input: Tensor; ord: string; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
 export function norm(...args: unknown[]): unknown {
   return call('linalg_norm', args);
 }
 /** linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor */
 export function pinv<T extends Tensor, E extends DType = never>(input: T, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(options: { input: T; atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor */
 export function pinv<T extends Tensor, E extends DType = never>(input: T, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(options: { input: T; atol?: number | null; rtol?: number | null; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor */
-export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: Tensor, options?: { hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
-export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: Tensor, hermitian: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: Tensor, hermitian?: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: Tensor, options: { hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, options: { rcond: Tensor; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(options: { input: T; rcond: Tensor; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 /** linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor */
-export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: number, options?: { hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
-export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: number, hermitian: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: number, hermitian?: boolean, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, rcond: number, options: { hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(input: T, options: { rcond: number; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
+export function pinv<T extends Tensor, E extends DType = never>(options: { input: T; rcond: number; hermitian?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function pinv(...args: unknown[]): unknown {
   return call('linalg_pinv', args);
 }
 /** linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R) */
-export function qr(A: Tensor, options?: { mode?: string; out?: readonly [Tensor, Tensor] }): QR;
-export function qr(A: Tensor, mode: string, options?: { out?: readonly [Tensor, Tensor] }): QR;
+export function qr(A: Tensor, mode?: string, options?: { out?: readonly [Tensor, Tensor] }): QR;
+export function qr(A: Tensor, options: { mode?: string; out?: readonly [Tensor, Tensor] }): QR;
+export function qr(options: { A: Tensor; mode?: string; out?: readonly [Tensor, Tensor] }): QR;
 export function qr(...args: unknown[]): unknown {
   return call('linalg_qr', args);
 }
 /** linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet) */
 export function slogdet(A: Tensor, options?: { out?: readonly [Tensor, Tensor] }): SignLogabsdet;
+export function slogdet(options: { A: Tensor; out?: readonly [Tensor, Tensor] }): SignLogabsdet;
 export function slogdet(...args: unknown[]): unknown {
   return call('linalg_slogdet', args);
 }
 /** linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor */
 export function solve(A: Tensor, B: Tensor, options?: { left?: boolean; out?: Tensor }): Tensor;
+export function solve(A: Tensor, options: { B: Tensor; left?: boolean; out?: Tensor }): Tensor;
+export function solve(options: { A: Tensor; B: Tensor; left?: boolean; out?: Tensor }): Tensor;
 export function solve(...args: unknown[]): unknown {
   return call('linalg_solve', args);
 }
 /** linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info) */
 export function solveEx(A: Tensor, B: Tensor, options?: { left?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor] }): ResultInfo;
+export function solveEx(A: Tensor, options: { B: Tensor; left?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor] }): ResultInfo;
+export function solveEx(options: { A: Tensor; B: Tensor; left?: boolean; checkErrors?: boolean; out?: readonly [Tensor, Tensor] }): ResultInfo;
 export function solveEx(...args: unknown[]): unknown {
   return call('linalg_solve_ex', args);
 }
 /** linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor */
 export function solveTriangular(input: Tensor, B: Tensor, options: { upper: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor }): Tensor;
+export function solveTriangular(input: Tensor, options: { B: Tensor; upper: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor }): Tensor;
+export function solveTriangular(options: { input: Tensor; B: Tensor; upper: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor }): Tensor;
 export function solveTriangular(...args: unknown[]): unknown {
   return call('linalg_solve_triangular', args);
 }
 /** linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh) */
-export function svd(A: Tensor, options?: { fullMatrices?: boolean; driver?: string | null; out?: readonly [Tensor, Tensor, Tensor] }): USVh;
-export function svd(A: Tensor, fullMatrices: boolean, options?: { driver?: string | null; out?: readonly [Tensor, Tensor, Tensor] }): USVh;
+export function svd(A: Tensor, fullMatrices?: boolean, options?: { driver?: string | null; out?: readonly [Tensor, Tensor, Tensor] }): USVh;
+export function svd(A: Tensor, options: { fullMatrices?: boolean; driver?: string | null; out?: readonly [Tensor, Tensor, Tensor] }): USVh;
+export function svd(options: { A: Tensor; fullMatrices?: boolean; driver?: string | null; out?: readonly [Tensor, Tensor, Tensor] }): USVh;
 export function svd(...args: unknown[]): unknown {
   return call('linalg_svd', args);
 }
 /** linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor */
 export function svdvals(A: Tensor, options?: { driver?: string | null; out?: Tensor }): Tensor;
+export function svdvals(options: { A: Tensor; driver?: string | null; out?: Tensor }): Tensor;
 export function svdvals(...args: unknown[]): unknown {
   return call('linalg_svdvals', args);
 }
 /** linalg_tensorinv(Tensor self, int ind=2) -> Tensor */
-export function tensorinv(input: Tensor, options?: { ind?: number; out?: Tensor }): Tensor;
-export function tensorinv(input: Tensor, ind: number, options?: { out?: Tensor }): Tensor;
+export function tensorinv(input: Tensor, ind?: number, options?: { out?: Tensor }): Tensor;
+export function tensorinv(input: Tensor, options: { ind?: number; out?: Tensor }): Tensor;
+export function tensorinv(options: { input: Tensor; ind?: number; out?: Tensor }): Tensor;
 export function tensorinv(...args: unknown[]): unknown {
   return call('linalg_tensorinv', args);
 }
 /** linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor */
-export function tensorsolve(input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null; out?: Tensor }): Tensor;
-export function tensorsolve(input: Tensor, other: Tensor, dims: readonly number[] | null, options?: { out?: Tensor }): Tensor;
+export function tensorsolve(input: Tensor, other: Tensor, dims?: readonly number[] | null, options?: { out?: Tensor }): Tensor;
+export function tensorsolve(input: Tensor, other: Tensor, options: { dims?: readonly number[] | null; out?: Tensor }): Tensor;
+export function tensorsolve(input: Tensor, options: { other: Tensor; dims?: readonly number[] | null; out?: Tensor }): Tensor;
+export function tensorsolve(options: { input: Tensor; other: Tensor; dims?: readonly number[] | null; out?: Tensor }): Tensor;
 export function tensorsolve(...args: unknown[]): unknown {
   return call('linalg_tensorsolve', args);
 }
 /** linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor */
 export function vander(x: Tensor, options?: { N?: number | null }): Tensor;
+export function vander(options: { x: Tensor; N?: number | null }): Tensor;
 export function vander(...args: unknown[]): unknown {
   return call('linalg_vander', args);
 }
 /** linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor */
 export function vecdot(x: Tensor, y: Tensor, options?: { dim?: number; out?: Tensor }): Tensor;
+export function vecdot(x: Tensor, options: { y: Tensor; dim?: number; out?: Tensor }): Tensor;
+export function vecdot(options: { x: Tensor; y: Tensor; dim?: number; out?: Tensor }): Tensor;
 export function vecdot(...args: unknown[]): unknown {
   return call('linalg_vecdot', args);
 }
 /** linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
-export function vectorNorm(input: Tensor, options?: { ord?: Scalar; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
-export function vectorNorm(input: Tensor, ord: Scalar, options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function vectorNorm(input: Tensor, ord?: Scalar, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null; out?: Tensor }): Tensor;
+export function vectorNorm(input: Tensor, ord: Scalar, dim: number | readonly number[] | null, options: { keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function vectorNorm(input: Tensor, ord: Scalar, options: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function vectorNorm(input: Tensor, options: { ord?: Scalar; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
+export function vectorNorm(options: { input: Tensor; ord?: Scalar; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor }): Tensor;
 export function vectorNorm(...args: unknown[]): unknown {
   return call('linalg_vector_norm', args);
 }

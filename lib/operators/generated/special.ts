@@ -12,26 +12,31 @@ const call = caller('torch.special', table.special, 'special_');
 
 /** special_airy_ai(Tensor x) -> Tensor */
 export function airyAi(x: Tensor, options?: { out?: Tensor }): Tensor;
+export function airyAi(options: { x: Tensor; out?: Tensor }): Tensor;
 export function airyAi(...args: unknown[]): unknown {
   return call('special_airy_ai', args);
 }
 /** special_bessel_j0(Tensor self) -> Tensor */
 export function besselJ0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function besselJ0<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function besselJ0(...args: unknown[]): unknown {
   return call('special_bessel_j0', args);
 }
 /** special_bessel_j1(Tensor self) -> Tensor */
 export function besselJ1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function besselJ1<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function besselJ1(...args: unknown[]): unknown {
   return call('special_bessel_j1', args);
 }
 /** special_bessel_y0(Tensor self) -> Tensor */
 export function besselY0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function besselY0<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function besselY0(...args: unknown[]): unknown {
   return call('special_bessel_y0', args);
 }
 /** special_bessel_y1(Tensor self) -> Tensor */
 export function besselY1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function besselY1<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function besselY1(...args: unknown[]): unknown {
   return call('special_bessel_y1', args);
 }
@@ -40,8 +45,12 @@ export function besselY1(...args: unknown[]): unknown {
  * special_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function chebyshevPolynomialT(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function chebyshevPolynomialT(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function chebyshevPolynomialT(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function chebyshevPolynomialT(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function chebyshevPolynomialT(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function chebyshevPolynomialT(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function chebyshevPolynomialT(...args: unknown[]): unknown {
   return call('special_chebyshev_polynomial_t', args);
 }
@@ -50,8 +59,12 @@ export function chebyshevPolynomialT(...args: unknown[]): unknown {
  * special_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function chebyshevPolynomialU(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function chebyshevPolynomialU(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function chebyshevPolynomialU(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function chebyshevPolynomialU(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function chebyshevPolynomialU(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function chebyshevPolynomialU(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function chebyshevPolynomialU(...args: unknown[]): unknown {
   return call('special_chebyshev_polynomial_u', args);
 }
@@ -60,8 +73,12 @@ export function chebyshevPolynomialU(...args: unknown[]): unknown {
  * special_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function chebyshevPolynomialV(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function chebyshevPolynomialV(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function chebyshevPolynomialV(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function chebyshevPolynomialV(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function chebyshevPolynomialV(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function chebyshevPolynomialV(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function chebyshevPolynomialV(...args: unknown[]): unknown {
   return call('special_chebyshev_polynomial_v', args);
 }
@@ -70,68 +87,86 @@ export function chebyshevPolynomialV(...args: unknown[]): unknown {
  * special_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function chebyshevPolynomialW(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function chebyshevPolynomialW(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function chebyshevPolynomialW(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function chebyshevPolynomialW(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function chebyshevPolynomialW(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function chebyshevPolynomialW(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function chebyshevPolynomialW(...args: unknown[]): unknown {
   return call('special_chebyshev_polynomial_w', args);
 }
 /** special_digamma(Tensor self) -> Tensor */
 export function digamma<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function digamma<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function digamma(...args: unknown[]): unknown {
   return call('special_digamma', args);
 }
 /** special_entr(Tensor self) -> Tensor */
 export function entr<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function entr<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function entr(...args: unknown[]): unknown {
   return call('special_entr', args);
 }
 /** special_erf(Tensor self) -> Tensor */
 export function erf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function erf<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function erf(...args: unknown[]): unknown {
   return call('special_erf', args);
 }
 /** special_erfc(Tensor self) -> Tensor */
 export function erfc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function erfc<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfc(...args: unknown[]): unknown {
   return call('special_erfc', args);
 }
 /** special_erfcx(Tensor self) -> Tensor */
 export function erfcx<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function erfcx<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfcx(...args: unknown[]): unknown {
   return call('special_erfcx', args);
 }
 /** special_erfinv(Tensor self) -> Tensor */
 export function erfinv<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function erfinv<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function erfinv(...args: unknown[]): unknown {
   return call('special_erfinv', args);
 }
 /** special_exp2(Tensor self) -> Tensor */
 export function exp2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function exp2<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp2(...args: unknown[]): unknown {
   return call('special_exp2', args);
 }
 /** special_expit(Tensor self) -> Tensor */
 export function expit<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function expit<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function expit(...args: unknown[]): unknown {
   return call('special_expit', args);
 }
 /** special_expm1(Tensor self) -> Tensor */
 export function expm1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function expm1<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function expm1(...args: unknown[]): unknown {
   return call('special_expm1', args);
 }
 /** special_gammainc(Tensor self, Tensor other) -> Tensor */
 export function gammainc(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function gammainc(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function gammainc(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function gammainc(...args: unknown[]): unknown {
   return call('special_gammainc', args);
 }
 /** special_gammaincc(Tensor self, Tensor other) -> Tensor */
 export function gammaincc(input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function gammaincc(input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
+export function gammaincc(options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function gammaincc(...args: unknown[]): unknown {
   return call('special_gammaincc', args);
 }
 /** special_gammaln(Tensor self) -> Tensor */
 export function gammaln<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function gammaln<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function gammaln(...args: unknown[]): unknown {
   return call('special_gammaln', args);
 }
@@ -140,8 +175,12 @@ export function gammaln(...args: unknown[]): unknown {
  * special_hermite_polynomial_h.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function hermitePolynomialH(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function hermitePolynomialH(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function hermitePolynomialH(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_hermite_polynomial_h.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function hermitePolynomialH(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function hermitePolynomialH(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function hermitePolynomialH(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function hermitePolynomialH(...args: unknown[]): unknown {
   return call('special_hermite_polynomial_h', args);
 }
@@ -150,28 +189,36 @@ export function hermitePolynomialH(...args: unknown[]): unknown {
  * special_hermite_polynomial_he.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function hermitePolynomialHe(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function hermitePolynomialHe(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function hermitePolynomialHe(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_hermite_polynomial_he.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function hermitePolynomialHe(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function hermitePolynomialHe(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function hermitePolynomialHe(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function hermitePolynomialHe(...args: unknown[]): unknown {
   return call('special_hermite_polynomial_he', args);
 }
 /** special_i0(Tensor self) -> Tensor */
 export function i0<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function i0<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function i0(...args: unknown[]): unknown {
   return call('special_i0', args);
 }
 /** special_i0e(Tensor self) -> Tensor */
 export function i0e<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function i0e<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function i0e(...args: unknown[]): unknown {
   return call('special_i0e', args);
 }
 /** special_i1(Tensor self) -> Tensor */
 export function i1<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function i1<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function i1(...args: unknown[]): unknown {
   return call('special_i1', args);
 }
 /** special_i1e(Tensor self) -> Tensor */
 export function i1e<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function i1e<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function i1e(...args: unknown[]): unknown {
   return call('special_i1e', args);
 }
@@ -180,8 +227,12 @@ export function i1e(...args: unknown[]): unknown {
  * special_laguerre_polynomial_l.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function laguerrePolynomialL(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function laguerrePolynomialL(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function laguerrePolynomialL(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_laguerre_polynomial_l.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function laguerrePolynomialL(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function laguerrePolynomialL(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function laguerrePolynomialL(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function laguerrePolynomialL(...args: unknown[]): unknown {
   return call('special_laguerre_polynomial_l', args);
 }
@@ -190,95 +241,120 @@ export function laguerrePolynomialL(...args: unknown[]): unknown {
  * special_legendre_polynomial_p.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function legendrePolynomialP(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function legendrePolynomialP(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function legendrePolynomialP(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_legendre_polynomial_p.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function legendrePolynomialP(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function legendrePolynomialP(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function legendrePolynomialP(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function legendrePolynomialP(...args: unknown[]): unknown {
   return call('special_legendre_polynomial_p', args);
 }
 /** special_log1p(Tensor self) -> Tensor */
 export function log1p<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function log1p<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log1p(...args: unknown[]): unknown {
   return call('special_log1p', args);
 }
 /** special_log_ndtr(Tensor self) -> Tensor */
 export function logNdtr<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function logNdtr<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function logNdtr(...args: unknown[]): unknown {
   return call('special_log_ndtr', args);
 }
 /** special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
 export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null }): Like<T, 'same', E>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null }): Like<T, 'same', E>;
+export function logSoftmax<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; dtype?: E | null }): Like<T, 'same', E>;
 export function logSoftmax(...args: unknown[]): unknown {
   return call('special_log_softmax', args);
 }
 /** special_logit(Tensor self, float? eps=None) -> Tensor */
-export function logit<T extends Tensor, E extends DType = never>(input: T, options?: { eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
-export function logit<T extends Tensor, E extends DType = never>(input: T, eps: number | null, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(input: T, eps?: number | null, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(input: T, options: { eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
+export function logit<T extends Tensor, E extends DType = never>(options: { input: T; eps?: number | null; out?: Tensor<E> }): Like<T, 'float', E>;
 export function logit(...args: unknown[]): unknown {
   return call('special_logit', args);
 }
 /** special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
-export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options?: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
-export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
+export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
 export function logsumexp(...args: unknown[]): unknown {
   return call('special_logsumexp', args);
 }
 /** special_modified_bessel_i0(Tensor self) -> Tensor */
 export function modifiedBesselI0(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function modifiedBesselI0(options: { input: Tensor; out?: Tensor }): Tensor;
 export function modifiedBesselI0(...args: unknown[]): unknown {
   return call('special_modified_bessel_i0', args);
 }
 /** special_modified_bessel_i1(Tensor self) -> Tensor */
 export function modifiedBesselI1(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function modifiedBesselI1(options: { input: Tensor; out?: Tensor }): Tensor;
 export function modifiedBesselI1(...args: unknown[]): unknown {
   return call('special_modified_bessel_i1', args);
 }
 /** special_modified_bessel_k0(Tensor self) -> Tensor */
 export function modifiedBesselK0(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function modifiedBesselK0(options: { input: Tensor; out?: Tensor }): Tensor;
 export function modifiedBesselK0(...args: unknown[]): unknown {
   return call('special_modified_bessel_k0', args);
 }
 /** special_modified_bessel_k1(Tensor self) -> Tensor */
 export function modifiedBesselK1(input: Tensor, options?: { out?: Tensor }): Tensor;
+export function modifiedBesselK1(options: { input: Tensor; out?: Tensor }): Tensor;
 export function modifiedBesselK1(...args: unknown[]): unknown {
   return call('special_modified_bessel_k1', args);
 }
 /** special_multigammaln(Tensor self, int p) -> Tensor */
 export function multigammaln(input: Tensor, p: number, options?: { out?: Tensor }): Tensor;
+export function multigammaln(input: Tensor, options: { p: number; out?: Tensor }): Tensor;
+export function multigammaln(options: { input: Tensor; p: number; out?: Tensor }): Tensor;
 export function multigammaln(...args: unknown[]): unknown {
   return call('special_multigammaln', args);
 }
 /** special_ndtr(Tensor self) -> Tensor */
 export function ndtr<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function ndtr<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function ndtr(...args: unknown[]): unknown {
   return call('special_ndtr', args);
 }
 /** special_ndtri(Tensor self) -> Tensor */
 export function ndtri<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function ndtri<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function ndtri(...args: unknown[]): unknown {
   return call('special_ndtri', args);
 }
 /** special_polygamma(int n, Tensor self) -> Tensor */
 export function polygamma(n: number, input: Tensor, options?: { out?: Tensor }): Tensor;
+export function polygamma(n: number, options: { input: Tensor; out?: Tensor }): Tensor;
+export function polygamma(options: { n: number; input: Tensor; out?: Tensor }): Tensor;
 export function polygamma(...args: unknown[]): unknown {
   return call('special_polygamma', args);
 }
 /** special_psi(Tensor self) -> Tensor */
 export function psi<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function psi<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function psi(...args: unknown[]): unknown {
   return call('special_psi', args);
 }
 /** special_round(Tensor self, *, int decimals=0) -> Tensor */
 export function round(input: Tensor, options?: { decimals?: number; out?: Tensor }): Tensor;
+export function round(options: { input: Tensor; decimals?: number; out?: Tensor }): Tensor;
 export function round(...args: unknown[]): unknown {
   return call('special_round', args);
 }
 /** special_scaled_modified_bessel_k0(Tensor x) -> Tensor */
 export function scaledModifiedBesselK0(x: Tensor, options?: { out?: Tensor }): Tensor;
+export function scaledModifiedBesselK0(options: { x: Tensor; out?: Tensor }): Tensor;
 export function scaledModifiedBesselK0(...args: unknown[]): unknown {
   return call('special_scaled_modified_bessel_k0', args);
 }
 /** special_scaled_modified_bessel_k1(Tensor x) -> Tensor */
 export function scaledModifiedBesselK1(x: Tensor, options?: { out?: Tensor }): Tensor;
+export function scaledModifiedBesselK1(options: { x: Tensor; out?: Tensor }): Tensor;
 export function scaledModifiedBesselK1(...args: unknown[]): unknown {
   return call('special_scaled_modified_bessel_k1', args);
 }
@@ -287,8 +363,12 @@ export function scaledModifiedBesselK1(...args: unknown[]): unknown {
  * special_shifted_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function shiftedChebyshevPolynomialT(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialT(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialT(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_shifted_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function shiftedChebyshevPolynomialT(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialT(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialT(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function shiftedChebyshevPolynomialT(...args: unknown[]): unknown {
   return call('special_shifted_chebyshev_polynomial_t', args);
 }
@@ -297,8 +377,12 @@ export function shiftedChebyshevPolynomialT(...args: unknown[]): unknown {
  * special_shifted_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function shiftedChebyshevPolynomialU(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialU(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialU(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_shifted_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function shiftedChebyshevPolynomialU(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialU(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialU(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function shiftedChebyshevPolynomialU(...args: unknown[]): unknown {
   return call('special_shifted_chebyshev_polynomial_u', args);
 }
@@ -307,8 +391,12 @@ export function shiftedChebyshevPolynomialU(...args: unknown[]): unknown {
  * special_shifted_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function shiftedChebyshevPolynomialV(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialV(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialV(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_shifted_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function shiftedChebyshevPolynomialV(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialV(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialV(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function shiftedChebyshevPolynomialV(...args: unknown[]): unknown {
   return call('special_shifted_chebyshev_polynomial_v', args);
 }
@@ -317,44 +405,60 @@ export function shiftedChebyshevPolynomialV(...args: unknown[]): unknown {
  * special_shifted_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor
  */
 export function shiftedChebyshevPolynomialW(x: TensorLike, n: Tensor, options?: { out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialW(x: TensorLike, options: { n: Tensor; out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialW(options: { x: TensorLike; n: Tensor; out?: Tensor }): Tensor;
 /** special_shifted_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor */
 export function shiftedChebyshevPolynomialW(x: Tensor, n: Scalar, options?: { out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialW(x: Tensor, options: { n: Scalar; out?: Tensor }): Tensor;
+export function shiftedChebyshevPolynomialW(options: { x: Tensor; n: Scalar; out?: Tensor }): Tensor;
 export function shiftedChebyshevPolynomialW(...args: unknown[]): unknown {
   return call('special_shifted_chebyshev_polynomial_w', args);
 }
 /** special_sinc(Tensor self) -> Tensor */
 export function sinc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function sinc<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sinc(...args: unknown[]): unknown {
   return call('special_sinc', args);
 }
 /** special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
-export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null }): Like<T, 'same', E>;
-export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype: E | null): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype?: E | null): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { dtype?: E | null }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null }): Like<T, 'same', E>;
+export function softmax<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; dtype?: E | null }): Like<T, 'same', E>;
 export function softmax(...args: unknown[]): unknown {
   return call('special_softmax', args);
 }
 /** special_spherical_bessel_j0(Tensor x) -> Tensor */
 export function sphericalBesselJ0<T extends Tensor, E extends DType = never>(x: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
+export function sphericalBesselJ0<T extends Tensor, E extends DType = never>(options: { x: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sphericalBesselJ0(...args: unknown[]): unknown {
   return call('special_spherical_bessel_j0', args);
 }
+/** special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor */
+export function xlog1py<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: BroadcastWith<'specialXlog1py', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlog1py<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, options: { other: BroadcastWith<'specialXlog1py', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlog1py<T extends Tensor, U extends Scalar, E extends DType = never>(options: { input: T; other: BroadcastWith<'specialXlog1py', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlog1py<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'specialXlog1py', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlog1py<T extends TensorLike, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'specialXlog1py', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 /**
  * special_xlog1py(Tensor self, Tensor other) -> Tensor
  * special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor
  */
 export function xlog1py<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'specialXlog1py', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
-/** special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor */
-export function xlog1py<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: BroadcastWith<'specialXlog1py', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function xlog1py(...args: unknown[]): unknown {
   return call('special_xlog1py', args);
 }
+/** special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor */
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: BroadcastWith<'specialXlogy', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, options: { other: BroadcastWith<'specialXlogy', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(options: { input: T; other: BroadcastWith<'specialXlogy', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'specialXlogy', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
+export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'specialXlogy', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 /**
  * special_xlogy(Tensor self, Tensor other) -> Tensor
  * special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor
  */
 export function xlogy<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'specialXlogy', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
-/** special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor */
-export function xlogy<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, other: BroadcastWith<'specialXlogy', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function xlogy(...args: unknown[]): unknown {
   return call('special_xlogy', args);
 }
@@ -363,8 +467,12 @@ export function xlogy(...args: unknown[]): unknown {
  * special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor
  */
 export function zeta(input: TensorLike, other: Tensor, options?: { out?: Tensor }): Tensor;
+export function zeta(input: TensorLike, options: { other: Tensor; out?: Tensor }): Tensor;
+export function zeta(options: { input: TensorLike; other: Tensor; out?: Tensor }): Tensor;
 /** special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor */
 export function zeta(input: Tensor, other: Scalar, options?: { out?: Tensor }): Tensor;
+export function zeta(input: Tensor, options: { other: Scalar; out?: Tensor }): Tensor;
+export function zeta(options: { input: Tensor; other: Scalar; out?: Tensor }): Tensor;
 export function zeta(...args: unknown[]): unknown {
   return call('special_zeta', args);
 }
