@@ -30,7 +30,7 @@ const works = path.join(root, '.build');
 const output = path.join(root, 'build', 'Release');
 const products = ['torch_node_preload.node', 'torch_node.node'];
 const sources = ['native', 'CMakeLists.txt'];
-const CMAKE_NEEDED = [3, 20];
+const CMAKE_NEEDED = '3.20';
 
 /** An error whose message is all there is to say: it is shown without a stack. */
 class Failure extends Error {}
@@ -91,7 +91,7 @@ async function build(libtorch, clean) {
     endSteps();
     if (code !== 0) throw new Failure(describeFailure(step, lines));
   }
-  publish(libtorch, work);
+  await publish(libtorch, work);
   madeOf('build/Release', sources);
   console.log(`torch-node: compiled in ${((Date.now() - start) / 1000).toFixed(0)} s`);
 }
@@ -132,8 +132,8 @@ function generatorSettings(work, env) {
 
 // Makes cmake and, if possible, ninja callable through env.PATH; pip's wheels of both are plain binaries.
 async function provideTools(env, run) {
-  const tooOld = ([major, minor]) =>
-    major < CMAKE_NEEDED[0] || (major === CMAKE_NEEDED[0] && minor < CMAKE_NEEDED[1]);
+  const { compareVersions } = await dist('install/versions.js');
+  const tooOld = (version) => compareVersions(version, CMAKE_NEEDED) < 0;
   const present = toolVersion('cmake', env);
   const missing = [
     ...(!present || tooOld(present) ? ['cmake'] : []),
@@ -152,8 +152,8 @@ async function provideTools(env, run) {
   if (cmake && !tooOld(cmake)) return; // Without ninja, make will do.
   throw new Failure(
     [
-      `CMake ${CMAKE_NEEDED.join('.')} or later is needed to compile torch-node. Tried:`,
-      `  - cmake on the PATH: ${present ? `is version ${present.join('.')}` : 'there is none'}`,
+      `CMake ${CMAKE_NEEDED} or later is needed to compile torch-node. Tried:`,
+      `  - cmake on the PATH: ${present ? `is version ${present}` : 'there is none'}`,
       `  - pip install cmake: ${failure ?? 'succeeded, but what it installed does not run'}`,
       'What can be done:',
       '  - Install CMake with the package manager of the system (apt install cmake, brew install cmake).',
@@ -196,12 +196,12 @@ async function fetchTools(names, tools, run) {
 
 function toolVersion(tool, env) {
   const { status, stdout } = spawnSync(tool, ['--version'], { env, encoding: 'utf8', windowsHide: true });
-  const version = status === 0 && /(\d+)\.(\d+)/.exec(stdout);
-  return version ? [Number(version[1]), Number(version[2])] : undefined;
+  return status === 0 ? /\d+\.\d+/.exec(stdout)?.[0] : undefined;
 }
 
 // Moves what was built to build/Release, the addon last, and writes torch_node.json beside it.
-function publish(libtorch, work) {
+async function publish(libtorch, work) {
+  const { compareVersions } = await dist('install/versions.js');
   mkdirSync(output, { recursive: true });
   const place = (name, write) => {
     const temporary = path.join(output, `.${name}.tmp`);
@@ -215,7 +215,7 @@ function publish(libtorch, work) {
     folder: libtorch.folder,
     compiler: compilerUsed(work),
     napi: 9,
-    glibc: glibcNeeded(addon),
+    glibc: glibcNeeded(addon, compareVersions),
     built: statSync(addon).mtime.toISOString(),
   };
   for (const name of products) place(name, (file) => copyFileSync(path.join(work, 'Release', name), file));
@@ -236,12 +236,12 @@ function compilerUsed(work) {
 }
 
 /** The highest version of glibc among the symbol versions that a library names. */
-function glibcNeeded(file) {
+function glibcNeeded(file, compareVersions) {
   if (process.platform !== 'linux') return 'unknown';
   // They stand in its string table as zero-terminated strings, so no reading of ELF structures is needed.
   const names = readFileSync(file, 'latin1').matchAll(/\0GLIBC_(\d+(?:\.\d+)+)(?=\0)/g);
   const versions = Array.from(names, ([, version]) => version);
-  return versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? 'unknown';
+  return versions.sort(compareVersions).at(-1) ?? 'unknown';
 }
 
 let onOneLine = false;

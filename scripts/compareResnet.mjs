@@ -5,12 +5,12 @@
 //
 // On the same machine the first losses are equal: both draw the same numbers. Later ones part as rounding adds up; what is
 // compared is how they fall. Exits with 1 when the means over 20 steps differ by more than a tenth.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { run } from '../dist/files/child.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -28,23 +28,15 @@ const folder = fileURLToPath(new URL('../examples/resnet18-cifar10/', import.met
 const work = mkdtempSync(path.join(os.tmpdir(), 'torch-node-resnet-'));
 const WINDOW = 20;
 
-function run(name, command, script) {
+async function train(name, command, script) {
   const out = path.join(work, `${name}.json`);
   const args = ['data', 'steps', 'batch', 'width', 'lr', 'threads'].flatMap((each) => [
     `--${each}`,
     options[each],
   ]);
-  const child = spawn(command, [path.join(folder, script), ...args, '--out', out], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) =>
-      code === 0
-        ? resolve(JSON.parse(readFileSync(out, 'utf8')))
-        : reject(new Error(`${script} ended with code ${code}`)),
-    );
-  });
+  const { code, signal, stderr } = await run(command, [path.join(folder, script), ...args, '--out', out]);
+  if (code !== 0) throw new Error(`${script} ended with ${signal ?? `code ${code}`}: ${stderr}`);
+  return JSON.parse(readFileSync(out, 'utf8'));
 }
 
 const mean = (losses, start) => {
@@ -54,8 +46,8 @@ const mean = (losses, start) => {
 
 try {
   const [here, there] = await Promise.all([
-    run('node', process.execPath, 'train.mjs'),
-    run('python', options.python, 'train.py'),
+    train('node', process.execPath, 'train.mjs'),
+    train('python', options.python, 'train.py'),
   ]);
   console.log('steps      torch-node  PyTorch');
   let worst = 0;

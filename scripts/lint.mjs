@@ -1,8 +1,10 @@
 // `npm run lint`: prettier and ESLint over the TypeScript and the scripts, clang-format and clang-tidy over native/.
+// `npm run format` (--write): prettier and clang-format put right what they find.
 //
-// TORCH_NODE_LINT_SKIP_CPP=1 leaves C++ out. clang-tidy reads the commands of the last native build; a source that it
-// found clean is not looked at again until the source, a header, the command or the rules have changed.
-import { spawn, spawnSync } from 'node:child_process';
+// TORCH_NODE_LINT_SKIP_TIDY=1 leaves clang-tidy out, TORCH_NODE_LINT_SKIP_CPP=1 all of C++. clang-tidy reads the commands of
+// the last native build; a source that it found clean is not looked at again until the source, a header, the command or
+// the rules have changed.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -17,6 +19,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { run as runChild } from '../dist/files/child.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
@@ -24,19 +27,14 @@ const native = path.join(root, 'native');
 const verdicts = path.join(root, 'build', 'lint');
 const OLDEST_CLANG = 16;
 const INSTALL = 'apt-get install clang-format-19 clang-tidy-19 (and clang-19, which makes it faster)';
+const write = process.argv.includes('--write');
 
 class Problem extends Error {}
 
 /** Runs a command in the repository's folder. Gives its exit code and all it wrote. */
-function run(command, args) {
-  return new Promise((done, failed) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    child.stdout.on('data', (data) => (output += data));
-    child.stderr.on('data', (data) => (output += data));
-    child.on('error', failed);
-    child.on('close', (code) => done({ code, output }));
-  });
+async function run(command, args) {
+  const { code, stdout, stderr } = await runChild(command, args, { cwd: root });
+  return { code, output: stdout + stderr };
 }
 
 /** Runs a tool that an npm package brings. */
@@ -65,9 +63,12 @@ function llvm(name) {
 
 async function formatNative() {
   const files = readdirSync(native, { recursive: true }).filter((name) => /\.(c|cpp|h)$/.test(name));
-  const args = ['--dry-run', '--Werror', ...files.map((name) => path.join('native', name))];
-  const { code, output } = await run(llvm('clang-format'), args);
-  if (code !== 0) throw new Problem(`${output.trim()}\n(clang-format -i puts it right)`);
+  const mode = write ? ['-i'] : ['--dry-run', '--Werror'];
+  const { code, output } = await run(llvm('clang-format'), [
+    ...mode,
+    ...files.map((name) => path.join('native', name)),
+  ]);
+  if (code !== 0) throw new Problem(`${output.trim()}${write ? '' : '\n(npm run format puts it right)'}`);
 }
 
 /** The arguments of a compile command that clang needs, without the outputs, and whether libtorch's headers come first. */
@@ -177,13 +178,17 @@ async function step(name, work) {
   }
 }
 
-await step('prettier', () => tool('prettier', '--check', '--log-level', 'warn', ...places()));
-await step('eslint', () => tool('eslint', ...places()));
-if (process.env.TORCH_NODE_LINT_SKIP_CPP === '1') {
-  console.log('clang-format, clang-tidy: left out, TORCH_NODE_LINT_SKIP_CPP=1');
-} else {
-  await step('clang-format', formatNative);
-  await step('clang-tidy', tidyNative);
+const skipCpp = process.env.TORCH_NODE_LINT_SKIP_CPP === '1';
+const skipTidy = skipCpp || process.env.TORCH_NODE_LINT_SKIP_TIDY === '1';
+await step('prettier', () =>
+  tool('prettier', write ? '--write' : '--check', '--log-level', 'warn', ...places()),
+);
+if (!write) await step('eslint', () => tool('eslint', ...places()));
+if (skipCpp) console.log('clang-format, clang-tidy: left out, TORCH_NODE_LINT_SKIP_CPP=1');
+else await step('clang-format', formatNative);
+if (!write && !skipCpp) {
+  if (skipTidy) console.log('clang-tidy: left out, TORCH_NODE_LINT_SKIP_TIDY=1');
+  else await step('clang-tidy', tidyNative);
 }
-if (clean) console.log('lint: clean');
+if (clean) console.log(write ? 'format: done' : 'lint: clean');
 else process.exitCode = 1;

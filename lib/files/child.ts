@@ -1,10 +1,13 @@
-// Runs a program to its end with its output captured; the program does not outlive this process.
+// Runs a program to its end with its output captured; the program does not outlive this process. The one runner of the
+// package and its scripts.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
 export interface Finished {
   /** The exit code; null when a signal ended the program. */
   code: number | null;
+  /** The signal that ended the program, else null. */
+  signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
 }
@@ -12,8 +15,10 @@ export interface Finished {
 export interface RunOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
-  /** Called with each complete line of stdout and stderr as it comes. */
-  onLine?: (line: string) => void;
+  /** Called with each complete line as it comes. */
+  onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Called with the program once it runs, for those who watch it or may have to end it. */
+  onStart?: (child: ChildProcessByStdio<null, Readable, Readable>) => void;
   /** Kills the program after that many milliseconds. */
   timeout?: number;
 }
@@ -61,17 +66,18 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
         output[name] += text;
         const lines = (rest + text).split(/\r?\n/);
         rest = lines.pop() ?? '';
-        for (const line of lines) options.onLine?.(line);
+        for (const line of lines) options.onLine?.(line, name);
       });
-      child[name].on('end', () => rest && options.onLine?.(rest));
+      child[name].on('end', () => rest && options.onLine?.(rest, name));
     }
     child.on('error', (error) => {
       release();
       reject(error);
     });
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       release();
-      resolve({ code, ...output });
+      resolve({ code, signal, ...output });
     });
+    if (child.pid !== undefined) options.onStart?.(child);
   });
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { errorCode } from '../files/cache.js';
 import { run } from '../files/child.js';
 import { manifest } from './manifest.js';
+import { compareVersions } from './versions.js';
 
 /** What the NVIDIA driver says of this machine. */
 export interface Gpu {
@@ -94,9 +95,9 @@ export function chooseVariant(
     const driver = platform === 'win32' ? needs.windowsDriver : needs.linuxDriver;
     const [lowest, highest] = needs.capabilities;
     const unfit = gpu.capabilities.find(
-      (capability) => compare(capability, lowest) < 0 || compare(capability, highest) >= 0,
+      (capability) => compareVersions(capability, lowest) < 0 || compareVersions(capability, highest) >= 0,
     );
-    if (compare(gpu.driver, driver) < 0) {
+    if (compareVersions(gpu.driver, driver) < 0) {
       reasons.push(`${variant} needs driver ${driver} or later, there is ${gpu.driver}`);
     } else if (unfit) {
       reasons.push(
@@ -109,10 +110,6 @@ export function chooseVariant(
   }
   if (reasons.length === 0) reasons.push(`no CUDA variant of ${version} is known for ${platform} ${arch}`);
   return { variant: 'cpu', reason: `${reasons.join('; ')}: so it is the CPU variant` };
-}
-
-function compare(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }
 
 // Only what the manifest knows is chosen unasked; any other variant can be named.

@@ -10,6 +10,7 @@ import { missingLibraries } from './libraries.js';
 import { type Attempt, inspectLibtorch, type Libtorch } from './locate.js';
 import { isNeeded, unpackLibtorch, unpackNvidia } from './unpack.js';
 import {
+  compareVersions,
   DEFAULT_VERSION,
   minorOf,
   officialArchive,
@@ -238,7 +239,12 @@ function chooseWheel(
   };
   const [best] = torch
     .filter(fits)
-    .sort((a, b) => rank(a).localeCompare(rank(b)) || b.localeCompare(a, 'en', { numeric: true }));
+    .sort(
+      (a, b) =>
+        rank(a).localeCompare(rank(b)) ||
+        compareVersions(torchVersionOf(b) ?? '', torchVersionOf(a) ?? '') ||
+        (b < a ? -1 : 1),
+    );
   if (best) return best;
   const found = torch.map((wheel) => path.basename(wheel)).join(', ');
   const wanted = [version ?? SUPPORTED_MINORS.join(', '), variant].filter(Boolean).join(' ');

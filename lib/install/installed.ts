@@ -4,6 +4,7 @@ import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { withLock } from '../files/cache.js';
 import { inspectLibtorch, installedFolder, type Libtorch } from './locate.js';
+import { compareVersions } from './versions.js';
 
 export interface Installed {
   /** As in 2.13.0-cpu. */
@@ -19,7 +20,7 @@ export function listInstalled(): Installed[] {
   const folder = installedFolder();
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith('.')) : [];
   return names
-    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .sort((a, b) => compareVersions(a, b) || (a < b ? -1 : 1))
     .map((name) => {
       const place = path.join(folder, name);
       return { name, place, libtorch: inspectLibtorch(place) };

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { cacheFolder, errorCode, errorText } from '../files/cache.js';
-import { DEFAULT_VERSION, minorOf, SUPPORTED_MINORS } from './versions.js';
+import { compareVersions, DEFAULT_VERSION, minorOf, SUPPORTED_MINORS } from './versions.js';
 
 export interface Libtorch {
   /** The folder that holds include/ and lib/. */
@@ -205,7 +205,7 @@ function installedNames(folder: string): string[] {
   const order = new Map(names.map((name) => [name, rank(name).map(Number).join('')]));
   return names.sort(
     (a, b) =>
-      (order.get(a) ?? '').localeCompare(order.get(b) ?? '') || b.localeCompare(a, 'en', { numeric: true }),
+      (order.get(a) ?? '').localeCompare(order.get(b) ?? '') || compareVersions(b, a) || (b < a ? -1 : 1),
   );
 }
 

@@ -1,4 +1,6 @@
-// Which versions of libtorch fit this package, and where each comes from.
+// Which versions of libtorch fit this package, and where each comes from. Lies on the import path of the package.
+import { createRequire } from 'node:module';
+import type Semver from 'semver';
 import { type Archive, manifest } from './manifest.js';
 
 /** The version that is installed when none is asked for. */
@@ -13,6 +15,19 @@ const site = 'https://download.pytorch.org/libtorch';
 export function minorOf(version: string): string {
   return version.split('.').slice(0, 2).join('.');
 }
+
+/**
+ * Orders versions, or names with one, by their numbers, as Array.sort wants it: of libtorch (2.13.0, 2.13.0+cpu), glibc
+ * (2.28), drivers (580.65.06) and compute capabilities (8.6). What follows the numbers is left out.
+ */
+export function compareVersions(a: string, b: string): number {
+  // Loaded here, since an import of the package seldom has two versions to compare.
+  semver ??= createRequire(import.meta.url)('semver') as typeof Semver;
+  const { coerce, compare } = semver;
+  const numbers = (version: string) => coerce(version, { loose: true }) ?? '0.0.0';
+  return compare(numbers(a), numbers(b));
+}
+let semver: typeof Semver | undefined;
 
 /** The version to install where one of these minor versions is needed: the default one if that is among them. */
 export function versionFor(minors: readonly string[]): string {

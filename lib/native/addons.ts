@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorCode, errorText } from '../files/cache.js';
+import { compareVersions } from '../install/versions.js';
 import { failure } from './failure.js';
 import { platformProblem, thisSystem } from './platform.js';
 
@@ -56,7 +57,7 @@ export function findPrebuilds(folder: string = prebuildsFolder(), libc = thisSys
   return names
     .filter((name) => name.endsWith('.node') && name !== HELPER)
     .filter((name) => !/glibc|musl/.test(name) || name.includes(libc ?? 'glibc'))
-    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+    .sort((a, b) => compareVersions(b, a) || (b < a ? -1 : 1))
     .map((name) => path.join(folder, name));
 }
 

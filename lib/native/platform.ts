@@ -1,5 +1,7 @@
 // Which platforms libtorch is published for, and what to say on the others. Lies on the import path of the package.
-import { closeSync, openSync, readSync } from 'node:fs';
+import type * as DetectLibc from 'detect-libc';
+import { createRequire } from 'node:module';
+import { compareVersions } from '../install/versions.js';
 
 /** The glibc that libtorch's binaries for Linux, and so the prebuilt addons, need at least. */
 export const GLIBC_NEEDED = '2.28';
@@ -31,7 +33,7 @@ export function platformProblem({ platform, arch, libc, glibc }: System): string
           'container, take an image with glibc: node:22-slim instead of node:22-alpine.'
         );
       }
-      if (glibc && glibc.localeCompare(GLIBC_NEEDED, 'en', { numeric: true }) < 0) {
+      if (glibc && compareVersions(glibc, GLIBC_NEEDED) < 0) {
         return (
           `This system has glibc ${glibc}, and libtorch needs ${GLIBC_NEEDED} or later (Debian 10, Ubuntu 18.10, ` +
           'RHEL 8 or later have it).'
@@ -53,31 +55,18 @@ export function platformProblem({ platform, arch, libc, glibc }: System): string
 
 /** The system that this process runs on. Its glibc's version is left out: asking for it takes some milliseconds. */
 export function thisSystem(): System {
-  return { platform: process.platform, arch: process.arch, libc: libc() };
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    libc: process.platform === 'linux' ? (detectLibc().familySync() ?? undefined) : undefined,
+  };
 }
 
 /** The version of this system's glibc, or undefined where there is none. */
 export function systemGlibc(): string | undefined {
-  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return header?.glibcVersionRuntime;
+  const { GLIBC, familySync, versionSync } = detectLibc();
+  return familySync() === GLIBC ? (versionSync() ?? undefined) : undefined;
 }
 
-// The C library of a program is told by the loader that it asks for, which its first bytes name. A file such as
-// /etc/alpine-release tells only what a system is called.
-function libc(): string | undefined {
-  if (process.platform !== 'linux') return undefined;
-  const start = Buffer.alloc(4096);
-  try {
-    const file = openSync(process.execPath, 'r');
-    try {
-      readSync(file, start, 0, start.length, 0);
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return undefined; // Without /proc there may be no such path; then what loads, loads.
-  }
-  const text = start.toString('latin1');
-  if (text.includes('/ld-musl-')) return 'musl';
-  return text.includes('/ld-linux') ? 'glibc' : undefined;
-}
+// Loaded where it is asked, since an addon that was compiled here needs no look at the C library.
+const detectLibc = () => createRequire(import.meta.url)('detect-libc') as typeof DetectLibc;

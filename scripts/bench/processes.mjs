@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { run as runChild } from '../../dist/files/child.js';
 
 /** The repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -18,25 +19,17 @@ export const peers = fileURLToPath(new URL('./peers/', import.meta.url));
  */
 export async function run(command, args, { env, timeout = 3_600_000 } = {}) {
   const start = performance.now();
-  const child = spawn(command, args, {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-    timeout,
-  });
-  let [text, errors, seconds, peakMb] = ['', '', undefined, undefined];
-  child.stdout.on('data', (part) => {
-    text += part;
-    if (text.includes('\n')) seconds ??= (performance.now() - start) / 1000;
-  });
-  child.stderr.on('data', (part) => (errors = (errors + part).slice(-4000)));
-  // The kernel's own high-water mark: it only grows, so reading it now and then misses no more than the last instant.
-  const poll = setInterval(() => (peakMb = highWaterMb(child.pid) ?? peakMb), 50);
-  const end = await new Promise((resolve, reject) => {
-    child.on('error', reject).on('close', (code, signal) => resolve(signal ?? code));
+  const since = () => (performance.now() - start) / 1000;
+  let [seconds, peakMb, poll] = [undefined, undefined, undefined];
+  const { code, signal, stdout, stderr } = await runChild(command, args, {
+    ...{ cwd: root, env: { ...process.env, ...env }, timeout },
+    onLine: (_line, stream) => stream === 'stdout' && (seconds ??= since()),
+    // The kernel's own high-water mark: it only grows, so reading it now and then misses no more than the last instant.
+    onStart: ({ pid }) => (poll = setInterval(() => (peakMb = highWaterMb(pid) ?? peakMb), 50)),
   }).finally(() => clearInterval(poll));
-  if (end !== 0) throw new Error(`${[command, ...args].join(' ')} ended with ${end}:\n${errors}`);
-  return { text, seconds, wholeSeconds: (performance.now() - start) / 1000, peakMb };
+  if (code !== 0)
+    throw new Error(`${[command, ...args].join(' ')} ended with ${signal ?? code}:\n${stderr.slice(-4000)}`);
+  return { text: stdout, seconds, wholeSeconds: since(), peakMb };
 }
 
 /** VmHWM of a process, on Linux. */

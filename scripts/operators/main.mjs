@@ -6,14 +6,14 @@
 // PYTHON is one with the torch of the version of the linked libtorch, numpy and safetensors. samples.py runs the database's
 // samples there and writes down each call of an overload; compute.mjs makes the same calls here. Both run one thread, in
 // processes of their own: one that crashes or stops answering is reported as that call's result and the next takes over.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import torch from 'torch-node';
+import { run } from '../../dist/files/child.js';
 import { page } from './page.mjs';
 
 const SILENCE = 120_000;
@@ -28,40 +28,37 @@ const { values: options } = parseArgs({
 });
 
 /** Runs a program to its end, with its lines given to `take`. Gives what ended it, undefined where all went well. */
-function run(program, args, take) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1' },
-    });
-    let silent = false;
-    const giveUp = () => {
+async function runLines(program, args, take) {
+  let silent = false;
+  let clock;
+  const watch = (child) => {
+    clearTimeout(clock);
+    clock = setTimeout(() => {
       silent = true;
       child.kill('SIGKILL');
-    };
-    let clock = setTimeout(giveUp, SILENCE);
-    let errors = '';
-    child.stderr.on('data', (data) => (errors = (errors + data).slice(-2000)));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      clearTimeout(clock);
-      clock = setTimeout(giveUp, SILENCE);
+    }, SILENCE);
+  };
+  let running;
+  const { code, signal, stderr } = await run(program, args, {
+    env: { ...process.env, OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1' },
+    onStart: (child) => watch((running = child)),
+    onLine(line, stream) {
+      if (stream === 'stderr') return;
+      watch(running);
       take(line);
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      clearTimeout(clock);
-      if (code === 0) resolve(undefined);
-      else if (silent) resolve({ words: `no answer in ${SILENCE / 1000} s`, errors });
-      else resolve({ words: signal ? `crashes (${signal})` : `ends with code ${code}`, errors });
-    });
-  });
+    },
+  }).finally(() => clearTimeout(clock));
+  if (code === 0) return undefined;
+  const errors = stderr.slice(-2000);
+  if (silent) return { words: `no answer in ${SILENCE / 1000} s`, errors };
+  return { words: signal ? `crashes (${signal})` : `ends with code ${code}`, errors };
 }
 
 async function makeSamples(dtype, folder) {
   for (let first = 0; ;) {
     let at;
     const script = path.join(here, 'samples.py');
-    const ended = await run(
+    const ended = await runLines(
       options.python,
       [script, '--out', folder, '--dtype', dtype, '--from', String(first)],
       (line) => {
@@ -85,7 +82,7 @@ async function compute(folder) {
   for (let from = [0, 0]; ;) {
     let at;
     const script = path.join(here, 'compute.mjs');
-    const ended = await run(process.execPath, [script, folder, ...from.map(String)], (line) => {
+    const ended = await runLines(process.execPath, [script, folder, ...from.map(String)], (line) => {
       if (!line.startsWith('{"')) return;
       const { begin, end, ...outcome } = JSON.parse(line);
       at = begin && { place: begin, name: outcome.name };

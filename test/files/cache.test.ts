@@ -130,8 +130,13 @@ it('runs a program, gives its output, and takes it along when this process is en
   // Listening takes its time here, so that a program started before it would be left behind by the signal below.
   const script = `
     const { run } = await import(${JSON.stringify(path.join(compiled, 'files', 'child.js'))});
-    const { code, stdout, stderr } = await run('sh', ['-c', 'echo out; echo err >&2; exit 3']);
-    console.log(JSON.stringify({ code, stdout, stderr }));
+    const lines = [];
+    const first = await run('sh', ['-c', 'echo out; echo err >&2; exit 3'], {
+      onStart: ({ pid }) => lines.push(typeof pid),
+      onLine: (line, stream) => lines.push([line, stream]),
+    });
+    const second = await run('sh', ['-c', 'kill -TERM $$']);
+    console.log(JSON.stringify({ first, second, lines: lines.sort() }));
     const { on } = process;
     process.on = function (...args) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
@@ -144,7 +149,11 @@ it('runs a program, gives its output, and takes it along when this process is en
   const [first] = await new Promise<Buffer[]>((resolve) =>
     child.stdout.once('data', (data: Buffer) => resolve([data])),
   );
-  expect(JSON.parse(String(first))).toEqual({ code: 3, stdout: 'out\n', stderr: 'err\n' });
+  expect(JSON.parse(String(first))).toEqual({
+    first: { code: 3, signal: null, stdout: 'out\n', stderr: 'err\n' },
+    second: { code: null, signal: 'SIGTERM', stdout: '', stderr: '' },
+    lines: [['err', 'stderr'], 'number', ['out', 'stdout']],
+  });
   const ended = new Promise<[number | null, string | null]>((resolve) =>
     child.on('exit', (code, signal) => resolve([code, signal])),
   );

@@ -15,6 +15,8 @@ const SCRIPTS = path.join(ROOT, 'test/parity');
 /** Sets TORCH_NODE_TEST_PYTHON and TORCH_NODE_TEST_RECORDED (a folder), or TORCH_NODE_TEST_NO_PYTHON (why not). */
 export default async function setUp() {
   try {
+    if (process.env.TORCH_NODE_TEST_WITHOUT_PYTHON === '1')
+      throw new Error('TORCH_NODE_TEST_WITHOUT_PYTHON=1 leaves it out');
     if (!existsSync(SETUP)) throw new Error(`there is no ${path.relative(ROOT, SETUP)}`);
     const python = output('bash', [SETUP]).trim();
     process.env.TORCH_NODE_TEST_RECORDED = await recorded(python);
