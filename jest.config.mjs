@@ -11,7 +11,7 @@ export default {
   },
   // Packages that are published as ES modules only have to be transformed too.
   transformIgnorePatterns: [
-    '/node_modules/(?!(@observablehq|d3|d3-[^/]+|internmap|delaunator|robust-predicates|isoformat|interval-tree-1d|binary-search-bounds|fast-png|iobuffer|linkedom|cssomnom|uhyphen|css-select|css-what|boolbase|nth-check|htmlparser2|domhandler|domutils|domelementtype|dom-serializer|entities|commander)/)',
+    '/node_modules/(?!(@observablehq|d3|d3-[^/]+|internmap|delaunator|robust-predicates|isoformat|interval-tree-1d|binary-search-bounds|fast-png|iobuffer|modern-tar|linkedom|cssomnom|uhyphen|css-select|css-what|boolbase|nth-check|htmlparser2|domhandler|domutils|domelementtype|dom-serializer|entities|commander)/)',
   ],
   moduleNameMapper: {
     '^torch-node$': '<rootDir>/lib/index.ts',

@@ -3,7 +3,7 @@
 //
 // The command line and the DataLoader's worker are left out: they run in processes and threads of their own, from dist/.
 import { transformFile } from '@swc/core';
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,10 +12,19 @@ const lib = path.join(root, 'lib');
 const out = path.join(root, 'cjs');
 const leftOut = (name) => name.startsWith('cli/') || name === 'data/loader/worker.ts';
 
-// What the package imports when it needs it is CommonJS or has a CommonJS form. An import of a module whose name is known
-// at run time only stays one: it is a user's, and may be an ES module.
+// What the package imports when it needs it is required, which test runners know how to do, unless it is there as an ES module
+// only. An import of a module whose name is known at run time only stays one: it is a user's, and may be an ES module.
 const load = `const load = (module) => (module && module.__esModule ? module : { ...module, default: module });`;
-const literalImport = /\bimport\((['"][^'"]+['"])\)/g;
+const literalImport = /\bimport\((['"])([^'"]+)\1\)/g;
+
+function isModule(name) {
+  if (/^(\.|node:)/.test(name)) return false;
+  const folder = name.split('/', name.startsWith('@') ? 2 : 1).join('/');
+  return (
+    JSON.parse(readFileSync(path.join(root, 'node_modules', folder, 'package.json'), 'utf8')).type ===
+    'module'
+  );
+}
 
 rmSync(out, { recursive: true, force: true });
 const names = readdirSync(lib, { recursive: true })
@@ -28,8 +37,10 @@ for (const name of names) {
     jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
     module: { type: 'commonjs', ignoreDynamic: true },
   });
-  const lazy = code.search(literalImport) >= 0;
-  const text = code.replace(literalImport, '(async () => load(require($1)))()');
+  const text = code.replace(literalImport, (written, _quote, module) =>
+    isModule(module) ? written : `(async () => load(require('${module}')))()`,
+  );
+  const lazy = text !== code;
   const target = path.join(out, name.replace(/\.ts$/, '.js'));
   mkdirSync(path.dirname(target), { recursive: true });
   writeFileSync(target, lazy ? text.replace(/^"use strict";\n/, `$&${load}\n`) : text);

@@ -1,8 +1,8 @@
 // numpy's .npy files (one array) and .npz files (a zip of several, by name).
 import fs from 'node:fs/promises';
-import writeFileAtomic from 'write-file-atomic';
 import { expectOptions } from '../core/options.js';
 import { expectArgument, expectObject, expectPath } from '../core/checks.js';
+import { writeAtomically } from '../files/atomic.js';
 import { chunksOf } from '../files/chunks.js';
 import type { ZipEntry } from '../files/zipReader.js';
 import { tensor } from '../tensor/create.js';
@@ -25,7 +25,7 @@ const MAX_FILE = 2 ** 31 - 1;
  */
 export async function saveNpy(file: string, value: Tensor): Promise<void> {
   expectPath('saveNpy', file);
-  await writeFileAtomic(file, encode('saveNpy', 'the tensor', value));
+  await writeAtomically(file, [encode('saveNpy', 'the tensor', value)]);
 }
 
 /** The bytes of such a file. */
@@ -120,7 +120,7 @@ export async function saveNpz(
       cause: error,
     });
   }
-  await writeFileAtomic(file, bytes);
+  await writeAtomically(file, [bytes]);
 }
 
 /**

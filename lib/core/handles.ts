@@ -1,7 +1,7 @@
 // Symbols under which values say what they stand for on the native side; they work across realms, where instanceof does
 // not.
 
-/** How a value that stands for something on the native side says which handle it has. @internal */
+/** How a value that stands for something on the native side says which handle it has. @hidden */
 export const handleOf = Symbol('torch-node.handle');
 
 /** Under this symbol a Tensor describes itself as "float32 [2, 3]". @internal */
@@ -13,7 +13,7 @@ export const objectType = Symbol('torch-node.objectType');
 /** Under this symbol a Stream says where it is: its device and its number there. @internal */
 export const streamOf = Symbol('torch-node.stream');
 
-/** A value with a handle: a Tensor, a Generator or a NativeObject. @internal */
+/** A value with a handle: a Tensor, a Generator or a NativeObject. @hidden */
 export interface Handled {
   readonly [handleOf]: number;
 }

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { cacheFolder, makeCacheFolder, withLock } from '../files/cache.js';
 import { CIFAR10_FOLDER, locateCifar10 } from './cifar10Folder.js';
 import { DataError, systemError } from './dataError.js';
@@ -54,16 +55,15 @@ async function unpackTo(archive: string, cache: string, target: string): Promise
 }
 
 async function extract(archive: string, folder: string): Promise<void> {
-  const { x } = await import('tar');
+  const { unpackTar } = await import('modern-tar/fs');
   await mkdir(folder, { recursive: true });
   try {
-    // strict: a cut-off or damaged archive is an error, not a warning. Links have no business in here.
-    await x({
-      file: archive,
-      cwd: folder,
+    // strict: a cut-off or damaged archive is an error. Links have no business in here.
+    const unpacking = unpackTar(folder, {
       strict: true,
-      filter: (_path, entry) => 'type' in entry && (entry.type === 'File' || entry.type === 'Directory'),
+      filter: ({ type }) => type === 'file' || type === 'directory',
     });
+    await pipeline(createReadStream(archive), createGunzip(), unpacking);
   } catch (error) {
     const reason = (error as { message?: unknown } | null)?.message ?? error;
     const text = `${archive} cannot be unpacked as a .tar.gz: ${String(reason)}. Expected cifar-10-binary.tar.gz; `;

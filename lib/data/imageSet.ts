@@ -68,7 +68,7 @@ export class ImageSet {
     return this.images.device;
   }
 
-  /** For programs: see Program.runEpoch. @internal */
+  /** For programs: see Program.runEpoch. @hidden */
   get [stepSources](): readonly RowSource[] {
     return [{ rows: this.images, table: this.#table }, { rows: this.labels }];
   }

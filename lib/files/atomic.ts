@@ -1,4 +1,4 @@
-// Files written piece by piece that are there whole or not at all; write-file-atomic wants all bytes at once.
+// Files that are there whole or not at all, written piece by piece.
 import { randomBytes } from 'node:crypto';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 

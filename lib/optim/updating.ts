@@ -42,7 +42,7 @@ export interface Columns<S> {
   state<K extends keyof S>(name: K): Tensor[];
 }
 
-/** @internal */
+/** @hidden */
 export abstract class UpdatingOptimizer<
   O extends OptimizerOptions = OptimizerOptions,
   S extends ParameterState = ParameterState,

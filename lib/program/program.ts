@@ -25,12 +25,12 @@ export interface CompileOptions {
 
 /** What a program can draw batches from: rows of tensors by number, or an ImageSet. */
 export type StepSource = readonly Tensor[] | { readonly [stepSources]: readonly RowSource[] };
-/** Rows of a tensor; bytes become floats by a table of 256. @internal */
+/** Rows of a tensor; bytes become floats by a table of 256. @hidden */
 export interface RowSource {
   rows: Tensor;
   table?: Tensor;
 }
-/** @internal */
+/** @hidden */
 export const stepSources = Symbol('torch-node.stepSources');
 
 export interface EpochOptions {

@@ -19,7 +19,7 @@ export interface RandomOptions {
   generator?: Generator;
 }
 
-/** Random numbers as torchvision draws them. @internal */
+/** Random numbers as torchvision draws them. @hidden */
 export class Draws {
   readonly #given: Generator | undefined;
   constructor(options: RandomOptions) {

@@ -58,7 +58,7 @@ interface AllOptions extends FactoryOptions {
   paddingMode?: PaddingMode;
 }
 
-/** Parameters, geometry and text of every convolution. @internal */
+/** Parameters, geometry and text of every convolution. @hidden */
 abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
   /** 0 until the first forward of a lazy one. */
   inChannels: number;
@@ -198,7 +198,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
   }
 }
 
-/** A convolution over `D` spatial dimensions. @internal */
+/** A convolution over `D` spatial dimensions. @hidden */
 export abstract class ConvNd extends Convolution<[input: Tensor]> {
   constructor(
     dims: Dims,
@@ -258,7 +258,7 @@ function sides(dims: Dims, { padding, kernelSize, dilation }: Geometry): number[
   return total.reverse().flatMap((size) => [Math.floor(size / 2), size - Math.floor(size / 2)]);
 }
 
-/** A transposed convolution over `D` spatial dimensions. @internal */
+/** A transposed convolution over `D` spatial dimensions. @hidden */
 export abstract class ConvTransposeNd extends Convolution<
   [input: Tensor, options?: { outputSize?: readonly number[] | null }]
 > {

@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor/tensor.js';
 import type { AnyModule } from '../module.js';
 import type { FactoryOptions } from './initial.js';
 
-/** Stands for the number of channels (or features) of a lazy module in its constructor. @internal */
+/** Stands for the number of channels (or features) of a lazy module in its constructor. @hidden */
 export const LAZY = Symbol('torch-node.nn.lazy');
 
 /** Why a lazy module's parameters and buffers cannot be had. @internal */

@@ -26,7 +26,7 @@ function make(kind: string, options: object): Made {
   return { kind, options, handle, parameters: new Map(parameters) };
 }
 
-/** @internal */
+/** @hidden */
 export abstract class Leaf<Inputs extends Tensor[] = [Tensor], Output = Tensor> extends Module<
   Inputs,
   Output

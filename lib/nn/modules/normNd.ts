@@ -23,7 +23,7 @@ export interface NormOptions extends FactoryOptions {
   bias?: boolean;
 }
 
-/** @internal */
+/** @hidden */
 export abstract class NormNd extends Module {
   /** 0 until the first forward of a lazy one. */
   numFeatures: number;
