@@ -74,7 +74,7 @@ interface Truths {
 }
 export type TruthOf<D extends DType> = DType extends D ? DType : In<Truths, D>;
 
-/** BroadcastWith an integer. */
+/** Beside an integer. */
 /* prettier-ignore */
 interface WithInteger {
   bool: 'int64'; uint8: 'uint8'; int8: 'int8'; int16: 'int16'; int32: 'int32'; int64: 'int64';
@@ -100,7 +100,7 @@ export type WithNumber<D extends DType, N> = N extends boolean
             : In<Floats, D>
       : DType; // a complex number, or one whose dtype was given
 
-/** BroadcastWith a number of which the type does not tell whether it is whole. */
+/** Beside a number of which the type does not tell whether it is whole. */
 export type NumberOf<D extends DType> = DType extends D ? DType : WithNumber<D, number>;
 
 type Complex = 'complex64' | 'complex128';

@@ -17,7 +17,7 @@ interface Rules<D extends DType> {
   sum: SumOf<D>;
   /** any and all. */
   truth: TruthOf<D>;
-  /** BroadcastWith a number that may have a fraction. */
+  /** Beside a number that may have a fraction. */
   number: NumberOf<D>;
   bool: 'bool';
   int64: 'int64';

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { contest } from './contest.mjs';
 import { onCpu, onGpu, onOneBatch } from './contestants.mjs';
+import { tableText, write } from './page.mjs';
 import { compileCpp, findPython, findTfjs } from './peers.mjs';
 import { load, root, run, workload } from './processes.mjs';
 import { singleRows } from './rows/single.mjs';
@@ -24,6 +25,7 @@ const USAGE = `npm run bench -- [options]
   --rounds N   measurements of each row (5)        --data DIR   CIFAR-10's binary files
   --only a,b   which rows (all; below)             --json FILE  every measurement; plots.mjs draws it
   --tfjs DIR   where tfjs is installed (TORCH_NODE_TFJS)
+  --write      puts what was measured into docs/benchmarks.json and docs/benchmarks.md
   --quick      two rounds of short workloads, to see that all is well
 
 contest: training the course's network in every way there is; program: a program's step against its C++ loop; start: start
@@ -38,6 +40,7 @@ const { values: options } = readOptions({
     quick: { type: 'boolean', default: false },
     data: { type: 'string' },
     json: { type: 'string' },
+    write: { type: 'boolean', default: false },
     only: { type: 'string' },
     tfjs: { type: 'string', default: process.env.TORCH_NODE_TFJS },
   },
@@ -49,6 +52,7 @@ if (options.help) {
 const { quick } = options;
 const rounds = Number(options.rounds ?? (quick ? 2 : 5));
 if (!(Number.isInteger(rounds) && rounds > 0)) refuse(`--rounds ${options.rounds}: expected 1 or more`);
+if (quick && options.write) refuse('--write: what --quick measures is not for quoting');
 
 function readOptions(config) {
   try {
@@ -85,6 +89,8 @@ const bench = {
 /** What was measured: tables are printed from it, plots drawn, and --json writes it. */
 const report = { contests: {}, targets: [], rows: [] };
 const tables = [];
+/** What each measure brought, for --write. */
+const measured = [];
 
 const measures = {
   async contest() {
@@ -106,12 +112,13 @@ const measures = {
     const { targets, models } = await twelve(bench);
     report.targets.push(...targets);
     report.models = models;
-    if (models.length) tables.push(`**Learning an epoch, network by network**\n\n${modelsTable(models)}`);
+    if (models.length)
+      tables.push({ title: 'Learning an epoch, network by network', ...modelsTable(models) });
   },
   async gpu() {
     const done = bench.cuda ? await contest(bench, onGpu(bench)) : undefined;
     if (done) keep('gpu', 'Training on the GPU: the CNN at batch 32', done, 'python-best-gpu');
-    else tables.push(`**Training on the GPU**: ${NO_CUDA}`);
+    else bench.say(`training on the GPU: ${NO_CUDA}`);
     report.targets.push(...gpuTargets(done), ...(await twelveOnGpu(bench)));
   },
 };
@@ -121,7 +128,7 @@ for (const [name, measure] of Object.entries(rowMeasures))
 
 function keep(name, title, done, against, peakGflops) {
   report.contests[name] = { title, against, ...done };
-  tables.push(`**${title}**\n\n${contestTable(done, against, peakGflops)}`);
+  tables.push({ title, ...contestTable(done, against, peakGflops) });
   if (done.results.some(({ failed }) => failed)) process.exitCode = 1;
 }
 
@@ -143,20 +150,29 @@ if (unknown !== undefined) {
   refuse(`--only ${unknown}: the rows are ${Object.keys(measures).join(', ')}`);
 }
 
+const SYNTHETIC = 'the synthetic set';
 const loadAtStart = load();
 let pictures = bench.folder;
 try {
   if (!options.data && !existsSync(`${bench.folder}/data_batch_1.bin`)) {
     bench.folder = temporary;
-    pictures = 'the synthetic set';
+    pictures = SYNTHETIC;
     await ours('writeSynthetic', { folder: temporary });
   }
   await mkdir(bench.start);
   await ours('writeStart', { folder: bench.start });
   for (const name of chosen) {
     bench.say(`measuring ${name} ...`);
+    const before = [tables, report.targets, report.rows].map((list) => list.length);
     try {
       await measures[name]();
+      const [own, targets, rows] = [tables, report.targets, report.rows].map((list, i) =>
+        list.slice(before[i]),
+      );
+      if (targets.length) own.push(targetsTable(targets));
+      if (rows.length) own.push(rowsTable(rows));
+      // Where there is no GPU nothing was measured, and what was stays.
+      if (name !== 'gpu' || bench.cuda) measured.push({ measure: name, tables: own });
     } catch (error) {
       process.exitCode = 1;
       console.error(error.message);
@@ -169,24 +185,38 @@ try {
 }
 
 report.quick = quick;
+const versions = [
+  `Node ${process.versions.node}`,
+  `libtorch ${about.libtorch}`,
+  pythonAbout ? `Python ${pythonAbout.python}, PyTorch ${pythonAbout.torch}` : 'no Python PyTorch',
+  bench.tfjs.version ? `tfjs ${bench.tfjs.version}` : 'no tfjs',
+];
 report.machine = [
   `${os.cpus()[0]?.model ?? os.arch()}, ${os.availableParallelism()} cores`,
   ...(report.peakGflops ? [`${report.peakGflops} GFLOP/s a core`] : []),
   `load ${loadAtStart} at the start, ${load()} at the end`,
-  `Node ${process.versions.node}, libtorch ${about.libtorch}`,
-  pythonAbout ? `Python ${pythonAbout.python}, PyTorch ${pythonAbout.torch}` : 'no Python PyTorch',
-  bench.tfjs.version ? `tfjs ${bench.tfjs.version}` : 'no tfjs',
+  ...versions,
   `${pictures}, ${rounds} rounds${quick ? ' (quick: not for quoting)' : ''}`,
   new Date().toISOString().slice(0, 10),
 ].join('; ');
 
 const loads = Object.values(report.contests).flatMap((each) => each.loads);
-if (report.targets.length) tables.push(`**Targets**\n\n${targetsTable(report.targets)}`);
+if (report.targets.length) tables.push({ title: 'Targets', ...targetsTable(report.targets) });
 if (report.rows.length) tables.push(rowsTable(report.rows));
-console.log(tables.join('\n\n'));
+console.log(tables.map(tableText).join('\n\n'));
 if (loads.length)
   console.log(
     `\nLoad before and after each round: ${loads.map((each) => `${each.before} → ${each.after}`).join('; ')}`,
   );
 console.log(`\n${report.machine}`);
 if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+if (options.write) {
+  const common = {
+    machine: `${os.cpus()[0]?.model ?? os.arch()}, ${os.availableParallelism()} cores`,
+    versions: versions.join(', '),
+    data: pictures === SYNTHETIC ? SYNTHETIC : 'CIFAR-10',
+    date: new Date().toISOString().slice(0, 10),
+    rounds,
+  };
+  write(measured.map(({ measure, tables }) => ({ measure, ...common, tables, notes: [] })));
+}

@@ -1,25 +1,24 @@
-// The tables that the harness prints, in Markdown.
+// The tables that the harness prints and writes into docs/benchmarks.md: { header, rows } of text.
 import { bestSamples } from './contest.mjs';
 import { median, ratios, spread } from './numbers.mjs';
 import { peakShares } from './targets.mjs';
 
-export function markdown(header, rows) {
-  const line = (cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(header), `|${'---|'.repeat(header.length)}`, ...rows.map(line)].join('\n');
-}
-
 /** Rows with a ratio to Python or to C++, where smaller is better. */
-export const rowsTable = (rows) =>
-  markdown(
-    ['', 'ours', 'Python', 'ratio: median [quartiles]', 'target', 'met'],
-    rows.map(({ name, ours, theirs, ratio, target, met }) => [name, ours, theirs, ratio, target, met]),
-  );
+export const rowsTable = (rows) => ({
+  header: ['', 'ours', 'Python', 'ratio: median [quartiles]', 'target', 'met'],
+  rows: rows.map(({ name, ours, theirs, ratio, target, met }) => [name, ours, theirs, ratio, target, met]),
+});
 
-export const targetsTable = (targets) =>
-  markdown(
-    ['target', 'wanted', 'measured: median [quartiles]', 'met', 'why not'],
-    targets.map(({ target, wanted, measured, met, reason }) => [target, wanted, measured, met, reason ?? '']),
-  );
+export const targetsTable = (targets) => ({
+  header: ['target', 'wanted', 'measured: median [quartiles]', 'met', 'why not'],
+  rows: targets.map(({ target, wanted, measured, met, reason }) => [
+    target,
+    wanted,
+    measured,
+    met,
+    reason ?? '',
+  ]),
+});
 
 /**
  * A contest as a table.
@@ -63,21 +62,20 @@ export function contestTable(done, against, peakGflops) {
       notes.filter(Boolean).join('; '),
     ];
   });
-  return markdown(header, rows);
+  return { header, rows };
 }
 
 /** Seconds of learning an epoch, network by network. */
-export const modelsTable = (models) =>
-  markdown(
-    [
-      'network',
-      'path',
-      'ours, two at a time, s',
-      'Python, one after another, s',
-      'times as fast: median [quartiles]',
-    ],
-    models.map(({ model, path, ours, python }) => [
-      ...[model, path ?? 'eager', median(ours).toFixed(2), median(python).toFixed(2)],
-      spread(ratios(python, ours)),
-    ]),
-  );
+export const modelsTable = (models) => ({
+  header: [
+    'network',
+    'path',
+    'ours, two at a time, s',
+    'Python, one after another, s',
+    'times as fast: median [quartiles]',
+  ],
+  rows: models.map(({ model, path, ours, python }) => [
+    ...[model, path ?? 'eager', median(ours).toFixed(2), median(python).toFixed(2)],
+    spread(ratios(python, ours)),
+  ]),
+});

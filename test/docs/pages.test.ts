@@ -62,6 +62,7 @@ it('compile', () => {
     paths: {
       'torch-node': [path.join(ROOT, 'lib/index.ts')],
       'torch-node/models': [path.join(ROOT, 'lib/models/index.ts')],
+      'torch-node-cifar10': [path.join(ROOT, 'experiments/cifar10/lib/index.ts')],
     },
   });
   const problems = files
