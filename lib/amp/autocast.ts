@@ -1,12 +1,11 @@
 // Autocast: operators inside choose their dtype, matrix products a short one and sums float32, as torch.autocast has them do:
 // https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
-import { expectOptions } from '../core/options.js';
-import { describe } from '../core/describe.js';
+import { expectOneOf } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { synchronously } from '../autograd/gradMode.js';
 import { cuda } from '../tensor/devices.js';
 import type { DType } from '../core/dtype.js';
-import { TorchError, ArgumentTypeError } from '../core/errors.js';
 
 export interface AutocastOptions {
   /** The short dtype: float16 or bfloat16. Default: bfloat16 on the CPU, float16 on CUDA. */
@@ -35,13 +34,13 @@ const SHORT: readonly DType[] = ['bfloat16', 'float16'];
 export function autocast<T>(device: DeviceType, run: () => T): T;
 export function autocast<T>(device: DeviceType, options: AutocastOptions, run: () => T): T;
 export function autocast<T>(device: DeviceType, ...rest: [() => T] | [AutocastOptions, () => T]): T {
-  const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest;
+  const [given, run] = rest.length === 1 ? [{}, rest[0]] : rest;
   expectDeviceType('autocast', device);
   const {
     dtype = getAutocastDtype(device),
     enabled = true,
     cacheEnabled,
-  } = expectOptions('autocast', options);
+  } = options('autocast', given, ['dtype', 'enabled', 'cacheEnabled']);
   const on = enabled && isUsable(device, dtype);
   return synchronously(
     'autocast',
@@ -116,6 +115,5 @@ export function clearAutocastCache(): void {
 }
 
 function expectDeviceType(where: string, device: unknown): void {
-  if (device !== 'cpu' && device !== 'cuda')
-    throw new ArgumentTypeError(where, `expected a type of device, 'cpu' or 'cuda', got ${describe(device)}`);
+  expectOneOf(where, 'device', device, ['cpu', 'cuda']);
 }

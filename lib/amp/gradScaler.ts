@@ -1,7 +1,7 @@
 // GradScaler: keeps the small gradients of float16 from vanishing, as torch.amp.GradScaler does:
 // https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
-import { expectOptions } from '../core/options.js';
-import { expectObject } from '../core/checks.js';
+import { options } from '../core/options.js';
+import { expectBoolean, expectInteger, expectNumber, expectObject, expectOneOf } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { outsideOfStep, recording } from '../program/recording.js';
 import { noGrad } from '../autograd/gradMode.js';
@@ -11,7 +11,6 @@ import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { isOptimizer, type AnyOptimizer } from '../optim/optimizer.js';
-import { expectInteger, expectNumber } from '../optim/settings.js';
 
 export interface GradScalerOptions {
   /** The scale to begin with. Default 65,536. */
@@ -67,26 +66,36 @@ export class GradScaler {
   readonly #progress = new Map<AnyOptimizer, Progress>();
 
   /** Throws a TorchError for factors out of range. */
-  constructor(device: 'cpu' | 'cuda' = 'cuda', options: GradScalerOptions = {}) {
-    if ((device as string) !== 'cpu' && (device as string) !== 'cuda')
-      throw new ArgumentTypeError('GradScaler', `expected 'cpu' or 'cuda', got ${describe(device)}`);
-    expectOptions('GradScaler', options);
-    this.#device = device;
-    this.#initScale = options.initScale ?? 2 ** 16;
-    this.#growthFactor = options.growthFactor ?? 2;
-    this.#backoffFactor = options.backoffFactor ?? 0.5;
-    this.#growthInterval = options.growthInterval ?? 2000;
-    let enabled = options.enabled ?? true;
+  constructor(device: 'cpu' | 'cuda' = 'cuda', given: GradScalerOptions = {}) {
+    this.#device = expectOneOf('GradScaler', 'device', device, ['cpu', 'cuda']);
+    const {
+      initScale = 2 ** 16,
+      growthFactor = 2,
+      backoffFactor = 0.5,
+      growthInterval = 2000,
+      ...more
+    } = options('GradScaler', given, [
+      'initScale',
+      'growthFactor',
+      'backoffFactor',
+      'growthInterval',
+      'enabled',
+    ]);
+    this.#initScale = initScale;
+    this.#growthFactor = growthFactor;
+    this.#backoffFactor = backoffFactor;
+    this.#growthInterval = growthInterval;
+    let enabled = expectBoolean('GradScaler', 'enabled', more.enabled ?? true);
     if (enabled && device === 'cuda' && !cuda.isAvailable()) {
       process.emitWarning('GradScaler: CUDA is not available: it is turned off', 'TorchWarning');
       enabled = false;
     }
     this.#enabled = enabled;
     if (!enabled) return;
-    expectNumber('GradScaler', 'initScale', this.#initScale, { above: 0 });
-    expectNumber('GradScaler', 'growthFactor', this.#growthFactor, { above: 1 });
-    expectNumber('GradScaler', 'backoffFactor', this.#backoffFactor, { below: 1 });
-    expectInteger('GradScaler', 'growthInterval', this.#growthInterval, 1);
+    this.#initScale = expectNumber('GradScaler', 'initScale', initScale, { above: 0 });
+    this.#growthFactor = expectNumber('GradScaler', 'growthFactor', growthFactor, { above: 1 });
+    this.#backoffFactor = expectNumber('GradScaler', 'backoffFactor', backoffFactor, { below: 1 });
+    this.#growthInterval = expectInteger('GradScaler', 'growthInterval', growthInterval, 1);
   }
 
   get isEnabled(): boolean {

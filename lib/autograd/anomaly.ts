@@ -1,6 +1,6 @@
 // Backward passes, and the search for what goes wrong in them.
-import { expectOptions } from '../core/options.js';
-import { expectArgument } from '../core/checks.js';
+import { options } from '../core/options.js';
+import { expectBoolean, expectFunction } from '../core/checks.js';
 import { native } from '../native/binding.js';
 import { named } from '../core/errors.js';
 import { callers } from '../tensor/trace.js';
@@ -27,8 +27,10 @@ export function backwardPass<T>(where: string, run: () => T, describe: () => rea
  * and when the backward of one fails a warning (an AnomalyWarning of the process) tells. With `checkNan`, the default, a
  * backward that gives NaN fails. Everything takes several times as long: for debugging.
  */
-export function setDetectAnomaly(on: boolean, options: { checkNan?: boolean } = {}): void {
-  native.setAnomalyMode(on, expectOptions('setDetectAnomaly', options).checkNan ?? true);
+export function setDetectAnomaly(on: boolean, given: { checkNan?: boolean } = {}): void {
+  const { checkNan = true } = options('setDetectAnomaly', given, ['checkNan']);
+  expectBoolean('setDetectAnomaly', 'on', on);
+  native.setAnomalyMode(on, expectBoolean('setDetectAnomaly', 'checkNan', checkNan));
 }
 
 /** Whether anomaly detection is on. */
@@ -37,10 +39,11 @@ export function isAnomalyEnabled(): boolean {
 }
 
 /** Runs a synchronous function with anomaly detection on; what was set before comes back. See `setDetectAnomaly`. */
-export function detectAnomaly<T>(run: () => T, options: { checkNan?: boolean } = {}): T {
-  expectArgument('detectAnomaly', 'run', run, typeof run === 'function', 'a function');
+export function detectAnomaly<T>(run: () => T, given: { checkNan?: boolean } = {}): T {
+  options('detectAnomaly', given, ['checkNan']);
+  expectFunction('detectAnomaly', 'run', run);
   const [on, checkNan] = native.anomalyMode();
-  setDetectAnomaly(true, options);
+  setDetectAnomaly(true, given);
   try {
     return run();
   } finally {

@@ -1,7 +1,7 @@
 // torch.autograd.functional: products with Jacobians, Jacobians and Hessians of functions of tensors. The definitions are
 // PyTorch's: https://docs.pytorch.org/docs/stable/autograd.html#functional-higher-level-api
-import { expectOptions } from '../core/options.js';
-import { expectArgument } from '../core/checks.js';
+import { options } from '../core/options.js';
+import { expectFunction } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { stack, zerosLike } from '../operators/generated/functions.js';
 import { enableGrad, grad, isGradEnabled, noGrad } from './gradMode.js';
@@ -25,9 +25,9 @@ export interface FunctionalOptions {
 
 type Fn<O> = (...inputs: Tensor[]) => O;
 
-function checked(where: string, fn: unknown, options: FunctionalOptions): FunctionalOptions {
-  expectArgument(where, 'fn', fn, typeof fn === 'function', 'a function');
-  return expectOptions(where, options);
+function checked(where: string, fn: unknown, given: FunctionalOptions): FunctionalOptions {
+  expectFunction(where, 'fn', fn);
+  return options(where, given, ['createGraph', 'strict']);
 }
 
 /**
@@ -38,9 +38,9 @@ export function vjp<I extends Tensors, O extends Tensors>(
   fn: Fn<O>,
   inputs: I,
   v?: Tensors,
-  options: FunctionalOptions = {},
+  given: FunctionalOptions = {},
 ): [outputs: Alike<O>, vjp: Alike<I>] {
-  const { createGraph = false, strict = false } = checked('vjp', fn, options);
+  const { createGraph = false, strict = false } = checked('vjp', fn, given);
   return scope(() => {
     const given = prepare('vjp', inputs, createGraph);
     const result = enableGrad(() => fn(...given));
@@ -67,9 +67,9 @@ export function jvp<I extends Tensors, O extends Tensors>(
   fn: Fn<O>,
   inputs: I,
   v?: Tensors,
-  options: FunctionalOptions = {},
+  given: FunctionalOptions = {},
 ): [outputs: Alike<O>, jvp: Alike<O>] {
-  const { createGraph = false, strict = false } = checked('jvp', fn, options);
+  const { createGraph = false, strict = false } = checked('jvp', fn, given);
   return scope(() => {
     const given = prepare('jvp', inputs, createGraph);
     const direction = vector('jvp', v, given, 'input');
@@ -112,9 +112,9 @@ export function jvp<I extends Tensors, O extends Tensors>(
 export function jacobian<I extends Tensors, O extends Tensors>(
   fn: Fn<O>,
   inputs: I,
-  options: FunctionalOptions = {},
+  given: FunctionalOptions = {},
 ): JacobianOf<O, I> {
-  const { createGraph = false, strict = false } = checked('jacobian', fn, options);
+  const { createGraph = false, strict = false } = checked('jacobian', fn, given);
   return scope(() => {
     const given = prepare('jacobian', inputs, createGraph);
     const result = enableGrad(() => fn(...given));
@@ -146,9 +146,9 @@ export function jacobian<I extends Tensors, O extends Tensors>(
 export function hessian<I extends Tensors>(
   fn: Fn<Tensor>,
   inputs: I,
-  options: FunctionalOptions = {},
+  given: FunctionalOptions = {},
 ): JacobianOf<I, I> {
-  checked('hessian', fn, options);
+  checked('hessian', fn, given);
   const single = (...given: Tensor[]): Tensor => {
     const output: unknown = fn(...given);
     if (!isTensor(output) || output.numel !== 1) {
@@ -161,7 +161,7 @@ export function hessian<I extends Tensors>(
   };
   const gradient = (...given: Tensor[]): I =>
     jacobian(single, isTensor(inputs) ? given[0]! : given, { createGraph: true }) as I;
-  return jacobian(gradient, inputs, options);
+  return jacobian(gradient, inputs, given);
 }
 
 function tensors(where: string, what: string, value: unknown): Tensor[] {

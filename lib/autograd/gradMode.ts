@@ -1,5 +1,5 @@
 // Autograd: gradients of chosen tensors, and the modes in which operations are not recorded.
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
@@ -78,18 +78,22 @@ export function isGradEnabled(): boolean {
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  options: {
+  given: {
     gradOutputs?: readonly (Tensor | null)[];
     retainGraph?: boolean;
     createGraph?: boolean;
     allowUnused?: boolean;
   } = {},
 ): (Tensor | null)[] {
-  expectOptions('grad', options);
+  const {
+    gradOutputs,
+    createGraph = false,
+    retainGraph = createGraph,
+    allowUnused = false,
+  } = options('grad', given, ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused']);
   const out: Tensor[] = [outputs].flat();
   const wanted: Tensor[] = [inputs].flat();
-  const seeds = options.gradOutputs ?? out.map(() => null);
-  const createGraph = options.createGraph ?? false;
+  const seeds = gradOutputs ?? out.map(() => null);
   const handles = backwardPass(
     'grad',
     () =>
@@ -97,9 +101,9 @@ export function grad(
         out.map((tensor) => tensor[handleOf]),
         wanted.map((tensor) => tensor[handleOf]),
         seeds.map((seed) => (seed === null ? null : seed[handleOf])),
-        options.retainGraph ?? createGraph,
+        retainGraph,
         createGraph,
-        options.allowUnused ?? false,
+        allowUnused,
       ),
     () => [...out.map((t) => `output: ${describe(t)}`), ...wanted.map((t) => `input: ${describe(t)}`)],
   );
@@ -112,26 +116,31 @@ export function grad(
  */
 export function backward(
   tensors: Tensor | readonly Tensor[],
-  options: {
+  given: {
     gradTensors?: readonly (Tensor | null)[];
     retainGraph?: boolean;
     createGraph?: boolean;
     inputs?: readonly Tensor[];
   } = {},
 ): void {
+  const {
+    gradTensors,
+    createGraph = false,
+    retainGraph = createGraph,
+    inputs = [],
+  } = options('backward', given, ['gradTensors', 'retainGraph', 'createGraph', 'inputs']);
   const from: Tensor[] = [tensors].flat();
   for (const [i, each] of from.entries()) expectTensor('backward', `tensor ${i}`, each);
-  const seeds = expectOptions('backward', options).gradTensors ?? from.map(() => null);
-  const createGraph = options.createGraph ?? false;
+  const seeds = gradTensors ?? from.map(() => null);
   backwardPass(
     'backward',
     () =>
       native.backward(
         from.map((tensor) => tensor[handleOf]),
         seeds.map((seed) => (seed === null ? null : seed[handleOf])),
-        options.retainGraph ?? createGraph,
+        retainGraph,
         createGraph,
-        (options.inputs ?? []).map((input) => input[handleOf]),
+        inputs.map((input) => input[handleOf]),
       ),
     () => from.map((tensor, i) => `tensor ${i}: ${tensor[describeTensor]()}`),
   );

@@ -1,7 +1,7 @@
 // Derivatives held against finite differences, as PyTorch's gradcheck and gradgradcheck do it (their slow mode).
 // https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
-import { expectOptions } from '../core/options.js';
-import { expectArgument } from '../core/checks.js';
+import { options } from '../core/options.js';
+import { expectFunction } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { rand, stack, zerosLike } from '../operators/generated/functions.js';
 import { grad } from './gradMode.js';
@@ -29,6 +29,8 @@ export interface GradcheckOptions {
 
 type Fn = (...inputs: never[]) => Tensor | readonly Tensor[];
 
+const OPTIONS = ['eps', 'atol', 'rtol', 'raiseException', 'nondetTol', 'checkUndefinedGrad'] as const;
+
 const FAILED = 'ERR_TORCH_GRADCHECK';
 const failure = (message: string): TorchError => new TorchError('gradcheck', message, { code: FAILED });
 
@@ -40,11 +42,11 @@ const failure = (message: string): TorchError => new TorchError('gradcheck', mes
  * @throws TorchError with the numerical and the analytical Jacobian, a row for each element of the input, where they differ
  * (unless `raiseException` is false); and when no input requires a gradient.
  */
-export function gradcheck(fn: Fn, inputs: unknown, options: GradcheckOptions = {}): boolean {
+export function gradcheck(fn: Fn, inputs: unknown, given: GradcheckOptions = {}): boolean {
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
-  const { raiseException } = expectOptions('gradcheck', options);
+  const { raiseException } = options('gradcheck', given, OPTIONS);
   try {
-    scope(() => check(fn as Callable, list, options));
+    scope(() => check(fn as Callable, list, given));
     return true;
   } catch (error) {
     if (raiseException === false && (error as { code?: string } | undefined)?.code === FAILED) return false;
@@ -59,11 +61,11 @@ export function gradcheck(fn: Fn, inputs: unknown, options: GradcheckOptions = {
 export function gradgradcheck(
   fn: Fn,
   inputs: unknown,
-  options: GradcheckOptions & { gradOutputs?: readonly Tensor[] } = {},
+  given: GradcheckOptions & { gradOutputs?: readonly Tensor[] } = {},
 ): boolean {
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
-  const { gradOutputs, ...rest } = expectOptions('gradgradcheck', options);
-  expectArgument('gradgradcheck', 'fn', fn, typeof fn === 'function', 'a function');
+  const { gradOutputs, ...rest } = options('gradgradcheck', given, [...OPTIONS, 'gradOutputs']);
+  expectFunction('gradgradcheck', 'fn', fn);
   return scope(() => {
     const outputs = differentiable(run(fn as Callable, list));
     const seeds = gradOutputs ?? outputs.map(randomGradient);

@@ -1,6 +1,6 @@
 // numpy's .npy files (one array) and .npz files (a zip of several, by name).
 import fs from 'node:fs/promises';
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { expectArgument, expectObject, expectPath } from '../core/checks.js';
 import { writeAtomically } from '../files/atomic.js';
 import { chunksOf } from '../files/chunks.js';
@@ -96,11 +96,11 @@ export function decodeNpy(bytes: Uint8Array, name = 'the data'): Tensor {
 export async function saveNpz(
   file: string,
   tensors: Readonly<Record<string, Tensor>>,
-  options: { compress?: boolean } = {},
+  given: { compress?: boolean } = {},
 ): Promise<void> {
   const where = 'saveNpz';
   expectPath(where, file);
-  expectOptions(where, options);
+  const settings = options(where, given, ['compress']);
   expectObject(where, 'tensors', tensors, 'an object of tensors');
   const entries = Object.entries(tensors).map(([name, value]) => {
     if (/^\/|^[a-zA-Z]:|\\|(^|\/)\.\.\//.test(name))
@@ -113,7 +113,7 @@ export async function saveNpz(
   const { zip } = await import('../files/zipWriter.js');
   let bytes: Buffer;
   try {
-    bytes = await zip(entries, options);
+    bytes = await zip(entries, settings);
     demand(bytes.length);
   } catch (error) {
     throw new TorchError('saveNpz', `${file} cannot be written: ${(error as Error).message}`, {
@@ -132,15 +132,15 @@ export async function saveNpz(
  */
 export async function loadNpz(
   file: string,
-  options: { keys?: readonly string[] } = {},
+  given: { keys?: readonly string[] } = {},
 ): Promise<Record<string, Tensor>> {
   expectPath('loadNpz', file);
-  expectOptions('loadNpz', options);
+  const { keys } = options('loadNpz', given, ['keys']);
   const { withZip } = await import('../files/zipReader.js');
   const tensors = new Map<string, Tensor>();
   try {
     await withZip(file, async (entries) => {
-      for (const [key, entry] of wanted(entries, options.keys)) {
+      for (const [key, entry] of wanted(entries, keys)) {
         try {
           tensors.set(key, await readArray(entry.chunks(), entry.size));
         } catch (error) {

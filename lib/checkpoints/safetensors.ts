@@ -2,7 +2,7 @@
 // the header as JSON, and the tensors' bytes.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { expectArgument, expectObject, expectPath } from '../core/checks.js';
 import { writeAtomically } from '../files/atomic.js';
 import { native } from '../native/binding.js';
@@ -116,9 +116,9 @@ function* parts(
  *
  * Throws a TorchError that says what is wrong when the file is truncated, tampered with or something else.
  */
-export async function loadSafetensors(file: string, options: { mmap?: boolean } = {}): Promise<Safetensors> {
+export async function loadSafetensors(file: string, given: { mmap?: boolean } = {}): Promise<Safetensors> {
   expectPath('loadSafetensors', file);
-  const { mmap } = expectOptions('loadSafetensors', options);
+  const { mmap } = options('loadSafetensors', given, ['mmap']);
   // Synchronously: reading the header takes less time than waking a thread for it.
   const { start, size } = readStart(file);
   const contents = readContents(start, size, file);

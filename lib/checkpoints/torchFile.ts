@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
 import { handleOf } from '../core/handles.js';
 import { expectPath } from '../core/checks.js';
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { writeAtomically } from '../files/atomic.js';
 import { checkDevice } from '../tensor/devices.js';
 import { BYTES, type Device, type DType } from '../core/dtype.js';
@@ -61,9 +61,9 @@ export interface LoadOptions {
  * Sizes, strides and checksums are verified, and no more memory is taken than the file has bytes. Throws a TorchError that
  * says what is wrong.
  */
-export async function load(file: string, options: LoadOptions = {}): Promise<unknown> {
+export async function load(file: string, given: LoadOptions = {}): Promise<unknown> {
   expectPath('load', file);
-  const device = expectOptions('load', options).mapLocation ?? 'cpu';
+  const { mapLocation: device = 'cpu' } = options('load', given, ['mapLocation']);
   checkDevice(device);
   const made: Tensor[] = [];
   try {

@@ -62,6 +62,14 @@ export function expectInteger(where: string, name: string, value: unknown, least
   return bounded(where, name, value, 'a whole number', bounds, whole);
 }
 
+/** An array of two numbers. @internal */
+export function expectPair(where: string, name: string, value: unknown): [number, number] {
+  const isPair = Array.isArray(value) && value.length === 2 && value.every(isNumber);
+  expectArgument(where, name, value, isPair, 'an array of two numbers');
+  const [first, second] = value as [number | bigint, number | bigint];
+  return [Number(first), Number(second)];
+}
+
 /** One of several words. @internal */
 export function expectOneOf<T extends string>(
   where: string,
@@ -70,7 +78,10 @@ export function expectOneOf<T extends string>(
   words: readonly T[],
 ): T {
   if (words.includes(value as T)) return value as T;
-  const expected = words.map((word) => `'${word}'`).join(', ');
+  const expected = words
+    .map((word) => `'${word}'`)
+    .join(', ')
+    .replace(/, (?='[^']*'$)/, ' or ');
   throw new ArgumentTypeError(where, `${name}: expected ${expected}, got ${describe(value)}`);
 }
 
@@ -103,12 +114,15 @@ function bounded(
     (most === undefined || number <= most) &&
     (below === undefined || number < below);
   if (isOfKind && within) return number;
-  const words = [
-    ...(least === undefined ? [] : [`of ${least} or more`]),
-    ...(above === undefined ? [] : [`above ${above}`]),
-    ...(most === undefined ? [] : [`of at most ${most}`]),
-    ...(below === undefined ? [] : [`below ${below}`]),
-  ];
+  const closed = least !== undefined && most !== undefined;
+  const words = closed
+    ? [`from ${least} to ${most}`]
+    : [
+        ...(least === undefined ? [] : [`of ${least} or more`]),
+        ...(above === undefined ? [] : [`above ${above}`]),
+        ...(most === undefined ? [] : [`of at most ${most}`]),
+        ...(below === undefined ? [] : [`below ${below}`]),
+      ];
   const expected = [kind, words.join(' and ')].join(' ').trim();
   const text = `${name}: expected ${expected}, got ${describe(value)}`;
   throw isOfKind ? new OutOfRangeError(where, text) : new ArgumentTypeError(where, text);

@@ -12,9 +12,9 @@ export function camelCase(name: string): string {
 
 /**
  * The known name that a misspelt one was probably meant to be: the same in camelCase or in other capitals, or the one with
- * the fewest edits, if these are at most a third of its letters. @internal
+ * the fewest edits, if these are at most a third of its letters, or `allowed` where that is more. @internal
  */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearest(name: string, known: readonly string[], allowed = 1): string | undefined {
   const camel = camelCase(name);
   const same =
     known.find((each) => each === camel) ?? known.find((each) => each.toLowerCase() === camel.toLowerCase());
@@ -25,7 +25,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     const count = edits(camel.toLowerCase(), each.toLowerCase());
     if (count < fewest) [best, fewest] = [each, count];
   }
-  return best !== undefined && fewest <= Math.max(1, Math.floor(best.length / 3)) ? best : undefined;
+  return best !== undefined && fewest <= Math.max(allowed, Math.floor(best.length / 3)) ? best : undefined;
 }
 
 // Damerau and Levenshtein's distance: letters put in, left out, changed, or swapped with the next (optimal string alignment).

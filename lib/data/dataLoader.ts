@@ -1,9 +1,10 @@
 // DataLoader: batches of a data set, in the order of a sampler, on this thread or on worker threads.
 import type { ResourceLimits } from 'node:worker_threads';
-import { expectOptions } from '../core/options.js';
+import { expectBoolean, expectInteger, expectNumber } from '../core/checks.js';
+import { isOptions, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { cuda } from '../tensor/devices.js';
-import { TorchError, ArgumentTypeError, NoDeviceError } from '../core/errors.js';
+import { TorchError, ArgumentTypeError, NoDeviceError, UnknownOptionError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import type { Generator } from '../tensor/random.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -57,21 +58,6 @@ export interface DataLoaderOptions<T = unknown, B = unknown> {
   resourceLimits?: ResourceLimits;
 }
 
-type OptionName = keyof DataLoaderOptions;
-const OPTIONS: readonly OptionName[] = [
-  ...([
-    'batchSize',
-    'shuffle',
-    'sampler',
-    'batchSampler',
-    'numWorkers',
-    'collateFn',
-    'pinMemory',
-    'dropLast',
-  ] as const),
-  ...(['timeout', 'generator', 'prefetchFactor', 'persistentWorkers', 'signal', 'resourceLimits'] as const),
-];
-
 // Ends the workers of loaders and iterations that were given up.
 const abandoned = new FinalizationRegistry<Threads>((threads) => void threads.close(0));
 
@@ -101,28 +87,28 @@ export class DataLoader<T = unknown, B = Collated<T>> implements AsyncIterable<B
   #shared: unknown;
 
   /** @throws TorchError for options that contradict each other, and for a data set that cannot be given to workers */
-  constructor(dataset: DatasetLike<T> | WorkerDataset<T>, options: DataLoaderOptions<T, B> = {}) {
-    checkOptions(options as DataLoaderOptions);
+  constructor(dataset: DatasetLike<T> | WorkerDataset<T>, given: DataLoaderOptions<T, B> = {}) {
+    const settings = checked(given as DataLoaderOptions) as DataLoaderOptions<T, B>;
     const byModule = isWorkerDataset<T>(dataset);
     this.dataset = byModule ? dataset.dataset : asDataset('DataLoader', dataset);
-    this.#options = options;
-    this.numWorkers = options.numWorkers ?? 0;
-    this.#collateFn = (options.collateFn ?? (byModule ? dataset.collateFn : undefined)) as
+    this.#options = settings;
+    this.numWorkers = settings.numWorkers ?? 0;
+    this.#collateFn = (settings.collateFn ?? (byModule ? dataset.collateFn : undefined)) as
       CollateFunction | undefined;
     this.#source = (dataset as { [workerSource]?: WorkerSource })[workerSource];
     if (this.numWorkers > 0) this.#checkWorkers();
 
-    const { batchSize = 1, shuffle = false, batchSampler, generator, dropLast = false } = options;
+    const { batchSize = 1, shuffle = false, batchSampler, generator, dropLast = false } = settings;
     this.#batchSize = batchSampler === undefined ? batchSize : null;
     if (!isMapStyle<T>(this.dataset)) {
-      const wrong = (['shuffle', 'sampler', 'batchSampler'] as const).find((name) => Boolean(options[name]));
+      const wrong = (['shuffle', 'sampler', 'batchSampler'] as const).find((name) => Boolean(settings[name]));
       if (wrong !== undefined)
         throw fault(`a data set that is iterated over has an order of its own: leave out ${wrong}`);
       if (batchSize !== null) new BatchSampler([], batchSize, dropLast); // Checks the number.
       return;
     }
     this.sampler =
-      options.sampler ??
+      settings.sampler ??
       (shuffle
         ? new RandomSampler(this.dataset, generator === undefined ? {} : { generator })
         : new SequentialSampler(this.dataset));
@@ -316,29 +302,32 @@ function fault(text: string): TorchError {
   return new ArgumentTypeError('DataLoader', text);
 }
 
-function checkOptions(options: DataLoaderOptions): void {
-  expectOptions('DataLoader', options);
-  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name as OptionName));
-  if (unknown === 'workerInitFn')
-    throw fault(
-      'a function cannot be sent to the workers: export workerInitFn from the module that makes the data set',
+function checked(given: DataLoaderOptions): DataLoaderOptions {
+  const where = 'DataLoader';
+  if (isOptions(given) && 'workerInitFn' in given)
+    throw new UnknownOptionError(
+      where,
+      "there is no option 'workerInitFn': a function cannot be sent to the workers; export workerInitFn from the module " +
+        'that makes the data set',
     );
-  if (unknown !== undefined)
-    throw fault(`there is no option ${describe(unknown)}: expected ${OPTIONS.join(', ')}`);
-  const { batchSize, shuffle, sampler, batchSampler, numWorkers = 0, dropLast, timeout = 0 } = options;
-  const { prefetchFactor, persistentWorkers, pinMemory } = options;
-  if (!Number.isInteger(numWorkers) || numWorkers < 0)
-    throw fault(`numWorkers: expected a whole number of 0 or more, got ${describe(numWorkers)}`);
-  if (!(Number.isFinite(timeout) && timeout >= 0))
-    throw fault(`timeout: expected a number of seconds, 0 or more, got ${describe(timeout)}`);
+  const settings = options(where, given, [
+    ...(['batchSize', 'shuffle', 'sampler', 'batchSampler', 'numWorkers', 'collateFn', 'pinMemory'] as const),
+    ...(['dropLast', 'timeout', 'generator', 'prefetchFactor', 'persistentWorkers', 'signal'] as const),
+    'resourceLimits',
+  ]);
+  const { batchSize, shuffle, sampler, batchSampler, numWorkers = 0, dropLast, timeout = 0 } = settings;
+  const { prefetchFactor, persistentWorkers, pinMemory } = settings;
+  for (const name of ['shuffle', 'pinMemory', 'dropLast', 'persistentWorkers'] as const)
+    if (settings[name] !== undefined) expectBoolean(where, name, settings[name]);
+  expectInteger(where, 'numWorkers', numWorkers);
+  expectNumber(where, 'timeout', timeout, { least: 0, below: Infinity });
   if (numWorkers === 0) {
     const idle =
       ([['prefetchFactor', prefetchFactor !== undefined], ['persistentWorkers', persistentWorkers], ['timeout', timeout > 0]] as const) // prettier-ignore
         .find(([, given]) => given);
     if (idle !== undefined) throw fault(`${idle[0]} is for workers: set numWorkers, or leave it out`);
   }
-  if (prefetchFactor !== undefined && !(Number.isInteger(prefetchFactor) && prefetchFactor > 0))
-    throw fault(`prefetchFactor: expected a whole number of 1 or more, got ${describe(prefetchFactor)}`);
+  if (prefetchFactor !== undefined) expectInteger(where, 'prefetchFactor', prefetchFactor, 1);
   if (sampler !== undefined && shuffle === true)
     throw fault('sampler says the order already: leave out shuffle');
   if (batchSampler !== undefined) {
@@ -354,4 +343,5 @@ function checkOptions(options: DataLoaderOptions): void {
       'DataLoader',
       'pinMemory needs CUDA, and there is no CUDA device: leave it out, or give `pinMemory: torch.cuda.isAvailable()`',
     );
+  return settings;
 }

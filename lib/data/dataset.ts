@@ -1,5 +1,5 @@
 // Data sets: what has samples by number, what gives them one after another, and what is made of others.
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { expectArgument, expectObject, isIterable } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { fromBuffer } from '../tensor/buffers.js';
@@ -269,17 +269,17 @@ export class ChainDataset<T> extends IterableDataset<T> {
  * Splits a data set into parts at random: `lengths` are numbers of samples, or fractions that sum up to 1 (floor(fraction *
  * length) each; what is left over goes to the first parts, one each). The parts are PyTorch's for the same seed.
  *
- * @param options.generator default: the default generator
+ * @param given.generator default: the default generator
  * @throws TorchError when the lengths do not sum up to the data set's
  */
 export function randomSplit<T>(
   dataset: MapDataset<T> | readonly T[],
   lengths: readonly number[],
-  options: { generator?: Generator } = {},
+  given: { generator?: Generator } = {},
 ): Subset<T>[] {
   const where = 'randomSplit';
   const whole = asMapDataset(where, dataset);
-  const { generator } = expectOptions(where, options);
+  const { generator } = options(where, given, ['generator']);
   const areNumbers = Array.isArray(lengths) && lengths.every((length) => typeof length === 'number');
   expectArgument(where, 'lengths', lengths, areNumbers, 'an array of numbers');
   const parts = partLengths(whole.length, lengths);

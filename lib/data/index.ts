@@ -1,4 +1,5 @@
 // Data sets.
+import { options } from '../core/options.js';
 import { findCifar10, readCifar10, type DownloadProgress } from './cifar10Files.js';
 import { ImageSet } from './imageSet.js';
 import { syntheticRecords, type SyntheticOptions } from './synthetic.js';
@@ -54,9 +55,10 @@ export interface ImageSets {
  */
 export async function cifar10(
   data?: string,
-  options: DownloadProgress = {},
+  given: DownloadProgress = {},
 ): Promise<ImageSets & { folder: string; official: boolean }> {
-  const { train, test, folder, official } = await readCifar10(await findCifar10(data, options));
+  const progress = options('cifar10', given, ['onProgress', 'signal']);
+  const { train, test, folder, official } = await readCifar10(await findCifar10(data, progress));
   return { train: ImageSet.from(train), test: ImageSet.from(test), folder, official };
 }
 

@@ -1,6 +1,6 @@
 // Samplers: in which order a loader takes the samples. The orders are PyTorch's for the same seed.
-import { expectOptions } from '../core/options.js';
-import { expectArgument, isIterable } from '../core/checks.js';
+import { options } from '../core/options.js';
+import { expectArgument, expectBoolean, expectInteger, isIterable } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { tensor } from '../tensor/create.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
@@ -26,11 +26,6 @@ function measured(where: string, source: { readonly length: number }): void {
     typeof length === 'number',
     'a data set or something with a length',
   );
-}
-
-function positive(where: string, name: string, value: number): number {
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new ArgumentTypeError(where, `${name}: expected a whole number of 1 or more, got ${describe(value)}`);
 }
 
 /** 0, 1, 2, ... */
@@ -66,15 +61,21 @@ export class RandomSampler extends Sampler {
   /** @throws TorchError when `numSamples` is no positive whole number, or when there are no samples */
   constructor(
     readonly dataSource: { readonly length: number },
-    options: RandomSamplerOptions = {},
+    given: RandomSamplerOptions = {},
   ) {
     super();
-    const { replacement = false, numSamples, generator } = expectOptions('RandomSampler', options);
-    measured('RandomSampler', dataSource);
-    this.replacement = replacement;
-    this.#numSamples = numSamples;
+    const where = 'RandomSampler';
+    const {
+      replacement = false,
+      numSamples,
+      generator,
+    } = options(where, given, ['replacement', 'numSamples', 'generator']);
+    measured(where, dataSource);
+    this.replacement = expectBoolean(where, 'replacement', replacement);
+    this.#numSamples =
+      numSamples === undefined ? undefined : expectInteger(where, 'numSamples', numSamples, 1);
     this.generator = generator;
-    positive('RandomSampler', 'numSamples', this.length);
+    expectInteger(where, 'numSamples', this.length, 1);
   }
   get length(): number {
     return this.#numSamples ?? this.dataSource.length;
@@ -99,11 +100,11 @@ export class SubsetRandomSampler extends Sampler {
   readonly generator: Generator | undefined;
   constructor(
     readonly indices: readonly number[],
-    options: { generator?: Generator } = {},
+    given: { generator?: Generator } = {},
   ) {
     super();
     expectArgument('SubsetRandomSampler', 'indices', indices, isIterable(indices), 'an array of numbers');
-    this.generator = expectOptions('SubsetRandomSampler', options).generator;
+    this.generator = options('SubsetRandomSampler', given, ['generator']).generator;
   }
   get length(): number {
     return this.indices.length;
@@ -121,27 +122,27 @@ export class WeightedRandomSampler extends Sampler {
   readonly generator: Generator | undefined;
 
   /**
-   * @param options.replacement default true
+   * @param given.replacement default true
    * @throws TorchError when the weights are not of one dimension, or `numSamples` is no positive whole number
    */
   constructor(
     weights: readonly number[] | Tensor,
     readonly numSamples: number,
-    options: { replacement?: boolean; generator?: Generator } = {},
+    given: { replacement?: boolean; generator?: Generator } = {},
   ) {
     super();
     const where = 'WeightedRandomSampler';
-    const { replacement = true, generator } = expectOptions(where, options);
-    positive(where, 'numSamples', numSamples);
+    const { replacement = true, generator } = options(where, given, ['replacement', 'generator']);
+    this.numSamples = expectInteger(where, 'numSamples', numSamples, 1);
     expectArgument(where, 'weights', weights, isIterable(weights), 'a Tensor or an array of numbers');
-    const given = isTensor(weights) ? weights.to('float64') : tensor([...weights], { dtype: 'float64' });
-    if (given.ndim !== 1)
+    const values = isTensor(weights) ? weights.to('float64') : tensor([...weights], { dtype: 'float64' });
+    if (values.ndim !== 1)
       throw new ArgumentTypeError(
         'WeightedRandomSampler',
         `weights: expected one dimension, got ${describe(weights)}`,
       );
-    this.weights = given;
-    this.replacement = replacement;
+    this.weights = values;
+    this.replacement = expectBoolean(where, 'replacement', replacement);
     this.generator = generator;
   }
   get length(): number {
@@ -163,7 +164,7 @@ export class BatchSampler extends Sampler<number[]> {
   ) {
     super();
     expectArgument('BatchSampler', 'sampler', sampler, isIterable(sampler), 'a sampler or another iterable');
-    positive('BatchSampler', 'batchSize', batchSize);
+    this.batchSize = expectInteger('BatchSampler', 'batchSize', batchSize, 1);
   }
   get length(): number {
     const { length } = this.sampler;

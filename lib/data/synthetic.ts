@@ -5,6 +5,8 @@
 // the class away: a linear model stays near chance where a convolutional network learns.
 //
 // Integer arithmetic only: the same seed gives the same bytes on every machine.
+import { expectInteger } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { allocateRecords, PICTURE_BYTES, type ImageRecords } from './records.js';
 import { Random } from './random.js';
 import { SHAPES } from './shapes.js';
@@ -27,19 +29,12 @@ export interface SyntheticOptions {
  * Every ten pictures in a row hold each class once. A picture depends on the seed, its set and its place only, so
  * a smaller set is the beginning of a larger one.
  *
- * @throws RangeError if the seed is not an integer or a count not a whole number from 0 on.
+ * @throws TorchError if the seed is not an integer or a count not a whole number from 0 on.
  */
-export function syntheticRecords(options: SyntheticOptions): { train: ImageRecords; test: ImageRecords } {
-  const {
-    seed,
-    train = 50_000,
-    test = 10_000,
-  } = (options as Partial<SyntheticOptions> | null | undefined) ?? {};
-  if (seed === undefined || !Number.isSafeInteger(seed))
-    throw new RangeError(`synthetic data: seed is ${seed}, expected an integer`);
-  for (const [name, count] of Object.entries({ train, test }))
-    if (!Number.isSafeInteger(count) || count < 0)
-      throw new RangeError(`synthetic data: ${name} is ${count}, expected a whole number of pictures`);
+export function syntheticRecords(given: SyntheticOptions): { train: ImageRecords; test: ImageRecords } {
+  const { seed, train = 50_000, test = 10_000 } = options('synthetic', given, ['seed', 'train', 'test']);
+  expectInteger('synthetic', 'seed', seed, -Infinity);
+  for (const [name, count] of Object.entries({ train, test })) expectInteger('synthetic', name, count);
   return { train: drawSet(train, new Random(seed, 1)), test: drawSet(test, new Random(seed, 2)) };
 }
 

@@ -1,6 +1,7 @@
 // Packages that torch._inductor.aoti_compile_and_package wrote: loaded, described and run.
+import { expectInteger, expectPath, expectString } from '../core/checks.js';
 import { handleOf } from '../core/handles.js';
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { asTorchError, named, TorchError, ArgumentTypeError } from '../core/errors.js';
@@ -104,8 +105,8 @@ export class CompiledModel {
  *
  * @throws TorchError for a file that is not there or is no such package
  */
-export function aotiLoadPackage(file: string, options: PackageOptions = {}): CompiledModel {
-  const [model, runners] = checked(file, options);
+export function aotiLoadPackage(file: string, given: PackageOptions = {}): CompiledModel {
+  const [model, runners] = checked(file, given);
   try {
     return new CompiledModel(native.loadPackage(file, model, runners));
   } catch (error) {
@@ -114,11 +115,8 @@ export function aotiLoadPackage(file: string, options: PackageOptions = {}): Com
 }
 
 /** aotiLoadPackage() on another thread. */
-export async function aotiLoadPackageAsync(
-  file: string,
-  options: PackageOptions = {},
-): Promise<CompiledModel> {
-  const [model, runners] = checked(file, options);
+export async function aotiLoadPackageAsync(file: string, given: PackageOptions = {}): Promise<CompiledModel> {
+  const [model, runners] = checked(file, given);
   try {
     return new CompiledModel(await native.loadPackageAsync(file, model, runners));
   } catch (error) {
@@ -130,14 +128,10 @@ function unreadable(file: string, error: unknown): TorchError {
   return new TorchError('inductor.aotiLoadPackage', `${file}: ${(error as Error).message}`, { cause: error });
 }
 
-function checked(file: string, options: PackageOptions): [model: string, runners: number] {
-  const { modelName = 'model', numRunners = 1 } = expectOptions('inductor.aotiLoadPackage', options);
-  if (typeof file !== 'string' || typeof modelName !== 'string')
-    throw new ArgumentTypeError('inductor.aotiLoadPackage', `expected a file's name, got ${describe(file)}`);
-  if (!Number.isInteger(numRunners) || numRunners < 1 || numRunners > 1024)
-    throw new ArgumentTypeError(
-      'inductor.aotiLoadPackage',
-      `numRunners: expected a whole number from 1 to 1024, got ${describe(numRunners)}`,
-    );
-  return [modelName, numRunners];
+function checked(file: string, given: PackageOptions): [model: string, runners: number] {
+  const where = 'inductor.aotiLoadPackage';
+  const { modelName = 'model', numRunners = 1 } = options(where, given, ['modelName', 'numRunners']);
+  expectPath(where, file);
+  expectString(where, 'modelName', modelName);
+  return [modelName, expectInteger(where, 'numRunners', numRunners, 1, 1024)];
 }

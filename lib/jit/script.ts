@@ -1,5 +1,6 @@
 // ScriptModule: a module of a TorchScript archive, with its parts, run by libtorch's interpreter.
-import { expectOptions } from '../core/options.js';
+import { expectObject } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native, type LoadedScript } from '../native/binding.js';
 import { writeAtomically } from '../files/atomic.js';
@@ -303,12 +304,11 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
   /** The archive as bytes, with whatever files are to lie beside the module in it. */
   toBytes(extraFiles: Readonly<Record<string, string | Uint8Array>> = {}): Uint8Array {
     this.#still('save');
-    const files = Object.entries(expectOptions('ScriptModule.save', extraFiles)).map(
-      ([name, content]): [string, Uint8Array] => [
-        name,
-        typeof content === 'string' ? Buffer.from(content) : content,
-      ],
-    );
+    expectObject('ScriptModule.save', 'extraFiles', extraFiles, 'an object of files by name');
+    const files = Object.entries(extraFiles).map(([name, content]): [string, Uint8Array] => [
+      name,
+      typeof content === 'string' ? Buffer.from(content) : content,
+    ]);
     return new Uint8Array(named('ScriptModule.save', () => native.scriptBytes(this.#live(), files)));
   }
   /** Writes the archive, which Python's torch.jit.load reads too. The file is there whole or not at all. */
@@ -334,16 +334,13 @@ export function isScriptModule(module: AnyModule): module is ScriptModule & AnyM
  *
  * @throws TorchError for a file that is not there, is damaged, or is no TorchScript archive
  */
-export function load(source: string | Uint8Array, options: LoadOptions = {}): ScriptModule {
-  return new ScriptModule(open(source, options, (...args) => native.loadScript(...args)));
+export function load(source: string | Uint8Array, given: LoadOptions = {}): ScriptModule {
+  return new ScriptModule(open(source, given, (...args) => native.loadScript(...args)));
 }
 
 /** load() on another thread. */
-export async function loadAsync(
-  source: string | Uint8Array,
-  options: LoadOptions = {},
-): Promise<ScriptModule> {
-  const pending = open(source, options, (...args) => native.loadScriptAsync(...args));
+export async function loadAsync(source: string | Uint8Array, given: LoadOptions = {}): Promise<ScriptModule> {
+  const pending = open(source, given, (...args) => native.loadScriptAsync(...args));
   try {
     return new ScriptModule(await pending);
   } catch (error) {
@@ -353,10 +350,10 @@ export async function loadAsync(
 
 function open<T>(
   source: string | Uint8Array,
-  options: LoadOptions,
+  given: LoadOptions,
   read: (source: string | Uint8Array, device: string | null, extraFiles: readonly string[]) => T,
 ): T {
-  const { device, extraFiles = [] } = expectOptions('jit.load', options);
+  const { device, extraFiles = [] } = options('jit.load', given, ['device', 'extraFiles']);
   if (typeof source !== 'string' && !ArrayBuffer.isView(source))
     throw new ArgumentTypeError('jit.load', `expected a file's name or its bytes, got ${describe(source)}`);
   if (device !== undefined) checkDevice(device);

@@ -1,13 +1,13 @@
 // Adafactor: a second moment that is kept as the product of a column and a row.
-import { describe } from '../core/describe.js';
+import { expectArgument, expectNumber } from '../core/checks.js';
 import { counted, recording, scheduled } from '../program/recording.js';
 import { operator } from '../operators/operators.js';
 import type { DType } from '../core/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
-import { expectNumber, expectRate } from './settings.js';
-import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { expectRate } from './settings.js';
+import { TorchError } from '../core/errors.js';
 import {
   countedAll,
   decayed,
@@ -70,8 +70,13 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
     expectRate('Adafactor', settings.lr);
     expectNumber('Adafactor', 'beta2Decay', settings.beta2Decay, { most: 0 });
     const eps: unknown = settings.eps;
-    if (!Array.isArray(eps) || eps.length !== 2)
-      throw new ArgumentTypeError('Adafactor', `eps: expected an array of two numbers, got ${describe(eps)}`);
+    expectArgument(
+      'Adafactor',
+      'eps',
+      eps,
+      Array.isArray(eps) && eps.length === 2,
+      'an array of two numbers',
+    );
     if (settings.eps[0] !== null) expectNumber('Adafactor', 'eps[0]', settings.eps[0], { least: 0 });
     expectNumber('Adafactor', 'eps[1]', settings.eps[1], { least: 0 });
     expectNumber('Adafactor', 'd', settings.d, { least: 1 });

@@ -1,11 +1,12 @@
 // Adagrad.
+import { expectNumber } from '../core/checks.js';
 import { counted, scheduled, scheduledFor } from '../program/recording.js';
 import { TorchError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
-import { expectNumber, expectRate } from './settings.js';
+import { expectRate } from './settings.js';
 import {
   countedAll,
   descent,

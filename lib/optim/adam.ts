@@ -1,12 +1,13 @@
 // Adam and AdamW.
-import { expectOptions } from '../core/options.js';
+import { expectNumber } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { counted, scheduled, scheduledFor } from '../program/recording.js';
 import { TorchError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
-import { expectBetas, expectNumber, expectRate, settled } from './settings.js';
+import { expectBetas, expectRate, refuseDifferentiable, settled } from './settings.js';
 import {
   countedAll,
   averageAllIn,
@@ -167,9 +168,16 @@ export type AdamWOptions = Omit<AdamOptions, 'decoupledWeightDecay'>;
  */
 export class AdamW extends Adam {
   /** `params`: parameters, or groups with settings of their own. Throws a TorchError for settings out of range. */
-  constructor(params: Params<AdamWOptions>, options: AdamWOptions = {}) {
+  constructor(params: Params<AdamWOptions>, given: AdamWOptions = {}) {
+    refuseDifferentiable('AdamW', given);
     super(params, {
-      ...settled({ weightDecay: 1e-2 }, expectOptions('AdamW', options)),
+      ...settled(
+        { weightDecay: 1e-2 },
+        options('AdamW', given, [
+          ...(['lr', 'betas', 'eps', 'weightDecay', 'amsgrad'] as const),
+          ...(['maximize', 'foreach', 'capturable', 'fused'] as const),
+        ]),
+      ),
       decoupledWeightDecay: true,
     });
   }

@@ -1,10 +1,11 @@
 // Adamax: Adam with the infinity norm.
+import { expectNumber } from '../core/checks.js';
 import { counted, scheduled } from '../program/recording.js';
 import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
-import { expectBetas, expectNumber, expectRate } from './settings.js';
+import { expectBetas, expectRate } from './settings.js';
 import {
   countedAll,
   descent,

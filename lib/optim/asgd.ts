@@ -1,4 +1,5 @@
 // ASGD: averaged stochastic gradient descent.
+import { expectNumber } from '../core/checks.js';
 import { counted, recording, roundingOf, scheduled, scheduledFor, tracked } from '../program/recording.js';
 import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -12,7 +13,7 @@ import {
   type Params,
   type StateLayout,
 } from './optimizer.js';
-import { expectNumber, expectRate } from './settings.js';
+import { expectRate } from './settings.js';
 import { countedAll, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { numberOf, over, plus, power, times } from './values.js';
 

@@ -1,5 +1,6 @@
 // L-BFGS: a quasi-Newton method that remembers its last steps.
-import { expectOptions } from '../core/options.js';
+import { expectInteger, expectNumber, expectOneOf } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { recording } from '../program/recording.js';
 import { enableGrad, noGrad } from '../autograd/gradMode.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
@@ -15,7 +16,7 @@ import {
   type StateLayout,
   type StateValue,
 } from './optimizer.js';
-import { expectChoice, expectInteger, expectNumber, expectRate } from './settings.js';
+import { expectRate, refuseDifferentiable } from './settings.js';
 import { strongWolfe } from './strongWolfe.js';
 import { real } from './updating.js';
 import { less, lessOrEqual, minus, numberOf, over, smaller, times, type Value } from './values.js';
@@ -74,9 +75,14 @@ interface Memory {
  */
 export class LBFGS extends Optimizer<LBFGSOptions, State> {
   /** `params`: parameters, or one group. Throws a TorchError for settings out of range. */
-  constructor(params: Params<LBFGSOptions>, options: LBFGSOptions = {}) {
-    const maxIter = expectOptions('LBFGS', options).maxIter ?? DEFAULTS.maxIter;
-    super(params, { ...options, maxEval: options.maxEval ?? Math.floor((maxIter * 5) / 4) }, DEFAULTS);
+  constructor(params: Params<LBFGSOptions>, given: LBFGSOptions = {}) {
+    refuseDifferentiable('LBFGS', given);
+    const settings = options('LBFGS', given, [
+      ...(['lr', 'maxIter', 'maxEval', 'toleranceGrad', 'toleranceChange'] as const),
+      ...(['historySize', 'lineSearchFn'] as const),
+    ]);
+    const { maxIter = DEFAULTS.maxIter, maxEval } = settings;
+    super(params, { ...settings, maxEval: maxEval ?? Math.floor((maxIter * 5) / 4) }, DEFAULTS);
   }
 
   override addParamGroup(...[group]: Parameters<Optimizer<LBFGSOptions, State>['addParamGroup']>): void {
@@ -94,7 +100,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
     expectNumber('LBFGS', 'toleranceGrad', settings.toleranceGrad);
     expectNumber('LBFGS', 'toleranceChange', settings.toleranceChange);
     if (settings.lineSearchFn !== null)
-      expectChoice('LBFGS', 'lineSearchFn', settings.lineSearchFn, ['strong_wolfe']);
+      expectOneOf('LBFGS', 'lineSearchFn', settings.lineSearchFn, ['strong_wolfe']);
   }
 
   /** @internal */

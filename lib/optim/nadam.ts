@@ -1,9 +1,10 @@
 // NAdam: Adam with Nesterov's momentum.
+import { expectNumber } from '../core/checks.js';
 import { counted, roundingOf, scheduled, tracked } from '../program/recording.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
-import { expectBetas, expectNumber, expectRate } from './settings.js';
+import { expectBetas, expectRate } from './settings.js';
 import {
   averageAllIn,
   averageIn,

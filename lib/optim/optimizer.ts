@@ -1,9 +1,9 @@
 // Optimizer: the base of all optimizers, with parameter groups, state, hooks and state dicts as torch.optim.Optimizer has
 // them: https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
 import { types } from 'node:util';
-import { camelCase, snakeCase } from '../core/names.js';
+import { camelCase, nearest, snakeCase } from '../core/names.js';
 import { isIterable } from '../core/checks.js';
-import { expectOptions } from '../core/options.js';
+import { options, unknownOption } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { recording } from '../program/recording.js';
 import { noGrad } from '../autograd/gradMode.js';
@@ -11,7 +11,7 @@ import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
-import { settled } from './settings.js';
+import { refuseDifferentiable, settled } from './settings.js';
 import type { Value } from './values.js';
 
 /** Options that all optimizers have. */
@@ -126,14 +126,20 @@ export abstract class Optimizer<
    *
    * @throws TorchError for settings out of range, an empty list, what is no tensor or no leaf, and a parameter given twice.
    */
-  constructor(params: Params<O>, options: O, defaults: Required<O>) {
-    if (typeof options !== 'object' || (options as O | null) === null)
-      throw this.#wrong(`expected an object of options, got ${describe(options)}`);
-    for (const name of Object.keys(options)) if (!(name in defaults)) throw this.#unknown(name, defaults);
-    this.defaults = settled(defaults, options);
+  constructor(params: Params<O>, given: O, defaults: Required<O>) {
+    const where = this.constructor.name;
+    refuseDifferentiable(where, given);
+    // `O` is the subclass's: the defaults, which are complete, say which options it has.
+    this.defaults = settled(
+      defaults,
+      options<object, never[]>(where, given, Object.keys(defaults) as never[]),
+    );
     this.check(this.defaults);
     if (isTensor(params) || !isIterable(params))
-      throw this.#wrong(`expected an array of parameters or of groups, got ${describe(params)}`);
+      throw new ArgumentTypeError(
+        where,
+        `expected an array of parameters or of groups, got ${describe(params)}`,
+      );
     const list = [...params] as (Trained | GroupOf<O>)[];
     if (list.length === 0) throw this.#wrong('got an empty list of parameters');
     if (isGroup(list[0])) for (const group of list) this.addParamGroup(group as GroupOf<O>);
@@ -157,8 +163,11 @@ export abstract class Optimizer<
 
   /** Adds a group of parameters, which none of the others may have. */
   addParamGroup(group: GroupOf<O>): void {
-    if (!isGroup(group)) throw this.#wrong(`expected a group, { params: [...] }, got ${describe(group)}`);
+    const where = this.constructor.name;
+    if (!isGroup(group))
+      throw new ArgumentTypeError(where, `expected a group, { params: [...] }, got ${describe(group)}`);
     const { params, ...settings } = group;
+    this.#checkNames(settings);
     const given: Trained[] = isTensor(params) ? [params] : [...params];
     const names = given.flatMap((one) => (Array.isArray(one) ? [String(one[0])] : []));
     const tensors = given.map((one): unknown => (Array.isArray(one) ? (one as unknown[])[1] : one));
@@ -197,8 +206,8 @@ export abstract class Optimizer<
   }
 
   /** Forgets the gradients; with `setToNone: false` fills them with zeros instead. */
-  zeroGrad(options: { setToNone?: boolean } = {}): void {
-    const { setToNone = true } = expectOptions(`${this.constructor.name}.zeroGrad`, options);
+  zeroGrad(given: { setToNone?: boolean } = {}): void {
+    const { setToNone = true } = options(`${this.constructor.name}.zeroGrad`, given, ['setToNone']);
     noGrad(() =>
       scope(() => {
         for (const { params } of this.paramGroups) {
@@ -296,7 +305,10 @@ export abstract class Optimizer<
   loadStateDict(saved: SavedOptimizerState): void {
     const where = `${this.constructor.name}.loadStateDict`;
     if (!isStateDict(saved))
-      throw new TorchError(where, `expected a state dict, { state, param_groups }, got ${describe(saved)}`);
+      throw new ArgumentTypeError(
+        where,
+        `expected a state dict, { state, param_groups }, got ${describe(saved)}`,
+      );
     const sizes = saved.param_groups.map((group) => group.params.length).join(', ');
     const own = this.paramGroups.map((group) => group.params.length).join(', ');
     if (sizes !== own) {
@@ -390,14 +402,12 @@ export abstract class Optimizer<
   /** One step: the closure, then all groups. @internal */
   protected abstract run<T>(closure?: () => T): T | undefined;
 
-  #unknown(name: string, defaults: Required<O>): TorchError {
-    if (name === 'differentiable')
-      return this.#wrong(
-        'differentiable: gradients cannot flow through steps; detach, or write the update yourself',
-      );
-    const near = camelCase(name);
-    const hint = near in defaults ? `did you mean ${near}?` : `there are ${Object.keys(defaults).join(', ')}`;
-    return this.#wrong(`there is no option '${name}': ${hint}`);
+  // As in PyTorch a group may hold more than settings; what looks like a misspelt setting is none of that.
+  #checkNames(group: object): void {
+    const known = [...Object.keys(this.defaults), ...Object.keys(SCHEDULES), 'params', 'paramNames'];
+    for (const name of Object.keys(group))
+      if (!known.includes(name) && nearest(name, known, 0) !== undefined)
+        throw unknownOption(this.constructor.name, name, known);
   }
 
   #wrong(message: string): TorchError {

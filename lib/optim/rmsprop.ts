@@ -1,9 +1,10 @@
 // RMSprop.
+import { expectNumber } from '../core/checks.js';
 import { scheduledFor } from '../program/recording.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
-import { expectNumber, expectRate } from './settings.js';
+import { expectRate } from './settings.js';
 import { descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { negative, numberOf } from './values.js';
 

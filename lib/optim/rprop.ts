@@ -1,8 +1,9 @@
 // Rprop: resilient backpropagation.
+import { expectNumber, expectPair } from '../core/checks.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
-import { expectNumber, expectPair, expectRate } from './settings.js';
+import { expectRate } from './settings.js';
 import { descent, descents, real, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
 import { numberOf } from './values.js';
 

@@ -1,6 +1,7 @@
 // Stochastic gradient descent. The update is one native call over all parameters.
+import { expectNumber } from '../core/checks.js';
 import { handleOf } from '../core/handles.js';
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { recording, scheduled, scheduledFor } from '../program/recording.js';
 import { enableGrad } from '../autograd/gradMode.js';
@@ -14,7 +15,7 @@ import {
   type Params,
   type StateLayout,
 } from './optimizer.js';
-import { expectNumber, expectRate } from './settings.js';
+import { expectRate } from './settings.js';
 import { numberOf, type Value } from './values.js';
 
 export interface SGDOptions {
@@ -87,8 +88,9 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
     );
   }
 
-  override zeroGrad(options: { setToNone?: boolean } = {}): void {
-    native.zeroSgdGrad(this.#native(), expectOptions('SGD.zeroGrad', options).setToNone ?? true);
+  override zeroGrad(given: { setToNone?: boolean } = {}): void {
+    const { setToNone = true } = options('SGD.zeroGrad', given, ['setToNone']);
+    native.zeroSgdGrad(this.#native(), setToNone);
   }
 
   /** @internal */

@@ -1,4 +1,5 @@
 // SparseAdam: Adam for sparse gradients, which updates only what they hold.
+import { expectNumber } from '../core/checks.js';
 import { recording } from '../program/recording.js';
 import { TorchError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
@@ -11,7 +12,7 @@ import {
   type StateLayout,
   zerosLike,
 } from './optimizer.js';
-import { expectBetas, expectNumber, expectRate } from './settings.js';
+import { expectBetas, expectRate } from './settings.js';
 import { scheduledValue, UpdatingOptimizer, type Slot } from './updating.js';
 import { negative, over, pow, times, type Value } from './values.js';
 

@@ -1,7 +1,14 @@
 // Averages of a model's parameters over its training, as torch.optim.swa_utils makes them:
 // https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
-import { expectOptions } from '../core/options.js';
-import { expectArgument, isIterable } from '../core/checks.js';
+import { options } from '../core/options.js';
+import {
+  expectArgument,
+  expectBoolean,
+  expectInteger,
+  expectNumber,
+  expectOneOf,
+  isIterable,
+} from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { isModule, Module, type AnyModule } from '../nn/module.js';
 import { isBatchNorm } from '../nn/modules/batchnorm.js';
@@ -14,7 +21,6 @@ import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import { LRScheduler, perGroup, type SchedulerOptions } from './lrScheduler/scheduler.js';
 import type { AnyOptimizer } from './optimizer.js';
-import { expectChoice, expectInteger, expectNumber } from './settings.js';
 import { cos, minus, over, plus, times, type Value } from './values.js';
 
 /** The new average of a parameter: from the old one, the parameter, and the count of models averaged so far. */
@@ -92,18 +98,23 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
   readonly #count: Tensor;
 
   /** Copies the model. Throws a TorchError for what is no module, and for two ways to average. */
-  constructor(model: Module<Inputs, Output>, options: AveragedModelOptions = {}) {
+  constructor(model: Module<Inputs, Output>, given: AveragedModelOptions = {}) {
     super();
     if (!isModule(model))
       throw new ArgumentTypeError('AveragedModel', `expected a module, got ${describe(model)}`);
-    const { avgFn = null, multiAvgFn = null, device } = options;
+    const {
+      avgFn = null,
+      multiAvgFn = null,
+      device,
+      useBuffers = false,
+    } = options('AveragedModel', given, ['device', 'avgFn', 'multiAvgFn', 'useBuffers']);
     if (avgFn !== null && multiAvgFn !== null)
       throw new TorchError('AveragedModel', 'avgFn and multiAvgFn cannot both be given');
     this.module = model.deepcopy();
     if (device !== undefined) this.module.to(device);
     this.#avgFn = avgFn;
     this.#multiAvgFn = multiAvgFn;
-    this.#useBuffers = options.useBuffers ?? false;
+    this.#useBuffers = expectBoolean('AveragedModel', 'useBuffers', useBuffers);
     this.#count = operator('aten::scalar_tensor').call(0, 'int64', undefined, device) as Tensor;
     this.registerBuffer('n_averaged', this.#count);
   }
@@ -178,11 +189,11 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
 export function updateBn(
   loader: Iterable<Tensor | readonly [Tensor, ...unknown[]]>,
   model: Module,
-  options: { device?: Device } = {},
+  given: { device?: Device } = {},
 ): void {
   expectArgument('updateBn', 'model', model, isModule(model), 'a Module');
   expectArgument('updateBn', 'loader', loader, isIterable(loader), 'batches to go over');
-  const { device } = expectOptions('updateBn', options);
+  const { device } = options('updateBn', given, ['device']);
   // Their momentum is not for others to change, and is put back.
   const norms: { momentum: number | null; resetRunningStats(): void }[] = model.modules().filter(isBatchNorm);
   if (norms.length === 0) return;
@@ -225,15 +236,18 @@ export class SWALR extends LRScheduler {
   protected annealStrategy: 'cos' | 'linear';
 
   /** swaLr: for all groups, or one for each. */
-  constructor(optimizer: AnyOptimizer, swaLr: number | readonly number[], options: SWALROptions = {}) {
+  constructor(optimizer: AnyOptimizer, swaLr: number | readonly number[], given: SWALROptions = {}) {
     super(optimizer);
+    const {
+      annealEpochs = 10,
+      annealStrategy = 'cos',
+      lastEpoch,
+    } = options('SWALR', given, ['annealEpochs', 'annealStrategy', 'lastEpoch']);
     const rates = perGroup('SWALR', 'swaLr', optimizer, swaLr);
-    this.annealEpochs = options.annealEpochs ?? 10;
-    this.annealStrategy = options.annealStrategy ?? 'cos';
-    expectInteger('SWALR', 'annealEpochs', this.annealEpochs);
-    expectChoice('SWALR', 'annealStrategy', this.annealStrategy, ['cos', 'linear']);
+    this.annealEpochs = expectInteger('SWALR', 'annealEpochs', annealEpochs);
+    this.annealStrategy = expectOneOf('SWALR', 'annealStrategy', annealStrategy, ['cos', 'linear']);
     optimizer.paramGroups.forEach((group, g) => (group.swaLr = rates[g]!));
-    this.start(options.lastEpoch);
+    this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {

@@ -1,4 +1,6 @@
 // Programs: steps of a training that were recorded once and run natively from then on.
+import { expectFunction, expectInteger } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { handleOf } from '../core/handles.js';
@@ -65,13 +67,12 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
   #running = false;
 
   /** @internal */
-  constructor(step: (...inputs: I) => O, examples: I, options: CompileOptions) {
+  constructor(step: (...inputs: I) => O, examples: I, { exact = false, graph = true }: CompileOptions) {
     this.#step = step;
-    const { graph = true } = options;
     this.#graphs = graph === 'dry-run' ? graph : graph ? 'on' : 'off';
     this.#examples = examples.map((example) => describe(example));
     this.#batchSize = examples[0]?.shape[0];
-    this.#exact = options.exact ?? false;
+    this.#exact = exact;
     this.#recorded = record(step as unknown as Step, examples, this.#exact, this.#graphs);
   }
 
@@ -148,18 +149,21 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
    * number of steps made, which is less than those of the epoch when `signal` ended it: the parameters are then as after
    * the last of them.
    */
-  async runEpoch(source: StepSource, permutation: Tensor, options: EpochOptions = {}): Promise<number> {
+  async runEpoch(source: StepSource, permutation: Tensor, given: EpochOptions = {}): Promise<number> {
     const where = 'Program.runEpoch';
+    const {
+      batchSize,
+      from = 0,
+      signal,
+      onProgress,
+      beforeStep,
+    } = options(where, given, ['batchSize', 'from', 'signal', 'onProgress', 'beforeStep']);
     const sources: readonly RowSource[] =
       stepSources in source ? source[stepSources] : source.map((rows) => ({ rows }));
     if (expectTensor(where, 'permutation', permutation).dtype !== 'int64' || permutation.dim() !== 1)
       throw new TorchError(where, `permutation: expected int64 [N], got ${describe(permutation)}`);
-    const batch = options.batchSize ?? this.#batchSize;
-    if (batch === undefined || !Number.isInteger(batch) || batch < 1)
-      throw new TorchError(where, `batchSize: expected a whole number of 1 or more, got ${describe(batch)}`);
-    const from = options.from ?? 0;
-    if (!Number.isInteger(from) || from < 0)
-      throw new TorchError(where, `from: expected a whole number of 0 or more, got ${describe(from)}`);
+    const batch = expectInteger(where, 'batchSize', batchSize ?? this.#batchSize, 1);
+    expectInteger(where, 'from', from);
     const rows = permutation.size(0);
     const whole = Math.floor(rows / batch);
     const rest = rows - whole * batch;
@@ -169,7 +173,7 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
     try {
       let done = from;
       let stretch = 8;
-      while (done < steps && options.signal?.aborted !== true) {
+      while (done < steps && signal?.aborted !== true) {
         const inWhole = done < whole;
         const recorded = inWhole
           ? this.#recorded
@@ -181,7 +185,7 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
           sources,
           permutation,
           [done * batch, inWhole ? batch : rest, count],
-          (step) => options.beforeStep?.(done + step),
+          (step) => beforeStep?.(done + step),
         );
         done += count;
         const took = performance.now() - begun;
@@ -191,7 +195,7 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
         );
         // A graph has eight steps in it.
         if (stretch > 8) stretch -= stretch % 8;
-        options.onProgress?.(done);
+        onProgress?.(done);
         if (!isMainThread) await turn();
       }
       return done;
@@ -293,14 +297,14 @@ const busy = (): TorchError =>
 export function compileStep<I extends readonly Tensor[], O extends Outputs>(
   step: (...inputs: I) => O,
   examples: I,
-  options: CompileOptions = {},
+  given: CompileOptions = {},
 ): Program<I, O> {
-  if (typeof step !== 'function')
-    throw new ArgumentTypeError('compileStep', `expected a function, got ${describe(step)}`);
+  expectFunction('compileStep', 'step', step);
   if (!Array.isArray(examples) || !(examples as readonly unknown[]).every(isTensor))
     throw new ArgumentTypeError(
       'compileStep',
       `expected an array of example inputs, got ${describe(examples)}`,
     );
-  return new Program<I, O>(step, examples, options);
+  const settings = options('compileStep', given, ['exact', 'graph']);
+  return new Program<I, O>(step, examples, settings);
 }

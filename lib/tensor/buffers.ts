@@ -1,13 +1,14 @@
 // Tensors over the memory of JavaScript's buffers.
 import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
-import { expectOptions } from '../core/options.js';
+import { expectInteger } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import type { Known, Shape } from '../types/shapes.js';
 import type { DTypeOfArray } from './create.js';
 import { BYTES, dtypeOfArray, type DType } from '../core/dtype.js';
-import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { named, TorchError, ArgumentTypeError, OutOfRangeError } from '../core/errors.js';
 import { Tensor } from './tensor.js';
 
 export interface BufferOptions {
@@ -37,9 +38,10 @@ export interface BufferOptions {
  */
 export function fromBuffer(
   buffer: ArrayBuffer | SharedArrayBuffer | ArrayBufferView,
-  options: BufferOptions = {},
+  given: BufferOptions = {},
 ): Tensor {
-  return overBuffer('fromBuffer', buffer, options);
+  const settings = options('fromBuffer', given, ['dtype', 'offset', 'count', 'shape', 'requiresGrad']);
+  return overBuffer('fromBuffer', buffer, settings);
 }
 
 /** `fromBuffer(data, { shape })` for an array whose elements are a dtype's. */
@@ -47,37 +49,32 @@ export function fromTypedArray<A extends TypedArray, R extends Shape = Shape>(
   data: A,
   options?: { shape?: R },
 ): Tensor<DTypeOfArray<A>, 'cpu', Known<R>>;
-export function fromTypedArray(data: TypedArray, options: { shape?: readonly number[] } = {}): Tensor {
-  expectOptions('fromTypedArray', options);
+export function fromTypedArray(data: TypedArray, given: { shape?: readonly number[] } = {}): Tensor {
+  const { shape } = options('fromTypedArray', given, ['shape']);
   const dtype = ArrayBuffer.isView(data) && !types.isDataView(data) ? dtypeOfArray(data) : undefined;
   if (dtype === undefined)
-    throw new TorchError('fromTypedArray', `expected a TypedArray that a dtype fits, got ${describe(data)}`);
-  return overBuffer('fromTypedArray', data, { dtype, ...(options.shape && { shape: options.shape }) });
+    throw new ArgumentTypeError(
+      'fromTypedArray',
+      `expected a TypedArray that a dtype fits, got ${describe(data)}`,
+    );
+  return overBuffer('fromTypedArray', data, { dtype, ...(shape && { shape }) });
 }
 
-function overBuffer(where: string, given: unknown, options: BufferOptions): Tensor {
-  expectOptions(where, options);
+function overBuffer(where: string, given: unknown, settings: BufferOptions): Tensor {
   const { buffer, start, size, dtype: natural } = bytesOf(where, given);
-  const dtype = options.dtype ?? natural;
+  const dtype = settings.dtype ?? natural;
   if (dtype === undefined)
     throw new TorchError(where, `no dtype has the elements of ${describe(given)}: give a dtype`);
   const width = Object.hasOwn(BYTES, dtype) ? BYTES[dtype] : undefined;
   if (width === undefined)
     throw new TorchError(where, `unknown dtype ${describe(dtype)}: expected one of ${Object.keys(BYTES).join(', ')}`); // prettier-ignore
-  const { offset = 0, count, shape } = options;
-  const whole = (name: string, value: number): void => {
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw new ArgumentTypeError(
-        where,
-        `${name}: expected a whole number of 0 or more, got ${describe(value)}`,
-      );
-  };
-  whole('offset', offset);
+  const { offset = 0, count, shape } = settings;
+  expectInteger(where, 'offset', offset);
   if (offset > size)
-    throw new TorchError(where, `offset ${offset} lies beyond the ${size} bytes of the buffer`);
+    throw new OutOfRangeError(where, `offset ${offset} lies beyond the ${size} bytes of the buffer`);
   if (count !== undefined && shape !== undefined)
     throw new TorchError(where, 'give a count or a shape, not both');
-  if (count !== undefined) whole('count', count);
+  if (count !== undefined) expectInteger(where, 'count', count);
   const elements = count ?? shape?.reduce((product, each) => product * each, 1);
   const left = size - offset;
   if (elements === undefined && left % width !== 0)
@@ -87,7 +84,7 @@ function overBuffer(where: string, given: unknown, options: BufferOptions): Tens
     );
   const bytes = elements === undefined ? left : elements * width;
   if (bytes > left)
-    throw new TorchError(
+    throw new OutOfRangeError(
       where,
       `${elements} elements of ${dtype} need ${bytes} bytes, the buffer has ${left} from offset ${offset} on`,
     );
@@ -95,7 +92,7 @@ function overBuffer(where: string, given: unknown, options: BufferOptions): Tens
   return named(where, () => {
     const memory = new Uint8Array(buffer, start + offset, bytes >= 0 ? bytes : 0);
     const tensor = new Tensor(native.viewBytes(memory, dtype, shape ?? [bytes / width]));
-    if (options.requiresGrad) tensor.requiresGrad = true;
+    if (settings.requiresGrad) tensor.requiresGrad = true;
     return tensor;
   });
 }

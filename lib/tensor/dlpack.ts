@@ -1,6 +1,6 @@
 // DLPack: what a tensor is exported as. https://dmlc.github.io/dlpack/latest/, and the Python array API's protocol around it:
 // https://data-apis.org/array-api/latest/design_topics/data_interchange.html
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
@@ -100,9 +100,14 @@ export function deviceOf(tensor: Tensor): DlpackDevice {
 }
 
 /** What Tensor.__dlpack__() gives. @internal */
-export function exportTensor(tensor: Tensor, options: DlpackExportOptions): DlpackCapsule {
+export function exportTensor(tensor: Tensor, given: DlpackExportOptions): DlpackCapsule {
   const where = 'Tensor.__dlpack__';
-  const { stream, maxVersion, dlDevice, copy } = expectOptions(where, options);
+  const { stream, maxVersion, dlDevice, copy } = options(where, given, [
+    'stream',
+    'maxVersion',
+    'dlDevice',
+    'copy',
+  ]);
   const versioned = Array.isArray(maxVersion) && (maxVersion as number[])[0]! >= 1;
   const [type, index] = deviceOf(tensor);
   const target = dlDevice ?? [type, index];

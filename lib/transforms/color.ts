@@ -1,6 +1,7 @@
 // Colours of images: torchvision's tensor kernels of transforms.v2. Factors are numbers, or tensors [N, 1, 1, 1] with one for each
 // image of a batch.
-import { expectOptions } from '../core/options.js';
+import { expectBoolean, expectNumber } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { aminmax, floor, gather, onesLike, stack, where } from '../operators/generated/functions.js';
 import { tensor } from '../tensor/create.js';
@@ -23,8 +24,7 @@ function colourful(name: string, image: Tensor, factor: Factor): number {
   const [channels] = sizesOf(name, image);
   if (channels !== 1 && channels !== 3)
     throw refuse(name, `expected images of 1 or 3 channels, got ${channels}`);
-  if (typeof factor === 'number' && !(factor >= 0))
-    throw refuse(name, `expected a factor of 0 or more, got ${factor}`);
+  if (!isTensor(factor)) expectNumber(name, 'factor', factor, { least: 0 });
   return channels;
 }
 
@@ -52,10 +52,10 @@ function grayLevels(image: Tensor): Tensor {
 /**
  * Images [..., 3, H, W] in shades of gray: 0.2989 R + 0.587 G + 0.114 B.
  *
- * @param options.numOutputChannels 1, or 3 equal ones. Default 1
+ * @param given.numOutputChannels 1, or 3 equal ones. Default 1
  */
-export function rgbToGrayscale(image: Tensor, options: { numOutputChannels?: number } = {}): Tensor {
-  const { numOutputChannels = 1 } = expectOptions('rgbToGrayscale', options);
+export function rgbToGrayscale(image: Tensor, given: { numOutputChannels?: number } = {}): Tensor {
+  const { numOutputChannels = 1 } = options('rgbToGrayscale', given, ['numOutputChannels']);
   const [channels] = sizesOf('rgbToGrayscale', image);
   if ((channels !== 1 && channels !== 3) || (numOutputChannels !== 1 && numOutputChannels !== 3))
     throw refuse(
@@ -95,8 +95,7 @@ export function adjustSaturation(image: Tensor, saturationFactor: Factor): Tenso
 
 /** Images whose hue is turned, by a part of the circle from -0.5 to 0.5. */
 export function adjustHue(image: Tensor, hueFactor: Factor): Tensor {
-  if (typeof hueFactor === 'number' && !(Math.abs(hueFactor) <= 0.5))
-    throw refuse('adjustHue', `expected a factor from -0.5 to 0.5, got ${hueFactor}`);
+  if (!isTensor(hueFactor)) expectNumber('adjustHue', 'factor', hueFactor, { least: -0.5, most: 0.5 });
   if (colourful('adjustHue', image, 0) === 1 || image.numel === 0) return image;
   return scope(() => {
     const [h, s, v] = rgbToHsv(toDtype(image, 'float32', { scale: true })).unbind(-3) as [
@@ -163,15 +162,16 @@ function hsvToRgb(h: Tensor, s: Tensor, v: Tensor): Tensor {
 /**
  * Images under another dtype.
  *
- * @param options.scale whether values are brought from the old dtype's range to the new one's: 0 ... 255 of uint8 becomes
+ * @param given.scale whether values are brought from the old dtype's range to the new one's: 0 ... 255 of uint8 becomes
  *   0 ... 1 of float32. Default false
  */
-export function toDtype(image: Tensor, dtype: DType, options: { scale?: boolean } = {}): Tensor {
+export function toDtype(image: Tensor, dtype: DType, given: { scale?: boolean } = {}): Tensor {
   const where = 'toDtype';
   const from = expectTensor(where, 'image', image).dtype;
   if (typeof dtype !== 'string')
     throw refuse(where, `dtype: expected a dtype as 'float32', got ${describe(dtype)}`);
-  const { scale = false } = expectOptions(where, options);
+  const { scale = false } = options(where, given, ['scale']);
+  expectBoolean(where, 'scale', scale);
   if (from === dtype) return image;
   if (!scale) return image.to(dtype);
   const [floatIn, floatOut] = [isFloatingPoint(from), isFloatingPoint(dtype)];
@@ -214,8 +214,9 @@ export function normalize(
   image: Tensor,
   mean: readonly number[],
   std: readonly number[],
-  options: { inplace?: boolean } = {},
+  given: { inplace?: boolean } = {},
 ): Tensor {
+  const { inplace = false } = options('normalize', given, ['inplace']);
   const [channels] = sizesOf('normalize', image);
   if (!isFloat(image))
     throw refuse(
@@ -232,6 +233,6 @@ export function normalize(
   const { dtype, device } = image;
   return scope(() => {
     const [m, s] = [mean, std].map((values) => tensor([...values], { dtype, device }).view(-1, 1, 1));
-    return (expectOptions('normalize', options).inplace === true ? image.sub_(m!) : image.sub(m!)).div_(s!);
+    return (inplace ? image.sub_(m!) : image.sub(m!)).div_(s!);
   });
 }

@@ -1,4 +1,5 @@
 // Transforms without random numbers.
+import { options } from '../core/options.js';
 import type { DType } from '../core/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Size } from './checks.js';
@@ -16,11 +17,14 @@ import type { ImageTransform } from './transform.js';
 
 /** (image - mean) / std for each channel. */
 export class Normalize implements ImageTransform {
+  readonly options: { inplace?: boolean };
   constructor(
     readonly mean: readonly number[],
     readonly std: readonly number[],
-    readonly options: { inplace?: boolean } = {},
-  ) {}
+    given: { inplace?: boolean } = {},
+  ) {
+    this.options = options('Normalize', given, ['inplace']);
+  }
   forward(images: Tensor): Tensor {
     return normalize(images, this.mean, this.std, this.options);
   }
@@ -28,10 +32,13 @@ export class Normalize implements ImageTransform {
 
 /** Another dtype; with `scale` 0 ... 255 of uint8 becomes 0 ... 1 of float32. */
 export class ToDtype implements ImageTransform {
+  readonly options: { scale?: boolean };
   constructor(
     readonly dtype: DType,
-    readonly options: { scale?: boolean } = {},
-  ) {}
+    given: { scale?: boolean } = {},
+  ) {
+    this.options = options('ToDtype', given, ['scale']);
+  }
   forward(images: Tensor): Tensor {
     return toDtype(images, this.dtype, this.options);
   }
@@ -52,27 +59,36 @@ export class CenterCrop implements ImageTransform {
 }
 
 export class Pad implements ImageTransform {
+  readonly options: { fill?: Fill; paddingMode?: PaddingMode };
   constructor(
     readonly padding: Padding,
-    readonly options: { fill?: Fill; paddingMode?: PaddingMode } = {},
-  ) {}
+    given: { fill?: Fill; paddingMode?: PaddingMode } = {},
+  ) {
+    this.options = options('Pad', given, ['fill', 'paddingMode']);
+  }
   forward(images: Tensor): Tensor {
     return pad(images, this.padding, this.options);
   }
 }
 
 export class Resize implements ImageTransform {
+  readonly options: ResizeOptions;
   constructor(
     readonly size: Size,
-    readonly options: ResizeOptions = {},
-  ) {}
+    given: ResizeOptions = {},
+  ) {
+    this.options = options('Resize', given, ['interpolation', 'maxSize', 'antialias']);
+  }
   forward(images: Tensor): Tensor {
     return resize(images, this.size, this.options);
   }
 }
 
 export class Grayscale implements ImageTransform {
-  constructor(readonly options: { numOutputChannels?: number } = {}) {}
+  readonly options: { numOutputChannels?: number };
+  constructor(given: { numOutputChannels?: number } = {}) {
+    this.options = options('Grayscale', given, ['numOutputChannels']);
+  }
   forward(images: Tensor): Tensor {
     return rgbToGrayscale(images, this.options);
   }

@@ -1,5 +1,6 @@
 // Where the pixels of images lie: torchvision's tensor kernels of transforms.v2.
-import { expectOptions } from '../core/options.js';
+import { expectInteger, expectOneOf } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { cat, empty, flip, linspace, ones, rot90, where } from '../operators/generated/functions.js';
 import { gridSample, interpolate } from '../nn/functional/vision.js';
@@ -44,9 +45,10 @@ export function sidesOf(
 export function pad(
   image: Tensor,
   padding: Padding,
-  options: { fill?: Fill; paddingMode?: PaddingMode } = {},
+  given: { fill?: Fill; paddingMode?: PaddingMode } = {},
 ): Tensor {
-  const { fill = 0, paddingMode = 'constant' } = expectOptions('pad', options);
+  const { fill = 0, paddingMode = 'constant' } = options('pad', given, ['fill', 'paddingMode']);
+  expectOneOf('pad', 'paddingMode', paddingMode, ['constant', 'edge', 'reflect', 'symmetric']);
   const [channels, height, width] = sizesOf('pad', image);
   const [left, top, right, bottom] = sidesOf('pad', padding);
   const around = [left, right, top, bottom];
@@ -76,11 +78,6 @@ export function pad(
         padded = padTensor(floats, around, { mode }).to(image.dtype);
         break;
       }
-      default:
-        throw refuse(
-          'pad',
-          `unknown paddingMode ${describe(paddingMode)}: expected constant, edge, reflect or symmetric`,
-        );
     }
     return padded.reshape(...image.shape.slice(0, -2), padded.size(-2), padded.size(-1));
   });
@@ -159,15 +156,15 @@ export interface ResizeOptions {
 }
 
 /** Images of another size: [height, width], or one number, which the shorter side becomes. */
-export function resize(image: Tensor, size: Size, options: ResizeOptions = {}): Tensor {
-  const { interpolation = 'bilinear', antialias = true } = expectOptions('resize', options);
-  if (!['nearest', 'nearest-exact', 'bilinear', 'bicubic'].includes(interpolation))
-    throw refuse(
-      'resize',
-      `unknown interpolation ${describe(interpolation)}: expected nearest, nearest-exact, bilinear or bicubic`,
-    );
+export function resize(image: Tensor, size: Size, given: ResizeOptions = {}): Tensor {
+  const {
+    interpolation = 'bilinear',
+    antialias = true,
+    maxSize,
+  } = options('resize', given, ['interpolation', 'maxSize', 'antialias']);
+  expectOneOf('resize', 'interpolation', interpolation, ['nearest', 'nearest-exact', 'bilinear', 'bicubic']);
   const [channels, height, width] = sizesOf('resize', image);
-  const [newHeight, newWidth] = resized(height, width, size, options.maxSize);
+  const [newHeight, newWidth] = resized(height, width, size, maxSize);
   if (newHeight === height && newWidth === width) return image;
   const nearest = interpolation.startsWith('nearest');
   const { dtype } = image;
@@ -207,7 +204,7 @@ function resized(height: number, width: number, size: Size, maxSize?: number): [
   const [short, long] = height < width ? [height, width] : [width, height];
   let [newShort, newLong] = [size, Math.trunc((size * long) / short)];
   if (maxSize !== undefined) {
-    if (maxSize <= size) throw refuse('resize', `maxSize ${maxSize} is not larger than size ${size}`);
+    expectInteger('resize', 'maxSize', maxSize, size + 1);
     if (newLong > maxSize) [newShort, newLong] = [Math.trunc((maxSize * newShort) / newLong), maxSize];
   }
   return width <= height ? [newLong, newShort] : [newShort, newLong];
@@ -221,9 +218,10 @@ export function resizedCrop(
   height: number,
   width: number,
   size: Size,
-  options: ResizeOptions = {},
+  given: ResizeOptions = {},
 ): Tensor {
-  return scope(() => resize(crop(image, top, left, height, width), size, options));
+  options('resizedCrop', given, ['interpolation', 'maxSize', 'antialias']);
+  return scope(() => resize(crop(image, top, left, height, width), size, given));
 }
 
 // ---- turning ----
@@ -239,9 +237,12 @@ export interface RotateOptions {
   fill?: Fill;
 }
 
+/** @internal */
+export const ROTATING = ['interpolation', 'expand', 'center', 'fill'] as const;
+
 /** Images turned counter-clockwise, by degrees. */
-export function rotate(image: Tensor, angle: number, options: RotateOptions = {}): Tensor {
-  const { expand = false, center } = expectOptions('rotate', options);
+export function rotate(image: Tensor, angle: number, given: RotateOptions = {}): Tensor {
+  const { expand = false, center } = options('rotate', given, ROTATING);
   const [, height, width] = sizesOf('rotate', image);
   const turn = ((angle % 360) + 360) % 360;
   if (center === undefined) {
@@ -252,7 +253,7 @@ export function rotate(image: Tensor, angle: number, options: RotateOptions = {}
   }
   const matrix = turned(turn, center, height, width);
   const [newHeight, newWidth] = expand ? extent(matrix, height, width) : [height, width];
-  return sampled(image, [matrix], newHeight, newWidth, options);
+  return sampled(image, [matrix], newHeight, newWidth, given);
 }
 
 /** The images of a batch [N, C, H, W], each turned by an angle of its own. @internal */
@@ -305,8 +306,7 @@ function sampled(
   const fills = fill === undefined ? undefined : typeof fill === 'number' ? [fill] : [...fill];
   if (fills !== undefined && fills.length !== 1 && fills.length !== channels)
     throw refuse('rotate', `fill: expected one number or ${channels}, got ${describe(fill)}`);
-  if (!['nearest', 'bilinear'].includes(interpolation))
-    throw refuse('rotate', `unknown interpolation ${describe(interpolation)}: expected nearest or bilinear`);
+  expectOneOf('rotate', 'interpolation', interpolation, ['nearest', 'bilinear']);
   const shape = [...image.shape.slice(0, -2), newHeight, newWidth];
   if (image.numel === 0) return image.reshape(...shape);
   return scope(() => {
@@ -356,10 +356,11 @@ export function erase(
   height: number,
   width: number,
   v: Tensor,
-  options: { inplace?: boolean } = {},
+  given: { inplace?: boolean } = {},
 ): Tensor {
+  const { inplace = false } = options('erase', given, ['inplace']);
   sizesOf('erase', image);
-  const result = expectOptions('erase', options).inplace === true ? image : image.clone();
+  const result = inplace ? image : image.clone();
   scope(() => {
     result.narrow(-2, top, height).narrow(-1, left, width).copy_(v);
   });

@@ -1,5 +1,7 @@
 // Transforms that draw random numbers: torchvision's for single images, one after another for those of a batch.
+import { expectNumber } from '../core/checks.js';
 import { describe } from '../core/describe.js';
+import { options } from '../core/options.js';
 import { empty, randperm, stack, where } from '../operators/generated/functions.js';
 import { arange, tensor } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -13,6 +15,7 @@ import {
   resizedCrop,
   rotate,
   rotateEach,
+  ROTATING,
   sidesOf,
   verticalFlip,
   type Fill,
@@ -24,8 +27,7 @@ import {
 import { RandomTransform, type Draws, type RandomOptions } from './transform.js';
 
 function probability(where: string, p: number): number {
-  if (p >= 0 && p <= 1) return p;
-  throw refuse(where, `p: expected a probability from 0 to 1, got ${describe(p)}`);
+  return expectNumber(where, 'p', p, { least: 0, most: 1 });
 }
 /** [N, 1, 1, 1] */
 function column(values: readonly number[], like: Tensor, dtype: 'float32' | 'int64'): Tensor {
@@ -37,9 +39,11 @@ function indices(count: number): number[] {
 
 abstract class RandomFlip extends RandomTransform {
   readonly p: number;
-  constructor(options: RandomOptions & { p?: number } = {}) {
-    super(options);
-    this.p = probability(this.constructor.name, options.p ?? 0.5);
+  constructor(given: RandomOptions & { p?: number } = {}) {
+    const settings = options(new.target.name, given, ['p', 'generator']);
+    super(settings);
+    const { p = 0.5 } = settings;
+    this.p = probability(this.constructor.name, p);
   }
   protected batch(images: Tensor): Tensor {
     const turned = this.draws.unit(images.size(0)).map((x) => (x < this.p ? 1 : 0));
@@ -72,11 +76,17 @@ export interface RandomCropOptions extends RandomOptions {
 /** A part of images, of a size, after padding. */
 export class RandomCrop extends RandomTransform {
   readonly size: readonly [number, number];
-  constructor(
-    size: Size,
-    readonly options: RandomCropOptions = {},
-  ) {
-    super(options);
+  readonly options: RandomCropOptions;
+  constructor(size: Size, given: RandomCropOptions = {}) {
+    const settings = options('RandomCrop', given, [
+      'padding',
+      'padIfNeeded',
+      'fill',
+      'paddingMode',
+      'generator',
+    ]);
+    super(settings);
+    this.options = settings;
     this.size = pairOf('RandomCrop', 'size', size);
   }
   protected batch(images: Tensor): Tensor {
@@ -135,11 +145,17 @@ export interface RandomResizedCropOptions extends RandomOptions, Omit<ResizeOpti
 /** A part of images, of random area and shape, brought to one size. */
 export class RandomResizedCrop extends RandomTransform {
   readonly size: readonly [number, number];
-  constructor(
-    size: Size,
-    readonly options: RandomResizedCropOptions = {},
-  ) {
-    super(options);
+  readonly options: RandomResizedCropOptions;
+  constructor(size: Size, given: RandomResizedCropOptions = {}) {
+    const settings = options('RandomResizedCrop', given, [
+      'scale',
+      'ratio',
+      'interpolation',
+      'antialias',
+      'generator',
+    ]);
+    super(settings);
+    this.options = settings;
     this.size = pairOf('RandomResizedCrop', 'size', size);
   }
   // The parts differ in size: they are resized one by one.
@@ -177,11 +193,11 @@ export class RandomResizedCrop extends RandomTransform {
 export class RandomRotation extends RandomTransform {
   readonly degrees: Range;
   readonly options: RotateOptions;
-  constructor(degrees: number | Range, options: RandomOptions & RotateOptions = {}) {
-    super(options);
-    this.options = { fill: 0, ...options };
-    if (typeof degrees === 'number' && !(degrees >= 0))
-      throw refuse('RandomRotation', `degrees: expected 0 or more, or a range, got ${degrees}`);
+  constructor(degrees: number | Range, given: RandomOptions & RotateOptions = {}) {
+    const settings = options('RandomRotation', given, [...ROTATING, 'generator']);
+    super(settings);
+    this.options = { fill: 0, ...settings };
+    if (typeof degrees === 'number') expectNumber('RandomRotation', 'degrees', degrees, { least: 0 });
     this.degrees = typeof degrees === 'number' ? [-degrees, degrees] : degrees;
   }
   protected override single(image: Tensor): Tensor {
@@ -237,10 +253,11 @@ function jitterRange(name: Jitter, value: number | Range | undefined): Range | u
 /** Brightness, contrast, saturation and hue changed by random factors, in random order. */
 export class ColorJitter extends RandomTransform {
   readonly #ranges: Record<Jitter, Range | undefined>;
-  constructor(options: ColorJitterOptions = {}) {
-    super(options);
+  constructor(given: ColorJitterOptions = {}) {
+    const jitters = options('ColorJitter', given, [...JITTERS, 'generator']);
+    super(jitters);
     this.#ranges = Object.fromEntries(
-      JITTERS.map((name) => [name, jitterRange(name, options[name])]),
+      JITTERS.map((name) => [name, jitterRange(name, jitters[name])]),
     ) as Record<Jitter, Range | undefined>;
   }
   #draw(): { order: Jitter[]; factors: Record<Jitter, number | undefined> } {
@@ -298,9 +315,19 @@ export interface RandomErasingOptions extends RandomOptions {
 
 /** A random rectangle of images replaced. */
 export class RandomErasing extends RandomTransform {
-  constructor(readonly options: RandomErasingOptions = {}) {
-    super(options);
-    probability('RandomErasing', options.p ?? 0.5);
+  readonly options: RandomErasingOptions;
+  constructor(given: RandomErasingOptions = {}) {
+    const settings = options('RandomErasing', given, [
+      'p',
+      'scale',
+      'ratio',
+      'value',
+      'inplace',
+      'generator',
+    ]);
+    super(settings);
+    this.options = settings;
+    probability('RandomErasing', this.options.p ?? 0.5);
   }
   protected batch(images: Tensor): Tensor {
     const { value = 0, inplace = false } = this.options;

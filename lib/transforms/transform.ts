@@ -1,6 +1,5 @@
 // What transforms are: functions of images, alone or in a batch, some of which draw random numbers.
-import { expectOptions } from '../core/options.js';
-import { expectArgument, isIterable } from '../core/checks.js';
+import { expectArgument, expectFunction, isIterable } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { getWorkerInfo } from '../data/loader/info.js';
 import { empty, randint } from '../operators/generated/functions.js';
@@ -60,8 +59,9 @@ export class Draws {
 export abstract class RandomTransform implements ImageTransform {
   protected readonly draws: Draws;
 
+  /** Takes options that the subclass has checked. */
   constructor(options: RandomOptions = {}) {
-    this.draws = new Draws(expectOptions(this.constructor.name, options));
+    this.draws = new Draws(options);
   }
   forward(images: Tensor): Tensor {
     const name = this.constructor.name;
@@ -99,7 +99,7 @@ export class Compose implements ImageTransform {
 /** A function as a transform. */
 export class Lambda implements ImageTransform {
   constructor(readonly lambda: (images: Tensor) => Tensor) {
-    if (typeof lambda !== 'function') throw refuse('Lambda', `expected a function, got ${describe(lambda)}`);
+    expectFunction('Lambda', 'lambda', lambda);
   }
   forward(images: Tensor): Tensor {
     return scope(() => this.lambda(images));

@@ -1,5 +1,5 @@
 // torch.utils.dlpack: tensors from and for other native libraries of the process, without a copy.
-import { expectOptions } from '../core/options.js';
+import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { checkDevice } from '../tensor/devices.js';
@@ -45,7 +45,7 @@ export function toDlpack(tensor: Tensor): DlpackCapsule {
  */
 export function fromDlpack(
   source: DlpackSource | DlpackPointer | bigint,
-  options: {
+  given: {
     /** Where the tensor shall be; for objects with `__dlpack__` only. Default: where the memory is. */
     device?: Device;
     /** true: a copy; false: never; for objects with `__dlpack__` only. Default: only where `device` asks for one. */
@@ -54,7 +54,7 @@ export function fromDlpack(
     versioned?: boolean;
   } = {},
 ): Tensor {
-  const { device, copy, versioned = false } = expectOptions('fromDlpack', options);
+  const { device, copy, versioned = false } = options('fromDlpack', given, ['device', 'copy', 'versioned']);
   if (isSource(source)) return fromSource(source, device, copy);
   if (device !== undefined || copy !== undefined)
     throw new TorchError('fromDlpack', 'device and copy are for objects with __dlpack__, not for a capsule');

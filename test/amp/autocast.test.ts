@@ -90,7 +90,7 @@ describe('autocast', () => {
 
   it('refuses what does not fit', () => {
     const bad: [() => unknown, RegExp][] = [
-      [() => autocast('tpu' as never, () => 1), /expected a type of device, 'cpu' or 'cuda', got 'tpu'/],
+      [() => autocast('tpu' as never, () => 1), /device: expected 'cpu' or 'cuda', got 'tpu'/],
       [
         () => autocast('cpu', { dtype: 'float8' as never, enabled: false }, () => 1),
         /unknown dtype 'float8'/,

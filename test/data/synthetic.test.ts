@@ -60,5 +60,8 @@ test('the mean picture of its class is a poor guide: nearest-mean classification
 
 test.each([[{ seed: 0.5 }], [{ seed: NaN }], [{ seed: 0, train: -1 }], [{ seed: 0, test: 1.5 }]])(
   'refuses %j and says what was expected',
-  (options) => expect(() => syntheticRecords(options)).toThrow(/is (0\.5|NaN|-1|1\.5), expected/),
+  (options) =>
+    expect(() => syntheticRecords(options)).toThrow(
+      /: expected a whole number( of 0 or more)?, got (0\.5|NaN|-1|1\.5)$/,
+    ),
 );

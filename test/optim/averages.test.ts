@@ -95,7 +95,7 @@ describe('AveragedModel', () => {
         () => new AveragedModel(new Model(), { avgFn: getSwaAvgFn(), multiAvgFn: getSwaMultiAvgFn() }),
         /cannot both be given/,
       ],
-      [() => getEmaAvgFn(2), /decay: expected a number of 0 or more and of at most 1, got 2/],
+      [() => getEmaAvgFn(2), /decay: expected a number from 0 to 1, got 2/],
       [
         () => new AveragedModel(new Model()).updateParameters(new nn.Linear(1, 1)),
         /expected a model of 1 parameters, got one of 2/,

@@ -212,7 +212,7 @@ describe('setPrintOptions', () => {
       [{ precision: 101 }, /got 101/],
       [{ threshold: NaN }, /threshold: expected a number of 0 or more, got NaN/],
       [{ edgeitems: 1.5 }, /edgeitems: expected a whole number/],
-      [{ linewidth: 0 }, /linewidth: expected a whole number of 1 or more, or Infinity, got 0/],
+      [{ linewidth: 0 }, /linewidth: expected a whole number of 1 or more, got 0/],
       [{ sciMode: 1 }, /sciMode: expected true, false or null, got 1/],
       [{ profile: 'long' }, /profile: expected 'default', 'short' or 'full', got 'long'/],
       [{ precision: 2, sci_mode: true }, /there is no option 'sci_mode'/],

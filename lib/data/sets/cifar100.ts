@@ -1,5 +1,7 @@
 // CIFAR-100's binary version: train.bin and test.bin, a coarse and a fine label before each picture.
 // The layout is defined at https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
+import { expectOneOf, expectPath } from '../../core/checks.js';
+import { options } from '../../core/options.js';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, systemError } from '../dataError.js';
@@ -21,8 +23,11 @@ export interface Cifar100Options {
  */
 export async function cifar100(
   folder: string,
-  { labels = 'fine' }: Cifar100Options = {},
+  given: Cifar100Options = {},
 ): Promise<{ train: ImageDataset; test: ImageDataset }> {
+  const { labels = 'fine' } = options('cifar100', given, ['labels']);
+  expectPath('cifar100', folder);
+  expectOneOf('cifar100', 'labels', labels, ['fine', 'coarse']);
   const names = await read(path.join(folder, `${labels}_label_names.txt`));
   const classes = names.toString('utf8').trim().split(/\s+/);
   const set = async (name: string): Promise<ImageDataset> => {

@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expectOptions } from '../../core/options.js';
-import { expectArgument } from '../../core/checks.js';
+import { options } from '../../core/options.js';
+import { expectString } from '../../core/checks.js';
 import { tensor } from '../../tensor/create.js';
 import { scope } from '../../tensor/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -30,21 +30,23 @@ export class ImageFolder extends Dataset<[Tensor, number]> {
   /** Files with the number of their class. */
   readonly samples: readonly (readonly [file: string, label: number])[];
 
+  readonly options: ImageFolderOptions;
+
   /** @throws DataError when there are no folders, or one has no pictures */
   constructor(
     readonly root: string,
-    readonly options: ImageFolderOptions = {},
+    given: ImageFolderOptions = {},
   ) {
     super();
-    expectArgument('ImageFolder', 'root', root, typeof root === 'string', 'the path of a folder');
-    expectOptions('ImageFolder', options);
+    expectString('ImageFolder', 'root', root);
+    this.options = options('ImageFolder', given, ['decode', 'transform', 'extensions']);
     this.classes = list(root)
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name)
       .sort();
     if (this.classes.length === 0)
       throw new DataError('DATA_WRONG_KIND', `${root} holds no folders: expected one for each class.`);
-    const extensions = options.extensions ?? EXTENSIONS;
+    const { extensions = EXTENSIONS } = this.options;
     this.samples = this.classes.flatMap((name, label) => {
       const files = picturesIn(path.join(root, name), extensions);
       if (files.length === 0)

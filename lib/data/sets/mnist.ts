@@ -1,4 +1,5 @@
 // MNIST and FashionMNIST: pictures of 28 x 28 in idx files. The format is defined at http://yann.lecun.com/exdb/mnist/.
+import { options } from '../../core/options.js';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -67,22 +68,24 @@ export interface MnistSets {
  *
  * @throws DataError for files that are missing or damaged; an Error when no mirror gives them
  */
-export function mnist(folder?: string, options: DownloadProgress = {}): Promise<MnistSets> {
-  return readSets(SOURCES.mnist, folder, options);
+export function mnist(folder?: string, given: DownloadProgress = {}): Promise<MnistSets> {
+  return readSets('mnist', folder, given);
 }
 
 /** FashionMNIST: 60,000 and 10,000 pieces of clothing, in MNIST's format; see `mnist`. */
-export function fashionMnist(folder?: string, options: DownloadProgress = {}): Promise<MnistSets> {
-  return readSets(SOURCES.fashionMnist, folder, options);
+export function fashionMnist(folder?: string, given: DownloadProgress = {}): Promise<MnistSets> {
+  return readSets('fashionMnist', folder, given);
 }
 
 async function readSets(
-  source: Source,
-  given: string | undefined,
-  progress: DownloadProgress,
+  name: keyof typeof SOURCES,
+  place: string | undefined,
+  given: DownloadProgress,
 ): Promise<MnistSets> {
-  const folder = given ?? path.join(dataCacheFolder(), source.folder);
-  if (given === undefined) await downloadSet(source, folder, progress);
+  const progress = options(name, given, ['onProgress', 'signal']);
+  const source = SOURCES[name];
+  const folder = place ?? path.join(dataCacheFolder(), source.folder);
+  if (place === undefined) await downloadSet(source, folder, progress);
   const set = async (part: 'train' | 't10k'): Promise<ImageDataset> => {
     const images = await readIdx(folder, `${part}-images-idx3-ubyte`, 3);
     const labels = await readIdx(folder, `${part}-labels-idx1-ubyte`, 1);

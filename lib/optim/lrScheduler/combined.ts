@@ -1,9 +1,9 @@
 // Schedules made of others: one after the other, or all at once.
-import { expectOptions } from '../../core/options.js';
+import { expectInteger } from '../../core/checks.js';
+import { options } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import type { AnyOptimizer } from '../optimizer.js';
-import { expectInteger } from '../settings.js';
 import {
   bisectRight,
   copyOf,
@@ -43,7 +43,7 @@ abstract class Combined extends LRScheduler {
   override loadStateDict(state: SchedulerState): void {
     const { _schedulers: states, ...own } = state;
     if (!Array.isArray(states) || states.length !== this.#schedulers.length) {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         `${this.constructor.name}.loadStateDict`,
         `expected the state of ${this.#schedulers.length} schedules, got ${describe(states)}`,
       );
@@ -65,18 +65,19 @@ export class SequentialLR extends Combined {
     optimizer: AnyOptimizer,
     schedulers: readonly LRScheduler[],
     milestones: readonly number[],
-    options: SchedulerOptions = {},
+    given: SchedulerOptions = {},
   ) {
+    const { lastEpoch = -1 } = options('SequentialLR', given, ['lastEpoch']);
     super(optimizer, expectSchedules('SequentialLR', schedulers));
     if (!Array.isArray(milestones) || milestones.length !== schedulers.length - 1) {
-      throw new TorchError(
+      throw new ArgumentTypeError(
         'SequentialLR',
         `expected ${schedulers.length - 1} milestones between ${schedulers.length} schedules, got ${describe(milestones)}`,
       );
     }
     for (const milestone of milestones as number[]) expectInteger('SequentialLR', 'milestones', milestone);
     this.milestonesOfSchedules = [...(milestones as number[])];
-    this.lastEpoch = (options.lastEpoch ?? -1) + 1;
+    this.lastEpoch = lastEpoch + 1;
     // The schedules have all taken their first steps: back to the beginning, where only the first one's counts.
     for (const group of optimizer.paramGroups) setLr(group, group.initialLr!);
     undo(this);
@@ -106,12 +107,10 @@ export class SequentialLR extends Combined {
  * https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
  */
 export class ChainedScheduler extends Combined {
-  constructor(schedulers: readonly LRScheduler[], options: { optimizer?: AnyOptimizer } = {}) {
-    super(
-      expectOptions('ChainedScheduler', options).optimizer ??
-        expectSchedules('ChainedScheduler', schedulers)[0]!.optimizer,
-      expectSchedules('ChainedScheduler', schedulers),
-    );
+  constructor(schedulers: readonly LRScheduler[], given: { optimizer?: AnyOptimizer } = {}) {
+    const { optimizer } = options('ChainedScheduler', given, ['optimizer']);
+    const list = expectSchedules('ChainedScheduler', schedulers);
+    super(optimizer ?? list[0]!.optimizer, list);
     this.lastLr = this.optimizer.paramGroups.map((group) => copyOf(group.lr));
   }
 

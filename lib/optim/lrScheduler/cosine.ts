@@ -1,8 +1,7 @@
 // Schedules along a cosine, from "SGDR: Stochastic Gradient Descent with Warm Restarts" (https://arxiv.org/abs/1608.03983).
-import { describe } from '../../core/describe.js';
-import { TorchError } from '../../core/errors.js';
+import { expectInteger, expectNumber } from '../../core/checks.js';
+import { options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
-import { expectInteger, expectNumber } from '../settings.js';
 import { cos, log, minus, over, plus, times, type Value } from '../values.js';
 import { LRScheduler, type SchedulerOptions } from './scheduler.js';
 
@@ -15,13 +14,12 @@ export class CosineAnnealingLR extends LRScheduler {
   etaMin: number;
 
   /** etaMin: default 0. */
-  constructor(optimizer: AnyOptimizer, tMax: number, options: SchedulerOptions & { etaMin?: number } = {}) {
+  constructor(optimizer: AnyOptimizer, tMax: number, given: SchedulerOptions & { etaMin?: number } = {}) {
     super(optimizer);
-    this.tMax = tMax;
-    this.etaMin = options.etaMin ?? 0;
-    expectNumber('CosineAnnealingLR', 'tMax', tMax, { above: 0 });
-    expectNumber('CosineAnnealingLR', 'etaMin', this.etaMin);
-    this.start(options.lastEpoch);
+    const { etaMin = 0, lastEpoch } = options('CosineAnnealingLR', given, ['etaMin', 'lastEpoch']);
+    this.tMax = expectNumber('CosineAnnealingLR', 'tMax', tMax, { above: 0 });
+    this.etaMin = expectNumber('CosineAnnealingLR', 'etaMin', etaMin);
+    this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {
@@ -61,17 +59,15 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   constructor(
     optimizer: AnyOptimizer,
     t0: number,
-    options: SchedulerOptions & { tMult?: number; etaMin?: number } = {},
+    given: SchedulerOptions & { tMult?: number; etaMin?: number } = {},
   ) {
     super(optimizer);
-    const { tMult = 1, etaMin = 0, lastEpoch = -1 } = options;
-    expectInteger('CosineAnnealingWarmRestarts', 't0', t0, 1);
-    expectInteger('CosineAnnealingWarmRestarts', 'tMult', tMult, 1);
-    expectNumber('CosineAnnealingWarmRestarts', 'etaMin', etaMin);
-    this.t0 = t0;
-    this.tI = t0;
-    this.tMult = tMult;
-    this.etaMin = etaMin;
+    const where = 'CosineAnnealingWarmRestarts';
+    const { tMult = 1, etaMin = 0, lastEpoch = -1 } = options(where, given, ['tMult', 'etaMin', 'lastEpoch']);
+    this.t0 = expectInteger(where, 't0', t0, 1);
+    this.tI = this.t0;
+    this.tMult = expectInteger(where, 'tMult', tMult, 1);
+    this.etaMin = expectNumber(where, 'etaMin', etaMin);
     this.tCur = lastEpoch;
     this.start(lastEpoch);
   }
@@ -93,11 +89,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
         this.tI *= this.tMult;
       }
     } else {
-      if (!(at >= 0))
-        throw new TorchError(
-          'CosineAnnealingWarmRestarts.step',
-          `expected an epoch of 0 or more, got ${describe(at)}`,
-        );
+      at = expectNumber('CosineAnnealingWarmRestarts.step', 'epoch', at, { least: 0 });
       if (at < this.t0) {
         this.tI = this.t0;
         this.tCur = at;

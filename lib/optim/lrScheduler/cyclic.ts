@@ -1,9 +1,10 @@
 // Schedules that go up and down, and the momentum down and up with them.
 import { camelCase, snakeCase } from '../../core/names.js';
 import { describe } from '../../core/describe.js';
-import { TorchError } from '../../core/errors.js';
+import { expectBoolean, expectInteger, expectNumber, expectOneOf } from '../../core/checks.js';
+import { ArgumentTypeError, TorchError } from '../../core/errors.js';
+import { options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
-import { expectChoice, expectInteger, expectNumber } from '../settings.js';
 import { cos, numberOf, pow, type Value } from '../values.js';
 import { LRScheduler, perGroup, setLr, type SchedulerOptions, type SchedulerState } from './scheduler.js';
 
@@ -57,29 +58,43 @@ export class CyclicLR extends LRScheduler {
     optimizer: AnyOptimizer,
     baseLr: number | readonly number[],
     maxLr: number | readonly number[],
-    options: CyclicOptions = {},
+    given: CyclicOptions = {},
   ) {
     super(optimizer);
-    const { stepSizeUp = 2000, mode = 'triangular', gamma = 1, scaleFn = null, lastEpoch = -1 } = options;
-    const stepSizeDown = options.stepSizeDown ?? stepSizeUp;
+    const {
+      stepSizeUp = 2000,
+      mode = 'triangular',
+      gamma = 1,
+      scaleFn = null,
+      scaleMode = 'cycle',
+      cycleMomentum = true,
+      baseMomentum = 0.8,
+      maxMomentum = 0.9,
+      lastEpoch = -1,
+      ...more
+    } = options('CyclicLR', given, [
+      ...(['stepSizeUp', 'stepSizeDown', 'mode', 'gamma', 'scaleFn', 'scaleMode'] as const),
+      ...(['cycleMomentum', 'baseMomentum', 'maxMomentum', 'lastEpoch'] as const),
+    ]);
+    const stepSizeDown = more.stepSizeDown ?? stepSizeUp;
     const baseLrs = perGroup('CyclicLR', 'baseLr', optimizer, baseLr);
     this.maxLrs = perGroup('CyclicLR', 'maxLr', optimizer, maxLr);
     expectNumber('CyclicLR', 'stepSizeUp', stepSizeUp, { above: 0 });
     expectNumber('CyclicLR', 'stepSizeDown', stepSizeDown, { least: 0 });
-    if (scaleFn === null) expectChoice('CyclicLR', 'mode', mode, ['triangular', 'triangular2', 'exp_range']);
+    if (scaleFn === null) expectOneOf('CyclicLR', 'mode', mode, ['triangular', 'triangular2', 'exp_range']);
     if (lastEpoch === -1) optimizer.paramGroups.forEach((group, g) => setLr(group, baseLrs[g]!));
     this.totalSize = stepSizeUp + stepSizeDown;
     this.stepRatio = stepSizeUp / this.totalSize;
     this.mode = mode;
-    this.gamma = gamma;
+    this.gamma = expectNumber('CyclicLR', 'gamma', gamma);
     this.#scaleFn = scaleFn;
-    this.scaleMode =
-      scaleFn !== null ? (options.scaleMode ?? 'cycle') : mode === 'exp_range' ? 'iterations' : 'cycle';
-    this.cycleMomentum = options.cycleMomentum ?? true;
+    expectOneOf('CyclicLR', 'scaleMode', scaleMode, ['cycle', 'iterations']);
+    this.scaleMode = scaleFn !== null ? scaleMode : mode === 'exp_range' ? 'iterations' : 'cycle';
+    this.cycleMomentum = expectBoolean('CyclicLR', 'cycleMomentum', cycleMomentum);
     if (this.cycleMomentum) {
       this.useBeta1 = usesBeta1('CyclicLR', optimizer);
-      this.baseMomentums = perGroup('CyclicLR', 'baseMomentum', optimizer, options.baseMomentum ?? 0.8);
-      this.maxMomentums = perGroup('CyclicLR', 'maxMomentum', optimizer, options.maxMomentum ?? 0.9);
+      this.baseMomentums = perGroup('CyclicLR', 'baseMomentum', optimizer, baseMomentum);
+      this.maxMomentums = perGroup('CyclicLR', 'maxMomentum', optimizer, maxMomentum);
       if (lastEpoch === -1)
         beginMomentum(this.optimizer, this.useBeta1, this.baseMomentums, this.maxMomentums);
     }
@@ -157,15 +172,30 @@ export class OneCycleLR extends LRScheduler {
   protected annealFuncType: 'cos' | 'linear';
 
   /** maxLr: for all groups, or one for each. Throws a TorchError where the optimizer has no momentum to cycle. */
-  constructor(optimizer: AnyOptimizer, maxLr: number | readonly number[], options: OneCycleOptions = {}) {
+  constructor(optimizer: AnyOptimizer, maxLr: number | readonly number[], given: OneCycleOptions = {}) {
     super(optimizer);
     const where = 'OneCycleLR';
-    const { pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4, lastEpoch = -1 } = options;
-    this.totalSteps = totalSteps(options);
+    const {
+      pctStart = 0.3,
+      annealStrategy = 'cos',
+      divFactor = 25,
+      finalDivFactor = 1e4,
+      threePhase = false,
+      cycleMomentum = true,
+      baseMomentum = 0.85,
+      maxMomentum = 0.95,
+      lastEpoch = -1,
+    } = options(where, given, [
+      ...(['totalSteps', 'epochs', 'stepsPerEpoch', 'pctStart', 'annealStrategy', 'divFactor'] as const),
+      ...(['finalDivFactor', 'threePhase', 'cycleMomentum', 'baseMomentum', 'maxMomentum'] as const),
+      'lastEpoch',
+    ]);
+    this.totalSteps = totalSteps(given);
     expectNumber(where, 'pctStart', pctStart, { least: 0, most: 1 });
-    this.annealFuncType = options.annealStrategy ?? 'cos';
-    expectChoice(where, 'annealStrategy', this.annealFuncType, ['cos', 'linear']);
-    this.schedulePhases = phases(pctStart, this.totalSteps, options.threePhase ?? false);
+    expectNumber(where, 'divFactor', divFactor);
+    expectNumber(where, 'finalDivFactor', finalDivFactor);
+    this.annealFuncType = expectOneOf(where, 'annealStrategy', annealStrategy, ['cos', 'linear']);
+    this.schedulePhases = phases(pctStart, this.totalSteps, expectBoolean(where, 'threePhase', threePhase));
     const maxLrs = perGroup(where, 'maxLr', optimizer, maxLr);
     if (lastEpoch === -1) {
       optimizer.paramGroups.forEach((group, g) => {
@@ -173,11 +203,11 @@ export class OneCycleLR extends LRScheduler {
         Object.assign(group, { initialLr, maxLr: maxLrs[g]!, minLr: initialLr / finalDivFactor });
       });
     }
-    this.cycleMomentum = options.cycleMomentum ?? true;
+    this.cycleMomentum = expectBoolean(where, 'cycleMomentum', cycleMomentum);
     if (this.cycleMomentum) {
       this.useBeta1 = usesBeta1(where, optimizer);
-      const most = perGroup(where, 'maxMomentum', optimizer, options.maxMomentum ?? 0.95);
-      const least = perGroup(where, 'baseMomentum', optimizer, options.baseMomentum ?? 0.85);
+      const most = perGroup(where, 'maxMomentum', optimizer, maxMomentum);
+      const least = perGroup(where, 'baseMomentum', optimizer, baseMomentum);
       if (lastEpoch === -1) beginMomentum(optimizer, this.useBeta1, least, most);
     }
     this.start(lastEpoch);
@@ -236,11 +266,10 @@ function renamed(phase: Phase, rename: (name: string) => string): Phase {
 
 function totalSteps({ totalSteps, epochs, stepsPerEpoch }: OneCycleOptions): number {
   if (totalSteps !== undefined && totalSteps !== null) {
-    expectInteger('OneCycleLR', 'totalSteps', totalSteps, 1);
-    return totalSteps;
+    return expectInteger('OneCycleLR', 'totalSteps', totalSteps, 1);
   }
   if (typeof epochs !== 'number' || typeof stepsPerEpoch !== 'number') {
-    throw new TorchError(
+    throw new ArgumentTypeError(
       'OneCycleLR',
       `expected totalSteps, or epochs and stepsPerEpoch, got ${describe(epochs)} and ${describe(stepsPerEpoch)}`,
     );

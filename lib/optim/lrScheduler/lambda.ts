@@ -1,6 +1,7 @@
 // Schedules by a function of the epoch.
 import { describe } from '../../core/describe.js';
 import { ArgumentTypeError } from '../../core/errors.js';
+import { options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { times, type Value } from '../values.js';
 import { LRScheduler, type SchedulerOptions, type SchedulerState } from './scheduler.js';
@@ -11,8 +12,9 @@ export type LrLambda = (epoch: number) => number;
 abstract class ByFunction extends LRScheduler {
   readonly #lambdas: readonly LrLambda[];
 
-  constructor(optimizer: AnyOptimizer, lrLambda: LrLambda | readonly LrLambda[], options: SchedulerOptions) {
+  constructor(optimizer: AnyOptimizer, lrLambda: LrLambda | readonly LrLambda[], given: SchedulerOptions) {
     super(optimizer);
+    const { lastEpoch } = options(this.constructor.name, given, ['lastEpoch']);
     const groups = optimizer.paramGroups.length;
     const list = typeof lrLambda === 'function' ? Array<LrLambda>(groups).fill(lrLambda) : lrLambda;
     if (!Array.isArray(list) || list.length !== groups || list.some((one) => typeof one !== 'function')) {
@@ -22,7 +24,7 @@ abstract class ByFunction extends LRScheduler {
       );
     }
     this.#lambdas = list as LrLambda[];
-    this.start(options.lastEpoch);
+    this.start(lastEpoch);
   }
 
   /** As in PyTorch functions are not saved: a null stands for each. */
@@ -42,9 +44,9 @@ export class LambdaLR extends ByFunction {
   constructor(
     optimizer: AnyOptimizer,
     lrLambda: LrLambda | readonly LrLambda[],
-    options: SchedulerOptions = {},
+    given: SchedulerOptions = {},
   ) {
-    super(optimizer, lrLambda, options);
+    super(optimizer, lrLambda, given);
   }
 
   protected override getLr(): Value[] {
@@ -60,9 +62,9 @@ export class MultiplicativeLR extends ByFunction {
   constructor(
     optimizer: AnyOptimizer,
     lrLambda: LrLambda | readonly LrLambda[],
-    options: SchedulerOptions = {},
+    given: SchedulerOptions = {},
   ) {
-    super(optimizer, lrLambda, options);
+    super(optimizer, lrLambda, given);
   }
 
   protected override getLr(): Value[] {

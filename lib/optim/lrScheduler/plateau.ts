@@ -1,9 +1,10 @@
 // A schedule that waits for a metric to stop getting better.
 import { describe } from '../../core/describe.js';
+import { expectInteger, expectNumber, expectOneOf } from '../../core/checks.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { options } from '../../core/options.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import type { AnyOptimizer } from '../optimizer.js';
-import { expectChoice, expectInteger, expectNumber } from '../settings.js';
 import { numberOf } from '../values.js';
 import { LRScheduler, perGroup, setLr, type SchedulerState } from './scheduler.js';
 
@@ -42,24 +43,29 @@ export class ReduceLROnPlateau extends LRScheduler {
   cooldownCounter = 0;
   numBadEpochs = 0;
 
-  constructor(optimizer: AnyOptimizer, options: ReduceLROnPlateauOptions = {}) {
+  constructor(optimizer: AnyOptimizer, given: ReduceLROnPlateauOptions = {}) {
     super(optimizer);
     const where = 'ReduceLROnPlateau';
-    this.factor = options.factor ?? 0.1;
-    this.patience = options.patience ?? 10;
-    this.threshold = options.threshold ?? 1e-4;
-    this.cooldown = options.cooldown ?? 0;
-    this.eps = options.eps ?? 1e-8;
-    this.mode = options.mode ?? 'min';
-    this.thresholdMode = options.thresholdMode ?? 'rel';
-    expectNumber(where, 'factor', this.factor, { below: 1 });
-    expectInteger(where, 'patience', this.patience);
-    expectInteger(where, 'cooldown', this.cooldown);
-    expectNumber(where, 'threshold', this.threshold);
-    expectNumber(where, 'eps', this.eps);
-    expectChoice(where, 'mode', this.mode, ['min', 'max']);
-    expectChoice(where, 'thresholdMode', this.thresholdMode, ['rel', 'abs']);
-    const minLr = options.minLr ?? 0;
+    const {
+      mode = 'min',
+      factor = 0.1,
+      patience = 10,
+      threshold = 1e-4,
+      thresholdMode = 'rel',
+      cooldown = 0,
+      minLr = 0,
+      eps = 1e-8,
+    } = options(where, given, [
+      ...(['mode', 'factor', 'patience', 'threshold', 'thresholdMode', 'cooldown'] as const),
+      ...(['minLr', 'eps'] as const),
+    ]);
+    this.factor = expectNumber(where, 'factor', factor, { below: 1 });
+    this.patience = expectInteger(where, 'patience', patience);
+    this.cooldown = expectInteger(where, 'cooldown', cooldown);
+    this.threshold = expectNumber(where, 'threshold', threshold);
+    this.eps = expectNumber(where, 'eps', eps);
+    this.mode = expectOneOf(where, 'mode', mode, ['min', 'max']);
+    this.thresholdMode = expectOneOf(where, 'thresholdMode', thresholdMode, ['rel', 'abs']);
     this.minLrs = perGroup(where, 'minLr', optimizer, minLr);
     this.defaultMinLr = typeof minLr === 'number' ? minLr : null;
     this.modeWorse = this.mode === 'min' ? Infinity : -Infinity;

@@ -1,7 +1,7 @@
 // LRScheduler: the base of learning-rate schedules, as torch.optim.lr_scheduler.LRScheduler is:
 // https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
 import { camelCase, snakeCase } from '../../core/names.js';
-import { expectArgument, expectObject } from '../../core/checks.js';
+import { expectArgument, expectInteger, expectObject } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { recording } from '../../program/recording.js';
 import { noGrad } from '../../autograd/gradMode.js';
@@ -140,11 +140,7 @@ export abstract class LRScheduler {
 
   /** Remembers the initial learning rates, and sets those of the first epoch. */
   protected start(lastEpoch = -1): void {
-    if (!Number.isInteger(lastEpoch) || lastEpoch < -1)
-      throw new TorchError(
-        this.constructor.name,
-        `lastEpoch: expected -1 or an epoch, got ${describe(lastEpoch)}`,
-      );
+    expectInteger(this.constructor.name, 'lastEpoch', lastEpoch, -1);
     this.optimizer.paramGroups.forEach((group, g) => {
       if (lastEpoch === -1) group.initialLr ??= copyOf(group.lr);
       else if (group.initialLr === undefined) {
@@ -224,7 +220,7 @@ export function perGroup(
   const groups = optimizer.paramGroups.length;
   const list = typeof value === 'number' ? Array<number>(groups).fill(value) : value;
   if (!Array.isArray(list) || list.length !== groups || list.some((one) => typeof one !== 'number'))
-    throw new TorchError(
+    throw new ArgumentTypeError(
       where,
       `${name}: expected a number, or one for each of the ${groups} groups, got ${describe(value)}`,
     );

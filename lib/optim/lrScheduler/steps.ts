@@ -1,9 +1,8 @@
 // Schedules that multiply the learning rate by simple factors. Each goes on from the rates that the groups have, so that
 // several can be chained, and gives PyTorch's numbers bit for bit.
-import { describe } from '../../core/describe.js';
-import { TorchError } from '../../core/errors.js';
+import { expectInteger, expectNumber } from '../../core/checks.js';
+import { options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
-import { expectInteger, expectNumber } from '../settings.js';
 import { pow, times, type Value } from '../values.js';
 import { bisectRight, LRScheduler, type SchedulerOptions } from './scheduler.js';
 
@@ -16,16 +15,12 @@ export class StepLR extends LRScheduler {
   gamma: number;
 
   /** gamma: default 0.1. */
-  constructor(
-    optimizer: AnyOptimizer,
-    stepSize: number,
-    options: SchedulerOptions & { gamma?: number } = {},
-  ) {
+  constructor(optimizer: AnyOptimizer, stepSize: number, given: SchedulerOptions & { gamma?: number } = {}) {
     super(optimizer);
-    expectInteger('StepLR', 'stepSize', stepSize, 1);
-    this.stepSize = stepSize;
-    this.gamma = options.gamma ?? 0.1;
-    this.start(options.lastEpoch);
+    const { gamma = 0.1, lastEpoch } = options('StepLR', given, ['gamma', 'lastEpoch']);
+    this.stepSize = expectInteger('StepLR', 'stepSize', stepSize, 1);
+    this.gamma = expectNumber('StepLR', 'gamma', gamma);
+    this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {
@@ -51,15 +46,16 @@ export class MultiStepLR extends LRScheduler {
   constructor(
     optimizer: AnyOptimizer,
     milestones: Iterable<number>,
-    options: SchedulerOptions & { gamma?: number } = {},
+    given: SchedulerOptions & { gamma?: number } = {},
   ) {
     super(optimizer);
-    for (const milestone of milestones) {
-      expectInteger('MultiStepLR', 'milestones', milestone);
+    const { gamma = 0.1, lastEpoch } = options('MultiStepLR', given, ['gamma', 'lastEpoch']);
+    for (const each of milestones) {
+      const milestone = expectInteger('MultiStepLR', 'milestones', each);
       this.milestones[milestone] = (this.milestones[milestone] ?? 0) + 1;
     }
-    this.gamma = options.gamma ?? 0.1;
-    this.start(options.lastEpoch);
+    this.gamma = expectNumber('MultiStepLR', 'gamma', gamma);
+    this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {
@@ -87,14 +83,17 @@ export class ConstantLR extends LRScheduler {
   /** factor: from 0 to 1, default a third. totalIters: default 5. */
   constructor(
     optimizer: AnyOptimizer,
-    options: SchedulerOptions & { factor?: number; totalIters?: number } = {},
+    given: SchedulerOptions & { factor?: number; totalIters?: number } = {},
   ) {
     super(optimizer);
-    this.factor = options.factor ?? 1 / 3;
-    this.totalIters = options.totalIters ?? 5;
-    expectNumber('ConstantLR', 'factor', this.factor, { least: 0, most: 1 });
-    expectInteger('ConstantLR', 'totalIters', this.totalIters);
-    this.start(options.lastEpoch);
+    const {
+      factor = 1 / 3,
+      totalIters = 5,
+      lastEpoch,
+    } = options('ConstantLR', given, ['factor', 'totalIters', 'lastEpoch']);
+    this.factor = expectNumber('ConstantLR', 'factor', factor, { least: 0, most: 1 });
+    this.totalIters = expectInteger('ConstantLR', 'totalIters', totalIters);
+    this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {
@@ -121,16 +120,20 @@ export class LinearLR extends LRScheduler {
   /** startFactor: above 0, up to 1, default a third. endFactor: from 0 to 1, default 1. totalIters: default 5. */
   constructor(
     optimizer: AnyOptimizer,
-    options: SchedulerOptions & { startFactor?: number; endFactor?: number; totalIters?: number } = {},
+    given: SchedulerOptions & { startFactor?: number; endFactor?: number; totalIters?: number } = {},
   ) {
     super(optimizer);
-    this.startFactor = options.startFactor ?? 1 / 3;
-    this.endFactor = options.endFactor ?? 1;
-    this.totalIters = options.totalIters ?? 5;
-    expectNumber('LinearLR', 'startFactor', this.startFactor, { above: 0, most: 1 });
-    expectNumber('LinearLR', 'endFactor', this.endFactor, { least: 0, most: 1 });
-    expectInteger('LinearLR', 'totalIters', this.totalIters);
-    this.start(options.lastEpoch);
+    const where = 'LinearLR';
+    const {
+      startFactor = 1 / 3,
+      endFactor = 1,
+      totalIters = 5,
+      lastEpoch,
+    } = options(where, given, ['startFactor', 'endFactor', 'totalIters', 'lastEpoch']);
+    this.startFactor = expectNumber(where, 'startFactor', startFactor, { above: 0, most: 1 });
+    this.endFactor = expectNumber(where, 'endFactor', endFactor, { least: 0, most: 1 });
+    this.totalIters = expectInteger(where, 'totalIters', totalIters);
+    this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {
@@ -156,11 +159,11 @@ export class LinearLR extends LRScheduler {
 export class ExponentialLR extends LRScheduler {
   gamma: number;
 
-  constructor(optimizer: AnyOptimizer, gamma: number, options: SchedulerOptions = {}) {
+  constructor(optimizer: AnyOptimizer, gamma: number, given: SchedulerOptions = {}) {
     super(optimizer);
-    expectNumber('ExponentialLR', 'gamma', gamma);
-    this.gamma = gamma;
-    this.start(options.lastEpoch);
+    const { lastEpoch } = options('ExponentialLR', given, ['lastEpoch']);
+    this.gamma = expectNumber('ExponentialLR', 'gamma', gamma);
+    this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {
@@ -183,15 +186,17 @@ export class PolynomialLR extends LRScheduler {
   /** totalIters: default 5. power: default 1. */
   constructor(
     optimizer: AnyOptimizer,
-    options: SchedulerOptions & { totalIters?: number; power?: number } = {},
+    given: SchedulerOptions & { totalIters?: number; power?: number } = {},
   ) {
     super(optimizer);
-    this.totalIters = options.totalIters ?? 5;
-    this.power = options.power ?? 1;
-    expectInteger('PolynomialLR', 'totalIters', this.totalIters, 1);
-    if (typeof this.power !== 'number')
-      throw new TorchError('PolynomialLR', `power: expected a number, got ${describe(this.power)}`);
-    this.start(options.lastEpoch);
+    const {
+      totalIters = 5,
+      power = 1,
+      lastEpoch,
+    } = options('PolynomialLR', given, ['totalIters', 'power', 'lastEpoch']);
+    this.totalIters = expectInteger('PolynomialLR', 'totalIters', totalIters, 1);
+    this.power = expectNumber('PolynomialLR', 'power', power);
+    this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {

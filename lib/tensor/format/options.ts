@@ -1,6 +1,6 @@
 // How tensors are printed: torch.set_printoptions of PyTorch.
-import { describe } from '../../core/describe.js';
-import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { expectArgument, expectInteger, expectNumber, expectOneOf } from '../../core/checks.js';
+import { options } from '../../core/options.js';
 
 export interface PrintOptions {
   /** Digits after the decimal point of floating-point numbers, 0 to 100. Default 4. */
@@ -28,43 +28,31 @@ let current: PrintOptions = { ...PROFILES.default, sciMode: null };
  * left out stays as it is, but for `sciMode`, which each call sets (left out, to null), as torch.set_printoptions does.
  */
 export function setPrintOptions(
-  options: Partial<PrintOptions> & { profile?: 'default' | 'short' | 'full' },
+  given: Partial<PrintOptions> & { profile?: 'default' | 'short' | 'full' },
 ): void {
-  const { profile, ...given } = options;
-  if (profile !== undefined && !Object.hasOwn(PROFILES, profile))
-    throw unfit('profile', "'default', 'short' or 'full'", profile);
-  const next: PrintOptions = { ...current, ...(profile && PROFILES[profile]), sciMode: null };
-  for (const [name, value] of Object.entries<unknown>(given)) {
-    if (!Object.hasOwn(EXPECTED, name))
-      throw new ArgumentTypeError('setPrintOptions', `there is no option '${name}'`);
-    if (value === undefined) continue;
-    const [expected, fits] = EXPECTED[name as keyof PrintOptions];
-    if (!fits(value)) throw unfit(name, expected, value);
-    Object.assign(next, { [name]: value });
-  }
-  current = next;
+  const where = 'setPrintOptions';
+  const {
+    profile,
+    sciMode = null,
+    ...rest
+  } = options(where, given, ['profile', 'precision', 'threshold', 'edgeitems', 'linewidth', 'sciMode']);
+  if (profile !== undefined) expectOneOf(where, 'profile', profile, ['default', 'short', 'full']);
+  const numbers = { ...current, ...(profile && PROFILES[profile]) };
+  for (const [name, value] of Object.entries(rest))
+    if (value !== undefined) Object.assign(numbers, { [name]: value });
+  const { precision, threshold, edgeitems, linewidth } = numbers;
+  const mode: unknown = sciMode;
+  expectArgument(where, 'sciMode', mode, mode === null || typeof mode === 'boolean', 'true, false or null');
+  current = {
+    precision: expectInteger(where, 'precision', precision, 0, 100),
+    threshold: expectNumber(where, 'threshold', threshold, { least: 0 }),
+    edgeitems: expectInteger(where, 'edgeitems', edgeitems),
+    linewidth: linewidth === Infinity ? linewidth : expectInteger(where, 'linewidth', linewidth, 1),
+    sciMode,
+  };
 }
 
 /** How tensors are printed; may be given to `setPrintOptions` later. */
 export function getPrintOptions(): PrintOptions {
   return { ...current };
-}
-
-function whole(from: number, to: number): (value: unknown) => boolean {
-  return (value) => Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
-}
-
-const EXPECTED: Record<keyof PrintOptions, [expected: string, fits: (value: unknown) => boolean]> = {
-  precision: ['a whole number from 0 to 100', whole(0, 100)],
-  threshold: ['a number of 0 or more', (value) => typeof value === 'number' && value >= 0],
-  edgeitems: ['a whole number of 0 or more', whole(0, Infinity)],
-  linewidth: [
-    'a whole number of 1 or more, or Infinity',
-    (value) => value === Infinity || whole(1, Infinity)(value),
-  ],
-  sciMode: ['true, false or null', (value) => typeof value === 'boolean' || value === null],
-};
-
-function unfit(name: string, expected: string, value: unknown): TorchError {
-  return new ArgumentTypeError('setPrintOptions', `${name}: expected ${expected}, got ${describe(value)}`);
 }
