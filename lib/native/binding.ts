@@ -190,10 +190,14 @@ export interface NativeAddon {
   createModule(
     kind: string,
     options: object,
-  ): { handle: number; parameters: NamedHandles; buffers: NamedHandles };
-  adoptModule(owner: object, handle: number): void;
-  forwardModule(handle: number, inputs: number[]): number;
-  trainModule(handle: number, on: boolean): void;
+    dtype: string | null,
+    device: string | null,
+  ): [module: number, ...parameters: number[]];
+  copyModule(module: number): number;
+  adoptModule(owner: object, module: number): void;
+  moduleOption(module: number, name: string): unknown;
+  setModuleOption(module: number, name: string, value: unknown): void;
+  forwardModule(module: number, input: number, weight: number | null, bias: number | null): number | number[];
   // optimizers
   createSgd(): number;
   adoptOptimizer(owner: object, handle: number): void;

@@ -1,251 +1,402 @@
-// The table of leaf modules: options in, parameters and forward out.
+// Conv2d, Linear and MaxPool2d: the classes, tables of their options, and the bindings.
 #include "modules.h"
 
-#include <c10/core/DefaultDtype.h>
-
-#include <map>
+#include <span>
 
 namespace torch_node {
 
 namespace {
 
-// Options as they come from TypeScript: an object with PyTorch's names in camelCase.
-class Options {
- public:
-  Options(Environment& environment, Napi::Object object) : environment_(&environment), object_(object) {}
+namespace nn = torch::nn;
+using Pair = torch::ExpandingArray<2>;
 
-  template <class T>
-  T get(const char* name) const {
-    const Napi::Value value = object_.Get(name);
-    if (value.IsUndefined()) throw TypeMismatch(std::string("option '") + name + "' is missing");
-    return read<T>(name, value);
-  }
-  template <class T>
-  T get(const char* name, T fallback) const {
-    const Napi::Value value = object_.Get(name);
-    return value.IsUndefined() ? std::move(fallback) : read<T>(name, value);
-  }
-  bool has(const char* name) const { return !object_.Get(name).IsUndefined(); }
+// ---- options to and from JavaScript ----
 
-  // One number for both, or [height, width].
-  torch::ExpandingArray<2> pair(const char* name) const {
-    const Napi::Value value = object_.Get(name);
-    if (!value.IsArray()) return get<int64_t>(name);
-    const auto numbers = get<std::vector<int64_t>>(name);
-    if (numbers.size() != 2) {
-      throw TypeMismatch(std::string("option '") + name + "': expected a number or [height, width], got an array of " +
-                         std::to_string(numbers.size()));
-    }
-    return {numbers};
-  }
-  torch::ExpandingArray<2> pair(const char* name, int64_t fallback) const {
-    return has(name) ? pair(name) : torch::ExpandingArray<2>(fallback);
-  }
-  std::optional<at::Tensor> tensor(const char* name) const {
-    return get<std::optional<at::Tensor>>(name, std::nullopt);
-  }
+using Padding = nn::detail::conv_padding_t<2>;
+using PaddingMode = nn::detail::conv_padding_mode_t;
 
- private:
-  template <class T>
-  T read(const char* name, napi_value value) const {
-    try {
-      return FromJs<T>::get(*environment_, value);
-    } catch (const std::invalid_argument& error) {
-      throw TypeMismatch(std::string("option '") + name + "': " + error.what());
-    }
-  }
+bool isA(Environment& environment, napi_value value, napi_valuetype type) {
+  napi_valuetype found = napi_undefined;
+  check(environment.env(), napi_typeof(environment.env(), value, &found));
+  return found == type;
+}
 
-  Environment* environment_;
-  Napi::Object object_;
+template <class T>
+void readOption(Environment& environment, napi_value value, T& option) {
+  option = FromJs<T>::get(environment, value);
+}
+
+void readOption(Environment& environment, napi_value value, Pair& option) {
+  if (isA(environment, value, napi_number)) {
+    option = Pair(FromJs<int64_t>::get(environment, value));
+    return;
+  }
+  const auto numbers = FromJs<std::vector<int64_t>>::get(environment, value);
+  if (numbers.size() != 2) {
+    throw TypeMismatch("expected a number or [height, width], got an array of " + std::to_string(numbers.size()));
+  }
+  option = Pair(numbers);
+}
+
+// A size, and whether it was given as one number for both dimensions: what Python keeps, and prints, of MaxPool2d's.
+struct GivenPair {
+  Pair& pair;
+  bool& single;
 };
 
-int64_t positive(const Options& options, const char* name) {
-  const auto value = options.get<int64_t>(name);
-  if (value < 0)
-    throw TypeMismatch(std::string("option '") + name + "': expected 0 or more, got " + std::to_string(value));
-  return value;
+void readOption(Environment& environment, napi_value value, GivenPair& option) {
+  readOption(environment, value, option.pair);
+  option.single = isA(environment, value, napi_number);
 }
 
-const at::Tensor& only(const std::vector<at::Tensor>& inputs) {
-  if (inputs.size() != 1) throw TypeMismatch("forward expects 1 input, got " + std::to_string(inputs.size()));
-  return inputs[0];
+void readOption(Environment& environment, napi_value value, Padding& option) {
+  if (!isA(environment, value, napi_string)) {
+    Pair pair(0);
+    readOption(environment, value, pair);
+    option = pair;
+    return;
+  }
+  const auto name = FromJs<std::string>::get(environment, value);
+  if (name == "same") {
+    option = torch::kSame;
+  } else if (name == "valid") {
+    option = torch::kValid;
+  } else {
+    throw TypeMismatch("expected 'same' or 'valid', got '" + name + "'");
+  }
 }
 
-// A module of one input.
+void readOption(Environment& environment, napi_value value, PaddingMode& option) {
+  const auto name = FromJs<std::string>::get(environment, value);
+  if (name == "zeros") {
+    option = torch::kZeros;
+  } else if (name == "reflect") {
+    option = torch::kReflect;
+  } else if (name == "replicate") {
+    option = torch::kReplicate;
+  } else if (name == "circular") {
+    option = torch::kCircular;
+  } else {
+    throw TypeMismatch("expected 'zeros', 'reflect', 'replicate' or 'circular', got '" + name + "'");
+  }
+}
+
+template <class T>
+napi_value optionToJs(Environment& environment, const T& option) {
+  return ToJs<T>::set(environment, option);
+}
+
+napi_value optionToJs(Environment& environment, const Pair& option) {
+  return ToJs<std::vector<int64_t>>::set(environment, {option->begin(), option->end()});
+}
+
+napi_value optionToJs(Environment& environment, const GivenPair& option) {
+  return option.single ? optionToJs(environment, (*option.pair)[0]) : optionToJs(environment, option.pair);
+}
+
+napi_value optionToJs(Environment& environment, const Padding& option) {
+  if (const auto* pair = std::get_if<Pair>(&option)) return optionToJs(environment, *pair);
+  const bool same = std::holds_alternative<torch::enumtype::kSame>(option);
+  return ToJs<std::string>::set(environment, same ? "same" : "valid");
+}
+
+napi_value optionToJs(Environment& environment, const PaddingMode& option) {
+  struct Name {
+    const char* operator()(torch::enumtype::kZeros) const { return "zeros"; }
+    const char* operator()(torch::enumtype::kReflect) const { return "reflect"; }
+    const char* operator()(torch::enumtype::kReplicate) const { return "replicate"; }
+    const char* operator()(torch::enumtype::kCircular) const { return "circular"; }
+  };
+  return ToJs<std::string>::set(environment, std::visit(Name{}, option));
+}
+
+// An option of the module class M by the name that JavaScript knows.
 template <class M>
-LeafModule leaf(M module) {
-  return {module.ptr(),
-          [module](const std::vector<at::Tensor>& inputs) mutable { return module->forward(only(inputs)); }};
-}
-
-// libtorch's C++ module swaps height and width when it works out 'same' for a padding mode other than zeros; Python's
-// does not. (conv.h, _reversed_padding_repeated_twice: F.pad wants the last dimension first.)
-struct SamePaddingConv2dImpl : torch::nn::Conv2dImpl {
-  explicit SamePaddingConv2dImpl(const torch::nn::Conv2dOptions& options) : torch::nn::Conv2dImpl(options) {
-    auto& padding = _reversed_padding_repeated_twice;
-    if (std::holds_alternative<torch::enumtype::kSame>(options.padding())) {
-      std::swap(padding[0], padding[2]);
-      std::swap(padding[1], padding[3]);
-    }
-  }
+struct Option {
+  const char* name;
+  napi_value (*get)(Environment&, M&);
+  void (*set)(Environment&, M&, napi_value);
 };
-TORCH_MODULE_IMPL(SamePaddingConv2d, SamePaddingConv2dImpl);
 
-LeafModule conv2d(const Options& o) {
-  torch::nn::Conv2dOptions options(positive(o, "inChannels"), positive(o, "outChannels"), o.pair("kernelSize"));
-  options.stride(o.pair("stride", 1)).dilation(o.pair("dilation", 1));
-  options.groups(o.get<int64_t>("groups", 1)).bias(o.get<bool>("bias", true));
-  if (o.has("paddingName")) {
-    const auto name = o.get<std::string>("paddingName");
-    if (name == "same") {
-      options.padding(torch::kSame);
-    } else if (name == "valid") {
-      options.padding(torch::kValid);
-    } else {
-      throw TypeMismatch("option 'padding': expected a number, [height, width], 'same' or 'valid', got '" + name + "'");
-    }
-  } else {
-    options.padding(o.pair("padding", 0));
-  }
-  const auto mode = o.get<std::string>("paddingMode", "zeros");
-  if (mode == "zeros") {
-    options.padding_mode(torch::kZeros);
-  } else if (mode == "reflect") {
-    options.padding_mode(torch::kReflect);
-  } else if (mode == "replicate") {
-    options.padding_mode(torch::kReplicate);
-  } else if (mode == "circular") {
-    options.padding_mode(torch::kCircular);
-  } else {
-    throw TypeMismatch("option 'paddingMode': expected zeros, reflect, replicate or circular, got '" + mode + "'");
-  }
-  return leaf(SamePaddingConv2d(options));
-}
-
-LeafModule linear(const Options& o) {
-  return leaf(torch::nn::Linear(
-      torch::nn::LinearOptions(positive(o, "inFeatures"), positive(o, "outFeatures")).bias(o.get<bool>("bias", true))));
-}
-
-LeafModule maxPool2d(const Options& o) {
-  torch::nn::MaxPool2dOptions options(o.pair("kernelSize"));
-  if (o.has("stride")) options.stride(o.pair("stride"));
-  options.padding(o.pair("padding", 0)).dilation(o.pair("dilation", 1)).ceil_mode(o.get<bool>("ceilMode", false));
-  return leaf(torch::nn::MaxPool2d(options));
-}
-
-LeafModule relu(const Options& o) { return leaf(torch::nn::ReLU(o.get<bool>("inplace", false))); }
-
-LeafModule leakyRelu(const Options& o) {
-  return leaf(torch::nn::LeakyReLU(torch::nn::LeakyReLUOptions()
-                                       .negative_slope(o.get<double>("negativeSlope", 0.01))
-                                       .inplace(o.get<bool>("inplace", false))));
-}
-
-LeafModule tanhModule(const Options& /*options*/) { return leaf(torch::nn::Tanh()); }
-
-LeafModule softmax(const Options& o) { return leaf(torch::nn::Softmax(o.get<int64_t>("dim"))); }
-
-LeafModule flatten(const Options& o) {
-  return leaf(torch::nn::Flatten(
-      torch::nn::FlattenOptions().start_dim(o.get<int64_t>("startDim", 1)).end_dim(o.get<int64_t>("endDim", -1))));
-}
-
-LeafModule crossEntropyLoss(const Options& o) {
-  torch::nn::CrossEntropyLossOptions options;
-  if (auto weight = o.tensor("weight")) options.weight(*weight);
-  options.ignore_index(o.get<int64_t>("ignoreIndex", -100)).label_smoothing(o.get<double>("labelSmoothing", 0.0));
-  const auto reduction = o.get<std::string>("reduction", "mean");
-  if (reduction == "mean") {
-    options.reduction(torch::kMean);
-  } else if (reduction == "sum") {
-    options.reduction(torch::kSum);
-  } else if (reduction == "none") {
-    options.reduction(torch::kNone);
-  } else {
-    throw TypeMismatch("option 'reduction': expected mean, sum or none, got '" + reduction + "'");
-  }
-  torch::nn::CrossEntropyLoss module(options);
-  return {module.ptr(), [module](const std::vector<at::Tensor>& inputs) mutable {
-            if (inputs.size() != 2) throw TypeMismatch("forward expects (input, target)");
-            return module->forward(inputs[0], inputs[1]);
+// The option that `Of` finds in a module.
+template <class M, auto Of>
+constexpr Option<M> option(const char* name) {
+  return {name,
+          [](Environment& environment, M& module) {
+            const auto& found = Of(module);
+            return optionToJs(environment, found);
+          },
+          [](Environment& environment, M& module, napi_value value) {
+            auto&& found = Of(module);
+            readOption(environment, value, found);
           }};
 }
 
-const std::map<std::string, LeafModule (*)(const Options&)>& table() {
-  static const std::map<std::string, LeafModule (*)(const Options&)> kTable{
-      {"Conv2d", conv2d},   {"Linear", linear},       {"MaxPool2d", maxPool2d},
-      {"ReLU", relu},       {"LeakyReLU", leakyRelu}, {"Tanh", tanhModule},
-      {"Softmax", softmax}, {"Flatten", flatten},     {"CrossEntropyLoss", crossEntropyLoss},
-  };
-  return kTable;
+// ---- the classes ----
+
+// The constructors of libtorch's modules draw their parameters on the CPU, in float32; a copy of a module draws
+// nothing. So each module here begins as a copy, and its parameters are made where they are wanted and drawn as those
+// of all other modules are.
+template <class Impl>
+const Impl& blank();
+
+template <>
+const nn::LinearImpl& blank() {
+  // No features out, nothing to draw.
+  static const nn::LinearImpl kBlank(nn::LinearOptions(1, 0).bias(false));
+  return kBlank;
 }
 
-// Parameters are drawn in the module's own dtype, as in Python, not drawn in float32 and converted.
-class DefaultDtype {
- public:
-  explicit DefaultDtype(std::optional<at::ScalarType> type) : before_(c10::get_default_dtype()) {
-    if (type) c10::set_default_dtype(c10::scalarTypeToTypeMeta(*type));
+template <>
+const nn::Conv2dImpl& blank() {
+  static const nn::Conv2dImpl kBlank = [] {
+    // A weight of one number is drawn: the generator's state is put back.
+    auto generator = at::detail::getDefaultCPUGenerator();
+    const at::Tensor before = generator.get_state();
+    nn::Conv2dImpl made(nn::Conv2dOptions(1, 1, 1).bias(false));
+    generator.set_state(before);
+    return made;
+  }();
+  return kBlank;
+}
+
+struct Linear : nn::LinearImpl {
+  Linear() : nn::LinearImpl(blank<nn::LinearImpl>()) {}
+
+  // libtorch's own multiplies and then adds, which Python does not: on three dimensions the last bits differ.
+  at::Tensor forward(const at::Tensor& input) const { return at::linear(input, weight, bias); }
+
+  [[nodiscard]] std::vector<int64_t> weightShape() const { return {options.out_features(), options.in_features()}; }
+  [[nodiscard]] int64_t outputs() const { return options.out_features(); }
+
+  static std::span<const Option<Linear>> table() {
+    static constexpr std::array kTable{option < Linear, [](Linear & m) -> auto& {return m.options.in_features();
   }
-  ~DefaultDtype() { c10::set_default_dtype(before_); }
-  DefaultDtype(const DefaultDtype&) = delete;
-  DefaultDtype& operator=(const DefaultDtype&) = delete;
-
- private:
-  caffe2::TypeMeta before_;
+  > ("inFeatures"), option < Linear, [](Linear& m) -> auto& { return m.options.out_features(); }
+  > ("outFeatures"), option < Linear, [](Linear& m) -> auto& { return m.options.bias(); }
+  > ("bias"),
 };
+return kTable;
+}  // namespace
+};  // namespace torch_node
 
-// A list of [name, handle].
-template <class Named>
-Napi::Array handles(Environment& environment, const Named& named) {
-  const Napi::Env env(environment.env());
-  Napi::Array out = Napi::Array::New(env);
-  uint32_t i = 0;
-  for (const auto& item : named) {
-    const Napi::Array entry = Napi::Array::New(env);
-    entry.Set(0U, item.key());
-    entry.Set(1U, Napi::Value(env, ToJs<at::Tensor>::set(environment, item.value())));
-    out.Set(i++, entry);
+struct Conv2d : nn::Conv2dImpl {
+  Conv2d() : nn::Conv2dImpl(blank<nn::Conv2dImpl>()) {}
+
+  at::Tensor forward(const at::Tensor& input) {
+    // libtorch works these out once, when the module is made; the options may have changed since.
+    if (!std::holds_alternative<torch::enumtype::kZeros>(options.padding_mode())) {
+      _reversed_padding_repeated_twice = sides();
+    }
+    return nn::Conv2dImpl::forward(input);
+  }
+
+  [[nodiscard]] std::vector<int64_t> weightShape() const {
+    const auto& size = *options.kernel_size();
+    return {options.out_channels(), options.in_channels() / options.groups(), size[0], size[1]};
+  }
+  [[nodiscard]] int64_t outputs() const { return options.out_channels(); }
+
+  static std::span<const Option<Conv2d>> table() {
+    static constexpr std::array kTable{option < Conv2d, [](Conv2d & m) -> auto& {return m.options.in_channels();
+  }
+  > ("inChannels"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.out_channels(); }
+  > ("outChannels"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.kernel_size(); }
+  > ("kernelSize"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.stride(); }
+  > ("stride"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.padding(); }
+  > ("padding"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.dilation(); }
+  > ("dilation"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.groups(); }
+  > ("groups"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.padding_mode(); }
+  > ("paddingMode"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.bias(); }
+  > ("bias"),
+};
+return kTable;
+}
+
+private:
+// What is added on the left, on the right, above and below. (libtorch's own has them the other way round for 'same'.)
+[[nodiscard]] std::vector<int64_t> sides() const {
+  std::vector<int64_t> out;
+  for (const size_t d : {1, 0}) {
+    int64_t before = 0;
+    int64_t after = 0;
+    if (const auto* pair = std::get_if<Pair>(&options.padding())) {
+      before = after = (**pair)[d];
+    } else if (std::holds_alternative<torch::enumtype::kSame>(options.padding())) {
+      const int64_t all = (*options.dilation())[d] * ((*options.kernel_size())[d] - 1);
+      before = all / 2;
+      after = all - before;
+    }
+    out.insert(out.end(), {before, after});
   }
   return out;
 }
+}
+;
 
-// createModule(kind, options): { handle, parameters: [[name, handle]], buffers: [[name, handle]] }
-Raw createModule(Environment& environment, const std::string& kind, Raw options) {
-  const auto found = table().find(kind);
-  if (found == table().end()) throw TypeMismatch("unknown module '" + kind + "'");
-  const Napi::Env env(environment.env());
-  const Options read(environment, Napi::Value(env, options.value).As<Napi::Object>());
-  const DefaultDtype dtype(read.get<std::optional<at::ScalarType>>("dtype", std::nullopt));
-  auto leaf = std::make_shared<LeafModule>(found->second(read));
-  const Napi::Object out = Napi::Object::New(env);
-  out.Set("parameters", handles(environment, leaf->module->named_parameters()));
-  out.Set("buffers", handles(environment, leaf->module->named_buffers()));
-  out.Set("handle", static_cast<double>(environment.modules.insert(std::move(leaf))));
-  return {out};
+struct MaxPool2d : nn::MaxPool2dImpl {
+  MaxPool2d() : nn::MaxPool2dImpl(1) {}
+
+  static std::span<const Option<MaxPool2d>> table() {
+    static constexpr std::array kTable{option<MaxPool2d,
+                                              [](MaxPool2d& m) {
+                                                return GivenPair{m.options.kernel_size(), m.single[0]};
+                                              }>("kernelSize"),
+                                       option<MaxPool2d,
+                                              [](MaxPool2d& m) {
+                                                return GivenPair{m.options.stride(), m.single[1]};
+                                              }>("stride"),
+                                       option<MaxPool2d,
+                                              [](MaxPool2d& m) {
+                                                return GivenPair{m.options.padding(), m.single[2]};
+                                              }>("padding"),
+                                       option<MaxPool2d,
+                                              [](MaxPool2d& m) {
+                                                return GivenPair{m.options.dilation(), m.single[3]};
+                                              }>("dilation"),
+                                       option < MaxPool2d, [](MaxPool2d & m) -> auto& {return m.options.ceil_mode();
+  }
+  > ("ceilMode"), option < MaxPool2d, [](MaxPool2d& m) -> auto& { return m.returnIndices; }
+  > ("returnIndices"),
+};
+return kTable;
+}
+
+std::array<bool, 4> single{};
+// libtorch's has a function of another name for this, Python's an option.
+bool returnIndices = false;
+}
+;
+
+// ---- what the bindings call ----
+
+// Lends a module the parameters of its JavaScript object while it computes: they are that object's alone.
+template <class M>
+class Lent {
+ public:
+  Lent(M& module, const at::Tensor& weight, const at::Tensor& bias) : module_(module) {
+    module_.weight = weight;
+    module_.bias = bias;
+  }
+  ~Lent() {
+    module_.weight.reset();
+    module_.bias.reset();
+  }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+
+ private:
+  M& module_;
+};
+
+template <class M>
+constexpr bool kHasWeight = requires(M module) {
+  module.weight;
+};
+
+template <class M>
+class ModuleOf final : public AnyModule {
+ public:
+  napi_value option(Environment& environment, const std::string& name) override {
+    return find(name).get(environment, module_);
+  }
+  void setOption(Environment& environment, const std::string& name, napi_value value) override {
+    try {
+      find(name).set(environment, module_, value);
+    } catch (const std::invalid_argument& error) {
+      throw TypeMismatch(name + ": " + error.what());
+    }
+  }
+  [[nodiscard]] std::vector<at::Tensor> parameters(const at::TensorOptions& place) const override {
+    if constexpr (kHasWeight<M>) {
+      return {torch::empty(module_.weightShape(), place),
+              module_.options.bias() ? torch::empty({module_.outputs()}, place) : at::Tensor()};
+    }
+    return {};
+  }
+  napi_value forward(Environment& environment, const at::Tensor& input, const at::Tensor& weight,
+                     const at::Tensor& bias) override {
+    if constexpr (kHasWeight<M>) {
+      const Lent<M> lent(module_, weight, bias);
+      return ToJs<at::Tensor>::set(environment, module_.forward(input));
+    } else if (module_.returnIndices) {
+      const auto [values, indices] = module_.forward_with_indices(input);
+      return ToJs<std::vector<at::Tensor>>::set(environment, {values, indices});
+    } else {
+      return ToJs<at::Tensor>::set(environment, module_.forward(input));
+    }
+  }
+  [[nodiscard]] std::unique_ptr<AnyModule> copy() const override { return std::make_unique<ModuleOf>(*this); }
+
+ private:
+  static const Option<M>& find(const std::string& name) {
+    for (const auto& option : M::table()) {
+      if (name == option.name) return option;
+    }
+    throw TypeMismatch("there is no option '" + name + "'");
+  }
+
+  M module_;
+};
+
+std::unique_ptr<AnyModule> moduleOf(const std::string& kind) {
+  if (kind == "Linear") return std::make_unique<ModuleOf<Linear>>();
+  if (kind == "Conv2d") return std::make_unique<ModuleOf<Conv2d>>();
+  if (kind == "MaxPool2d") return std::make_unique<ModuleOf<MaxPool2d>>();
+  throw TypeMismatch("unknown module '" + kind + "'");
+}
+
+uint32_t insert(Environment& environment, std::unique_ptr<AnyModule> module) {
+  return environment.modules.insert(std::make_shared<LeafModule>(std::move(module)));
+}
+
+// createModule(kind, options, dtype, device): [module, weight, bias], 0 for a parameter that the module does not have.
+std::vector<uint32_t> createModule(Environment& environment, const std::string& kind, Raw options,
+                                   std::optional<at::ScalarType> dtype, std::optional<at::Device> device) {
+  auto module = moduleOf(kind);
+  const Napi::Object given = Napi::Value(environment.env(), options.value).As<Napi::Object>();
+  const Napi::Array names = given.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); i++) {
+    const Napi::Value name = names[i];
+    module->setOption(environment, name.As<Napi::String>().Utf8Value(), given.Get(name));
+  }
+  const auto place = at::TensorOptions().dtype(dtype.value_or(at::kFloat)).device(device.value_or(at::kCPU));
+  const auto parameters = module->parameters(place);
+  std::vector<uint32_t> out{insert(environment, std::move(module))};
+  for (const auto& parameter : parameters) out.push_back(parameter.defined() ? environment.insert(parameter) : 0);
+  return out;
+}
+
+uint32_t copyModule(Environment& environment, const std::shared_ptr<LeafModule>& held) {
+  return insert(environment, held->module->copy());
 }
 
 void adoptModule(Environment& environment, Raw object, uint32_t handle) {
   environment.adoptModule(object.value, handle);
 }
 
-at::Tensor forwardModule(Environment& /*environment*/, const std::shared_ptr<LeafModule>& leaf,
-                         const std::vector<at::Tensor>& inputs) {
-  return leaf->forward(inputs);
+Raw moduleOption(Environment& environment, const std::shared_ptr<LeafModule>& held, const std::string& name) {
+  return {held->module->option(environment, name)};
 }
 
-void trainModule(Environment& /*environment*/, const std::shared_ptr<LeafModule>& leaf, bool on) {
-  leaf->module->train(on);
+void setModuleOption(Environment& environment, const std::shared_ptr<LeafModule>& held, const std::string& name,
+                     Raw value) {
+  held->module->setOption(environment, name, value.value);
+}
+
+Raw forwardModule(Environment& environment, const std::shared_ptr<LeafModule>& held, const at::Tensor& input,
+                  const std::optional<at::Tensor>& weight, const std::optional<at::Tensor>& bias) {
+  return {held->module->forward(environment, input, weight.value_or(at::Tensor()), bias.value_or(at::Tensor()))};
 }
 
 }  // namespace
 
 std::vector<Binding> moduleBindings() {
+  blank<nn::Conv2dImpl>();
   return {
-      bound<&createModule>("createModule"),
-      bound<&adoptModule>("adoptModule"),
-      bound<&forwardModule>("forwardModule"),
-      bound<&trainModule>("trainModule"),
+      bound<&createModule>("createModule"),       bound<&copyModule>("copyModule"),
+      bound<&adoptModule>("adoptModule"),         bound<&moduleOption>("moduleOption"),
+      bound<&setModuleOption>("setModuleOption"), bound<&forwardModule>("forwardModule"),
   };
 }
 

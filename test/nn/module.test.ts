@@ -107,19 +107,25 @@ describe('Module', () => {
     const bad: [() => unknown, RegExp][] = [
       [
         () => new nn.Conv2d(3, 6, [1, 2, 3] as never),
-        /option 'kernelSize': expected a number or \[height, width\], got an array of 3/,
+        /Conv2d: kernelSize: expected a number or an array of 2, got \[1, 2, 3\]/,
       ],
-      [() => new nn.Conv2d(3, NaN, 5), /option 'outChannels': expected an integer, got NaN/],
-      [() => new nn.Conv2d(3, 6, 5, { groups: 2 }), /in_channels must be divisible by groups/],
-      [() => new nn.Conv2d(3, 6, 5, { padding: 'all' as never }), /'same' or 'valid', got 'all'/],
-      [() => new nn.Linear(-1, 2), /option 'inFeatures': expected 0 or more, got -1/],
+      [() => new nn.Conv2d(3, NaN, 5), /Conv2d: outChannels: expected a whole number of 0 or more, got NaN/],
+      [
+        () => new nn.Conv2d(3, 6, 5, { groups: 2 }),
+        /inChannels: expected a multiple of groups, which is 2, got 3/,
+      ],
+      [() => new nn.Conv2d(3, 6, 5, { padding: 'all' as never }), /padding: expected 'same', 'valid', got 'all'/],
+      [() => new nn.Linear(-1, 2), /inFeatures: expected a whole number of 0 or more, got -1/],
       [
         () => new nn.Linear(2, 2).forward(torch.ones([1, 3])),
         /Linear: [\s\S]*input: float32 \[1, 3\][\s\S]*in_features=2/,
       ],
-      [() => new nn.Linear(2, 2).forward([1, 2] as never), /input 0: expected a Tensor/],
+      [() => new nn.Linear(2, 2).forward([1, 2] as never), /Linear: input: expected a Tensor/],
       [() => new nn.CrossEntropyLoss({ reduction: 'max' as never }), /expected mean, sum or none, got 'max'/],
-      [() => new nn.CrossEntropyLoss({ labelSmoothing: 2 }), /from 0 to 1, got 2/],
+      [
+        () => new nn.CrossEntropyLoss({ labelSmoothing: 2 }),
+        /labelSmoothing: expected a number of 0 or more and of at most 1, got 2/,
+      ],
       [() => new nn.CrossEntropyLoss().forward(torch.ones([1, 2]), torch.tensor([2n])), /out of bounds/],
       [() => new nn.Sequential(new nn.ReLU(), 3 as never), /part 1: expected a Module, got 3/],
       [() => new nn.Parameter(torch.ones([1], { dtype: 'int64' })), /only floating point tensors/],

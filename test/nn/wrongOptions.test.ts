@@ -41,7 +41,7 @@ it('activations, layers and losses say what does not fit', () => {
       () => new nn.MultiMarginLoss({ weight: t(1, 2) }),
       /weight: expected one dimension, got float32 \[1, 2\]/,
     ],
-    [() => new nn.TripletMarginLoss({ margin: 0 }), /margin: expected more than 0, got 0/],
+    [() => new nn.TripletMarginLoss({ margin: 0 }), /margin: expected a number above 0, got 0/],
     [
       () => F.tripletMarginWithDistanceLoss(t(1, 2), t(2), t(1, 2)),
       /as many dimensions[\s\S]*positive: float32 \[2\]/,
@@ -81,17 +81,17 @@ it('what is of another kind altogether is named, never compared, spread or print
   const bad: [() => unknown, RegExp][] = [
     [
       () => new nn.FractionalMaxPool2d(2, undefined as never),
-      /FractionalMaxPool2d: expected an object of opt/,
+      /FractionalMaxPool2d: expected outputSize or outputRatio, got neither/,
     ],
     [() => new nn.FractionalMaxPool3d(2, null as never), /FractionalMaxPool3d: expected an object of opt/],
     [() => F.fractionalMaxPool2d(t(1, 4, 4), 2, null as never), /expected an object of options, got null/],
     [
       () => new nn.Linear(2, 3).forward(undefined as never),
-      /Linear: input 0: expected a Tensor, got undefined/,
+      /Linear: input: expected a Tensor, got undefined/,
     ],
     [() => withoutInput(new nn.Linear(2, 3)), /input: expected a Tensor/],
     [() => withoutInput(new nn.Conv2d(1, 1, 1)), /input: expected a Tensor/],
-    [() => new nn.Conv2d(1, 1, 1).forward(3 as never), /Conv2d: input 0: expected a Tensor, got 3/],
+    [() => new nn.Conv2d(1, 1, 1).forward(3 as never), /Conv2d: input: expected a Tensor, got 3/],
     [() => t(2).expectShape(null as never, symbol), /shape \[null, Symbol\(s\)\] \(-1 stands/],
     [() => t(2).expectShape(imitation as never), /expected a tensor of shape/],
     [() => t(2).expectDtype(symbol), /expected a tensor of Symbol\(s\), got float32 \[2\]/],
@@ -112,10 +112,13 @@ it('what is of another kind altogether is named, never compared, spread or print
     [() => new nn.AdaptiveLogSoftmaxWithLoss(6, 4, [1], { divValue: symbol }), /divValue: expected a number/],
     [() => new nn.Hardtanh({ minVal: symbol }), /minVal: expected a number, got Symbol\(s\)/],
     [() => F.hardtanh(t(1), { maxVal: symbol }), /maxVal: expected a number, got Symbol\(s\)/],
-    [() => new nn.TripletMarginLoss({ margin: symbol }), /margin: expected more than 0, got Symbol\(s\)/],
+    [
+      () => new nn.TripletMarginLoss({ margin: symbol }),
+      /margin: expected a number above 0, got Symbol\(s\)/,
+    ],
     [
       () => new nn.CrossEntropyLoss({ labelSmoothing: symbol }),
-      /labelSmoothing: expected a number from 0 to 1/,
+      /labelSmoothing: expected a number of 0 or more and of at most 1/,
     ],
     [() => new nn.LinearCrossEntropyLoss(2, symbol), /numClasses: expected a whole number of 1 or more/],
     [

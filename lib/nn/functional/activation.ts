@@ -1,11 +1,11 @@
 // Activations as functions. Definitions are those of https://docs.pytorch.org/docs/stable/nn.functional.html; each gives a
 // tensor of the input's shape, and with `inplace` the input itself, changed.
+import { expectNumber } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import type { DType } from '../../core/dtype.js';
 import { TorchError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
-import { expectNumber } from '../modules/sizes.js';
 
 interface Inplace {
   /** Whether to change the input itself. Default false. */

@@ -1,7 +1,7 @@
 // Sliding windows as columns, and back: unfold, fold.
 import { expectOptions } from '../../core/options.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
-import type { Pair } from '../modules/pair.js';
+import type { Pair } from '../modules/sizes.js';
 import { spread } from '../modules/sizes.js';
 import { aten } from './call.js';
 

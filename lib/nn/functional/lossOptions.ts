@@ -1,8 +1,8 @@
 // What losses as functions and as modules ask of their options.
+import { expectNumber } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor } from '../../tensor/tensor.js';
-import { expectNumber } from '../modules/sizes.js';
 
 /** What becomes of the losses of the elements: their mean, their sum, or nothing. */
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -23,7 +23,7 @@ export function reductionNumber(where: string, reduction: Reduction = 'mean'): n
 
 /** Throws a TorchError unless the margin is a number greater than 0. @internal */
 export function checkMargin(where: string, margin: unknown): void {
-  expectNumber(where, 'margin', margin, 'more than 0', (one) => one > 0);
+  expectNumber(where, 'margin', margin, { above: 0 });
 }
 
 /** Throws a TorchError unless the power is 1 or 2 and the weight, where there is one, has one dimension. @internal */

@@ -1,9 +1,9 @@
 // Normalisation: the forms of torch.nn.functional that PyTorch composes in Python.
+import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
-import { expectWhole } from '../modules/sizes.js';
 import { aten } from './call.js';
 import { pad } from './padding.js';
 
@@ -115,7 +115,7 @@ export function groupNorm(input: Tensor, numGroups: number, options: AffineOptio
   const { shape } = expectTensor(where, 'input', input);
   const { weight = null, bias = null, eps = 1e-5 } = expectOptions(where, options);
   const [batch, channels] = shape;
-  const groups = expectWhole(where, 'numGroups', numGroups, 1);
+  const groups = expectInteger(where, 'numGroups', numGroups, 1);
   if (batch === undefined || channels === undefined)
     throw new TorchError(
       where,
@@ -144,7 +144,7 @@ export function localResponseNorm(
   const where = 'nn.functional.localResponseNorm';
   const { shape, numel } = expectTensor(where, 'input', input);
   const { alpha = 1e-4, beta = 0.75, k = 1 } = expectOptions(where, options);
-  const window = expectWhole(where, 'size', size, 1);
+  const window = expectInteger(where, 'size', size, 1);
   if (shape.length < 3)
     throw new TorchError(
       where,

@@ -1,7 +1,7 @@
 // Padding: torch.nn.functional.pad.
+import { expectOneOf } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
-import { expectOneOf } from '../modules/sizes.js';
 import { aten } from './call.js';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';

@@ -3,7 +3,7 @@ import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
-import type { Pair } from '../modules/pair.js';
+import type { Pair } from '../modules/sizes.js';
 import { spread, type Dims, type Single, type Triple } from '../modules/sizes.js';
 import { aten, atenPair } from './call.js';
 

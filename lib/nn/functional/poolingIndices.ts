@@ -1,6 +1,6 @@
 // The forms of torch.nn.functional that give the indices whatever is asked: the same as `returnIndices: true`.
 import type { Tensor } from '../../tensor/tensor.js';
-import type { Pair } from '../modules/pair.js';
+import type { Pair } from '../modules/sizes.js';
 import type { Single, Triple } from '../modules/sizes.js';
 import {
   adaptiveMaxPool,

@@ -1,10 +1,11 @@
 // Resampling: interpolate, gridSample, affineGrid.
+import { expectOneOf } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { isFloatingPoint } from '../../core/dtype.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
-import { expectOneOf, spread, type Dims } from '../modules/sizes.js';
+import { spread, type Dims } from '../modules/sizes.js';
 import { aten } from './call.js';
 import { adaptiveAvgPool2d, adaptiveAvgPool3d } from './pooling.js';
 

@@ -1,6 +1,7 @@
 // Activations. Unless a class says otherwise, forward gives a tensor of the input's shape, whatever that is; with `inplace` it
 // changes the input itself.
-import { expectOptions } from '../../core/options.js';
+import { expectInteger, expectNumber, expectOneOf } from '../../core/checks.js';
+import { options as optionsOf } from '../../core/options.js';
 import {
   gelu,
   glu,
@@ -16,10 +17,8 @@ import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.j
 import * as F from '../functional/activation.js';
 import { constant_ } from '../init.js';
 import { Module } from '../module.js';
-import { Leaf } from './leaf.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';
 import { float, number } from './repr.js';
-import { expectNumber } from './sizes.js';
 
 export interface InplaceOptions {
   /** Whether to change the input itself. Default false. */
@@ -33,10 +32,10 @@ function withInplace(inplace: boolean, ...rest: string[]): string {
 
 /** Modules whose only option is `inplace`. */
 abstract class Inplace extends Module {
-  readonly inplace: boolean;
+  inplace: boolean;
   constructor(options: InplaceOptions = {}) {
     super();
-    this.inplace = expectOptions(new.target.name, options).inplace ?? false;
+    this.inplace = optionsOf(new.target.name, options, ['inplace']).inplace ?? false;
   }
   override extraRepr(): string {
     return withInplace(this.inplace);
@@ -44,25 +43,26 @@ abstract class Inplace extends Module {
 }
 
 /** max(x, 0), element by element. */
-export class ReLU extends Leaf {
-  readonly inplace: boolean;
-  constructor(options: InplaceOptions = {}) {
-    super('ReLU', expectOptions('ReLU', options));
-    this.inplace = options.inplace ?? false;
-  }
-  override extraRepr(): string {
-    return withInplace(this.inplace);
+export class ReLU extends Inplace {
+  forward(input: Tensor): Tensor {
+    expectTensor('ReLU', 'input', input);
+    return this.inplace ? input.relu_() : input.relu();
   }
 }
 
 /** x where x > 0, negativeSlope * x elsewhere. */
-export class LeakyReLU extends Leaf {
-  readonly negativeSlope: number;
-  readonly inplace: boolean;
-  constructor(negativeSlope = 0.01, options: InplaceOptions = {}) {
-    super('LeakyReLU', { negativeSlope, ...expectOptions('LeakyReLU', options) });
-    this.negativeSlope = negativeSlope;
-    this.inplace = options.inplace ?? false;
+export class LeakyReLU extends Module {
+  inplace: boolean;
+  constructor(
+    public negativeSlope = 0.01,
+    options: InplaceOptions = {},
+  ) {
+    super();
+    expectNumber('LeakyReLU', 'negativeSlope', negativeSlope);
+    this.inplace = optionsOf('LeakyReLU', options, ['inplace']).inplace ?? false;
+  }
+  forward(input: Tensor): Tensor {
+    return F.leakyRelu(input, { negativeSlope: this.negativeSlope, inplace: this.inplace });
   }
   override extraRepr(): string {
     return withInplace(this.inplace, `negative_slope=${float(this.negativeSlope)}`);
@@ -70,18 +70,20 @@ export class LeakyReLU extends Leaf {
 }
 
 /** Hyperbolic tangent, element by element. */
-export class Tanh extends Leaf {
-  constructor() {
-    super('Tanh', {});
+export class Tanh extends Module {
+  forward(input: Tensor): Tensor {
+    return expectTensor('Tanh', 'input', input).tanh();
   }
 }
 
 /** exp(x_i) / sum_j exp(x_j) along a dimension. */
-export class Softmax extends Leaf {
-  readonly dim: number;
-  constructor(dim: number) {
-    super('Softmax', { dim });
-    this.dim = dim;
+export class Softmax extends Module {
+  constructor(public dim: number) {
+    super();
+    expectInteger('Softmax', 'dim', dim, -Infinity);
+  }
+  forward(input: Tensor): Tensor {
+    return F.softmax(input, this.dim);
   }
   override extraRepr(): string {
     return `dim=${number(this.dim)}`;
@@ -90,7 +92,7 @@ export class Softmax extends Leaf {
 
 /** softmax(-x) along a dimension. */
 export class Softmin extends Module {
-  constructor(readonly dim: number) {
+  constructor(public dim: number) {
     super();
   }
   forward(input: Tensor): Tensor {
@@ -113,7 +115,7 @@ export class Softmax2d extends Module {
 
 /** log(softmax(x)) along a dimension. */
 export class LogSoftmax extends Module {
-  constructor(readonly dim: number) {
+  constructor(public dim: number) {
     super();
   }
   forward(input: Tensor): Tensor {
@@ -126,14 +128,14 @@ export class LogSoftmax extends Module {
 
 /** x where x > threshold, `value` elsewhere. */
 export class Threshold extends Module {
-  readonly inplace: boolean;
+  inplace: boolean;
   constructor(
-    readonly threshold: number,
-    readonly value: number,
+    public threshold: number,
+    public value: number,
     options: InplaceOptions = {},
   ) {
     super();
-    this.inplace = expectOptions('Threshold', options).inplace ?? false;
+    this.inplace = optionsOf('Threshold', options, ['inplace']).inplace ?? false;
   }
   forward(input: Tensor): Tensor {
     return F.threshold(input, this.threshold, this.value, { inplace: this.inplace });
@@ -149,9 +151,9 @@ export class Threshold extends Module {
  * is their middle.
  */
 export class RReLU extends Module {
-  readonly lower: number;
-  readonly upper: number;
-  readonly inplace: boolean;
+  lower: number;
+  upper: number;
+  inplace: boolean;
   /** `lower` is 1/8 and `upper` 1/3 unless given. */
   constructor(options: InplaceOptions & { lower?: number; upper?: number } = {}) {
     super();
@@ -159,7 +161,7 @@ export class RReLU extends Module {
       lower: this.lower = 1 / 8,
       upper: this.upper = 1 / 3,
       inplace: this.inplace = false,
-    } = expectOptions('RReLU', options));
+    } = optionsOf('RReLU', options, ['lower', 'upper', 'inplace']));
   }
   forward(input: Tensor): Tensor {
     const { lower, upper, training, inplace } = this;
@@ -173,9 +175,9 @@ export class RReLU extends Module {
 
 /** x, limited to minVal ... maxVal. */
 export class Hardtanh extends Module {
-  readonly minVal: number;
-  readonly maxVal: number;
-  readonly inplace: boolean;
+  minVal: number;
+  maxVal: number;
+  inplace: boolean;
   /** `minVal` is -1 and `maxVal` 1 unless given; a TorchError unless minVal < maxVal. */
   constructor(options: InplaceOptions & { minVal?: number; maxVal?: number } = {}) {
     super();
@@ -183,7 +185,7 @@ export class Hardtanh extends Module {
       minVal: this.minVal = -1,
       maxVal: this.maxVal = 1,
       inplace: this.inplace = false,
-    } = expectOptions('Hardtanh', options));
+    } = optionsOf(new.target.name, options, ['minVal', 'maxVal', 'inplace']));
     expectNumber('Hardtanh', 'minVal', this.minVal);
     expectNumber('Hardtanh', 'maxVal', this.maxVal);
     if (!(this.minVal < this.maxVal))
@@ -202,7 +204,7 @@ export class Hardtanh extends Module {
 /** min(max(x, 0), 6) */
 export class ReLU6 extends Hardtanh {
   constructor(options: InplaceOptions = {}) {
-    super({ minVal: 0, maxVal: 6, ...expectOptions('ReLU6', options) });
+    super({ minVal: 0, maxVal: 6, ...optionsOf('ReLU6', options, ['inplace']) });
   }
   override extraRepr(): string {
     return withInplace(this.inplace);
@@ -259,12 +261,15 @@ export class SELU extends Inplace {
 
 /** Modules whose options are `alpha` and `inplace`. */
 abstract class Alpha extends Module {
-  readonly alpha: number;
-  readonly inplace: boolean;
+  alpha: number;
+  inplace: boolean;
   /** `alpha` is 1 unless given. */
   constructor(options: InplaceOptions & { alpha?: number } = {}) {
     super();
-    ({ alpha: this.alpha = 1, inplace: this.inplace = false } = expectOptions(new.target.name, options));
+    ({ alpha: this.alpha = 1, inplace: this.inplace = false } = optionsOf(new.target.name, options, [
+      'alpha',
+      'inplace',
+    ]));
   }
   override extraRepr(): string {
     return withInplace(this.inplace, `alpha=${float(this.alpha)}`);
@@ -287,11 +292,11 @@ export class CELU extends Alpha {
 
 /** The first half of a dimension times the sigmoid of the second: [..., 2 n, ...] to [..., n, ...]. */
 export class GLU extends Module {
-  readonly dim: number;
+  dim: number;
   /** `dim` is -1 unless given. */
   constructor(options: { dim?: number } = {}) {
     super();
-    this.dim = expectOptions('GLU', options).dim ?? -1;
+    this.dim = optionsOf('GLU', options, ['dim']).dim ?? -1;
   }
   forward(input: Tensor): Tensor {
     return glu(input, { dim: this.dim });
@@ -303,10 +308,10 @@ export class GLU extends Module {
 
 /** x * Phi(x) with the normal distribution's Phi, or with `approximate: 'tanh'` an approximation of it. */
 export class GELU extends Module {
-  readonly approximate: 'none' | 'tanh';
+  approximate: 'none' | 'tanh';
   constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
     super();
-    this.approximate = expectOptions('GELU', options).approximate ?? 'none';
+    this.approximate = optionsOf('GELU', options, ['approximate']).approximate ?? 'none';
   }
   forward(input: Tensor): Tensor {
     return gelu(input, { approximate: this.approximate });
@@ -318,11 +323,11 @@ export class GELU extends Module {
 
 /** Modules whose only option is `lambd`. */
 abstract class Shrink extends Module {
-  readonly lambd: number;
+  lambd: number;
   /** `lambd` is 0.5 unless given. */
   constructor(options: { lambd?: number } = {}) {
     super();
-    this.lambd = expectOptions(new.target.name, options).lambd ?? 0.5;
+    this.lambd = optionsOf(new.target.name, options, ['lambd']).lambd ?? 0.5;
   }
   override extraRepr(): string {
     return float(this.lambd);
@@ -352,12 +357,15 @@ export class LogSigmoid extends Module {
 
 /** log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold. */
 export class Softplus extends Module {
-  readonly beta: number;
-  readonly threshold: number;
+  beta: number;
+  threshold: number;
   /** `beta` is 1 and `threshold` 20 unless given. */
   constructor(options: { beta?: number; threshold?: number } = {}) {
     super();
-    ({ beta: this.beta = 1, threshold: this.threshold = 20 } = expectOptions('Softplus', options));
+    ({ beta: this.beta = 1, threshold: this.threshold = 20 } = optionsOf('Softplus', options, [
+      'beta',
+      'threshold',
+    ]));
   }
   forward(input: Tensor): Tensor {
     return softplus(input, { beta: this.beta, threshold: this.threshold });
@@ -383,14 +391,20 @@ export class Tanhshrink extends Module {
 
 /** x where x >= 0, weight * x elsewhere; the weight, one number or one for each channel, is learned. */
 export class PReLU extends Module {
-  readonly numParameters: number;
-  readonly init: number;
-  readonly weight: Parameter;
+  numParameters: number;
+  init: number;
+  weight: Parameter;
   /** `numParameters`: 1 (the default) or the number of channels, the input's second dimension. `init` is 0.25 unless given. */
   constructor(options: FactoryOptions & { numParameters?: number; init?: number } = {}) {
     super();
-    ({ numParameters: this.numParameters = 1, init: this.init = 0.25 } = expectOptions('PReLU', options));
-    this.weight = emptyParameter([this.numParameters], options);
+    const {
+      numParameters = 1,
+      init = 0.25,
+      ...factory
+    } = optionsOf('PReLU', options, ['numParameters', 'init', 'device', 'dtype']);
+    this.numParameters = expectInteger('PReLU', 'numParameters', numParameters, 1);
+    this.init = expectNumber('PReLU', 'init', init);
+    this.weight = emptyParameter([this.numParameters], factory);
     this.resetParameters();
   }
   resetParameters(): void {

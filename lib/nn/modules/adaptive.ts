@@ -1,4 +1,5 @@
 // A softmax for many classes.
+import { expectInteger, expectNumber } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
@@ -10,7 +11,6 @@ import { Module } from '../module.js';
 import { ModuleList, Sequential } from './container.js';
 import { Linear } from './linear.js';
 import type { FactoryOptions } from './initial.js';
-import { expectNumber, expectWhole } from './sizes.js';
 
 /**
  * A softmax over very many classes, numbered by falling frequency, that is cheap where most targets are frequent ones. Classes
@@ -43,8 +43,8 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
     super();
     const where = 'AdaptiveLogSoftmaxWithLoss';
     const { divValue = 4, headBias = false, dtype } = expectOptions(where, options);
-    const features = (this.inFeatures = expectWhole(where, 'inFeatures', inFeatures, 1));
-    const last = (this.nClasses = expectWhole(where, 'nClasses', nClasses, 2));
+    const features = (this.inFeatures = expectInteger(where, 'inFeatures', inFeatures, 1));
+    const last = (this.nClasses = expectInteger(where, 'nClasses', nClasses, 2));
     const rising =
       Array.isArray(cutoffs) &&
       cutoffs.length > 0 &&

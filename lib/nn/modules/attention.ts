@@ -1,4 +1,5 @@
 // Attention of several heads.
+import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { isGradEnabled } from '../../autograd/gradMode.js';
 import { isFloatingPoint } from '../../core/dtype.js';
@@ -12,7 +13,6 @@ import { Module } from '../module.js';
 import { expectProbability } from '../functional/dropout.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';
 import { Linear } from './linear.js';
-import { expectWhole } from './sizes.js';
 
 export interface MultiheadAttentionOptions extends FactoryOptions {
   /** Probability with which weights are zeroed in training. Default 0. */
@@ -88,10 +88,10 @@ export class MultiheadAttention extends Module<
       addZeroAttn = false,
       batchFirst = false,
     } = expectOptions(where, options);
-    this.embedDim = expectWhole(where, 'embedDim', embedDim, 1);
-    this.numHeads = expectWhole(where, 'numHeads', numHeads, 1);
-    this.kdim = expectWhole(where, 'kdim', options.kdim ?? embedDim, 1);
-    this.vdim = expectWhole(where, 'vdim', options.vdim ?? embedDim, 1);
+    this.embedDim = expectInteger(where, 'embedDim', embedDim, 1);
+    this.numHeads = expectInteger(where, 'numHeads', numHeads, 1);
+    this.kdim = expectInteger(where, 'kdim', options.kdim ?? embedDim, 1);
+    this.vdim = expectInteger(where, 'vdim', options.vdim ?? embedDim, 1);
     this.dropout = expectProbability(where, options.dropout ?? 0, 'dropout');
     this.headDim = this.embedDim / this.numHeads;
     if (!Number.isInteger(this.headDim))

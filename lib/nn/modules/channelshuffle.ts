@@ -1,16 +1,16 @@
 // Channels in another order.
+import { expectInteger } from '../../core/checks.js';
 import { channelShuffle } from '../../operators/generated/functional.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { misfit } from './fit.js';
-import { expectWhole } from './sizes.js';
 
 /** Takes one channel of each of `groups` groups in turn: [N, C, ...] to the same shape; groups divides C. */
 export class ChannelShuffle extends Module {
   readonly groups: number;
   constructor(groups: number) {
     super();
-    this.groups = expectWhole('ChannelShuffle', 'groups', groups, 1);
+    this.groups = expectInteger('ChannelShuffle', 'groups', groups, 1);
   }
   override forward(input: Tensor): Tensor {
     const { shape } = expectTensor('ChannelShuffle', 'input', input);

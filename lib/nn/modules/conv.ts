@@ -1,38 +1,25 @@
 // Convolutions.
-import { expectOptions } from '../../core/options.js';
-import type { DType } from '../../core/dtype.js';
-import type { Parameter, Tensor } from '../../tensor/tensor.js';
+import { expectInteger } from '../../core/checks.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import {
-  convolve,
+  convAdvice,
   ConvNd,
+  convOptions,
+  convText,
   ConvTransposeNd,
+  expectPadding,
+  expectPaddingMode,
   type ConvOptions,
   type ConvTransposeOptions,
-  type Geometry,
+  type PaddingMode,
 } from './convNd.js';
 import { LAZY } from './lazy.js';
-import { Leaf } from './leaf.js';
-import { pair, type Pair } from './pair.js';
-import { expectWhole, spread, type Single, type Triple } from './sizes.js';
+import { readOption, WeightedModule, writeOption } from './native.js';
+import { spreadWhole, type Pair, type Single, type Triple } from './sizes.js';
 
 export type { ConvOptions, ConvTransposeOptions, PaddingMode } from './convNd.js';
 
-export interface Conv2dOptions {
-  /** Default 1. */
-  stride?: Pair;
-  /** Values added on both sides, or 'same' (output as large as the input; stride 1 only) or 'valid' (none). Default 0. */
-  padding?: Pair | 'same' | 'valid';
-  /** Default 1. */
-  dilation?: Pair;
-  /** Default 1. */
-  groups?: number;
-  /** Default true. */
-  bias?: boolean;
-  /** Default 'zeros'. */
-  paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular';
-  /** Default float32. */
-  dtype?: DType;
-}
+export type Conv2dOptions = ConvOptions<Pair>;
 
 /**
  * 2D convolution: [N, inChannels, H, W] to [N, outChannels, H', W'] with
@@ -41,64 +28,78 @@ export interface Conv2dOptions {
  * weight [outChannels, inChannels / groups, kernel height, kernel width] and bias [outChannels] are drawn uniformly from
  * +-1/sqrt(inChannels / groups * kernel height * kernel width).
  */
-export class Conv2d extends Leaf {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly kernelSize: Pair;
-  weight: Parameter;
-  bias: Parameter | null;
-  private readonly geometry: Geometry;
-  readonly #repr: string;
-
+export class Conv2d extends WeightedModule {
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
-    const { padding, ...rest } = expectOptions('Conv2d', options);
-    const size =
-      typeof padding === 'string' ? { paddingName: padding } : padding === undefined ? {} : { padding };
-    super('Conv2d', { inChannels, outChannels, kernelSize, ...size, ...rest });
-    // The native side takes bigints as they are.
-    this.inChannels = expectWhole('Conv2d', 'inChannels', inChannels, 0);
-    this.outChannels = expectWhole('Conv2d', 'outChannels', outChannels, 0);
-    this.kernelSize = kernelSize;
-    this.weight = this.parameter('weight')!;
-    this.bias = this.parameter('bias');
-    const { stride = 1, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' } = options;
-    const both = (value: unknown): number[] => spread('Conv2d', 'option', value, 2);
-    this.geometry = {
-      kernelSize: both(kernelSize),
-      stride: both(stride),
-      padding: typeof padding === 'string' ? padding : both(padding ?? 0),
-      dilation: both(dilation),
-      groups,
-      paddingMode,
-    };
-    this.#repr = [
-      `${inChannels}, ${outChannels}, kernel_size=${pair(kernelSize)}, stride=${pair(stride)}`,
-      ...(typeof padding === 'string'
-        ? [`padding=${padding}`]
-        : padding !== undefined && pair(padding) !== '(0, 0)'
-          ? [`padding=${pair(padding)}`]
-          : []),
-      ...(pair(dilation) === '(1, 1)' ? [] : [`dilation=${pair(dilation)}`]),
-      ...(groups === 1 ? [] : [`groups=${groups}`]),
-      ...(bias ? [] : ['bias=False']),
-      ...(paddingMode === 'zeros' ? [] : [`padding_mode=${paddingMode}`]),
-    ].join(', ');
+    const {
+      outputPadding: _none,
+      factory,
+      ...given
+    } = convOptions(new.target.name, 2, false, inChannels, outChannels, kernelSize, options);
+    super('Conv2d', given, factory);
   }
-  protected override compute(parameters: { weight: Tensor; bias: Tensor | null }, input: Tensor): Tensor {
-    return convolve(2, input, parameters.weight, parameters.bias, this.geometry);
+  get inChannels(): number {
+    return readOption(this, 'inChannels');
+  }
+  set inChannels(value: number) {
+    writeOption(this, 'inChannels', expectInteger('Conv2d', 'inChannels', value, 1));
+  }
+  get outChannels(): number {
+    return readOption(this, 'outChannels');
+  }
+  set outChannels(value: number) {
+    writeOption(this, 'outChannels', expectInteger('Conv2d', 'outChannels', value));
+  }
+  /** [height, width] */
+  get kernelSize(): readonly number[] {
+    return readOption(this, 'kernelSize');
+  }
+  set kernelSize(value: Pair | readonly number[]) {
+    writeOption(this, 'kernelSize', spreadWhole('Conv2d', 'kernelSize', value, 2, 1));
+  }
+  /** [height, width] */
+  get stride(): readonly number[] {
+    return readOption(this, 'stride');
+  }
+  set stride(value: Pair | readonly number[]) {
+    writeOption(this, 'stride', spreadWhole('Conv2d', 'stride', value, 2, 1));
+  }
+  /** [height, width], 'same' or 'valid' */
+  get padding(): readonly number[] | 'same' | 'valid' {
+    return readOption(this, 'padding');
+  }
+  set padding(value: Pair | readonly number[] | 'same' | 'valid') {
+    writeOption(this, 'padding', expectPadding('Conv2d', value, 2));
+  }
+  /** [height, width] */
+  get dilation(): readonly number[] {
+    return readOption(this, 'dilation');
+  }
+  set dilation(value: Pair | readonly number[]) {
+    writeOption(this, 'dilation', spreadWhole('Conv2d', 'dilation', value, 2, 1));
+  }
+  get groups(): number {
+    return readOption(this, 'groups');
+  }
+  set groups(value: number) {
+    writeOption(this, 'groups', expectInteger('Conv2d', 'groups', value, 1));
+  }
+  get paddingMode(): PaddingMode {
+    return readOption(this, 'paddingMode');
+  }
+  set paddingMode(value: PaddingMode) {
+    writeOption(this, 'paddingMode', expectPaddingMode('Conv2d', value));
   }
   protected override expected(input: Tensor): string | undefined {
     const { shape } = input;
     const channels = shape.at(-3);
+    const { inChannels, outChannels } = this;
     const fits = shape.length === 3 || shape.length === 4;
-    if (fits && channels === this.inChannels) return undefined;
-    const right = `[N, ${this.inChannels}, H, W] or [${this.inChannels}, H, W]`;
-    return fits
-      ? `${right}; make it new nn.Conv2d(${channels}, ${this.outChannels}, ...), or change what comes before it`
-      : right;
+    if (fits && channels === inChannels) return undefined;
+    const right = `[N, ${inChannels}, H, W] or [${inChannels}, H, W]`;
+    return fits ? `${right}; ${convAdvice('Conv2d', outChannels)(channels!)}` : right;
   }
   override extraRepr(): string {
-    return this.#repr;
+    return convText(this, this.bias !== null);
   }
 }
 

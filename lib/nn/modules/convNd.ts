@@ -1,5 +1,7 @@
-// What the convolutions that are written in TypeScript have in common. (Conv2d is libtorch's own, see conv.ts.)
-import { expectOptions } from '../../core/options.js';
+// What convolutions have in common: options, text, and the forward of those that are written in TypeScript. (Conv2d's is
+// libtorch's, see conv.ts.)
+import { expectBoolean, expectInteger, expectOneOf } from '../../core/checks.js';
+import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
@@ -9,8 +11,8 @@ import { Module, type AnyModule } from '../module.js';
 import { expectSpatial, misfit } from './fit.js';
 import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
 import { awaitForward, beside, LAZY, withoutLazy } from './lazy.js';
-import { tuple } from './repr.js';
-import { AXES, expectOneOf, expectWhole, spread, spreadWhole, type Dims } from './sizes.js';
+import { size } from './repr.js';
+import { AXES, spread, spreadWhole, type Dims } from './sizes.js';
 
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';
 
@@ -48,28 +50,129 @@ export interface ConvTransposeOptions<Size> extends FactoryOptions {
   paddingMode?: 'zeros';
 }
 
-interface AllOptions extends FactoryOptions {
-  stride?: unknown;
-  padding?: unknown;
-  dilation?: unknown;
-  outputPadding?: unknown;
-  groups?: number;
-  bias?: boolean;
-  paddingMode?: PaddingMode;
+type AllOptions = ConvOptions<unknown> & { outputPadding?: unknown };
+
+const CONV_OPTIONS = [
+  'stride',
+  'padding',
+  'dilation',
+  'groups',
+  'bias',
+  'paddingMode',
+  'device',
+  'dtype',
+] as const;
+const PADDING_MODES: readonly PaddingMode[] = ['zeros', 'reflect', 'replicate', 'circular'];
+
+/** What a convolution does besides its parameters, as the constructor takes it. @internal */
+export interface Geometry {
+  inChannels: number;
+  outChannels: number;
+  kernelSize: readonly number[];
+  stride: readonly number[];
+  padding: readonly number[] | 'same' | 'valid';
+  dilation: readonly number[];
+  groups: number;
+  paddingMode: PaddingMode;
+}
+
+/** A convolution's options, checked, with a number for each dimension. @internal */
+export function convOptions(
+  where: string,
+  dims: Dims,
+  transposed: boolean,
+  inChannels: number | typeof LAZY,
+  outChannels: number,
+  kernelSize: unknown,
+  given: AllOptions,
+): Geometry & { outputPadding: readonly number[]; bias: boolean; factory: FactoryOptions } {
+  const {
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    outputPadding = 0,
+    groups = 1,
+    bias = true,
+    paddingMode = 'zeros',
+    dtype,
+    device,
+  }: AllOptions = transposed
+    ? optionsOf<AllOptions, readonly (keyof AllOptions)[]>(where, given, [...CONV_OPTIONS, 'outputPadding'])
+    : optionsOf<ConvOptions<unknown>, typeof CONV_OPTIONS>(where, given, CONV_OPTIONS);
+  const made = {
+    inChannels: inChannels === LAZY ? 0 : expectInteger(where, 'inChannels', inChannels, 1),
+    outChannels: expectInteger(where, 'outChannels', outChannels),
+    kernelSize: spreadWhole(where, 'kernelSize', kernelSize, dims, 1),
+    stride: spreadWhole(where, 'stride', stride, dims, 1),
+    padding: expectPadding(where, padding, dims),
+    dilation: spreadWhole(where, 'dilation', dilation, dims, 1),
+    outputPadding: spreadWhole(where, 'outputPadding', outputPadding, dims, 0),
+    groups: expectInteger(where, 'groups', groups, 1),
+    paddingMode: expectPaddingMode(where, paddingMode, transposed),
+    bias: expectBoolean(where, 'bias', bias),
+    factory: { ...(dtype && { dtype }), ...(device && { device }) },
+  };
+  if (padding === 'same' && made.stride.some((step) => step !== 1))
+    throw new TorchError(where, `padding 'same' needs stride 1, got ${describe(stride)}`);
+  if (inChannels !== LAZY) checkGroups(where, 'inChannels', made.inChannels, made.groups);
+  checkGroups(where, 'outChannels', made.outChannels, made.groups);
+  return made;
+}
+
+/** @internal */
+export function expectPadding(where: string, padding: unknown, dims: Dims): number[] | 'same' | 'valid' {
+  return typeof padding === 'string'
+    ? expectOneOf(where, 'padding', padding, ['same', 'valid'] as const)
+    : spreadWhole(where, 'padding', padding, dims, 0);
+}
+
+/** @internal */
+export function expectPaddingMode(where: string, mode: unknown, transposed = false): PaddingMode {
+  return expectOneOf(where, 'paddingMode', mode, transposed ? ['zeros'] : PADDING_MODES);
+}
+
+function checkGroups(where: string, name: string, channels: number, groups: number): void {
+  if (channels % groups !== 0)
+    throw new TorchError(
+      where,
+      `${name}: expected a multiple of groups, which is ${groups}, got ${channels}`,
+    );
+}
+
+/** What Python prints of a convolution. @internal */
+export function convText(module: Geometry & { outputPadding?: readonly number[] }, hasBias: boolean): string {
+  const { padding } = module;
+  const unless = (name: string, values: readonly number[], usual: number): string[] =>
+    Array.isArray(values) && values.every((value) => value === usual) ? [] : [`${name}=${size(values)}`];
+  return [
+    `${module.inChannels}, ${module.outChannels}, kernel_size=${size(module.kernelSize)}, stride=${size(module.stride)}`,
+    ...(typeof padding === 'string' ? [`padding=${padding}`] : unless('padding', padding, 0)),
+    ...unless('dilation', module.dilation, 1),
+    ...unless('output_padding', module.outputPadding ?? [], 0),
+    ...(module.groups === 1 ? [] : [`groups=${module.groups}`]),
+    ...(hasBias ? [] : ['bias=False']),
+    ...(module.paddingMode === 'zeros' ? [] : [`padding_mode=${module.paddingMode}`]),
+  ].join(', ');
+}
+
+/** What an input should have been, and how to take this one. @internal */
+export function convAdvice(kind: string, outChannels: number): (channels: number) => string {
+  return (channels) =>
+    `make it new nn.${kind}(${channels}, ${outChannels}, ...), or change what comes before it`;
 }
 
 /** Parameters, geometry and text of every convolution. @hidden */
 abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
   /** 0 until the first forward of a lazy one. */
   inChannels: number;
-  readonly outChannels: number;
-  readonly kernelSize: readonly number[];
-  readonly stride: readonly number[];
-  readonly padding: readonly number[] | 'same' | 'valid';
-  readonly dilation: readonly number[];
-  readonly outputPadding: readonly number[];
-  readonly groups: number;
-  readonly paddingMode: PaddingMode;
+  outChannels: number;
+  kernelSize: readonly number[];
+  stride: readonly number[];
+  padding: readonly number[] | 'same' | 'valid';
+  dilation: readonly number[];
+  outputPadding: readonly number[];
+  groups: number;
+  paddingMode: PaddingMode;
   weight!: Parameter;
   bias: Parameter | null = null;
   private readonly transposed: boolean;
@@ -86,35 +189,30 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
     options: AllOptions,
   ) {
     super();
-    const where = new.target.name;
-    const { stride = 1, padding = 0, dilation = 1, outputPadding = 0 } = expectOptions(where, options);
-    const { groups = 1, bias = true, paddingMode = 'zeros', dtype, device } = options;
-    this.inChannels = inChannels === LAZY ? 0 : expectWhole(where, 'inChannels', inChannels, 1);
-    this.outChannels = expectWhole(where, 'outChannels', outChannels, 0);
-    this.kernelSize = spreadWhole(where, 'kernelSize', kernelSize, dims, 1);
-    this.stride = spreadWhole(where, 'stride', stride, dims, 1);
-    this.padding =
-      typeof padding === 'string'
-        ? (expectOneOf<string>(where, 'padding', padding, ['same', 'valid']) as 'same' | 'valid')
-        : spreadWhole(where, 'padding', padding, dims, 0);
-    this.dilation = spreadWhole(where, 'dilation', dilation, dims, 1);
-    this.outputPadding = spreadWhole(where, 'outputPadding', outputPadding, dims, 0);
-    this.groups = expectWhole(where, 'groups', groups, 1);
-    this.paddingMode = expectOneOf(
-      where,
-      'paddingMode',
-      paddingMode,
-      transposed ? ['zeros'] : ['zeros', 'reflect', 'replicate', 'circular'],
+    const given = convOptions(
+      new.target.name,
+      dims,
+      transposed,
+      inChannels,
+      outChannels,
+      kernelSize,
+      options,
     );
-    if (padding === 'same' && this.stride.some((step) => step !== 1))
-      throw new TorchError(where, `padding 'same' needs stride 1, got ${describe(stride)}`);
-    this.checkGroups('outChannels', this.outChannels);
+    this.inChannels = given.inChannels;
+    this.outChannels = given.outChannels;
+    this.kernelSize = given.kernelSize;
+    this.stride = given.stride;
+    this.padding = given.padding;
+    this.dilation = given.dilation;
+    this.outputPadding = given.outputPadding;
+    this.groups = given.groups;
+    this.paddingMode = given.paddingMode;
     this.transposed = transposed;
-    this.factory = { ...(dtype && { dtype }), ...(device && { device }) };
-    this.hasBias = bias;
+    this.factory = given.factory;
+    this.hasBias = given.bias;
     if (inChannels === LAZY) {
       this.pending = true;
-      awaitForward(this, bias ? ['weight', 'bias'] : ['weight']);
+      awaitForward(this, this.hasBias ? ['weight', 'bias'] : ['weight']);
       this.registerLoadStateDictPreHook((module, state, prefix) => {
         const weight = state[`${prefix}weight`];
         if (module.pending && weight !== undefined)
@@ -131,17 +229,9 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
     return this.transposed ? weight.size(0) : weight.size(1) * this.groups;
   }
 
-  private checkGroups(name: string, channels: number): void {
-    if (channels % this.groups !== 0)
-      throw new TorchError(
-        this.constructor.name,
-        `${name}: expected a multiple of groups, which is ${this.groups}, got ${channels}`,
-      );
-  }
-
   private makeParameters(inChannels: number, factory: FactoryOptions): void {
     const { outChannels, groups } = this;
-    this.checkGroups('inChannels', inChannels);
+    checkGroups(this.constructor.name, 'inChannels', inChannels, groups);
     const channels = this.transposed
       ? [inChannels, outChannels / groups]
       : [outChannels, inChannels / groups];
@@ -164,15 +254,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
       this.makeParameters(input.size(-dims - 1), beside(input, this.factory));
       this.resetParameters();
     }
-    const kind = this.constructor.name;
-    expectSpatial(
-      this,
-      input,
-      dims,
-      this.inChannels,
-      (channels) =>
-        `make it new nn.${kind}(${channels}, ${this.outChannels}, ...), or change what comes before it`,
-    );
+    expectSpatial(this, input, dims, this.inChannels, convAdvice(this.constructor.name, this.outChannels));
   }
 
   override namedChildren(): [name: string, module: AnyModule][] {
@@ -180,18 +262,7 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
     return this.pending ? [] : super.namedChildren();
   }
   override extraRepr(): string {
-    const { padding } = this;
-    const unless = (name: string, values: readonly number[], usual: number): string[] =>
-      values.every((value) => value === usual) ? [] : [`${name}=${tuple(values)}`];
-    return [
-      `${this.inChannels}, ${this.outChannels}, kernel_size=${tuple(this.kernelSize)}, stride=${tuple(this.stride)}`,
-      ...(typeof padding === 'string' ? [`padding=${padding}`] : unless('padding', padding, 0)),
-      ...unless('dilation', this.dilation, 1),
-      ...unless('output_padding', this.outputPadding, 0),
-      ...(this.groups === 1 ? [] : [`groups=${this.groups}`]),
-      ...(this.hasBias ? [] : ['bias=False']),
-      ...(this.paddingMode === 'zeros' ? [] : [`padding_mode=${this.paddingMode}`]),
-    ].join(', ');
+    return convText(this, this.pending ? this.hasBias : this.bias !== null);
   }
   override toString(): string {
     return withoutLazy(super.toString(), this.pending);
@@ -215,18 +286,7 @@ export abstract class ConvNd extends Convolution<[input: Tensor]> {
   }
 }
 
-/** What a convolution does besides its parameters. @internal */
-export interface Geometry {
-  readonly kernelSize: readonly number[];
-  readonly stride: readonly number[];
-  readonly padding: readonly number[] | 'same' | 'valid';
-  readonly dilation: readonly number[];
-  readonly groups: number;
-  readonly paddingMode: PaddingMode;
-}
-
-/** @internal */
-export function convolve(
+function convolve(
   dims: Dims,
   input: Tensor,
   weight: Tensor,
@@ -276,7 +336,7 @@ export abstract class ConvTransposeNd extends Convolution<
    * `outputPadding`.
    */
   override forward(input: Tensor, options: { outputSize?: readonly number[] | null } = {}): Tensor {
-    const { outputSize = null } = expectOptions(this.constructor.name, options);
+    const { outputSize = null } = optionsOf(this.constructor.name, options, ['outputSize']);
     this.accept(input);
     const { weight, bias, stride, padding, groups, dilation } = this;
     const extra = outputSize === null ? this.outputPadding : this.paddingFor(input, outputSize);

@@ -3,7 +3,7 @@ import { expectOptions } from '../../core/options.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { fold, unfold, type FoldOptions } from '../functional/fold.js';
 import { Module } from '../module.js';
-import type { Pair } from './pair.js';
+import type { Pair } from './sizes.js';
 import { size } from './repr.js';
 import { spreadWhole } from './sizes.js';
 

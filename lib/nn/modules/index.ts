@@ -25,7 +25,7 @@ export * from './linear.js';
 export * from './loss.js';
 export * from './normalization.js';
 export * from './padding.js';
-export type { Pair } from './pair.js';
+export type { Pair } from './sizes.js';
 export * from './pixelshuffle.js';
 export * from './pooling.js';
 export * from './rnn.js';

@@ -1,4 +1,5 @@
 // A linear layer that learns its number of input features at the first forward.
+import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { linear } from '../../operators/generated/functional.js';
 import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
@@ -7,7 +8,6 @@ import { misfit } from './fit.js';
 import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
 import { awaitForward, beside, withoutLazy } from './lazy.js';
 import { bool } from './repr.js';
-import { expectWhole } from './sizes.js';
 
 /** Linear whose number of features is the last size of its first input. See `lazy.ts` for what holds until then. */
 export class LazyLinear extends Module {
@@ -23,7 +23,7 @@ export class LazyLinear extends Module {
   constructor(outFeatures: number, options: FactoryOptions & { bias?: boolean } = {}) {
     super();
     const { bias = true, ...factory } = expectOptions('LazyLinear', options);
-    this.outFeatures = expectWhole('LazyLinear', 'outFeatures', outFeatures, 0);
+    this.outFeatures = expectInteger('LazyLinear', 'outFeatures', outFeatures);
     this.factory = factory;
     this.hasBias = bias;
     awaitForward(this, bias ? ['weight', 'bias'] : ['weight']);

@@ -1,39 +1,43 @@
 // Linear layers.
-import { expectOptions } from '../../core/options.js';
-import { bilinear, linear } from '../../operators/generated/functional.js';
-import type { DType } from '../../core/dtype.js';
+import { expectBoolean, expectInteger } from '../../core/checks.js';
+import { options as optionsOf } from '../../core/options.js';
+import { bilinear } from '../../operators/generated/functional.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import { uniform_ } from '../init.js';
 import { Module } from '../module.js';
-import { Leaf } from './leaf.js';
-import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
+import { emptyParameter, type FactoryOptions } from './initial.js';
 import { bool } from './repr.js';
-import { expectWhole } from './sizes.js';
+import { readOption, WeightedModule, writeOption } from './native.js';
 
 /**
  * x W^T + b: [..., inFeatures] to [..., outFeatures]. weight [outFeatures, inFeatures] and bias [outFeatures] are drawn
  * uniformly from +-1/sqrt(inFeatures).
  */
-export class Linear extends Leaf {
-  readonly inFeatures: number;
-  readonly outFeatures: number;
-  weight: Parameter;
-  bias: Parameter | null;
-
-  constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; dtype?: DType } = {}) {
-    super('Linear', { inFeatures, outFeatures, ...expectOptions('Linear', options) });
-    // The native side takes bigints as they are.
-    this.inFeatures = expectWhole('Linear', 'inFeatures', inFeatures, 0);
-    this.outFeatures = expectWhole('Linear', 'outFeatures', outFeatures, 0);
-    this.weight = this.parameter('weight')!;
-    this.bias = this.parameter('bias');
+export class Linear extends WeightedModule {
+  /** `bias` is true unless given. */
+  constructor(inFeatures: number, outFeatures: number, options: FactoryOptions & { bias?: boolean } = {}) {
+    const { bias = true, ...factory } = optionsOf(new.target.name, options, ['bias', 'device', 'dtype']);
+    super(
+      'Linear',
+      {
+        inFeatures: expectInteger('Linear', 'inFeatures', inFeatures),
+        outFeatures: expectInteger('Linear', 'outFeatures', outFeatures),
+        bias: expectBoolean('Linear', 'bias', bias),
+      },
+      factory,
+    );
   }
-  /** Draws the parameters anew. */
-  resetParameters(): void {
-    drawUniform(this.weight, this.bias);
+  get inFeatures(): number {
+    return readOption(this, 'inFeatures');
   }
-  protected override compute(parameters: { weight: Tensor; bias: Tensor | null }, input: Tensor): Tensor {
-    return linear(input, parameters.weight, parameters.bias);
+  set inFeatures(value: number) {
+    writeOption(this, 'inFeatures', expectInteger('Linear', 'inFeatures', value));
+  }
+  get outFeatures(): number {
+    return readOption(this, 'outFeatures');
+  }
+  set outFeatures(value: number) {
+    writeOption(this, 'outFeatures', expectInteger('Linear', 'outFeatures', value));
   }
   protected override expected({ shape }: Tensor): string | undefined {
     const features = shape.at(-1);
@@ -54,11 +58,11 @@ export class Linear extends Leaf {
  * in1Features, in2Features] and bias [outFeatures] are drawn uniformly from +-1/sqrt(in1Features).
  */
 export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
-  readonly in1Features: number;
-  readonly in2Features: number;
-  readonly outFeatures: number;
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  in1Features: number;
+  in2Features: number;
+  outFeatures: number;
+  weight: Parameter;
+  bias: Parameter | null;
 
   constructor(
     in1Features: number,
@@ -67,12 +71,12 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
     options: FactoryOptions & { bias?: boolean } = {},
   ) {
     super();
-    const { bias = true } = expectOptions('Bilinear', options);
-    this.in1Features = expectWhole('Bilinear', 'in1Features', in1Features, 1);
-    this.in2Features = expectWhole('Bilinear', 'in2Features', in2Features, 0);
-    this.outFeatures = expectWhole('Bilinear', 'outFeatures', outFeatures, 0);
-    this.weight = emptyParameter([this.outFeatures, this.in1Features, this.in2Features], options);
-    this.bias = bias ? emptyParameter([this.outFeatures], options) : null;
+    const { bias = true, ...factory } = optionsOf('Bilinear', options, ['bias', 'device', 'dtype']);
+    this.in1Features = expectInteger('Bilinear', 'in1Features', in1Features, 1);
+    this.in2Features = expectInteger('Bilinear', 'in2Features', in2Features);
+    this.outFeatures = expectInteger('Bilinear', 'outFeatures', outFeatures);
+    this.weight = emptyParameter([this.outFeatures, this.in1Features, this.in2Features], factory);
+    this.bias = bias ? emptyParameter([this.outFeatures], factory) : null;
     this.resetParameters();
   }
   /** Draws the parameters anew. */

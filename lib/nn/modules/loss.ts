@@ -1,11 +1,11 @@
 // Losses. forward gives one number, or under `reduction: 'none'` one for each element or sample; the formulas stand in
 // ../functional/loss.ts.
-import { handleOf } from '../../core/handles.js';
-import { expectOptions } from '../../core/options.js';
+import { expectBoolean, expectInteger, expectNumber } from '../../core/checks.js';
+import { snakeCase } from '../../core/names.js';
+import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, isParameter, type Tensor } from '../../tensor/tensor.js';
-import { copyTensor, type Copies } from '../deepcopy.js';
 import * as F from '../functional/loss.js';
 import {
   checkMargin,
@@ -16,11 +16,9 @@ import {
 } from '../functional/lossOptions.js';
 import { Module } from '../module.js';
 import { PairwiseDistance } from './distance.js';
-import { Leaf } from './leaf.js';
 import { Linear } from './linear.js';
 import type { FactoryOptions } from './initial.js';
 import { bool, float, number, tuple } from './repr.js';
-import { expectNumber, expectWhole } from './sizes.js';
 
 export type { Reduction, ReductionOption } from '../functional/loss.js';
 
@@ -29,18 +27,24 @@ abstract class Loss<
   Inputs extends unknown[] = [input: Tensor, target: Tensor],
   R extends string = Reduction,
 > extends Module<Inputs> {
-  readonly reduction: R | Reduction;
+  reduction: R | Reduction;
 
-  constructor(options: { reduction?: R | Reduction }, others: readonly string[] = []) {
+  constructor(reduction: R | Reduction = 'mean', others: readonly string[] = []) {
     super();
-    const { reduction = 'mean' } = expectOptions(new.target.name, options);
     if (!others.includes(reduction)) reductionNumber(new.target.name, reduction as Reduction);
     this.reduction = reduction;
   }
 }
 
-function expectSmoothing(where: string, value: unknown): void {
-  expectNumber(where, 'labelSmoothing', value, 'a number from 0 to 1', (one) => one >= 0 && one <= 1);
+/** Losses whose only option is `reduction`. */
+abstract class PlainLoss extends Loss {
+  constructor(options: ReductionOption = {}) {
+    super(optionsOf(new.target.name, options, ['reduction']).reduction);
+  }
+}
+
+function expectSmoothing(where: string, value: unknown): number {
+  return expectNumber(where, 'labelSmoothing', value, { least: 0, most: 1 });
 }
 
 // A weight is part of the state, as in PyTorch; it is not trained.
@@ -48,16 +52,13 @@ function weightOf(module: Module<never[]>, name: string, weight: Tensor | null |
   if (weight === undefined || weight === null) return null;
   expectTensor(module.constructor.name, name, weight);
   const buffer = isParameter(weight) ? weight.detach() : weight;
-  module.registerBuffer(
-    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    buffer,
-  );
+  module.registerBuffer(snakeCase(name), buffer);
   return buffer;
 }
 
 export interface CrossEntropyLossOptions extends ReductionOption {
   /** A weight for each class: float [C]. */
-  weight?: Tensor;
+  weight?: Tensor | null;
   /** Targets of this value do not count. Default -100. */
   ignoreIndex?: number;
   /** In [0, 1]. Default 0. */
@@ -65,46 +66,45 @@ export interface CrossEntropyLossOptions extends ReductionOption {
 }
 
 /** -log softmax(input)[target]. input: logits [N, C, ...]; target: classes int64 [N, ...], or probabilities [N, C, ...]. */
-export class CrossEntropyLoss extends Leaf<[input: Tensor, target: Tensor]> {
-  readonly reduction: Reduction;
-  readonly weight: Tensor | null;
-  readonly ignoreIndex: number;
-  readonly labelSmoothing: number;
+export class CrossEntropyLoss extends Loss {
+  weight: Tensor | null;
+  ignoreIndex: number;
+  labelSmoothing: number;
 
   constructor(options: CrossEntropyLossOptions = {}) {
-    const { weight, labelSmoothing = 0, ...rest } = expectOptions('CrossEntropyLoss', options);
-    expectSmoothing('CrossEntropyLoss', labelSmoothing);
-    super('CrossEntropyLoss', {
-      ...rest,
-      labelSmoothing,
-      ...(weight === undefined
-        ? {}
-        : { weight: expectTensor('CrossEntropyLoss', 'weight', weight)[handleOf] }),
-    });
+    const {
+      weight,
+      ignoreIndex = -100,
+      reduction,
+      labelSmoothing = 0,
+    } = optionsOf('CrossEntropyLoss', options, ['weight', 'ignoreIndex', 'reduction', 'labelSmoothing']);
+    super(reduction);
     this.weight = weightOf(this, 'weight', weight);
-    this.reduction = options.reduction ?? 'mean';
-    this.ignoreIndex = options.ignoreIndex ?? -100;
-    this.labelSmoothing = labelSmoothing;
+    this.ignoreIndex = expectInteger('CrossEntropyLoss', 'ignoreIndex', ignoreIndex, -Infinity);
+    this.labelSmoothing = expectSmoothing('CrossEntropyLoss', labelSmoothing);
   }
-  protected override copiedOptions(options: object, copies: Copies): object {
-    return this.weight === null ? options : { ...options, weight: copyTensor(this.weight, copies)[handleOf] };
+  forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, ignoreIndex, reduction, labelSmoothing } = this;
+    expectTensor('CrossEntropyLoss', 'input', input);
+    expectTensor('CrossEntropyLoss', 'target', target);
+    return F.crossEntropy(input, target, { weight, ignoreIndex, reduction, labelSmoothing });
   }
 }
 
 /** crossEntropy of a linear layer's output, in one module. input: [inFeatures] or [N, inFeatures]. */
 export class LinearCrossEntropyLoss extends Loss {
-  readonly numClasses: number;
-  readonly outFeatures: readonly number[];
-  readonly ignoreIndex: number | null;
-  readonly labelSmoothing: number;
-  readonly weight: Tensor | null;
-  readonly linear: Linear;
+  numClasses: number;
+  outFeatures: readonly number[];
+  ignoreIndex: number | null;
+  labelSmoothing: number;
+  weight: Tensor | null;
+  linear: Linear;
 
   /** `outFeatures` are further dimensions of the logits (default none), and of the targets. `bias` is false unless given. */
   constructor(
     inFeatures: number,
     numClasses: number,
-    options: Pick<FactoryOptions, 'dtype'> &
+    options: FactoryOptions &
       ReductionOption & {
         outFeatures?: readonly number[];
         bias?: boolean;
@@ -113,28 +113,46 @@ export class LinearCrossEntropyLoss extends Loss {
         labelSmoothing?: number;
       } = {},
   ) {
-    super(options);
-    const { outFeatures = [], bias = false, weight, ignoreIndex = null, labelSmoothing = 0, dtype } = options;
-    expectSmoothing('LinearCrossEntropyLoss', labelSmoothing);
+    const where = 'LinearCrossEntropyLoss';
+    const {
+      outFeatures = [],
+      bias = false,
+      weight,
+      ignoreIndex = null,
+      labelSmoothing = 0,
+      reduction,
+      ...factory
+    } = optionsOf(where, options, [
+      'outFeatures',
+      'bias',
+      'weight',
+      'reduction',
+      'ignoreIndex',
+      'labelSmoothing',
+      'device',
+      'dtype',
+    ]);
+    super(reduction);
     this.weight = weightOf(this, 'weight', weight);
-    this.numClasses = expectWhole('LinearCrossEntropyLoss', 'numClasses', numClasses, 1);
+    this.numClasses = expectInteger(where, 'numClasses', numClasses, 1);
     if (!Array.isArray(outFeatures))
       throw new ArgumentTypeError(
-        'LinearCrossEntropyLoss',
+        where,
         `outFeatures: expected an array of sizes, got ${describe(outFeatures)}`,
       );
     this.outFeatures = Array.from<unknown>(outFeatures).map((size) =>
-      expectWhole('LinearCrossEntropyLoss', 'outFeatures', size, 0),
+      expectInteger(where, 'outFeatures', size),
     );
     if (this.weight !== null && String(this.weight.shape) !== String([this.numClasses]))
       throw new TorchError(
-        'LinearCrossEntropyLoss',
+        where,
         `weight: expected the shape [${this.numClasses}], got ${describe(this.weight)}`,
       );
-    this.ignoreIndex = ignoreIndex;
-    this.labelSmoothing = labelSmoothing;
+    this.ignoreIndex =
+      ignoreIndex === null ? null : expectInteger(where, 'ignoreIndex', ignoreIndex, -Infinity);
+    this.labelSmoothing = expectSmoothing(where, labelSmoothing);
     const all = this.outFeatures.reduce((product, size) => product * size, this.numClasses);
-    this.linear = new Linear(inFeatures, all, { bias, ...(dtype === undefined ? {} : { dtype }) });
+    this.linear = new Linear(inFeatures, all, { bias, ...factory });
   }
   forward(input: Tensor, target: Tensor): Tensor {
     const { linear, weight, reduction, ignoreIndex, labelSmoothing } = this;
@@ -158,20 +176,14 @@ export class LinearCrossEntropyLoss extends Loss {
 }
 
 /** |input - target|, of tensors of one shape. */
-export class L1Loss extends Loss {
-  constructor(options: ReductionOption = {}) {
-    super(options);
-  }
+export class L1Loss extends PlainLoss {
   forward(input: Tensor, target: Tensor): Tensor {
     return F.l1Loss(input, target, { reduction: this.reduction });
   }
 }
 
 /** (input - target)^2, of tensors of one shape. */
-export class MSELoss extends Loss {
-  constructor(options: ReductionOption = {}) {
-    super(options);
-  }
+export class MSELoss extends PlainLoss {
   forward(input: Tensor, target: Tensor): Tensor {
     return F.mseLoss(input, target, { reduction: this.reduction });
   }
@@ -179,11 +191,12 @@ export class MSELoss extends Loss {
 
 /** Squares where |input - target| < beta, lines elsewhere; of tensors of one shape. */
 export class SmoothL1Loss extends Loss {
-  readonly beta: number;
+  beta: number;
   /** `beta` is 1 unless given. */
   constructor(options: ReductionOption & { beta?: number } = {}) {
-    super(options);
-    this.beta = options.beta ?? 1;
+    const { reduction, beta = 1 } = optionsOf('SmoothL1Loss', options, ['reduction', 'beta']);
+    super(reduction);
+    this.beta = expectNumber('SmoothL1Loss', 'beta', beta);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.smoothL1Loss(input, target, { reduction: this.reduction, beta: this.beta });
@@ -192,13 +205,12 @@ export class SmoothL1Loss extends Loss {
 
 /** Squares where |input - target| <= delta, lines of slope delta elsewhere; of tensors of one shape. */
 export class HuberLoss extends Loss {
-  readonly delta: number;
+  delta: number;
   /** `delta` is 1 unless given. */
   constructor(options: ReductionOption & { delta?: number } = {}) {
-    super(options);
-    this.delta = options.delta ?? 1;
-    if (typeof this.delta !== 'number')
-      throw new ArgumentTypeError('HuberLoss', `delta: expected a number, got ${describe(this.delta)}`);
+    const { reduction, delta = 1 } = optionsOf('HuberLoss', options, ['reduction', 'delta']);
+    super(reduction);
+    this.delta = expectNumber('HuberLoss', 'delta', delta);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.huberLoss(input, target, { reduction: this.reduction, delta: this.delta });
@@ -207,13 +219,18 @@ export class HuberLoss extends Loss {
 
 /** -input[target] of log-probabilities. input: [C] or [N, C, ...]; target: classes int64 [] or [N, ...]. */
 export class NLLLoss extends Loss {
-  readonly weight: Tensor | null;
-  readonly ignoreIndex: number;
+  weight: Tensor | null;
+  ignoreIndex: number;
   /** `weight` [C] has a weight for each class; targets of `ignoreIndex` (-100 unless given) do not count. */
   constructor(options: ReductionOption & { weight?: Tensor | null; ignoreIndex?: number } = {}) {
-    super(options);
-    this.weight = weightOf(this, 'weight', options.weight);
-    this.ignoreIndex = options.ignoreIndex ?? -100;
+    const {
+      weight,
+      ignoreIndex = -100,
+      reduction,
+    } = optionsOf('NLLLoss', options, ['weight', 'ignoreIndex', 'reduction']);
+    super(reduction);
+    this.weight = weightOf(this, 'weight', weight);
+    this.ignoreIndex = expectInteger('NLLLoss', 'ignoreIndex', ignoreIndex, -Infinity);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     const { weight, ignoreIndex, reduction } = this;
@@ -223,13 +240,18 @@ export class NLLLoss extends Loss {
 
 /** Negative log-likelihood of counts, the target, under a Poisson distribution whose (log) rate is the input. */
 export class PoissonNLLLoss extends Loss<[input: Tensor, target: Tensor]> {
-  readonly logInput: boolean;
-  readonly full: boolean;
-  readonly eps: number;
+  logInput: boolean;
+  full: boolean;
+  eps: number;
   /** `logInput` is true, `full` (adds Stirling's term) false and `eps` (for log(0) without logInput) 1e-8 unless given. */
   constructor(options: ReductionOption & { logInput?: boolean; full?: boolean; eps?: number } = {}) {
-    super(options);
-    ({ logInput: this.logInput = true, full: this.full = false, eps: this.eps = 1e-8 } = options);
+    const where = 'PoissonNLLLoss';
+    const names = ['logInput', 'full', 'eps', 'reduction'] as const;
+    const { logInput = true, full = false, eps = 1e-8, reduction } = optionsOf(where, options, names);
+    super(reduction);
+    this.logInput = expectBoolean(where, 'logInput', logInput);
+    this.full = expectBoolean(where, 'full', full);
+    this.eps = expectNumber(where, 'eps', eps);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     const { logInput, full, eps, reduction } = this;
@@ -242,12 +264,15 @@ export class PoissonNLLLoss extends Loss<[input: Tensor, target: Tensor]> {
  * with a last dimension of 1 or without it, or a number.
  */
 export class GaussianNLLLoss extends Loss<[input: Tensor, target: Tensor, variance: Tensor | number]> {
-  readonly full: boolean;
-  readonly eps: number;
+  full: boolean;
+  eps: number;
   /** `full` (adds the constant term) is false and `eps` (the least variance) 1e-6 unless given. */
   constructor(options: ReductionOption & { full?: boolean; eps?: number } = {}) {
-    super(options);
-    ({ full: this.full = false, eps: this.eps = 1e-6 } = options);
+    const where = 'GaussianNLLLoss';
+    const { full = false, eps = 1e-6, reduction } = optionsOf(where, options, ['full', 'eps', 'reduction']);
+    super(reduction);
+    this.full = expectBoolean(where, 'full', full);
+    this.eps = expectNumber(where, 'eps', eps);
   }
   forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
     const { full, eps, reduction } = this;
@@ -257,14 +282,15 @@ export class GaussianNLLLoss extends Loss<[input: Tensor, target: Tensor, varian
 
 /** Kullback-Leibler divergence of log-probabilities, the input, from probabilities, the target; of one shape. */
 export class KLDivLoss extends Loss<[input: Tensor, target: Tensor], 'batchmean'> {
-  readonly logTarget: boolean;
+  logTarget: boolean;
   /**
    * 'batchmean' gives the divergence itself; 'mean' (the default) divides by the number of elements. With `logTarget` the
    * target has log-probabilities too.
    */
   constructor(options: { reduction?: Reduction | 'batchmean'; logTarget?: boolean } = {}) {
-    super(options, ['batchmean']);
-    this.logTarget = options.logTarget ?? false;
+    const { reduction, logTarget = false } = optionsOf('KLDivLoss', options, ['reduction', 'logTarget']);
+    super(reduction, ['batchmean']);
+    this.logTarget = expectBoolean('KLDivLoss', 'logTarget', logTarget);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.klDiv(input, target, { reduction: this.reduction, logTarget: this.logTarget });
@@ -273,11 +299,12 @@ export class KLDivLoss extends Loss<[input: Tensor, target: Tensor], 'batchmean'
 
 /** Binary cross-entropy of probabilities; input and target are of one shape. */
 export class BCELoss extends Loss {
-  readonly weight: Tensor | null;
+  weight: Tensor | null;
   /** `weight` is broadcast to the target. */
   constructor(options: ReductionOption & { weight?: Tensor | null } = {}) {
-    super(options);
-    this.weight = weightOf(this, 'weight', options.weight);
+    const { weight, reduction } = optionsOf('BCELoss', options, ['weight', 'reduction']);
+    super(reduction);
+    this.weight = weightOf(this, 'weight', weight);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction });
@@ -286,13 +313,18 @@ export class BCELoss extends Loss {
 
 /** Binary cross-entropy of sigmoid(input), without overflow; input and target are of one shape. */
 export class BCEWithLogitsLoss extends Loss {
-  readonly weight: Tensor | null;
-  readonly posWeight: Tensor | null;
+  weight: Tensor | null;
+  posWeight: Tensor | null;
   /** `weight`, and `posWeight` for the positive targets, are broadcast to the target. */
   constructor(options: ReductionOption & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
-    super(options);
-    this.weight = weightOf(this, 'weight', options.weight);
-    this.posWeight = weightOf(this, 'posWeight', options.posWeight);
+    const { weight, posWeight, reduction } = optionsOf('BCEWithLogitsLoss', options, [
+      'weight',
+      'posWeight',
+      'reduction',
+    ]);
+    super(reduction);
+    this.weight = weightOf(this, 'weight', weight);
+    this.posWeight = weightOf(this, 'posWeight', posWeight);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     const { weight, posWeight, reduction } = this;
@@ -302,11 +334,12 @@ export class BCEWithLogitsLoss extends Loss {
 
 /** max(0, -target * (input1 - input2) + margin), with targets 1 (input1 is to be the greater) and -1. */
 export class MarginRankingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
-  readonly margin: number;
+  margin: number;
   /** `margin` is 0 unless given. */
   constructor(options: ReductionOption & { margin?: number } = {}) {
-    super(options);
-    this.margin = options.margin ?? 0;
+    const { margin = 0, reduction } = optionsOf('MarginRankingLoss', options, ['margin', 'reduction']);
+    super(reduction);
+    this.margin = expectNumber('MarginRankingLoss', 'margin', margin);
   }
   forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
     const { margin, reduction } = this;
@@ -316,11 +349,12 @@ export class MarginRankingLoss extends Loss<[input1: Tensor, input2: Tensor, tar
 
 /** input where the target is 1, max(0, margin - input) where it is -1. */
 export class HingeEmbeddingLoss extends Loss {
-  readonly margin: number;
+  margin: number;
   /** `margin` is 1 unless given. */
   constructor(options: ReductionOption & { margin?: number } = {}) {
-    super(options);
-    this.margin = options.margin ?? 1;
+    const { margin = 1, reduction } = optionsOf('HingeEmbeddingLoss', options, ['margin', 'reduction']);
+    super(reduction);
+    this.margin = expectNumber('HingeEmbeddingLoss', 'margin', margin);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.hingeEmbeddingLoss(input, target, { margin: this.margin, reduction: this.reduction });
@@ -328,20 +362,14 @@ export class HingeEmbeddingLoss extends Loss {
 }
 
 /** Hinge loss of several classes a sample. input: [C] or [N, C]; target: classes int64 of that shape, -1 ends the list. */
-export class MultiLabelMarginLoss extends Loss {
-  constructor(options: ReductionOption = {}) {
-    super(options);
-  }
+export class MultiLabelMarginLoss extends PlainLoss {
   forward(input: Tensor, target: Tensor): Tensor {
     return F.multilabelMarginLoss(input, target, { reduction: this.reduction });
   }
 }
 
 /** log(1 + exp(-target * input)), with targets 1 and -1. */
-export class SoftMarginLoss extends Loss {
-  constructor(options: ReductionOption = {}) {
-    super(options);
-  }
+export class SoftMarginLoss extends PlainLoss {
   forward(input: Tensor, target: Tensor): Tensor {
     return F.softMarginLoss(input, target, { reduction: this.reduction });
   }
@@ -349,11 +377,12 @@ export class SoftMarginLoss extends Loss {
 
 /** Binary cross-entropy of each class, averaged over the classes. input: logits [C] or [N, C]; target: 0 and 1. */
 export class MultiLabelSoftMarginLoss extends Loss {
-  readonly weight: Tensor | null;
+  weight: Tensor | null;
   /** `weight` [C] has a weight for each class. */
   constructor(options: ReductionOption & { weight?: Tensor | null } = {}) {
-    super(options);
-    this.weight = weightOf(this, 'weight', options.weight);
+    const { weight, reduction } = optionsOf('MultiLabelSoftMarginLoss', options, ['weight', 'reduction']);
+    super(reduction);
+    this.weight = weightOf(this, 'weight', weight);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.multilabelSoftMarginLoss(input, target, { weight: this.weight, reduction: this.reduction });
@@ -362,11 +391,12 @@ export class MultiLabelSoftMarginLoss extends Loss {
 
 /** 1 - cos where the target is 1, max(0, cos - margin) where it is -1. inputs: [D] or [N, D]; target: [] or [N]. */
 export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
-  readonly margin: number;
+  margin: number;
   /** `margin` is 0 unless given. */
   constructor(options: ReductionOption & { margin?: number } = {}) {
-    super(options);
-    this.margin = options.margin ?? 0;
+    const { margin = 0, reduction } = optionsOf('CosineEmbeddingLoss', options, ['margin', 'reduction']);
+    super(reduction);
+    this.margin = expectNumber('CosineEmbeddingLoss', 'margin', margin);
   }
   forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
     const { margin, reduction } = this;
@@ -376,15 +406,19 @@ export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, t
 
 /** Hinge loss of one class a sample. input: [C] or [N, C]; target: classes int64 [] or [N]. */
 export class MultiMarginLoss extends Loss {
-  readonly p: 1 | 2;
-  readonly margin: number;
-  readonly weight: Tensor | null;
+  p: 1 | 2;
+  margin: number;
+  weight: Tensor | null;
   /** `p`, the power, is 1 and `margin` 1 unless given; `weight` [C] has a weight for each class. */
   constructor(options: ReductionOption & { p?: 1 | 2; margin?: number; weight?: Tensor | null } = {}) {
-    super(options);
-    checkMultiMargin('MultiMarginLoss', options.p ?? 1, options.weight);
-    ({ p: this.p = 1, margin: this.margin = 1 } = options);
-    this.weight = weightOf(this, 'weight', options.weight);
+    const where = 'MultiMarginLoss';
+    const names = ['p', 'margin', 'weight', 'reduction'] as const;
+    const { p = 1, margin = 1, weight, reduction } = optionsOf(where, options, names);
+    super(reduction);
+    checkMultiMargin(where, p, weight);
+    this.p = p;
+    this.margin = expectNumber(where, 'margin', margin);
+    this.weight = weightOf(this, 'weight', weight);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     const { p, margin, weight, reduction } = this;
@@ -394,18 +428,24 @@ export class MultiMarginLoss extends Loss {
 
 /** max(0, |anchor - positive|_p - |anchor - negative|_p + margin). Inputs: [D] or [N, D]. */
 export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor]> {
-  readonly margin: number;
-  readonly p: number;
-  readonly eps: number;
-  readonly swap: boolean;
+  margin: number;
+  p: number;
+  eps: number;
+  swap: boolean;
   /**
    * `margin` is 1, `p` 2 and `eps` 1e-6 unless given; with `swap` the distance of positive and negative counts where it is
    * less than that of anchor and negative.
    */
   constructor(options: ReductionOption & { margin?: number; p?: number; eps?: number; swap?: boolean } = {}) {
-    super(options);
-    ({ margin: this.margin = 1, p: this.p = 2, eps: this.eps = 1e-6, swap: this.swap = false } = options);
-    checkMargin('TripletMarginLoss', this.margin);
+    const where = 'TripletMarginLoss';
+    const names = ['margin', 'p', 'eps', 'swap', 'reduction'] as const;
+    const { margin = 1, p = 2, eps = 1e-6, swap = false, reduction } = optionsOf(where, options, names);
+    super(reduction);
+    checkMargin(where, margin);
+    this.margin = margin;
+    this.p = expectNumber(where, 'p', p);
+    this.eps = expectNumber(where, 'eps', eps);
+    this.swap = expectBoolean(where, 'swap', swap);
   }
   forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { margin, p, eps, swap, reduction } = this;
@@ -418,9 +458,9 @@ export class TripletMarginWithDistanceLoss extends Loss<
   [anchor: Tensor, positive: Tensor, negative: Tensor]
 > {
   /** Under PyTorch's name, which a module among the parts has in the state dict. @internal */
-  readonly distance_function: ((a: Tensor, b: Tensor) => Tensor) | Module<[Tensor, Tensor]>;
-  readonly margin: number;
-  readonly swap: boolean;
+  distance_function: ((a: Tensor, b: Tensor) => Tensor) | Module<[Tensor, Tensor]>;
+  margin: number;
+  swap: boolean;
   /** `distanceFunction` is a PairwiseDistance and `margin` 1 unless given; for `swap` see TripletMarginLoss. */
   constructor(
     options: ReductionOption & {
@@ -429,13 +469,20 @@ export class TripletMarginWithDistanceLoss extends Loss<
       swap?: boolean;
     } = {},
   ) {
-    super(options);
-    this.distance_function = options.distanceFunction ?? new PairwiseDistance();
-    ({ margin: this.margin = 1, swap: this.swap = false } = options);
-    checkMargin('TripletMarginWithDistanceLoss', this.margin);
+    const where = 'TripletMarginWithDistanceLoss';
+    const names = ['distanceFunction', 'margin', 'swap', 'reduction'] as const;
+    const { distanceFunction, margin = 1, swap = false, reduction } = optionsOf(where, options, names);
+    super(reduction);
+    checkMargin(where, margin);
+    this.distance_function = distanceFunction ?? new PairwiseDistance();
+    this.margin = margin;
+    this.swap = expectBoolean(where, 'swap', swap);
   }
   get distanceFunction(): ((a: Tensor, b: Tensor) => Tensor) | Module<[Tensor, Tensor]> {
     return this.distance_function;
+  }
+  set distanceFunction(value: ((a: Tensor, b: Tensor) => Tensor) | Module<[Tensor, Tensor]>) {
+    this.distance_function = value;
   }
   forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { distanceFunction: distance, margin, swap, reduction } = this;
@@ -460,12 +507,16 @@ export class CTCLoss extends Loss<
     targetLengths: Tensor | readonly number[],
   ]
 > {
-  readonly blank: number;
-  readonly zeroInfinity: boolean;
+  blank: number;
+  zeroInfinity: boolean;
   /** `blank`, the class between labels, is 0 unless given; `zeroInfinity` makes infinite losses, and their gradients, 0. */
   constructor(options: ReductionOption & { blank?: number; zeroInfinity?: boolean } = {}) {
-    super(options);
-    ({ blank: this.blank = 0, zeroInfinity: this.zeroInfinity = false } = options);
+    const where = 'CTCLoss';
+    const names = ['blank', 'reduction', 'zeroInfinity'] as const;
+    const { blank = 0, zeroInfinity = false, reduction } = optionsOf(where, options, names);
+    super(reduction);
+    this.blank = expectInteger(where, 'blank', blank);
+    this.zeroInfinity = expectBoolean(where, 'zeroInfinity', zeroInfinity);
   }
   forward(
     logProbs: Tensor,

@@ -1,4 +1,5 @@
 // What batch and instance normalisation have in common: parameters and running statistics for each channel.
+import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { ArgumentTypeError } from '../../core/errors.js';
@@ -8,7 +9,6 @@ import { Module, type AnyModule, type StateDict } from '../module.js';
 import { emptyParameter, filled, resetAffine, type FactoryOptions } from './initial.js';
 import { awaitForward, beside, LAZY, uninitialized, withoutLazy } from './lazy.js';
 import { bool, number } from './repr.js';
-import { expectWhole } from './sizes.js';
 
 export interface NormOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
@@ -60,7 +60,7 @@ export abstract class NormNd extends Module {
     for (const [name, value] of Object.entries({ eps, momentum }))
       if (value !== null && !Number.isFinite(value))
         throw new ArgumentTypeError(where, `${name}: expected a number, got ${describe(value)}`);
-    this.numFeatures = numFeatures === LAZY ? 0 : expectWhole(where, 'numFeatures', numFeatures, 0);
+    this.numFeatures = numFeatures === LAZY ? 0 : expectInteger(where, 'numFeatures', numFeatures);
     this.eps = eps;
     this.momentum = momentum;
     this.affine = affine ?? defaults.affine;

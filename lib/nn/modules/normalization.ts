@@ -1,4 +1,5 @@
 // Normalisation over features, groups of channels and neighbouring channels.
+import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { rmsNorm } from '../../operators/generated/functional.js';
@@ -14,13 +15,12 @@ import { Module } from '../module.js';
 import { misfit } from './fit.js';
 import { emptyParameter, resetAffine, type FactoryOptions } from './initial.js';
 import { bool, number, tuple } from './repr.js';
-import { expectWhole } from './sizes.js';
 
 function shapeOf(where: string, given: number | readonly number[]): number[] {
   const shape = Array.isArray(given) ? [...(given as readonly number[])] : [given as number];
   if (shape.length === 0)
     throw new ArgumentTypeError(where, 'normalizedShape: expected at least one size, got []');
-  return shape.map((size) => expectWhole(where, 'normalizedShape', size, 0));
+  return shape.map((size) => expectInteger(where, 'normalizedShape', size));
 }
 
 /** The last dimensions have the shape that is normalised over. */
@@ -101,8 +101,8 @@ export class GroupNorm extends Module {
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
     const { eps = 1e-5, affine = true, bias = true } = expectOptions('GroupNorm', options);
-    this.numGroups = expectWhole('GroupNorm', 'numGroups', numGroups, 1);
-    this.numChannels = expectWhole('GroupNorm', 'numChannels', numChannels, 0);
+    this.numGroups = expectInteger('GroupNorm', 'numGroups', numGroups, 1);
+    this.numChannels = expectInteger('GroupNorm', 'numChannels', numChannels);
     if (this.numChannels % this.numGroups !== 0)
       throw new TorchError(
         'GroupNorm',
@@ -184,7 +184,7 @@ export class LocalResponseNorm extends Module {
 
   constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
-    this.size = expectWhole('LocalResponseNorm', 'size', size, 1);
+    this.size = expectInteger('LocalResponseNorm', 'size', size, 1);
     this.options = { ...expectOptions('LocalResponseNorm', options) };
   }
   override forward(input: Tensor): Tensor {
@@ -209,7 +209,7 @@ export class CrossMapLRN2d extends Module {
 
   constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
-    this.size = expectWhole('CrossMapLRN2d', 'size', size, 1);
+    this.size = expectInteger('CrossMapLRN2d', 'size', size, 1);
     const { alpha = 1e-4, beta = 0.75, k = 1 } = expectOptions('CrossMapLRN2d', options);
     this.alpha = alpha;
     this.beta = beta;

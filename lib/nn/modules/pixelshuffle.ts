@@ -1,16 +1,16 @@
 // Pixels from channels, and channels from pixels.
+import { expectInteger } from '../../core/checks.js';
 import { pixelShuffle, pixelUnshuffle } from '../../operators/generated/functional.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
 import { misfit } from './fit.js';
-import { expectWhole } from './sizes.js';
 
 /** [..., C * r^2, H, W] to [..., C, H * r, W * r], r being the upscale factor. */
 export class PixelShuffle extends Module {
   readonly upscaleFactor: number;
   constructor(upscaleFactor: number) {
     super();
-    this.upscaleFactor = expectWhole('PixelShuffle', 'upscaleFactor', upscaleFactor, 1);
+    this.upscaleFactor = expectInteger('PixelShuffle', 'upscaleFactor', upscaleFactor, 1);
   }
   override forward(input: Tensor): Tensor {
     const { shape } = expectTensor('PixelShuffle', 'input', input);
@@ -29,7 +29,7 @@ export class PixelUnshuffle extends Module {
   readonly downscaleFactor: number;
   constructor(downscaleFactor: number) {
     super();
-    this.downscaleFactor = expectWhole('PixelUnshuffle', 'downscaleFactor', downscaleFactor, 1);
+    this.downscaleFactor = expectInteger('PixelUnshuffle', 'downscaleFactor', downscaleFactor, 1);
   }
   override forward(input: Tensor): Tensor {
     const { shape } = expectTensor('PixelUnshuffle', 'input', input);

@@ -1,6 +1,7 @@
 // Pooling.
-import { expectOptions } from '../../core/options.js';
-import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import { expectBoolean, expectInteger, expectNumber } from '../../core/checks.js';
+import { options as optionsOf } from '../../core/options.js';
+import { expectTensor, Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import {
   adaptiveAvgPool2d,
@@ -18,42 +19,95 @@ import {
   type Pooled,
 } from '../functional/pooling.js';
 import { Module } from '../module.js';
-import { Leaf } from './leaf.js';
-import type { Pair } from './pair.js';
+import { NativeModule, readOption, writeOption } from './native.js';
 import { bool, number, size, tuple } from './repr.js';
-import { expectWhole, spread, spreadWhole, type Dims, type Single, type Triple } from './sizes.js';
+import { spread, spreadWhole, type Dims, type Pair, type Single, type Triple } from './sizes.js';
 
 // ---- the largest value of each window ----
-
-// What Python prints of the options, which is as they were given.
-function maxPoolText(kernelSize: Sized, options: MaxPoolOptions<Sized, boolean>): string {
-  const { padding = 0, dilation = 1, ceilMode = false } = options;
-  const stride = options.stride ?? kernelSize;
-  return `kernel_size=${size(kernelSize)}, stride=${size(stride)}, padding=${size(padding)}, dilation=${size(dilation)}, ceil_mode=${bool(ceilMode)}`;
-}
 
 /** A size of whatever number of dimensions. */
 type Sized = number | readonly number[];
 
-abstract class MaxPoolNd<Indices extends boolean> extends Module<[input: Tensor], Pooled<Indices>> {
-  private readonly dims: Dims;
-  private readonly options: MaxPoolOptions<Sized, boolean>;
+const MAX_POOL_OPTIONS = ['stride', 'padding', 'dilation', 'ceilMode', 'returnIndices'] as const;
 
-  constructor(
-    dims: Dims,
-    readonly kernelSize: Sized,
-    options: MaxPoolOptions<Sized, boolean>,
-  ) {
+/** The options of a max pooling, as they were given, checked. */
+function maxPoolOptions<Size extends Sized>(
+  where: string,
+  dims: Dims,
+  kernelSize: Size,
+  given: MaxPoolOptions<Size, boolean>,
+): Required<MaxPoolOptions<Size, boolean>> & { kernelSize: Size; stride: Size } {
+  const {
+    stride,
+    padding = 0 as Size,
+    dilation = 1 as Size,
+    ceilMode = false,
+    returnIndices = false,
+  } = optionsOf<MaxPoolOptions<Size, boolean>, typeof MAX_POOL_OPTIONS>(where, given, MAX_POOL_OPTIONS);
+  return {
+    kernelSize: expectSize(where, 'kernelSize', kernelSize, dims, 1),
+    stride: expectSize(where, 'stride', stride ?? kernelSize, dims, 1),
+    padding: expectSize(where, 'padding', padding, dims, 0),
+    dilation: expectSize(where, 'dilation', dilation, dims, 1),
+    ceilMode: expectBoolean(where, 'ceilMode', ceilMode),
+    returnIndices: expectBoolean(where, 'returnIndices', returnIndices),
+  };
+}
+
+/** A size as it was given: a bigint passes for a number. */
+function expectSize<Size extends Sized>(
+  where: string,
+  name: string,
+  value: Size,
+  dims: Dims,
+  least: number,
+): Size {
+  const all = spreadWhole(where, name, value, dims, least);
+  return (Array.isArray(value) ? all : all[0]) as Size;
+}
+
+// What Python prints of the options, which is as they were given.
+function maxPoolText(module: {
+  kernelSize: Sized;
+  stride: Sized;
+  padding: Sized;
+  dilation: Sized;
+  ceilMode: boolean;
+}): string {
+  const { kernelSize, stride, padding, dilation, ceilMode } = module;
+  return `kernel_size=${size(kernelSize)}, stride=${size(stride)}, padding=${size(padding)}, dilation=${size(dilation)}, ceil_mode=${bool(ceilMode)}`;
+}
+
+abstract class MaxPoolNd<Size extends Sized, Indices extends boolean> extends Module<
+  [input: Tensor],
+  Pooled<Indices>
+> {
+  kernelSize: Size;
+  stride: Size;
+  padding: Size;
+  dilation: Size;
+  ceilMode: boolean;
+  returnIndices: boolean;
+  private readonly dims: Dims;
+
+  constructor(dims: Dims, kernelSize: Size, options: MaxPoolOptions<Size, boolean>) {
     super();
+    const given = maxPoolOptions(new.target.name, dims, kernelSize, options);
     this.dims = dims;
-    this.options = { ...expectOptions(new.target.name, options) };
-    spreadWhole(new.target.name, 'kernelSize', kernelSize, dims, 1);
+    this.kernelSize = given.kernelSize;
+    this.stride = given.stride;
+    this.padding = given.padding;
+    this.dilation = given.dilation;
+    this.ceilMode = given.ceilMode;
+    this.returnIndices = given.returnIndices;
   }
   override forward(input: Tensor): Pooled<Indices> {
-    return maxPool(this.dims, input, this.kernelSize, this.options) as Pooled<Indices>;
+    const { stride, padding, dilation, ceilMode, returnIndices } = this;
+    const options = { stride, padding, dilation, ceilMode, returnIndices };
+    return maxPool(this.dims, input, this.kernelSize, options) as Pooled<Indices>;
   }
   override extraRepr(): string {
-    return maxPoolText(this.kernelSize, this.options);
+    return maxPoolText(this);
   }
 }
 
@@ -62,7 +116,7 @@ abstract class MaxPoolNd<Indices extends boolean> extends Module<[input: Tensor]
  * L' = floor((L + 2 * padding - dilation * (kernelSize - 1) - 1) / stride + 1). With `returnIndices` forward gives
  * [values, indices].
  */
-export class MaxPool1d<Indices extends boolean = false> extends MaxPoolNd<Indices> {
+export class MaxPool1d<Indices extends boolean = false> extends MaxPoolNd<Single, Indices> {
   constructor(kernelSize: Single, options: MaxPoolOptions<Single, Indices> = {}) {
     super(1, kernelSize, options);
   }
@@ -72,33 +126,61 @@ export class MaxPool1d<Indices extends boolean = false> extends MaxPoolNd<Indice
  * Largest value of each window: [N, C, H, W] to [N, C, H', W']. `stride` defaults to the kernel's size. With `returnIndices`
  * forward gives [values, indices].
  */
-export class MaxPool2d<Indices extends boolean = false> extends Leaf<[input: Tensor], Pooled<Indices>> {
-  readonly kernelSize: Pair;
-  private readonly options: MaxPoolOptions<Pair, Indices>;
-
+export class MaxPool2d<Indices extends boolean = false> extends NativeModule<Pooled<Indices>> {
   constructor(kernelSize: Pair, options: MaxPoolOptions<Pair, Indices> = {}) {
-    const { stride, ...rest } = expectOptions('MaxPool2d', options);
-    super('MaxPool2d', {
-      kernelSize,
-      ...rest,
-      ...(stride === null || stride === undefined ? {} : { stride }),
-    });
-    this.kernelSize = kernelSize;
-    this.options = { ...options };
+    super();
+    this.make('MaxPool2d', maxPoolOptions('MaxPool2d', 2, kernelSize, options), {});
+  }
+  get kernelSize(): Pair {
+    return readOption(this, 'kernelSize');
+  }
+  set kernelSize(value: Pair) {
+    writeOption(this, 'kernelSize', expectSize('MaxPool2d', 'kernelSize', value, 2, 1));
+  }
+  get stride(): Pair {
+    return readOption(this, 'stride');
+  }
+  set stride(value: Pair) {
+    writeOption(this, 'stride', expectSize('MaxPool2d', 'stride', value, 2, 1));
+  }
+  get padding(): Pair {
+    return readOption(this, 'padding');
+  }
+  set padding(value: Pair) {
+    writeOption(this, 'padding', expectSize('MaxPool2d', 'padding', value, 2, 0));
+  }
+  get dilation(): Pair {
+    return readOption(this, 'dilation');
+  }
+  set dilation(value: Pair) {
+    writeOption(this, 'dilation', expectSize('MaxPool2d', 'dilation', value, 2, 1));
+  }
+  get ceilMode(): boolean {
+    return readOption(this, 'ceilMode');
+  }
+  set ceilMode(value: boolean) {
+    writeOption(this, 'ceilMode', expectBoolean('MaxPool2d', 'ceilMode', value));
+  }
+  get returnIndices(): boolean {
+    return readOption(this, 'returnIndices');
+  }
+  set returnIndices(value: boolean) {
+    writeOption(this, 'returnIndices', expectBoolean('MaxPool2d', 'returnIndices', value));
   }
   override forward(input: Tensor): Pooled<Indices> {
-    // libtorch's module has its indices in a function of another name.
-    return this.options.returnIndices
-      ? (maxPool(2, input, this.kernelSize, this.options) as Pooled<Indices>)
-      : super.forward(input);
+    expectTensor('MaxPool2d', 'input', input);
+    const made = this.compute(input, null, null);
+    return (
+      typeof made === 'number' ? new Tensor(made) : made.map((handle) => new Tensor(handle))
+    ) as Pooled<Indices>;
   }
   override extraRepr(): string {
-    return maxPoolText(this.kernelSize, this.options);
+    return maxPoolText(this);
   }
 }
 
 /** Largest value of each window: [N, C, D, H, W] to [N, C, D', H', W'], or both without N. See MaxPool1d. */
-export class MaxPool3d<Indices extends boolean = false> extends MaxPoolNd<Indices> {
+export class MaxPool3d<Indices extends boolean = false> extends MaxPoolNd<Triple, Indices> {
   constructor(kernelSize: Triple, options: MaxPoolOptions<Triple, Indices> = {}) {
     super(3, kernelSize, options);
   }
@@ -109,15 +191,15 @@ export class MaxPool3d<Indices extends boolean = false> extends MaxPoolNd<Indice
 abstract class MaxUnpoolNd extends Module<
   [input: Tensor, indices: Tensor, options?: { outputSize?: readonly number[] | null }]
 > {
-  readonly kernelSize: readonly number[];
-  readonly stride: readonly number[];
-  readonly padding: readonly number[];
+  kernelSize: readonly number[];
+  stride: readonly number[];
+  padding: readonly number[];
   private readonly dims: Dims;
 
   constructor(dims: Dims, kernelSize: Sized, options: { stride?: Sized | null; padding?: Sized }) {
     super();
     const where = new.target.name;
-    const { stride, padding = 0 } = expectOptions(where, options);
+    const { stride, padding = 0 } = optionsOf(where, options, ['stride', 'padding']);
     this.dims = dims;
     this.kernelSize = spreadWhole(where, 'kernelSize', kernelSize, dims, 1);
     this.stride = spreadWhole(where, 'stride', stride ?? kernelSize, dims, 1);
@@ -129,7 +211,7 @@ abstract class MaxUnpoolNd extends Module<
     indices: Tensor,
     options: { outputSize?: readonly number[] | null } = {},
   ): Tensor {
-    const { outputSize = null } = expectOptions(this.constructor.name, options);
+    const { outputSize = null } = optionsOf(this.constructor.name, options, ['outputSize']);
     const { kernelSize, stride, padding } = this;
     return maxUnpool(this.dims, input, indices, kernelSize, { stride, padding, outputSize });
   }
@@ -173,47 +255,74 @@ export interface AvgPoolOptions<Size> {
   countIncludePad?: boolean;
 }
 
-abstract class AvgPoolNd extends Module {
-  readonly kernelSize: Sized;
-  readonly stride: Sized;
-  readonly padding: Sized;
-  private readonly dims: Dims;
-  private readonly rest: unknown[];
+type AllAvgPoolOptions<Size> = AvgPoolOptions<Size> & { divisorOverride?: number | null };
+const AVG_POOL_OPTIONS = ['stride', 'padding', 'ceilMode', 'countIncludePad'] as const;
 
-  constructor(
-    dims: Dims,
-    kernelSize: Sized,
-    options: AvgPoolOptions<Sized> & { divisorOverride?: number | null },
-  ) {
+abstract class AvgPoolNd<Size extends Sized> extends Module {
+  kernelSize: Size | readonly number[];
+  stride: Size | readonly number[];
+  padding: Size | readonly number[];
+  ceilMode: boolean;
+  countIncludePad: boolean;
+  private readonly dims: Dims;
+
+  constructor(dims: Dims, kernelSize: Size, options: AvgPoolOptions<Size>) {
     super();
     const where = new.target.name;
-    const { stride, padding = 0, ceilMode = false, countIncludePad = true } = expectOptions(where, options);
-    this.dims = dims;
-    const all = {
-      kernelSize: spreadWhole(where, 'kernelSize', kernelSize, dims, 1),
-      stride: spreadWhole(where, 'stride', stride ?? kernelSize, dims, 1),
-      padding: spreadWhole(where, 'padding', padding, dims, 0),
-    };
+    const given =
+      dims === 1
+        ? optionsOf<AvgPoolOptions<Size>, typeof AVG_POOL_OPTIONS>(where, options, AVG_POOL_OPTIONS)
+        : optionsOf<AllAvgPoolOptions<Size>, readonly (keyof AllAvgPoolOptions<Size>)[]>(where, options, [
+            ...AVG_POOL_OPTIONS,
+            'divisorOverride',
+          ]);
+    const { stride, padding = 0 as Size, ceilMode = false, countIncludePad = true } = given;
     // In one dimension Python keeps, and prints, tuples.
-    this.kernelSize = dims === 1 ? all.kernelSize : kernelSize;
-    this.stride = dims === 1 ? all.stride : (stride ?? kernelSize);
-    this.padding = dims === 1 ? all.padding : padding;
-    const divisor = dims === 1 ? [] : [options.divisorOverride];
-    this.rest = [...Object.values(all), ceilMode, countIncludePad, ...divisor];
+    const sized = (name: string, value: Size, least: number): Size | readonly number[] =>
+      dims === 1 ? spreadWhole(where, name, value, dims, least) : expectSize(where, name, value, dims, least);
+    this.dims = dims;
+    this.kernelSize = sized('kernelSize', kernelSize, 1);
+    this.stride = sized('stride', stride ?? kernelSize, 1);
+    this.padding = sized('padding', padding, 0);
+    this.ceilMode = expectBoolean(where, 'ceilMode', ceilMode);
+    this.countIncludePad = expectBoolean(where, 'countIncludePad', countIncludePad);
+  }
+  /** What the operator takes besides. */
+  protected more(): readonly unknown[] {
+    return [];
   }
   override forward(input: Tensor): Tensor {
+    const { kernelSize, stride, padding, ceilMode, countIncludePad } = this;
     expectTensor(this.constructor.name, 'input', input);
-    return aten(`avg_pool${this.dims}d`, input, ...this.rest);
+    const rest = [kernelSize, stride, padding, ceilMode, countIncludePad, ...this.more()];
+    return aten(`avg_pool${this.dims}d`, input, ...rest);
   }
   override extraRepr(): string {
     return `kernel_size=${size(this.kernelSize)}, stride=${size(this.stride)}, padding=${size(this.padding)}`;
   }
 }
 
+/** Means that may be divided by another number. */
+abstract class DividedAvgPoolNd<Size extends Sized> extends AvgPoolNd<Size> {
+  divisorOverride: number | null;
+
+  constructor(dims: Dims, kernelSize: Size, options: AllAvgPoolOptions<Size>) {
+    super(dims, kernelSize, options);
+    const { divisorOverride = null } = options;
+    this.divisorOverride =
+      divisorOverride === null
+        ? null
+        : expectInteger(new.target.name, 'divisorOverride', divisorOverride, -Infinity);
+  }
+  protected override more(): readonly unknown[] {
+    return [this.divisorOverride];
+  }
+}
+
 /**
  * Mean of each window: [N, C, L] to [N, C, L'], or both without N, with L' = floor((L + 2 * padding - kernelSize) / stride + 1).
  */
-export class AvgPool1d extends AvgPoolNd {
+export class AvgPool1d extends AvgPoolNd<Single> {
   constructor(kernelSize: Single, options: AvgPoolOptions<Single> = {}) {
     super(1, kernelSize, options);
   }
@@ -222,13 +331,13 @@ export class AvgPool1d extends AvgPoolNd {
  * Mean of each window: [N, C, H, W] to [N, C, H', W'], or both without N. See AvgPool1d. `divisorOverride` is what sums are
  * divided by in place of the number of values.
  */
-export class AvgPool2d extends AvgPoolNd {
+export class AvgPool2d extends DividedAvgPoolNd<Pair> {
   constructor(kernelSize: Pair, options: AvgPoolOptions<Pair> & { divisorOverride?: number | null } = {}) {
     super(2, kernelSize, options);
   }
 }
 /** Mean of each window: [N, C, D, H, W] to [N, C, D', H', W'], or both without N. See AvgPool2d. */
-export class AvgPool3d extends AvgPoolNd {
+export class AvgPool3d extends DividedAvgPoolNd<Triple> {
   constructor(
     kernelSize: Triple,
     options: AvgPoolOptions<Triple> & { divisorOverride?: number | null } = {},
@@ -239,27 +348,29 @@ export class AvgPool3d extends AvgPoolNd {
 
 // ---- norms ----
 
-abstract class LPPoolNd extends Module {
+abstract class LPPoolNd<Size extends Sized> extends Module {
+  normType: number;
+  kernelSize: Size;
+  stride: Size | null;
+  ceilMode: boolean;
   private readonly dims: Dims;
-  private readonly options: LPPoolOptions<Sized>;
 
-  constructor(
-    dims: Dims,
-    readonly normType: number,
-    readonly kernelSize: Sized,
-    options: LPPoolOptions<Sized>,
-  ) {
+  constructor(dims: Dims, normType: number, kernelSize: Size, options: LPPoolOptions<Size>) {
     super();
+    const where = new.target.name;
+    const { stride = null, ceilMode = false } = optionsOf(where, options, ['stride', 'ceilMode']);
     this.dims = dims;
-    this.options = { ...expectOptions(new.target.name, options) };
-    spreadWhole(new.target.name, 'kernelSize', kernelSize, dims, 1);
+    this.normType = expectNumber(where, 'normType', normType);
+    this.kernelSize = expectSize(where, 'kernelSize', kernelSize, dims, 1);
+    this.stride = stride === null ? null : expectSize(where, 'stride', stride, dims, 1);
+    this.ceilMode = expectBoolean(where, 'ceilMode', ceilMode);
   }
   override forward(input: Tensor): Tensor {
-    return lpPool(this.dims, input, this.normType, this.kernelSize, this.options);
+    const { stride, ceilMode } = this;
+    return lpPool(this.dims, input, this.normType, this.kernelSize, { stride, ceilMode });
   }
   override extraRepr(): string {
-    const { stride = null, ceilMode = false } = this.options;
-    return `norm_type=${number(this.normType)}, kernel_size=${size(this.kernelSize)}, stride=${size(stride)}, ceil_mode=${bool(ceilMode)}`;
+    return `norm_type=${number(this.normType)}, kernel_size=${size(this.kernelSize)}, stride=${size(this.stride)}, ceil_mode=${bool(this.ceilMode)}`;
   }
 }
 
@@ -267,19 +378,19 @@ abstract class LPPoolNd extends Module {
  * (sum of x^normType over each window)^(1/normType); Infinity gives the largest magnitude. [N, C, L] to [N, C, L'], or both
  * without N, with L' = floor((L - kernelSize) / stride + 1). A gradient is NaN where the sum is 0.
  */
-export class LPPool1d extends LPPoolNd {
+export class LPPool1d extends LPPoolNd<Single> {
   constructor(normType: number, kernelSize: Single, options: LPPoolOptions<Single> = {}) {
     super(1, normType, kernelSize, options);
   }
 }
 /** (sum of x^normType over each window)^(1/normType): [N, C, H, W] to [N, C, H', W'], or both without N. See LPPool1d. */
-export class LPPool2d extends LPPoolNd {
+export class LPPool2d extends LPPoolNd<Pair> {
   constructor(normType: number, kernelSize: Pair, options: LPPoolOptions<Pair> = {}) {
     super(2, normType, kernelSize, options);
   }
 }
 /** (sum of x^normType over each window)^(1/normType): [N, C, D, H, W] to [N, C, D', H', W'], or both without N. See LPPool1d. */
-export class LPPool3d extends LPPoolNd {
+export class LPPool3d extends LPPoolNd<Triple> {
   constructor(normType: number, kernelSize: Triple, options: LPPoolOptions<Triple> = {}) {
     super(3, normType, kernelSize, options);
   }
@@ -288,23 +399,36 @@ export class LPPool3d extends LPPoolNd {
 // ---- windows placed at random ----
 
 abstract class FractionalMaxPoolNd<Indices extends boolean> extends Module<[input: Tensor], Pooled<Indices>> {
-  readonly kernelSize: readonly number[];
+  kernelSize: readonly number[];
+  outputSize: readonly number[] | null;
+  outputRatio: readonly number[] | null;
+  returnIndices: boolean;
   private readonly dims: 2 | 3;
-  private readonly options: FractionalMaxPoolOptions<Sized, boolean>;
 
   constructor(dims: 2 | 3, kernelSize: Sized, options: FractionalMaxPoolOptions<Sized, boolean>) {
     super();
-    const { randomSamples, ...rest } = expectOptions(new.target.name, options);
+    const where = new.target.name;
+    const { randomSamples, returnIndices = false } = optionsOf(where, options, [
+      'outputSize',
+      'outputRatio',
+      'returnIndices',
+      'randomSamples',
+    ]);
     this.dims = dims;
-    this.kernelSize = spreadWhole(new.target.name, 'kernelSize', kernelSize, dims, 1);
-    this.options = rest;
-    fractionalSize(new.target.name, dims, options);
+    this.kernelSize = spreadWhole(where, 'kernelSize', kernelSize, dims, 1);
+    const { size = null, ratio = null } = fractionalSize(where, dims, options ?? {});
+    this.outputSize = size;
+    this.outputRatio = ratio;
+    this.returnIndices = expectBoolean(where, 'returnIndices', returnIndices);
     if (randomSamples) this.registerBuffer('_random_samples', randomSamples);
   }
   override forward(input: Tensor): Pooled<Indices> {
-    const samples = this.namedBuffers().find(([name]) => name === '_random_samples');
+    const { outputSize, outputRatio, returnIndices } = this;
+    const samples = this.ownBuffers().find(([name]) => name === '_random_samples');
     return fractionalMaxPool(this.dims, input, this.kernelSize, {
-      ...this.options,
+      outputSize,
+      outputRatio,
+      returnIndices,
       ...(samples && { randomSamples: samples[1] }),
     }) as Pooled<Indices>;
   }
@@ -330,21 +454,23 @@ export class FractionalMaxPool3d<Indices extends boolean = false> extends Fracti
 // ---- a fixed number of windows ----
 
 abstract class AdaptiveMaxPoolNd<Indices extends boolean> extends Module<[input: Tensor], Pooled<Indices>> {
+  returnIndices: boolean;
   private readonly dims: Dims;
-  private readonly options: { returnIndices?: boolean };
 
   constructor(
     dims: Dims,
-    readonly outputSize: AdaptiveSize,
+    public outputSize: AdaptiveSize,
     options: { returnIndices?: boolean },
   ) {
     super();
+    const { returnIndices = false } = optionsOf(new.target.name, options, ['returnIndices']);
     this.dims = dims;
-    this.options = { ...expectOptions(new.target.name, options) };
+    this.returnIndices = expectBoolean(new.target.name, 'returnIndices', returnIndices);
     expectAdaptive(new.target.name, dims, outputSize);
   }
   override forward(input: Tensor): Pooled<Indices> {
-    return adaptiveMaxPool(this.dims, input, this.outputSize, this.options) as Pooled<Indices>;
+    const { returnIndices } = this;
+    return adaptiveMaxPool(this.dims, input, this.outputSize, { returnIndices }) as Pooled<Indices>;
   }
   override extraRepr(): string {
     return `output_size=${size(this.outputSize)}`;
@@ -353,7 +479,7 @@ abstract class AdaptiveMaxPoolNd<Indices extends boolean> extends Module<[input:
 
 function expectAdaptive(where: string, dims: Dims, outputSize: AdaptiveSize): void {
   const sizes = Array.isArray(outputSize) ? outputSize.map((one: number | null) => one ?? 0) : outputSize;
-  for (const one of spread(where, 'outputSize', sizes, dims)) expectWhole(where, 'outputSize', one, 0);
+  for (const one of spread(where, 'outputSize', sizes, dims)) expectInteger(where, 'outputSize', one);
 }
 
 /** Largest values of `outputSize` windows that cover the input: [N, C, L] to [N, C, outputSize], or both without N. */
@@ -380,7 +506,7 @@ abstract class AdaptiveAvgPoolNd extends Module {
 
   constructor(
     dims: Dims,
-    readonly outputSize: AdaptiveSize,
+    public outputSize: AdaptiveSize,
   ) {
     super();
     this.dims = dims;

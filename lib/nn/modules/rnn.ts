@@ -1,4 +1,5 @@
 // Recurrent nets: RNN, LSTM and GRU over whole sequences, and their cells for one step at a time.
+import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { zeros } from '../../operators/generated/functions.js';
@@ -11,7 +12,6 @@ import { isPackedSequence, PackedSequence } from '../utils/rnn.js';
 import { expectProbability } from '../functional/dropout.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';
 import { float } from './repr.js';
-import { expectWhole } from './sizes.js';
 
 export interface RecurrentOptions extends FactoryOptions {
   /** Nets stacked on one another, each taking the outputs of the one below. Default 1. */
@@ -64,13 +64,13 @@ abstract class Recurrent<H extends Hidden> extends Module<
     const { bias = true, batchFirst = false, bidirectional = false } = expectOptions(where, options);
     this.mode = mode;
     this.bias = bias;
-    this.inputSize = expectWhole(where, 'inputSize', inputSize, 1);
-    this.hiddenSize = expectWhole(where, 'hiddenSize', hiddenSize, 1);
-    this.numLayers = expectWhole(where, 'numLayers', options.numLayers ?? 1, 1);
+    this.inputSize = expectInteger(where, 'inputSize', inputSize, 1);
+    this.hiddenSize = expectInteger(where, 'hiddenSize', hiddenSize, 1);
+    this.numLayers = expectInteger(where, 'numLayers', options.numLayers ?? 1, 1);
     this.batchFirst = batchFirst;
     this.dropout = expectProbability(where, options.dropout ?? 0, 'dropout');
     this.bidirectional = bidirectional;
-    this.projSize = expectWhole(where, 'projSize', options.projSize ?? 0, 0);
+    this.projSize = expectInteger(where, 'projSize', options.projSize ?? 0);
     if (mode !== 'lstm' && options.projSize !== undefined)
       throw new TorchError(where, 'projSize: only an LSTM has projections');
     if (this.projSize >= this.hiddenSize)
@@ -352,8 +352,8 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
   constructor(where: string, inputSize: number, hiddenSize: number, gates: number, options: RNNCellOptions) {
     super();
     const { bias = true } = expectOptions(where, options);
-    this.inputSize = expectWhole(where, 'inputSize', inputSize, 1);
-    this.hiddenSize = expectWhole(where, 'hiddenSize', hiddenSize, 1);
+    this.inputSize = expectInteger(where, 'inputSize', inputSize, 1);
+    this.hiddenSize = expectInteger(where, 'hiddenSize', hiddenSize, 1);
     const size = gates * this.hiddenSize;
     this.weight_ih = emptyParameter([size, inputSize], options);
     this.weight_hh = emptyParameter([size, hiddenSize], options);

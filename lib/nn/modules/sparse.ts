@@ -1,4 +1,5 @@
 // Tables of vectors that are looked up by numbers.
+import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError } from '../../core/errors.js';
@@ -15,7 +16,6 @@ import {
 import { Module } from '../module.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';
 import { number } from './repr.js';
-import { expectWhole } from './sizes.js';
 
 // As in Python: what fromPretrained passes to the constructor.
 interface Pretrained {
@@ -47,8 +47,8 @@ abstract class Table<Inputs extends unknown[]> extends Module<Inputs> {
     super();
     const { maxNorm, normType = 2, scaleGradByFreq = false, sparse = false } = expectOptions(where, options);
     const { _weight, _freeze = false } = options;
-    this.numEmbeddings = expectWhole(where, 'numEmbeddings', numEmbeddings, 0);
-    this.embeddingDim = expectWhole(where, 'embeddingDim', embeddingDim, 0);
+    this.numEmbeddings = expectInteger(where, 'numEmbeddings', numEmbeddings);
+    this.embeddingDim = expectInteger(where, 'embeddingDim', embeddingDim);
     this.paddingIdx = rowOf(where, options.paddingIdx, this.numEmbeddings);
     this.maxNorm = maxNorm ?? null;
     this.normType = normType;

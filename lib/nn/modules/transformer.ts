@@ -1,4 +1,5 @@
 // Transformers: layers of attention and feed-forward nets, stacks of them, and both stacks together.
+import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { full } from '../../tensor/create.js';
@@ -16,7 +17,6 @@ import { Dropout } from './dropout.js';
 import type { FactoryOptions } from './initial.js';
 import { Linear } from './linear.js';
 import { LayerNorm } from './normalization.js';
-import { expectWhole } from './sizes.js';
 
 /** What a feed-forward net does between its two layers: by name, or a function, or a module. */
 export type TransformerActivation = 'relu' | 'gelu' | ((x: Tensor) => Tensor) | Module;
@@ -97,9 +97,9 @@ function expectLayer(
     normFirst = false,
     activation = 'relu',
   } = expectOptions(where, options);
-  expectWhole(where, 'dModel', dModel, 1);
-  expectWhole(where, 'nhead', nhead, 1);
-  expectWhole(where, 'dimFeedforward', dimFeedforward, 1);
+  expectInteger(where, 'dModel', dModel, 1);
+  expectInteger(where, 'nhead', nhead, 1);
+  expectInteger(where, 'dimFeedforward', dimFeedforward, 1);
   return { dropout, dimFeedforward, normFirst, activation: expectActivation(where, activation) };
 }
 
@@ -517,7 +517,7 @@ function causalMask(size: number, options: { dtype?: DType; device?: Device }): 
 
 // Copies draw no random numbers: all layers begin as the one given.
 function copies<M extends Module<never[]>>(where: string, layer: M, count: number): ModuleList<M> {
-  const length = expectWhole(where, 'numLayers', count, 1);
+  const length = expectInteger(where, 'numLayers', count, 1);
   if (!isModule(layer)) {
     throw new ArgumentTypeError(where, `layer: expected a Module, got ${describe(layer)}`);
   }

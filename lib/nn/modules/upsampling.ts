@@ -4,7 +4,7 @@ import { ArgumentTypeError } from '../../core/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { interpolate, type InterpolateOptions } from '../functional/vision.js';
 import { Module } from '../module.js';
-import type { Pair } from './pair.js';
+import type { Pair } from './sizes.js';
 import { float, size as sizeText, tuple } from './repr.js';
 
 /** As those of `nn.functional.interpolate`, which say what they are. */
