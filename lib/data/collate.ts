@@ -1,5 +1,4 @@
 // Collation: a list of samples becomes a batch.
-import { types } from 'node:util';
 import { expectArgument } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import type { TypedArray } from '../native/binding.js';
@@ -7,6 +6,19 @@ import { stack } from '../operators/generated/functions.js';
 import { tensor } from '../tensor/create.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { isTypedScalar, plainScalar, type Scalar } from '../core/scalar.js';
+import {
+  branchOf,
+  emptyOf,
+  enter,
+  entriesOf,
+  hasItem,
+  itemOf,
+  map,
+  placeOf,
+  type Around,
+  type Branch,
+  type Walk,
+} from '../core/tree.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
@@ -36,7 +48,7 @@ export function defaultCollate<T>(samples: readonly T[]): Collated<T> {
   return scope(() => collate(samples, '')) as Collated<T>;
 }
 
-function collate(samples: readonly unknown[], path: string): unknown {
+function collate(samples: readonly unknown[], path: string, outer?: Around): unknown {
   const [first] = samples;
   if (samples.length === 0) throw failure(path, 'expected one sample at least, got none');
   if (isTensor(first)) {
@@ -58,39 +70,35 @@ function collate(samples: readonly unknown[], path: string): unknown {
       0,
     );
   }
-  if (Array.isArray(first)) {
-    expectAll(
-      samples,
-      (one) => Array.isArray(one) && one.length === first.length,
+  const branch = branchOf(first, WALK);
+  if (branch === undefined || branch === 'set')
+    throw failure(
       path,
-      `an array of ${first.length}`,
+      `a batch is made of tensors, TypedArrays, numbers, strings, arrays, objects and Maps, got ${describe(first)}`,
     );
-    return first.map((_, i) =>
-      collate(
-        samples.map((one) => (one as unknown[])[i]),
-        `${path}[${i}]`,
-      ),
-    );
+  const keys = Array.from(entriesOf(first as object, branch), ([key]) => key);
+  const fits = (one: unknown): boolean =>
+    branchOf(one, WALK) === branch &&
+    keys.every((key) => hasItem(one as object, branch, key)) &&
+    (branch !== 'array' || (one as unknown[]).length === keys.length);
+  expectAll(samples, fits, path, kindOf(branch, keys));
+  const around = enter(first as object, outer, path, WALK);
+  const { made, add } = emptyOf(branch);
+  for (const key of keys) {
+    const column = samples.map((one) => itemOf(one as object, branch, key));
+    add(key, collate(column, placeOf(path, branch, key), around));
   }
-  if (types.isMap(first)) {
-    const keys = [...first.keys()];
-    const fits = (one: unknown): boolean => types.isMap(one) && keys.every((key) => one.has(key));
-    expectAll(samples, fits, path, `a Map with the keys ${keys.map((key) => describe(key)).join(', ')}`);
-    const column = (key: unknown): unknown[] => samples.map((one) => (one as Map<unknown, unknown>).get(key));
-    return new Map(keys.map((key) => [key, collate(column(key), `${path}.get(${describe(key)})`)]));
-  }
-  if (typeof first === 'object' && first !== null) {
-    const keys = Object.keys(first);
-    const fits = (one: unknown): boolean =>
-      typeof one === 'object' && one !== null && keys.every((key) => Object.hasOwn(one, key));
-    expectAll(samples, fits, path, `an object with the keys ${keys.join(', ')}`);
-    const column = (key: string): unknown[] => samples.map((one) => (one as Record<string, unknown>)[key]);
-    return Object.fromEntries(keys.map((key) => [key, collate(column(key), `${path}.${key}`)]));
-  }
-  throw failure(
-    path,
-    `a batch is made of tensors, TypedArrays, numbers, strings, arrays, objects and Maps, got ${describe(first)}`,
-  );
+  return made;
+}
+
+// Samples may be objects of a class; a batch of them is a plain object.
+const WALK: Walk = { where: 'defaultCollate', instances: true };
+
+function kindOf(branch: Branch, keys: readonly unknown[]): string {
+  if (branch === 'array') return `an array of ${keys.length}`;
+  return branch === 'map'
+    ? `a Map with the keys ${keys.map((key) => describe(key)).join(', ')}`
+    : `an object with the keys ${keys.join(', ')}`;
 }
 
 function isNumber(value: unknown): boolean {
@@ -128,10 +136,7 @@ function failure(path: string, text: string): TorchError {
 
 /** What a sample becomes that is not put into a batch: TypedArrays become tensors. @internal */
 export function defaultConvert(value: unknown): unknown {
-  if (isTensor(value) || typeof value !== 'object' || value === null) return value;
-  if (ArrayBuffer.isView(value)) return tensor(value as TypedArray);
-  if (Array.isArray(value)) return value.map(defaultConvert);
-  if (types.isMap(value)) return new Map([...value].map(([key, one]) => [key, defaultConvert(one)]));
-  if (Object.getPrototypeOf(Object.getPrototypeOf(value) ?? {}) !== null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, defaultConvert(one)]));
+  return map(value, (leaf) => (ArrayBuffer.isView(leaf) ? tensor(leaf as TypedArray) : leaf), {
+    where: 'DataLoader',
+  });
 }

@@ -3,6 +3,7 @@ import type { ResourceLimits } from 'node:worker_threads';
 import { expectBoolean, expectInteger, expectNumber } from '../core/checks.js';
 import { isOptions, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
+import { map } from '../core/tree.js';
 import { cuda } from '../tensor/devices.js';
 import { TorchError, ArgumentTypeError, NoDeviceError, UnknownOptionError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
@@ -20,7 +21,7 @@ import {
 import { drawSeed } from './sampling.js';
 import { createFetcher, END, type CollateFunction } from './loader/fetcher.js';
 import { Iteration } from './loader/iteration.js';
-import { mapped, share, workerSource, type WorkerSource } from './loader/source.js';
+import { share, workerSource, type WorkerSource } from './loader/source.js';
 import { Threads } from './loader/threads.js';
 import { BatchSampler, RandomSampler, SequentialSampler } from './sampler.js';
 import { isWorkerDataset, type WorkerDataset } from './workerDataset.js';
@@ -290,12 +291,13 @@ function* endless(batchSize: number | null): globalThis.Generator<unknown, void,
 }
 
 function pin(batch: unknown): unknown {
-  return mapped(batch, (one) => {
-    if (!isTensor(one)) return undefined;
-    const pinned = operator('aten::pin_memory').call(one) as Tensor;
-    if (pinned !== one) one.dispose();
-    return pinned;
-  });
+  const pinned = (one: unknown): unknown => {
+    if (!isTensor(one)) return one;
+    const made = operator('aten::pin_memory').call(one) as Tensor;
+    if (made !== one) one.dispose();
+    return made;
+  };
+  return map(batch, pinned, { where: 'DataLoader' });
 }
 
 function fault(text: string): TorchError {

@@ -1,26 +1,34 @@
 // How values cross to the native side where their place alone does not say what they are: inside dictionaries, tuples and
 // lists of lists, and where a schema takes any value. native/operators/objects.h is the other side.
-import { types } from 'node:util';
-import { TorchError } from '../core/errors.js';
 import { handleKind, handleOf, isHandled, streamOf, type Handled } from '../core/handles.js';
 import { isNumeric } from '../core/scalar.js';
+import { fold, type Walk } from '../core/tree.js';
 
-const DEEPEST = 64;
+const WALK: Walk = {
+  where: 'arguments',
+  instances: true,
+  deepest: 64,
+  isLeaf: (value) => isHandled(value) || streamOf in value || isNumeric(value),
+};
 
 /**
  * The value with its handles in tagged values: { tensor: 5 }. Maps and plain objects become lists of entries. A value that
  * contains itself throws a TorchError. @internal
  */
-export function tagged(value: unknown, depth = 0): unknown {
+export function tagged(value: unknown): unknown {
+  return fold(
+    value,
+    tag,
+    (branch, entries) =>
+      branch === 'array' || branch === 'set' ? entries.map(([, item]) => item) : { entries },
+    WALK,
+  );
+}
+
+function tag(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || isNumeric(value)) return value;
   if (isHandled(value)) return { [handleKind(value)]: value[handleOf] };
-  if (streamOf in value) return { stream: value[streamOf] };
-  if (depth === DEEPEST)
-    throw new TorchError('arguments', `a value is more than ${DEEPEST} levels deep, or contains itself`);
-  const inner = (item: unknown): unknown => tagged(item, depth + 1);
-  if (Array.isArray(value)) return value.map(inner);
-  const entries: Iterable<[unknown, unknown]> = types.isMap(value) ? value : Object.entries(value);
-  return { entries: Array.from(entries, (entry) => entry.map(inner)) };
+  return streamOf in value ? { stream: value[streamOf] } : value;
 }
 
 /** The way back: tensors and objects are wrapped, dictionaries become Maps. @internal */

@@ -1,6 +1,7 @@
 // L-BFGS: a quasi-Newton method that remembers its last steps.
 import { expectInteger, expectNumber, expectOneOf } from '../core/checks.js';
 import { options } from '../core/options.js';
+import { leaves } from '../core/tree.js';
 import { recording } from '../program/recording.js';
 import { enableGrad, noGrad } from '../autograd/gradMode.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
@@ -216,9 +217,9 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
             prev_loss: memory.previousLoss,
             ...(memory.al === undefined ? {} : { al: memory.al }),
           };
-    const kept = new Set(tensorsOf(after));
+    const kept = new Set(leaves(after, isTensor));
     for (const tensor of kept) tensor.keep();
-    for (const tensor of tensorsOf(before ?? {})) if (!kept.has(tensor)) tensor.dispose();
+    for (const tensor of leaves(before ?? {}, isTensor)) if (!kept.has(tensor)) tensor.dispose();
     this.setState(owner, after);
   }
 }
@@ -308,10 +309,4 @@ function move(parameters: readonly Tensor[], t: Value, direction: Tensor): void 
 // Whether the largest number of a tensor is no more than a bound.
 function isAtMost(tensor: Tensor, bound: number): boolean {
   return scope(() => lessOrEqual(tensor.abs().max(), bound));
-}
-
-function tensorsOf(value: unknown): Tensor[] {
-  if (isTensor(value)) return [value];
-  if (Array.isArray(value)) return value.flatMap(tensorsOf);
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(tensorsOf) : [];
 }

@@ -5,6 +5,7 @@ import { types } from 'node:util';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { ArgumentTypeError } from '../core/errors.js';
+import { visit } from '../core/tree.js';
 
 /** What a scope needs of a tensor; Tensor implements it. */
 export interface Scoped {
@@ -176,20 +177,12 @@ function leave(result: unknown, inner: Scope): void {
 /** Every tensor inside a value goes to the scope around. Gives the promises that are in there too. */
 function moveOut(result: unknown, from: Scope): Set<Promise<unknown>> {
   const promises = new Set<Promise<unknown>>();
-  const seen = new Set<object>();
-  const waiting: unknown[] = [result]; // a list rather than calls: a value may be nested deeper than the stack goes
-  while (waiting.length > 0) {
-    const value = waiting.pop();
-    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
-    seen.add(value);
+  visit(result, (value) => {
     if (moveTo in value) (value as Scoped)[moveTo](from, from.parent);
     else if (types.isPromise(value)) promises.add(value);
-    else if (!ArrayBuffer.isView(value)) {
-      if (types.isMap(value)) for (const [key, item] of value) waiting.push(key, item);
-      if (types.isSet(value)) for (const item of value) waiting.push(item);
-      for (const item of Object.values(value)) waiting.push(item);
-    }
-  }
+    else return true;
+    return false;
+  });
   return promises;
 }
 

@@ -1,8 +1,8 @@
 // What a loader and its workers say to each other, and batches on their way between threads.
 import { describe } from '../../core/describe.js';
+import { leaves, map } from '../../core/tree.js';
 import { isTensor } from '../../tensor/tensor.js';
 import { receive, send, type TensorParcel } from '../../tensor/transfer.js';
-import { mapped } from './source.js';
 
 /** What a worker is started with. */
 export interface WorkerOrders {
@@ -57,25 +57,25 @@ interface Parcelled {
   torchNodeParcel: TensorParcel;
 }
 
+function isParcelled(value: unknown): value is Parcelled {
+  return typeof value === 'object' && value !== null && 'torchNodeParcel' in value;
+}
+
 /** A batch as a message: its tensors' memory goes along without a copy; the tensors given stay what they are. */
 export function pack(value: unknown): unknown {
-  return mapped(value, (one) =>
-    isTensor(one) ? ({ torchNodeParcel: send(one.detach()) } satisfies Parcelled) : undefined,
-  );
+  const parcelled = (one: unknown): unknown =>
+    isTensor(one) ? ({ torchNodeParcel: send(one.detach()) } satisfies Parcelled) : one;
+  return map(value, parcelled, { where: 'DataLoader' });
 }
 
 /** The batch of a message; may be asked for once. */
 export function unpack(message: unknown): unknown {
-  return mapped(message, (one) =>
-    'torchNodeParcel' in one ? receive((one as Parcelled).torchNodeParcel) : undefined,
-  );
+  const received = (one: unknown): unknown => (isParcelled(one) ? receive(one.torchNodeParcel) : one);
+  return map(message, received, { where: 'DataLoader', isLeaf: isParcelled });
 }
 
 /** Releases the tensors of a message that nobody wants any more: unreceived ones would keep their memory. */
 export function discard(message: unknown): void {
-  mapped(unpack(message), (one) => {
-    if (!isTensor(one)) return undefined;
-    one.dispose();
-    return one;
-  });
+  for (const { torchNodeParcel } of leaves(message, isParcelled, { isLeaf: isParcelled }))
+    receive(torchNodeParcel).dispose();
 }

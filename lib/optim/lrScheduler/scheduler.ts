@@ -3,6 +3,7 @@
 import { camelCase, snakeCase } from '../../core/names.js';
 import { expectArgument, expectInteger, expectObject } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
+import { map } from '../../core/tree.js';
 import { recording } from '../../program/recording.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
@@ -239,9 +240,5 @@ export function bisectRight(numbers: readonly number[], x: number): number {
 }
 
 function structure(value: unknown): unknown {
-  if (isTensor(value)) return copyOf(value);
-  if (Array.isArray(value)) return value.map(structure);
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, structure(item)]));
-  return value;
+  return map(value, (leaf) => (isTensor(leaf) ? copyOf(leaf) : leaf));
 }
