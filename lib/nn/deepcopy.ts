@@ -1,8 +1,9 @@
 // Deep copies of what modules hold.
+import { types } from 'node:util';
 import { expectArgument } from '../core/checks.js';
 import { noGrad } from '../autograd/gradMode.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
-import { types } from 'node:util';
+import { copyUninitialized, isUninitialized } from './uninitialized.js';
 
 /** Copies by what they are copies of: what is shared stays shared. */
 export type Copies = Map<object, unknown>;
@@ -17,6 +18,11 @@ export function expectCopies(copies: Copies): void {
 export function copyTensor(tensor: Tensor, copies: Copies): Tensor {
   const before = copies.get(tensor);
   if (before !== undefined) return before as Tensor;
+  if (isUninitialized(tensor)) {
+    const copy = copyUninitialized(tensor);
+    copies.set(tensor, copy);
+    return copy;
+  }
   const { grad } = tensor;
   const data = noGrad(() => tensor.clone()).keep();
   const copy = isParameter(tensor) ? new Parameter(data, tensor.requiresGrad) : data;
@@ -27,29 +33,23 @@ export function copyTensor(tensor: Tensor, copies: Copies): Tensor {
   return copy;
 }
 
-/** Copies an object's own properties, but for those left out. @internal */
-export function copyProperties(
-  from: object,
+/** Gives a copy a property of what it is a copy of. @internal */
+export function copyProperty(
   to: object,
+  key: string | symbol,
+  property: PropertyDescriptor,
   copies: Copies,
-  without: readonly string[] = [],
 ): void {
-  for (const key of Reflect.ownKeys(from)) {
-    if ((typeof key === 'string' && without.includes(key)) || Object.hasOwn(to, key)) continue;
-    const property = Object.getOwnPropertyDescriptor(from, key)!;
-    Object.defineProperty(
-      to,
-      key,
-      'value' in property ? { ...property, value: copied(property.value, copies) } : property,
-    );
-  }
+  const isData = 'value' in property;
+  Object.defineProperty(to, key, isData ? { ...property, value: copied(property.value, copies) } : property);
 }
 
 interface Copyable {
   deepcopy(copies: Copies): unknown;
 }
 
-function copied(value: unknown, copies: Copies): unknown {
+/** A deep copy of a value; objects of classes that cannot be copied are shared. @internal */
+export function copied(value: unknown, copies: Copies): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const before = copies.get(value);
   if (before !== undefined) return before;
@@ -75,6 +75,7 @@ function copied(value: unknown, copies: Copies): unknown {
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return value;
   const object = {};
   copies.set(value, object);
-  copyProperties(value, object, copies);
+  for (const key of Reflect.ownKeys(value))
+    copyProperty(object, key, Object.getOwnPropertyDescriptor(value, key)!, copies);
   return object;
 }

@@ -10,6 +10,7 @@ export {
 } from './module.js';
 export { RemovableHandle, type Gradients } from './hooks.js';
 export { Parameter } from '../tensor/tensor.js';
+export { UninitializedBuffer, UninitializedParameter } from './uninitialized.js';
 export * as functional from './functional.js';
 export * as init from './init.js';
 export * as utils from './utils/index.js';

@@ -1,49 +1,20 @@
-// Module: the tree that networks are composed of.
-import { types } from 'node:util';
-import { inspect } from 'node:util';
-import { handleOf } from '../core/handles.js';
-import { expectOptions } from '../core/options.js';
-import { expectArgument } from '../core/checks.js';
-import { describe } from '../core/describe.js';
-import { native } from '../native/binding.js';
-import { checkDevice } from '../tensor/devices.js';
-import { isFloatingPoint, type Device, type DType, type MemoryFormat } from '../core/dtype.js';
-import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
+// Module: the base of what networks are composed of.
+import { inspect, types } from 'node:util';
 import { noGrad } from '../autograd/gradMode.js';
-import { isParameter, isTensor, type Parameter, type Tensor } from '../tensor/tensor.js';
-import { copyProperties, copyTensor, expectCopies, type Copies } from './deepcopy.js';
+import { expectArgument, expectBoolean, expectInteger, expectString } from '../core/checks.js';
+import { describe } from '../core/describe.js';
+import type { Device, DType, MemoryFormat } from '../core/dtype.js';
+import { ArgumentTypeError, TorchError } from '../core/errors.js';
+import { options } from '../core/options.js';
+import type { Parameter, Tensor } from '../tensor/tensor.js';
+import { expectCopies, type Copies } from './deepcopy.js';
 import { ModuleHooks, RemovableHandle, type Gradients, type HookKind } from './hooks.js';
+import { moveModule } from './moving.js';
+import { collect, load, type IncompatibleKeys, type StateDict } from './stateDict.js';
+import { brand, copyModule, Internals, internals, partsOf, registerPart } from './tree.js';
 
-/** Tensors by their names in a module tree, as "0.weight". */
-export type StateDict = Record<string, Tensor>;
-
-/** Keys that a state dict lacks, and those that the module does not know. */
-export interface IncompatibleKeys {
-  missing: string[];
-  unexpected: string[];
-}
-
-// Classes of another realm fail instanceof; the brand does not.
-const brand = Symbol.for('torch-node.nn.Module');
-
-/** What a module keeps that is not a property of its own. */
-class Internals {
-  readonly buffers = new Map<string, Tensor>();
-  /** Names of buffers that are no part of the state dict. */
-  readonly transient = new Set<string>();
-  hooks: ModuleHooks | undefined;
-  readonly stateHooks = {
-    statePre: new Set<StatePreHook>(),
-    statePost: new Set<StateHook>(),
-    loadPre: new Set<StateHook>(),
-    loadPost: new Set<LoadPostHook>(),
-  };
-}
-const internals = Symbol('torch-node.nn.internals');
-
-type StatePreHook = (module: AnyModule, prefix: string) => void;
-type StateHook = (module: AnyModule, state: StateDict, prefix: string) => void;
-type LoadPostHook = (module: AnyModule, keys: IncompatibleKeys) => void;
+export type { IncompatibleKeys, StateDict } from './stateDict.js';
+export { isModule } from './tree.js';
 
 /**
  * Base of all modules. A subclass assigns its parts to properties and computes in `forward`:
@@ -53,8 +24,10 @@ type LoadPostHook = (module: AnyModule, keys: IncompatibleKeys) => void;
  *       forward(x: Tensor) { return this.conv.forward(x).relu(); }
  *     }
  *
- * Properties that hold a Module, a Parameter or (under registerBuffer) a buffer belong to the tree under their names,
- * in the order in which they were assigned. Lists of modules go into a ModuleList or a Sequential.
+ * Properties that hold a Module or a Parameter belong to the tree under their names, in the order in which they were
+ * assigned; registerBuffer() makes a property for a buffer. As in Python they can be replaced by their like or by null: what is
+ * of another kind is a TorchError, at once or, where a class field or a new property has just been assigned, at the next look
+ * at the tree. Lists of modules go into a ModuleList or a Sequential.
  */
 export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tensor> {
   /** @internal */
@@ -74,14 +47,14 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
 
   /** This module's own parts, by name. */
   namedChildren(): [name: string, module: AnyModule][] {
-    return Object.entries(this).filter((entry): entry is [string, AnyModule] => isModule(entry[1]));
+    return partsOf(this, 'module');
   }
   children(): AnyModule[] {
     return this.namedChildren().map(([, module]) => module);
   }
   /** This module and all below it, with their paths; a module that stands in two places comes once. */
   namedModules(prefix = '', seen = new Set<AnyModule>()): [path: string, module: AnyModule][] {
-    expectArgument('Module.namedModules', 'prefix', prefix, typeof prefix === 'string', 'a string');
+    expectString('Module.namedModules', 'prefix', prefix);
     expectArgument('Module.namedModules', 'seen', seen, types.isSet(seen), 'a Set of modules to leave out');
     if (seen.has(this)) return [];
     seen.add(this);
@@ -95,78 +68,59 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** This module's own parameters, without those of its parts. @internal */
   ownParameters(): [name: string, parameter: Parameter][] {
-    return Object.entries(this).filter((entry): entry is [string, Parameter] => isParameter(entry[1]));
+    return partsOf(this, 'parameter');
   }
   /** This module's own buffers; `persistent` without those that are no part of the state dict. @internal */
   ownBuffers(persistent = false): [name: string, buffer: Tensor][] {
-    const { buffers, transient } = this[internals];
-    return [...buffers].filter(([name]) => !persistent || !transient.has(name));
+    return partsOf(this, 'buffer', persistent);
   }
   /**
    * All parameters below this module by their paths, as "0.weight"; one that is shared comes once, unless
    * `removeDuplicate` is false. With `recurse: false` only this module's own.
    */
-  namedParameters(
-    options: { prefix?: string; recurse?: boolean; removeDuplicate?: boolean } = {},
-  ): [path: string, parameter: Parameter][] {
-    return gather(this, options, (module) => module.ownParameters());
+  namedParameters(given?: GatherOptions): [path: string, parameter: Parameter][] {
+    return gather('Module.namedParameters', this, given, (module) => module.ownParameters());
   }
-  parameters(options: { recurse?: boolean } = {}): Parameter[] {
-    return this.namedParameters(options).map(([, parameter]) => parameter);
+  parameters(given?: { recurse?: boolean }): Parameter[] {
+    return this.namedParameters(options('Module.parameters', given, ['recurse'])).map(
+      ([, parameter]) => parameter,
+    );
   }
   /** All buffers below this module by their paths, as namedParameters() gives parameters. */
-  namedBuffers(
-    options: { prefix?: string; recurse?: boolean; removeDuplicate?: boolean } = {},
-  ): [path: string, buffer: Tensor][] {
-    return gather(this, options, (module) => module.ownBuffers());
+  namedBuffers(given?: GatherOptions): [path: string, buffer: Tensor][] {
+    return gather('Module.namedBuffers', this, given, (module) => module.ownBuffers());
   }
-  buffers(options: { recurse?: boolean } = {}): Tensor[] {
-    return this.namedBuffers(options).map(([, buffer]) => buffer);
+  buffers(given?: { recurse?: boolean }): Tensor[] {
+    return this.namedBuffers(options('Module.buffers', given, ['recurse'])).map(([, buffer]) => buffer);
   }
-  /** Makes a parameter part of the tree under a name that need not be written as a property: PyTorch's keys have any. */
+  /**
+   * Registers a parameter under a name, and makes a property of that name; null keeps the place for one.
+   *
+   * @throws TorchError for what is no Parameter, for a name that is empty or has a dot in it, and where the module has a
+   *   property of that name already that is no parameter.
+   */
   registerParameter(name: string, parameter: Parameter | null): void {
-    checkName(this, 'registerParameter', name);
-    if (parameter !== null && !isParameter(parameter)) {
-      throw new ArgumentTypeError(
-        'Module.registerParameter',
-        `'${name}': expected a Parameter or null, got ${describe(parameter)}`,
-      );
-    }
-    (this as Record<string, unknown>)[name] = parameter;
+    registerPart(this, 'parameter', name, parameter);
   }
-  /** Makes a module part of the tree under a name. */
+  /** Registers a module under a name, as registerParameter() does a parameter. */
   registerModule(name: string, module: AnyModule | null): void {
-    checkName(this, 'registerModule', name);
-    if (module !== null && !isModule(module)) {
-      throw new ArgumentTypeError(
-        'Module.registerModule',
-        `'${name}': expected a Module or null, got ${describe(module)}`,
-      );
-    }
-    (this as Record<string, unknown>)[name] = module;
+    registerPart(this, 'module', name, module);
   }
   addModule(name: string, module: AnyModule | null): void {
     this.registerModule(name, module);
   }
   /**
-   * Registers a tensor that belongs to the module's state but is not trained; null takes it away. With
-   * `persistent: false` it moves with the module and is no part of the state dict.
+   * Registers a tensor that belongs to the module's state but is not trained, as registerParameter() does a parameter. With
+   * `persistent: false` it moves with the module and is no part of the state dict. `this.name = tensor` replaces it.
    */
-  registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
-    const { persistent = true } = expectOptions('Module.registerBuffer', options);
-    if (typeof name !== 'string' || name === '' || name.includes('.'))
-      throw wrongName('registerBuffer', name);
-    if (tensor !== null && !isTensor(tensor)) {
-      throw new ArgumentTypeError(
-        'Module.registerBuffer',
-        `'${name}': expected a Tensor or null, got ${describe(tensor)}`,
-      );
-    }
-    const { buffers, transient } = this[internals];
-    if (tensor === null) buffers.delete(name);
-    else buffers.set(name, tensor.keep());
-    if (persistent) transient.delete(name);
-    else transient.add(name);
+  registerBuffer(name: string, tensor: Tensor | null, given?: { persistent?: boolean }): void {
+    const where = 'Module.registerBuffer';
+    const { persistent = true } = options(where, given, ['persistent']);
+    registerPart(this, 'buffer', name, tensor, expectBoolean(where, 'persistent', persistent));
+  }
+  /** The property that something registered is read from: a class may have another than the name. @internal */
+  propertyOf(name: string): string {
+    return name;
   }
   /** The module at a path such as "layers.0"; this one at "". */
   getSubmodule(path: string): AnyModule {
@@ -206,15 +160,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     if (before !== undefined) return before as this;
     const copy = Object.create(Object.getPrototypeOf(this) as object) as this;
     copies.set(this, copy);
-    const from = this[internals];
-    const to = new Internals();
-    Object.defineProperty(copy, internals, { value: to });
-    copyProperties(this, copy, copies, from.hooks === undefined ? [] : ['forward']);
-    for (const [name, buffer] of from.buffers)
-      copy.registerBuffer(name, copyTensor(buffer, copies), { persistent: !from.transient.has(name) });
-    if (from.hooks !== undefined) from.hooks.copyTo(copy, (to.hooks = new ModuleHooks()));
-    for (const kind of ['statePre', 'statePost', 'loadPre', 'loadPost'] as const)
-      for (const hook of from.stateHooks[kind]) to.stateHooks[kind].add(hook as never);
+    copyModule(this, copy, copies);
     return copy;
   }
 
@@ -222,6 +168,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
 
   /** Puts the module and all below it into training mode, or into evaluation mode with `train(false)`. */
   train(on = true): this {
+    expectBoolean('Module.train', 'on', on);
     for (const module of this.modules()) {
       module.training = on;
       module.modeChanged();
@@ -236,36 +183,12 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     // Most modules compute the same in both modes.
   }
 
-  /** Moves parameters and buffers in place: to a device, or floating point ones to a dtype. Optimizers go on with them. */
+  /**
+   * Moves parameters and buffers in place: to a device, or floating point ones to a dtype. Optimizers go on with them. Those of
+   * a lazy module are made there and of that dtype.
+   */
   to(target: Device | DType | { device?: Device; dtype?: DType; memoryFormat?: MemoryFormat }): this {
-    const isTarget =
-      typeof target === 'string' || (typeof target === 'object' && (target as unknown) !== null);
-    expectArgument('Module.to', 'target', target, isTarget, 'a device, a dtype or an object of them');
-    const wanted =
-      typeof target === 'object'
-        ? target
-        : /^(cpu|cuda|meta)/.test(target)
-          ? { device: target }
-          : { dtype: target as DType };
-    if (wanted.device !== undefined) checkDevice(wanted.device);
-    noGrad(() => {
-      for (const [path, tensor] of [...this.namedParameters(), ...this.namedBuffers()]) {
-        const dtype =
-          wanted.dtype !== undefined && isFloatingPoint(tensor.dtype) ? { dtype: wanted.dtype } : {};
-        const place = { ...dtype, ...(wanted.device === undefined ? {} : { device: wanted.device }) };
-        const { grad } = tensor;
-        const moved = tensor.to(place);
-        const { memoryFormat } = wanted;
-        const laidOut =
-          memoryFormat !== undefined && tensor.dim() === (memoryFormat === 'channels_last_3d' ? 5 : 4);
-        const data = laidOut ? moved.contiguous({ memoryFormat }) : moved;
-        if (data === tensor) continue;
-        if (data !== moved && moved !== tensor) moved.dispose();
-        named(`Module.to(${path})`, () => native.setData(tensor[handleOf], data[handleOf]));
-        data.dispose();
-        if (grad !== null) tensor.grad = grad.to(place);
-      }
-    });
+    moveModule(this, target);
     return this;
   }
   /** Casts floating point parameters and buffers to float32, in place; the others likewise. */
@@ -285,16 +208,18 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     return this.to('cpu');
   }
   cuda(index = 0): this {
-    expectArgument('Module.cuda', 'index', index, Number.isInteger(index), 'the number of a device');
+    expectInteger('Module.cuda', 'index', index);
     return this.to(`cuda:${index}`);
   }
   requiresGrad_(on = true): this {
+    expectBoolean('Module.requiresGrad_', 'on', on);
     for (const parameter of this.parameters()) parameter.requiresGrad = on;
     return this;
   }
   /** Forgets the parameters' gradients; with `setToNone: false` fills them with zeros. */
-  zeroGrad(options: { setToNone?: boolean } = {}): void {
-    const { setToNone = true } = expectOptions('Module.zeroGrad', options);
+  zeroGrad(given?: { setToNone?: boolean }): void {
+    const { setToNone = true } = options('Module.zeroGrad', given, ['setToNone']);
+    expectBoolean('Module.zeroGrad', 'setToNone', setToNone);
     for (const parameter of this.parameters())
       if (setToNone) parameter.grad = null;
       else noGrad(() => parameter.grad?.detach().zero_());
@@ -309,9 +234,15 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   registerForwardPreHook<M extends AnyModule>(
     this: M,
     hook: (module: M, inputs: InputsOf<M>) => unknown,
-    options: { prepend?: boolean } = {},
+    given?: { prepend?: boolean },
   ): RemovableHandle {
-    return register(this, 'forwardPre', 'Module.registerForwardPreHook', hook, options);
+    return register(
+      this,
+      'forwardPre',
+      'Module.registerForwardPreHook',
+      hook,
+      options('Module.registerForwardPreHook', given, ['prepend']),
+    );
   }
   /**
    * Calls a function after each forward, with this module, the inputs and the output. What it returns, unless nothing,
@@ -320,9 +251,15 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   registerForwardHook<M extends AnyModule>(
     this: M,
     hook: (module: M, inputs: InputsOf<M>, output: ReturnType<M['forward']>) => unknown,
-    options: { prepend?: boolean; alwaysCall?: boolean } = {},
+    given?: { prepend?: boolean; alwaysCall?: boolean },
   ): RemovableHandle {
-    return register(this, 'forward', 'Module.registerForwardHook', hook, options);
+    return register(
+      this,
+      'forward',
+      'Module.registerForwardHook',
+      hook,
+      options('Module.registerForwardHook', given, ['prepend', 'alwaysCall']),
+    );
   }
   /**
    * Calls a function when the gradients of the outputs have been computed, with this module and these gradients; an array
@@ -333,9 +270,15 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   registerFullBackwardPreHook<M extends AnyModule>(
     this: M,
     hook: (module: M, gradOutput: Gradients) => Tensor | Gradients | null | undefined | void, // eslint-disable-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing
-    options: { prepend?: boolean } = {},
+    given?: { prepend?: boolean },
   ): RemovableHandle {
-    return register(this, 'backwardPre', 'Module.registerFullBackwardPreHook', hook, options);
+    return register(
+      this,
+      'backwardPre',
+      'Module.registerFullBackwardPreHook',
+      hook,
+      options('Module.registerFullBackwardPreHook', given, ['prepend']),
+    );
   }
   /**
    * Calls a function when the gradients of the inputs have been computed, with this module, these gradients (null for what
@@ -354,9 +297,15 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
       gradInput: Gradients,
       gradOutput: Gradients,
     ) => Tensor | Gradients | null | undefined | void, // eslint-disable-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing
-    options: { prepend?: boolean } = {},
+    given?: { prepend?: boolean },
   ): RemovableHandle {
-    return register(this, 'backward', 'Module.registerFullBackwardHook', hook, options);
+    return register(
+      this,
+      'backward',
+      'Module.registerFullBackwardHook',
+      hook,
+      options('Module.registerFullBackwardHook', given, ['prepend']),
+    );
   }
   /** Calls a function before this module gives its part of a state dict. `prefix` is its path with a dot behind. */
   registerStateDictPreHook<M extends AnyModule>(
@@ -389,63 +338,23 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   // ---- state ----
 
   /** Parameters and buffers by their paths, under PyTorch's keys. The tensors share memory with the module's. */
-  stateDict(options: { prefix?: string } = {}): StateDict {
+  stateDict(given?: { prefix?: string }): StateDict {
+    const { prefix = '' } = options('Module.stateDict', given, ['prefix']);
     const state: StateDict = {};
-    collect(this, state, expectOptions('Module.stateDict', options).prefix ?? '');
+    collect(this, state, expectString('Module.stateDict', 'prefix', prefix));
     return state;
   }
   /**
-   * Copies values into the parameters and buffers. Throws a TorchError that lists every missing and unexpected key and
-   * every shape that does not fit, and changes nothing then; with `strict: false` keys may differ, shapes may not.
+   * Copies values into the parameters and buffers, from an object or a Map. Throws a TorchError that lists every missing and
+   * unexpected key and every shape that does not fit, and changes nothing then; with `strict: false` keys may differ, shapes
+   * may not.
    */
-  loadStateDict(state: Readonly<StateDict>, options: { strict?: boolean } = {}): IncompatibleKeys {
-    const { strict = true } = expectOptions('Module.loadStateDict', options);
-    const given = { ...state };
-    // A module that stands in two places has its keys in both.
-    const places: [prefix: string, module: AnyModule][] = [];
-    const visit = (module: AnyModule, prefix: string): void => {
-      places.push([prefix, module]);
-      for (const hook of module[internals].stateHooks.loadPre) hook(module, given, prefix);
-      for (const [name, child] of module.namedChildren()) visit(child, `${prefix}${name}.`);
-    };
-    visit(this, '');
-    const own = new Map(
-      places.flatMap(([prefix, module]) =>
-        ownState(module).map(([name, tensor]): [string, Tensor] => [prefix + name, tensor]),
-      ),
-    );
-    const keys: IncompatibleKeys = {
-      missing: [...own.keys()].filter((key) => !(key in given)),
-      unexpected: Object.keys(given).filter((key) => !own.has(key)),
-    };
-    for (const [, module] of places.toReversed())
-      for (const hook of module[internals].stateHooks.loadPost) hook(module, keys);
-    const wrong: string[] = [];
-    for (const [key, value] of Object.entries(given)) {
-      const target = own.get(key);
-      if (target === undefined) continue;
-      if (!isTensor(value)) wrong.push(`${key}: expected a Tensor, got ${describe(value)}`);
-      else if (String(value.shape) !== String(target.shape)) {
-        wrong.push(
-          `${key}: the shape [${value.shape.join(', ')}] in the state dict does not fit the module's [${target.shape.join(', ')}]`,
-        );
-      }
-    }
-    const problems = [
-      ...(strict && keys.missing.length > 0 ? [`missing keys: ${keys.missing.join(', ')}`] : []),
-      ...(strict && keys.unexpected.length > 0 ? [`unexpected keys: ${keys.unexpected.join(', ')}`] : []),
-      ...wrong,
-    ];
-    if (problems.length > 0) {
-      throw new TorchError(
-        'Module.loadStateDict',
-        `the state dict does not fit ${this.constructor.name}:\n  ${problems.join('\n  ')}`,
-      );
-    }
-    noGrad(() => {
-      for (const [key, target] of own) if (key in given) target.copy_(given[key]!);
-    });
-    return keys;
+  loadStateDict(
+    state: Readonly<StateDict> | ReadonlyMap<string, Tensor>,
+    given?: { strict?: boolean },
+  ): IncompatibleKeys {
+    const { strict = true } = options('Module.loadStateDict', given, ['strict']);
+    return load(this, state, expectBoolean('Module.loadStateDict', 'strict', strict));
   }
 
   // ---- text ----
@@ -476,11 +385,6 @@ export type InputsOf<M extends AnyModule> = M extends { forward(...inputs: infer
   ? Inputs
   : never;
 
-/** Whether a value is a Module; works across realms. */
-export function isModule(value: unknown): value is AnyModule {
-  return typeof value === 'object' && value !== null && brand in value;
-}
-
 /** Lines of a part's text, as they stand within its owner's. @internal */
 export function indented(text: string): string {
   return text.replaceAll('\n', '\n  ');
@@ -488,12 +392,22 @@ export function indented(text: string): string {
 
 // Functions, not private methods: a deep copy has no private parts.
 
+interface GatherOptions {
+  prefix?: string;
+  recurse?: boolean;
+  removeDuplicate?: boolean;
+}
+
 function gather<T extends Tensor>(
+  where: string,
   root: AnyModule,
-  options: { prefix?: string; recurse?: boolean; removeDuplicate?: boolean },
+  given: GatherOptions | undefined,
   own: (module: AnyModule) => [string, T][],
 ): [path: string, tensor: T][] {
-  const { prefix = '', recurse = true, removeDuplicate = true } = expectOptions('Module', options);
+  const known = options(where, given, ['prefix', 'recurse', 'removeDuplicate']);
+  const { prefix = '', recurse = true, removeDuplicate = true } = known;
+  expectString(where, 'prefix', prefix);
+  for (const [name, value] of Object.entries({ recurse, removeDuplicate })) expectBoolean(where, name, value);
   const seen = new Set<T>();
   const modules: [string, AnyModule][] = recurse ? root.namedModules(prefix) : [[prefix, root]];
   return modules.flatMap(([path, module]) =>
@@ -524,24 +438,17 @@ function expectModulePath(where: string, path: string): void {
   expectArgument(`Module.${where}`, 'path', path, typeof path === 'string', 'a path as "layers.0"');
 }
 
-// What is to become a part may take the place of a part, not of anything else.
-function checkName(module: AnyModule, where: string, name: string): void {
-  if (typeof name !== 'string' || name === '' || name.includes('.')) throw wrongName(where, name);
-  const before = (module as unknown as Record<string, unknown>)[name] ?? null;
-  if (before !== null && !isModule(before) && !isParameter(before))
-    throw new TorchError(`Module.${where}`, `the module has a property '${name}' already`);
-}
-
 function register(
   module: AnyModule,
   list: HookKind,
   where: string,
   hook: unknown,
-  options: { prepend?: boolean; alwaysCall?: boolean },
+  given: { prepend?: boolean; alwaysCall?: boolean },
 ): RemovableHandle {
+  for (const name of ['prepend', 'alwaysCall'] as const) expectBoolean(where, name, given[name] ?? false);
   const own = module[internals];
   own.hooks ??= new ModuleHooks();
-  return own.hooks.register(module, list, where, hook, expectOptions(where, options));
+  return own.hooks.register(module, list, where, hook, given);
 }
 
 function registerState(
@@ -561,25 +468,6 @@ function registerState(
   return new RemovableHandle(() => hooks.delete(called));
 }
 
-function ownState(module: AnyModule): [name: string, tensor: Tensor][] {
-  return [...module.ownParameters(), ...module.ownBuffers(true)];
-}
-
-function collect(module: AnyModule, state: StateDict, prefix: string): void {
-  const { stateHooks } = module[internals];
-  for (const hook of stateHooks.statePre) hook(module, prefix);
-  for (const [name, tensor] of ownState(module)) state[prefix + name] = tensor.detach();
-  for (const [name, child] of module.namedChildren()) collect(child, state, `${prefix}${name}.`);
-  for (const hook of stateHooks.statePost) hook(module, state, prefix);
-}
-
 function joined(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`;
-}
-
-function wrongName(where: string, name: unknown): TorchError {
-  return new ArgumentTypeError(
-    `Module.${where}`,
-    `expected a name that is not empty and has no dot in it, got ${describe(name)}`,
-  );
 }

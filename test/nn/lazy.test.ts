@@ -51,27 +51,77 @@ describe('a lazy module', () => {
     });
   });
 
-  it('says until then that it has no parameters, to whatever asks for them', () => {
+  it('has parameters without values until then, which whoever reads them is told', () => {
     withoutLeaks(() => {
       const net = new nn.Sequential(new nn.LazyConv2d(4, 3), new nn.LazyBatchNorm2d(), new nn.LazyLinear(2));
+      const weight = (net.at(2) as nn.LazyLinear).weight;
       const asks: (() => unknown)[] = [
-        () => net.parameters(),
-        () => net.stateDict(),
-        () => net.to('float64'),
+        () => weight.shape,
+        () => weight.add(1),
+        () => torch.ones([1]).mul(weight),
+        () => weight.toArray(),
+        () => nn.init.zeros_(weight),
+        () => (net.at(2) as nn.LazyLinear).resetParameters(),
         () => new optim.SGD(net.parameters(), { lr: 0.1 }),
-        () => (net.at(0) as nn.LazyConv2d).weight,
-        () => (net.at(0) as nn.LazyConv2d).bias,
-        () => (net.at(1) as nn.LazyBatchNorm2d).stateDict(),
-        () => new nn.LazyBatchNorm1d({ affine: false }).stateDict(),
-        () => (net.at(2) as nn.LazyLinear).weight,
+        () => (net.at(1) as nn.LazyBatchNorm2d).runningMean!.size(0),
+        () => weight.dataSync(),
       ];
       for (const ask of asks) expect(ask).toThrow(/has no parameters yet.*run one batch through the network/);
+      expect(net.parameters()).toHaveLength(6);
+      expect(String(weight)).toBe('<UninitializedParameter>');
+      expect(String((net.at(1) as nn.LazyBatchNorm2d).runningVar)).toBe('<UninitializedBuffer>');
+      expect([weight.requiresGrad, weight.grad, weight.isLeaf]).toEqual([true, null, true]);
+      net.zeroGrad();
       expect(String(net.train(false).train())).toContain(
         'LazyLinear(in_features=0, out_features=2, bias=True)',
       );
       net.forward(torch.randn([2, 3, 6, 6]));
+      expect((net.at(2) as nn.LazyLinear).weight).toBe(weight);
       expect(net.parameters()).toHaveLength(6);
       expect(new optim.SGD(net.parameters(), { lr: 0.1 }).paramGroups).toHaveLength(1);
+    });
+  });
+
+  it('stands in a state dict, which another lazy module takes and no other', () => {
+    withoutLeaks(() => {
+      const lazy = new nn.LazyLinear(2);
+      const state = lazy.stateDict();
+      expect(Object.keys(state)).toEqual(['weight', 'bias']);
+      expect(state['weight']).toBe(lazy.weight);
+      expect(Object.keys(new nn.LazyBatchNorm1d({ affine: false }).stateDict())).toEqual([
+        'running_mean', 'running_var', 'num_batches_tracked',
+      ]); // prettier-ignore
+      expect(new nn.LazyLinear(2).loadStateDict(state)).toEqual({ missing: [], unexpected: [] });
+      expect(() => new nn.Linear(2, 2).loadStateDict(state)).toThrow(
+        /weight: the state dict is that of a lazy module before its first batch/,
+      );
+    });
+  });
+
+  it('can be moved and cast before', () => {
+    withoutLeaks(() => {
+      const casts = ['float64', 'float16', 'bfloat16'] as const;
+      for (const dtype of casts) {
+        for (const [name, makeLazy, , shape] of kinds()) {
+          const lazy = makeLazy().to(dtype);
+          // Half a convolution is not on every CPU.
+          if (dtype === 'float64') lazy.forward(torch.randn(shape, { dtype }));
+          for (const [path, tensor] of [...lazy.namedParameters(), ...lazy.namedBuffers()])
+            expect(`${name} ${path} ${tensor.dtype}`).toBe(
+              `${name} ${path} ${path === 'num_batches_tracked' ? 'int64' : dtype}`,
+            );
+        }
+      }
+      const moved = new nn.LazyLinear(2).to('meta');
+      expect([moved.weight.device, moved.bias!.device]).toEqual(['meta', 'meta']);
+      moved.forward(torch.ones([2, 3], { device: 'meta' }));
+      expect([moved.weight.device, moved.weight.shape]).toEqual(['meta', [2, 3]]);
+      const back = new nn.LazyLinear(2, { device: 'meta' }).to({ device: 'cpu', dtype: 'float64' });
+      back.forward(torch.ones([2, 3], { dtype: 'float64' }));
+      expect([back.weight.device, back.weight.dtype]).toEqual(['cpu', 'float64']);
+      const still = new nn.LazyLinear(2).requiresGrad_(false);
+      still.forward(torch.ones([2, 3]));
+      expect(still.weight.requiresGrad).toBe(false);
     });
   });
 
@@ -98,7 +148,7 @@ describe('a lazy module', () => {
       const copy = lazy.deepcopy();
       copy.forward(torch.randn([1, 5, 7]));
       expect(copy.weight.shape).toEqual([2, 5, 3]);
-      expect(() => lazy.weight).toThrow(/no parameters yet/);
+      expect(() => lazy.weight.shape).toThrow(/no parameters yet/);
       lazy.forward(torch.randn([1, 3, 7]));
       expect(lazy.weight.shape).toEqual([2, 3, 3]);
     });

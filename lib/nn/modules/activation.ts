@@ -393,7 +393,7 @@ export class Tanhshrink extends Module {
 export class PReLU extends Module {
   numParameters: number;
   init: number;
-  weight: Parameter;
+  declare weight: Parameter;
   /** `numParameters`: 1 (the default) or the number of channels, the input's second dimension. `init` is 0.25 unless given. */
   constructor(options: FactoryOptions & { numParameters?: number; init?: number } = {}) {
     super();
@@ -404,7 +404,7 @@ export class PReLU extends Module {
     } = optionsOf('PReLU', options, ['numParameters', 'init', 'device', 'dtype']);
     this.numParameters = expectInteger('PReLU', 'numParameters', numParameters, 1);
     this.init = expectNumber('PReLU', 'init', init);
-    this.weight = emptyParameter([this.numParameters], factory);
+    this.registerParameter('weight', emptyParameter([this.numParameters], factory));
     this.resetParameters();
   }
   resetParameters(): void {

@@ -30,8 +30,8 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
   readonly headBias: boolean;
   readonly inFeatures: number;
   readonly nClasses: number;
-  readonly head: Linear;
-  readonly tail: ModuleList<Sequential>;
+  declare head: Linear;
+  declare tail: ModuleList<Sequential>;
 
   /** `cutoffs`: rising, from 1 to nClasses - 1. `divValue` is 4 and `headBias` false unless given. */
   constructor(
@@ -58,8 +58,11 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
     this.divValue = expectNumber(where, 'divValue', divValue);
     this.headBias = headBias;
     const kind = dtype === undefined ? {} : { dtype };
-    this.head = new Linear(features, this.shortlistSize + this.nClusters, { bias: headBias, ...kind });
-    this.tail = new ModuleList<Sequential>();
+    this.registerModule(
+      'head',
+      new Linear(features, this.shortlistSize + this.nClusters, { bias: headBias, ...kind }),
+    );
+    this.registerModule('tail', new ModuleList<Sequential>());
     for (let i = 0; i < this.nClusters; i++) {
       const hidden = Math.floor(features / this.divValue ** (i + 1));
       if (hidden < 1)

@@ -62,14 +62,14 @@ export class MultiheadAttention extends Module<
   [query: Tensor, key: Tensor, value: Tensor, inputs?: AttentionInputs],
   [output: Tensor, weights: Tensor | null]
 > {
-  readonly q_proj_weight: Parameter | null;
-  readonly k_proj_weight: Parameter | null;
-  readonly v_proj_weight: Parameter | null;
-  readonly in_proj_weight: Parameter | null;
-  readonly in_proj_bias: Parameter | null;
-  readonly bias_k: Parameter | null;
-  readonly bias_v: Parameter | null;
-  readonly out_proj: Linear;
+  declare q_proj_weight: Parameter | null;
+  declare k_proj_weight: Parameter | null;
+  declare v_proj_weight: Parameter | null;
+  declare in_proj_weight: Parameter | null;
+  declare in_proj_bias: Parameter | null;
+  declare bias_k: Parameter | null;
+  declare bias_v: Parameter | null;
+  declare out_proj: Linear;
   readonly embedDim: number;
   readonly numHeads: number;
   readonly headDim: number;
@@ -105,18 +105,21 @@ export class MultiheadAttention extends Module<
     const made = (on: boolean, ...shape: number[]): Parameter | null =>
       on ? emptyParameter(shape, options) : null;
     const apart = !this.sameFeatures;
-    this.q_proj_weight = made(apart, this.embedDim, this.embedDim);
-    this.k_proj_weight = made(apart, this.embedDim, this.kdim);
-    this.v_proj_weight = made(apart, this.embedDim, this.vdim);
-    this.in_proj_weight = made(!apart, 3 * this.embedDim, this.embedDim);
-    this.in_proj_bias = made(bias, 3 * this.embedDim);
-    this.out_proj = new NonDynamicallyQuantizableLinear(this.embedDim, this.embedDim, {
-      bias,
-      ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
-    });
+    this.registerParameter('q_proj_weight', made(apart, this.embedDim, this.embedDim));
+    this.registerParameter('k_proj_weight', made(apart, this.embedDim, this.kdim));
+    this.registerParameter('v_proj_weight', made(apart, this.embedDim, this.vdim));
+    this.registerParameter('in_proj_weight', made(!apart, 3 * this.embedDim, this.embedDim));
+    this.registerParameter('in_proj_bias', made(bias, 3 * this.embedDim));
+    this.registerModule(
+      'out_proj',
+      new NonDynamicallyQuantizableLinear(this.embedDim, this.embedDim, {
+        bias,
+        ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
+      }),
+    );
     if (options.device !== undefined) this.out_proj.to({ device: options.device });
-    this.bias_k = made(addBiasKv, 1, 1, this.embedDim);
-    this.bias_v = made(addBiasKv, 1, 1, this.embedDim);
+    this.registerParameter('bias_k', made(addBiasKv, 1, 1, this.embedDim));
+    this.registerParameter('bias_v', made(addBiasKv, 1, 1, this.embedDim));
     this.resetParameters();
   }
   /** Whether queries, keys and values have the same number of features. */

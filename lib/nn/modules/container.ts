@@ -6,6 +6,7 @@ import type { DType } from '../../core/dtype.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { indented, isModule, Module, type AnyModule } from '../module.js';
+import { keepModule, modulesOf, removePart } from '../tree.js';
 
 /** Things by their names: an object, a Map, or pairs. */
 export type Named<T> = Readonly<Record<string, T>> | ReadonlyMap<string, T> | Iterable<readonly [string, T]>;
@@ -60,22 +61,25 @@ abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
   extends Module<Inputs, Output>
   implements Iterable<M>
 {
-  /** @internal */
-  protected parts: [name: string, module: M][] = [];
+  /** The modules in their order. @internal */
+  protected get row(): readonly M[] {
+    return modulesOf(this) as readonly M[];
+  }
+  /** The modules with their names. @internal */
+  protected get entries(): [name: string, module: M][] {
+    return this.namedChildren() as [string, AnyModule][] as [string, M][];
+  }
 
   get length(): number {
-    return this.parts.length;
+    return this.row.length;
   }
   /** The module at a place, undefined where there is none; negative places count from the end. */
   at(index: number): M | undefined {
     expectPlace(this, index);
-    return this.parts.at(index)?.[1];
+    return this.row.at(index);
   }
   [Symbol.iterator](): IterableIterator<M> {
-    return this.parts.map(([, module]) => module)[Symbol.iterator]();
-  }
-  override namedChildren(): [name: string, module: AnyModule][] {
-    return this.parts.map(([name, module]) => [name, module]);
+    return this.row[Symbol.iterator]();
   }
   /** Adds a module at the end. */
   append(module: M): this {
@@ -109,7 +113,7 @@ abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
   set(index: number, module: M): this {
     const where = `${this.constructor.name}.set`;
     const place = placeOf(where, index, this.length);
-    this.parts[place] = [this.parts[place]![0], expectModule(where, 'module', module)];
+    this.put(this.entries[place]![0], expectModule(where, 'module', module));
     return this;
   }
   /** Takes a module out and gives it back; those behind move by one, and their keys with them. */
@@ -122,13 +126,12 @@ abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
   }
   /** @internal */
   protected put(name: string, module: M): void {
-    const before = this.parts.find(([other]) => other === name);
-    if (before === undefined) this.parts.push([name, module]);
-    else before[1] = module;
+    keepModule(this, name, module);
   }
   /** @internal */
   protected renumber(modules: readonly M[]): void {
-    this.parts = modules.map((module, i) => [String(i), module]);
+    for (const [name] of this.entries) removePart(this, name);
+    for (const [i, module] of modules.entries()) this.put(String(i), module);
   }
 }
 
@@ -161,13 +164,13 @@ export class Sequential extends Listed<Module, [Tensor], Tensor> {
   }
   forward(input: Tensor): Tensor {
     let x = input;
-    for (const [, module] of this.parts) x = module.forward(x);
+    for (const module of this.row) x = module.forward(x);
     return x;
   }
   /** Some of the modules, as Array.slice chooses; they keep their keys. */
   slice(start?: number, end?: number): Sequential {
     expectEnds('Sequential', start, end);
-    return new Sequential(new Map(this.parts.slice(start, end)));
+    return new Sequential(new Map(this.entries.slice(start, end)));
   }
   /** The modules of this one and of another in a new one. */
   concat(other: Sequential): Sequential {
@@ -217,9 +220,6 @@ export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[],
 
 /** Modules by name that belong to the tree under these names; how they are used is the owner's affair. */
 export class ModuleDict<M extends AnyModule = Module> extends Module<never[], never> {
-  /** @internal */
-  protected readonly parts = new Map<string, M>();
-
   constructor(modules: Named<M> = {}) {
     super();
     this.update(modules);
@@ -227,8 +227,8 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
   forward(): never {
     throw noForward('ModuleDict', 'call its modules');
   }
-  override namedChildren(): [name: string, module: AnyModule][] {
-    return [...this.parts];
+  private get parts(): ReadonlyMap<string, M> {
+    return new Map(this.namedChildren() as [string, AnyModule][] as [string, M][]);
   }
   get size(): number {
     return this.parts.size;
@@ -243,21 +243,23 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
   set(name: string, module: M): this {
     if (typeof name !== 'string' || name === '' || name.includes('.'))
       throw new ArgumentTypeError('ModuleDict', `expected a name without a dot, got ${describe(name)}`);
-    this.parts.set(name, expectModule('ModuleDict', `'${name}'`, module));
+    keepModule(this, name, expectModule('ModuleDict', `'${name}'`, module));
     return this;
   }
   delete(name: string): boolean {
-    return this.parts.delete(name);
+    const { size } = this;
+    if (this.has(name)) removePart(this, name);
+    return this.size < size;
   }
   /** Takes a module out and gives it back. */
   pop(name: string): M {
-    const module = this.parts.get(name);
+    const module = this.get(name);
     if (module === undefined) throw new TorchError('ModuleDict.pop', `there is no module ${describe(name)}`);
-    this.parts.delete(name);
+    removePart(this, name);
     return module;
   }
   clear(): void {
-    this.parts.clear();
+    for (const name of this.keys()) removePart(this, name);
   }
   /** Adds modules, in the order given. */
   update(modules: Named<M>): this {
@@ -281,6 +283,10 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
 // A tensor becomes a Parameter, as in PyTorch.
 function asParameter(value: unknown): unknown {
   return isTensor(value) && !isParameter(value) ? new Parameter(value) : value;
+}
+
+function parametersAmong(entries: Iterable<[string, unknown]>): [name: string, parameter: Parameter][] {
+  return [...entries].filter((entry): entry is [string, Parameter] => isParameter(entry[1]));
 }
 
 function lineOf(name: string, value: unknown, tensorName: (tensor: Tensor) => string): string {
@@ -309,9 +315,8 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
     throw noForward('ParameterList', 'use its parameters');
   }
   override ownParameters(): [name: string, parameter: Parameter][] {
-    return this.parts.flatMap((value, i): [string, Parameter][] =>
-      isParameter(value) ? [[String(i), value]] : [],
-    );
+    const own = this.parts.map((value, i): [string, T] => [String(i), value]);
+    return [...super.ownParameters(), ...parametersAmong(own)];
   }
   get length(): number {
     return this.parts.length;
@@ -363,7 +368,7 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> {
     throw noForward('ParameterDict', 'use its parameters');
   }
   override ownParameters(): [name: string, parameter: Parameter][] {
-    return [...this.parts].filter((entry): entry is [string, T & Parameter] => isParameter(entry[1]));
+    return [...super.ownParameters(), ...parametersAmong(this.parts)];
   }
   get size(): number {
     return this.parts.size;

@@ -3,14 +3,16 @@
 import { expectBoolean, expectInteger, expectOneOf } from '../../core/checks.js';
 import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
+import type { Device } from '../../core/dtype.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import { pad } from '../functional/padding.js';
-import { Module, type AnyModule } from '../module.js';
+import { Module } from '../module.js';
+import { isUninitialized } from '../uninitialized.js';
 import { expectSpatial, misfit } from './fit.js';
-import { drawUniform, emptyParameter, type FactoryOptions } from './initial.js';
-import { awaitForward, beside, LAZY, withoutLazy } from './lazy.js';
+import { drawUniform, type FactoryOptions } from './initial.js';
+import { initialize, LAZY, lazyParameter, withoutLazy } from './lazy.js';
 import { size } from './repr.js';
 import { AXES, spread, spreadWhole, type Dims } from './sizes.js';
 
@@ -173,12 +175,10 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
   outputPadding: readonly number[];
   groups: number;
   paddingMode: PaddingMode;
-  weight!: Parameter;
-  bias: Parameter | null = null;
+  declare weight: Parameter;
+  declare bias: Parameter | null;
   private readonly transposed: boolean;
-  private readonly factory: FactoryOptions;
-  private readonly hasBias: boolean;
-  private pending = false;
+  private pending: boolean;
 
   constructor(
     protected readonly dims: Dims,
@@ -208,20 +208,18 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
     this.groups = given.groups;
     this.paddingMode = given.paddingMode;
     this.transposed = transposed;
-    this.factory = given.factory;
-    this.hasBias = given.bias;
-    if (inChannels === LAZY) {
-      this.pending = true;
-      awaitForward(this, this.hasBias ? ['weight', 'bias'] : ['weight']);
+    this.pending = inChannels === LAZY;
+    const { factory, bias } = given;
+    const shape = this.pending ? undefined : this.weightShape(this.inChannels);
+    this.registerParameter('weight', lazyParameter(shape, factory));
+    this.registerParameter('bias', bias ? lazyParameter(shape && [this.outChannels], factory) : null);
+    if (!this.pending) this.resetParameters();
+    else
       this.registerLoadStateDictPreHook((module, state, prefix) => {
         const weight = state[`${prefix}weight`];
-        if (module.pending && weight !== undefined)
-          module.makeParameters(module.channelsOf(weight), module.factory);
+        if (module.pending && weight !== undefined && !isUninitialized(weight))
+          module.learn(module.channelsOf(weight));
       });
-    } else {
-      this.makeParameters(this.inChannels, this.factory);
-      this.resetParameters();
-    }
   }
 
   // How many input channels a weight of another module of the kind has.
@@ -229,16 +227,20 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
     return this.transposed ? weight.size(0) : weight.size(1) * this.groups;
   }
 
-  private makeParameters(inChannels: number, factory: FactoryOptions): void {
+  private weightShape(inChannels: number): number[] {
     const { outChannels, groups } = this;
-    checkGroups(this.constructor.name, 'inChannels', inChannels, groups);
     const channels = this.transposed
       ? [inChannels, outChannels / groups]
       : [outChannels, inChannels / groups];
-    this.weight = emptyParameter([...channels, ...this.kernelSize], factory);
-    if (this.hasBias) this.bias = emptyParameter([outChannels], factory);
+    return [...channels, ...this.kernelSize];
+  }
+
+  private learn(inChannels: number, device?: Device): void {
+    checkGroups(this.constructor.name, 'inChannels', inChannels, this.groups);
     this.inChannels = inChannels;
     this.pending = false;
+    const { weight, bias, outChannels } = this;
+    initialize([[weight, this.weightShape(inChannels)], [bias, [outChannels]]], device); // prettier-ignore
   }
 
   /** Draws the parameters anew, uniformly from +-1/sqrt(weight.size(1) * kernel size). */
@@ -251,18 +253,14 @@ abstract class Convolution<Inputs extends unknown[]> extends Module<Inputs> {
     const { dims } = this;
     if (this.pending) {
       expectSpatial(this, input, dims, undefined);
-      this.makeParameters(input.size(-dims - 1), beside(input, this.factory));
+      this.learn(input.size(-dims - 1), input.device);
       this.resetParameters();
     }
     expectSpatial(this, input, dims, this.inChannels, convAdvice(this.constructor.name, this.outChannels));
   }
 
-  override namedChildren(): [name: string, module: AnyModule][] {
-    // Looking for modules among the properties would come upon the parameters that are not there yet.
-    return this.pending ? [] : super.namedChildren();
-  }
   override extraRepr(): string {
-    return convText(this, this.pending ? this.hasBias : this.bias !== null);
+    return convText(this, this.bias !== null);
   }
   override toString(): string {
     return withoutLazy(super.toString(), this.pending);

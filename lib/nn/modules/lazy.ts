@@ -1,45 +1,41 @@
-// Lazy modules learn the number of their input's channels (or features) at the first forward, and make their parameters
-// then; loadStateDict() makes them too. Until then reading a parameter throws, and with it parameters(), stateDict(), to()
-// and every optimizer over the network. From then on they print as the plain module does, but stay of their own class.
-import { TorchError } from '../../core/errors.js';
-import type { Tensor } from '../../tensor/tensor.js';
-import type { AnyModule } from '../module.js';
-import type { FactoryOptions } from './initial.js';
+// Lazy modules learn the number of their input's channels (or features) at the first forward, and give their parameters
+// shape and values then; loadStateDict() does so too. Until then these are uninitialised: they can be moved and cast with the
+// network, and whoever reads their values gets an error. From then on they print as the plain module does, but stay of their
+// own class.
+import { Parameter, type Tensor } from '../../tensor/tensor.js';
+import type { Device } from '../../core/dtype.js';
+import {
+  isUninitialized,
+  materialize,
+  UninitializedBuffer,
+  UninitializedParameter,
+} from '../uninitialized.js';
+import { emptyParameter, filled, type FactoryOptions } from './initial.js';
 
 /** Stands for the number of channels (or features) of a lazy module in its constructor. @hidden */
 export const LAZY = Symbol('torch-node.nn.lazy');
 
-/** Why a lazy module's parameters and buffers cannot be had. @internal */
-export function uninitialized(module: AnyModule, name: string): TorchError {
-  const kind = module.constructor.name;
-  return new TorchError(
-    `${kind}.${name}`,
-    `this ${kind} has no parameters yet, it makes them at its first forward: run one batch through the network before ` +
-      'its parameters are read, moved, saved or given to an optimizer',
-    { code: 'ERR_TORCH_UNINITIALIZED' },
-  );
+/** A parameter of a shape that may not be known yet. @internal */
+export function lazyParameter(shape: readonly number[] | undefined, factory: FactoryOptions): Parameter {
+  return shape === undefined ? new UninitializedParameter(factory) : emptyParameter(shape, factory);
 }
 
-/** Makes properties that throw until they are assigned to. @internal */
-export function awaitForward(module: AnyModule, names: readonly string[]): void {
-  for (const name of names) {
-    Object.defineProperty(module, name, {
-      configurable: true,
-      enumerable: true,
-      // `this`, since the properties of a copy are the same functions.
-      get(this: AnyModule): never {
-        throw uninitialized(this, name);
-      },
-      set(this: AnyModule, value: unknown) {
-        Object.defineProperty(this, name, { configurable: true, enumerable: true, writable: true, value });
-      },
-    });
-  }
+/** A buffer of a shape that may not be known yet. @internal */
+export function lazyBuffer(
+  kind: 'zeros' | 'ones',
+  shape: readonly number[] | undefined,
+  factory: FactoryOptions,
+): Tensor {
+  return shape === undefined ? new UninitializedBuffer(factory) : filled(kind, shape, factory);
 }
 
-/** Where a lazy module makes its parameters: beside its first input, unless it was told a place. @internal */
-export function beside(input: Tensor, options: FactoryOptions): FactoryOptions {
-  return { device: input.device, ...options };
+/**
+ * Gives the uninitialised ones among the tensors of a module their memory, beside the first input unless another device was
+ * asked for. @internal
+ */
+export function initialize(tensors: readonly [Tensor | null, readonly number[]][], device?: Device): void {
+  for (const [tensor, shape] of tensors)
+    if (tensor !== null && isUninitialized(tensor)) materialize(tensor, shape, device);
 }
 
 /** The summary of a lazy module: its class loses the "Lazy" once it has its parameters, as in PyTorch. @internal */

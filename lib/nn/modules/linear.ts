@@ -61,8 +61,8 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
   in1Features: number;
   in2Features: number;
   outFeatures: number;
-  weight: Parameter;
-  bias: Parameter | null;
+  declare weight: Parameter;
+  declare bias: Parameter | null;
 
   constructor(
     in1Features: number,
@@ -75,8 +75,9 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
     this.in1Features = expectInteger('Bilinear', 'in1Features', in1Features, 1);
     this.in2Features = expectInteger('Bilinear', 'in2Features', in2Features);
     this.outFeatures = expectInteger('Bilinear', 'outFeatures', outFeatures);
-    this.weight = emptyParameter([this.outFeatures, this.in1Features, this.in2Features], factory);
-    this.bias = bias ? emptyParameter([this.outFeatures], factory) : null;
+    const shape = [this.outFeatures, this.in1Features, this.in2Features];
+    this.registerParameter('weight', emptyParameter(shape, factory));
+    this.registerParameter('bias', bias ? emptyParameter([this.outFeatures], factory) : null);
     this.resetParameters();
   }
   /** Draws the parameters anew. */

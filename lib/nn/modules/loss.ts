@@ -1,7 +1,7 @@
 // Losses. forward gives one number, or under `reduction: 'none'` one for each element or sample; the formulas stand in
 // ../functional/loss.ts.
 import { expectBoolean, expectInteger, expectNumber } from '../../core/checks.js';
-import { snakeCase } from '../../core/names.js';
+import { camelCase, snakeCase } from '../../core/names.js';
 import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
@@ -48,12 +48,9 @@ function expectSmoothing(where: string, value: unknown): number {
 }
 
 // A weight is part of the state, as in PyTorch; it is not trained.
-function weightOf(module: Module<never[]>, name: string, weight: Tensor | null | undefined): Tensor | null {
-  if (weight === undefined || weight === null) return null;
-  expectTensor(module.constructor.name, name, weight);
-  const buffer = isParameter(weight) ? weight.detach() : weight;
-  module.registerBuffer(snakeCase(name), buffer);
-  return buffer;
+function registerWeight(module: Module<never[]>, name: string, weight: Tensor | null | undefined): void {
+  if (weight !== undefined && weight !== null) expectTensor(module.constructor.name, name, weight);
+  module.registerBuffer(snakeCase(name), isParameter(weight) ? weight.detach() : (weight ?? null));
 }
 
 export interface CrossEntropyLossOptions extends ReductionOption {
@@ -67,7 +64,7 @@ export interface CrossEntropyLossOptions extends ReductionOption {
 
 /** -log softmax(input)[target]. input: logits [N, C, ...]; target: classes int64 [N, ...], or probabilities [N, C, ...]. */
 export class CrossEntropyLoss extends Loss {
-  weight: Tensor | null;
+  declare weight: Tensor | null;
   ignoreIndex: number;
   labelSmoothing: number;
 
@@ -79,7 +76,7 @@ export class CrossEntropyLoss extends Loss {
       labelSmoothing = 0,
     } = optionsOf('CrossEntropyLoss', options, ['weight', 'ignoreIndex', 'reduction', 'labelSmoothing']);
     super(reduction);
-    this.weight = weightOf(this, 'weight', weight);
+    registerWeight(this, 'weight', weight);
     this.ignoreIndex = expectInteger('CrossEntropyLoss', 'ignoreIndex', ignoreIndex, -Infinity);
     this.labelSmoothing = expectSmoothing('CrossEntropyLoss', labelSmoothing);
   }
@@ -97,7 +94,7 @@ export class LinearCrossEntropyLoss extends Loss {
   outFeatures: readonly number[];
   ignoreIndex: number | null;
   labelSmoothing: number;
-  weight: Tensor | null;
+  declare weight: Tensor | null;
   linear: Linear;
 
   /** `outFeatures` are further dimensions of the logits (default none), and of the targets. `bias` is false unless given. */
@@ -133,7 +130,7 @@ export class LinearCrossEntropyLoss extends Loss {
       'dtype',
     ]);
     super(reduction);
-    this.weight = weightOf(this, 'weight', weight);
+    registerWeight(this, 'weight', weight);
     this.numClasses = expectInteger(where, 'numClasses', numClasses, 1);
     if (!Array.isArray(outFeatures))
       throw new ArgumentTypeError(
@@ -219,7 +216,7 @@ export class HuberLoss extends Loss {
 
 /** -input[target] of log-probabilities. input: [C] or [N, C, ...]; target: classes int64 [] or [N, ...]. */
 export class NLLLoss extends Loss {
-  weight: Tensor | null;
+  declare weight: Tensor | null;
   ignoreIndex: number;
   /** `weight` [C] has a weight for each class; targets of `ignoreIndex` (-100 unless given) do not count. */
   constructor(options: ReductionOption & { weight?: Tensor | null; ignoreIndex?: number } = {}) {
@@ -229,7 +226,7 @@ export class NLLLoss extends Loss {
       reduction,
     } = optionsOf('NLLLoss', options, ['weight', 'ignoreIndex', 'reduction']);
     super(reduction);
-    this.weight = weightOf(this, 'weight', weight);
+    registerWeight(this, 'weight', weight);
     this.ignoreIndex = expectInteger('NLLLoss', 'ignoreIndex', ignoreIndex, -Infinity);
   }
   forward(input: Tensor, target: Tensor): Tensor {
@@ -299,12 +296,12 @@ export class KLDivLoss extends Loss<[input: Tensor, target: Tensor], 'batchmean'
 
 /** Binary cross-entropy of probabilities; input and target are of one shape. */
 export class BCELoss extends Loss {
-  weight: Tensor | null;
+  declare weight: Tensor | null;
   /** `weight` is broadcast to the target. */
   constructor(options: ReductionOption & { weight?: Tensor | null } = {}) {
     const { weight, reduction } = optionsOf('BCELoss', options, ['weight', 'reduction']);
     super(reduction);
-    this.weight = weightOf(this, 'weight', weight);
+    registerWeight(this, 'weight', weight);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction });
@@ -313,8 +310,8 @@ export class BCELoss extends Loss {
 
 /** Binary cross-entropy of sigmoid(input), without overflow; input and target are of one shape. */
 export class BCEWithLogitsLoss extends Loss {
-  weight: Tensor | null;
-  posWeight: Tensor | null;
+  declare weight: Tensor | null;
+  declare posWeight: Tensor | null;
   /** `weight`, and `posWeight` for the positive targets, are broadcast to the target. */
   constructor(options: ReductionOption & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
     const { weight, posWeight, reduction } = optionsOf('BCEWithLogitsLoss', options, [
@@ -323,8 +320,12 @@ export class BCEWithLogitsLoss extends Loss {
       'reduction',
     ]);
     super(reduction);
-    this.weight = weightOf(this, 'weight', weight);
-    this.posWeight = weightOf(this, 'posWeight', posWeight);
+    registerWeight(this, 'weight', weight);
+    registerWeight(this, 'posWeight', posWeight);
+  }
+  /** @internal */
+  override propertyOf(name: string): string {
+    return camelCase(name);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     const { weight, posWeight, reduction } = this;
@@ -377,12 +378,12 @@ export class SoftMarginLoss extends PlainLoss {
 
 /** Binary cross-entropy of each class, averaged over the classes. input: logits [C] or [N, C]; target: 0 and 1. */
 export class MultiLabelSoftMarginLoss extends Loss {
-  weight: Tensor | null;
+  declare weight: Tensor | null;
   /** `weight` [C] has a weight for each class. */
   constructor(options: ReductionOption & { weight?: Tensor | null } = {}) {
     const { weight, reduction } = optionsOf('MultiLabelSoftMarginLoss', options, ['weight', 'reduction']);
     super(reduction);
-    this.weight = weightOf(this, 'weight', weight);
+    registerWeight(this, 'weight', weight);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.multilabelSoftMarginLoss(input, target, { weight: this.weight, reduction: this.reduction });
@@ -408,7 +409,7 @@ export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, t
 export class MultiMarginLoss extends Loss {
   p: 1 | 2;
   margin: number;
-  weight: Tensor | null;
+  declare weight: Tensor | null;
   /** `p`, the power, is 1 and `margin` 1 unless given; `weight` [C] has a weight for each class. */
   constructor(options: ReductionOption & { p?: 1 | 2; margin?: number; weight?: Tensor | null } = {}) {
     const where = 'MultiMarginLoss';
@@ -418,7 +419,7 @@ export class MultiMarginLoss extends Loss {
     checkMultiMargin(where, p, weight);
     this.p = p;
     this.margin = expectNumber(where, 'margin', margin);
-    this.weight = weightOf(this, 'weight', weight);
+    registerWeight(this, 'weight', weight);
   }
   forward(input: Tensor, target: Tensor): Tensor {
     const { p, margin, weight, reduction } = this;

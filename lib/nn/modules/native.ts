@@ -60,14 +60,14 @@ export abstract class NativeModule<Output = Tensor> extends Module<[input: Tenso
 
 /** A module of torch::nn with a weight and perhaps a bias. @internal */
 export abstract class WeightedModule extends NativeModule {
-  weight: Parameter;
-  bias: Parameter | null;
+  declare weight: Parameter;
+  declare bias: Parameter | null;
 
   constructor(kind: string, options: object, factory: FactoryOptions) {
     super();
     const [weight, bias] = this.make(kind, options, factory);
-    this.weight = new Parameter({ handle: weight! });
-    this.bias = bias === 0 ? null : new Parameter({ handle: bias! });
+    this.registerParameter('weight', new Parameter({ handle: weight! }));
+    this.registerParameter('bias', bias === 0 ? null : new Parameter({ handle: bias! }));
     this.resetParameters();
   }
   /** Draws the parameters anew, uniformly from +-1/sqrt(number of values that make one output). */

@@ -2,12 +2,15 @@
 import { expectInteger } from '../../core/checks.js';
 import { expectOptions } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
+import type { Device } from '../../core/dtype.js';
 import { ArgumentTypeError } from '../../core/errors.js';
+import { camelCase } from '../../core/names.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
-import { Module, type AnyModule, type StateDict } from '../module.js';
-import { emptyParameter, filled, resetAffine, type FactoryOptions } from './initial.js';
-import { awaitForward, beside, LAZY, uninitialized, withoutLazy } from './lazy.js';
+import { Module, type StateDict } from '../module.js';
+import { isUninitialized } from '../uninitialized.js';
+import { filled, resetAffine, type FactoryOptions } from './initial.js';
+import { initialize, LAZY, lazyBuffer, lazyParameter, withoutLazy } from './lazy.js';
 import { bool, number } from './repr.js';
 
 export interface NormOptions extends FactoryOptions {
@@ -31,15 +34,13 @@ export abstract class NormNd extends Module {
   readonly momentum: number | null;
   readonly affine: boolean;
   readonly trackRunningStats: boolean;
-  weight: Parameter | null = null;
-  bias: Parameter | null = null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
   /** The buffers running_mean, running_var and num_batches_tracked; null without `trackRunningStats`. */
-  runningMean: Tensor | null = null;
-  runningVar: Tensor | null = null;
-  numBatchesTracked: Tensor | null = null;
-  private readonly factory: FactoryOptions;
-  private readonly hasBias: boolean;
-  private pending = false;
+  declare runningMean: Tensor | null;
+  declare runningVar: Tensor | null;
+  declare numBatchesTracked: Tensor | null;
+  private pending: boolean;
 
   constructor(
     numFeatures: number | typeof LAZY,
@@ -65,37 +66,40 @@ export abstract class NormNd extends Module {
     this.momentum = momentum;
     this.affine = affine ?? defaults.affine;
     this.trackRunningStats = trackRunningStats ?? defaults.trackRunningStats;
-    this.factory = { ...(dtype && { dtype }), ...(device && { device }) };
-    this.hasBias = this.affine && bias;
-    if (numFeatures === LAZY) {
-      this.pending = true;
-      if (this.affine) awaitForward(this, this.hasBias ? ['weight', 'bias'] : ['weight']);
-    } else this.makeState(this.numFeatures, this.factory);
+    const factory = { ...(dtype && { dtype }), ...(device && { device }) };
+    this.pending = numFeatures === LAZY;
+    const shape = numFeatures === LAZY ? undefined : [this.numFeatures];
+    const tracked = this.trackRunningStats;
+    this.registerParameter('weight', this.affine ? lazyParameter(shape, factory) : null);
+    this.registerParameter('bias', this.affine && bias ? lazyParameter(shape, factory) : null);
+    this.registerBuffer('running_mean', tracked ? lazyBuffer('zeros', shape, factory) : null);
+    this.registerBuffer('running_var', tracked ? lazyBuffer('ones', shape, factory) : null);
+    const count = { ...factory, dtype: 'int64' } as const;
+    this.registerBuffer('num_batches_tracked', tracked ? filled('zeros', [], count) : null);
+    if (shape !== undefined) this.resetParameters();
     this.registerLoadStateDictPreHook((module, state, prefix) => module.prepareLoad(state, prefix));
+  }
+
+  /** @internal */
+  override propertyOf(name: string): string {
+    return camelCase(name);
   }
 
   private prepareLoad(state: StateDict, prefix: string): void {
     const some = state[`${prefix}weight`] ?? state[`${prefix}running_mean`];
-    if (this.pending && some !== undefined) this.makeState(some.size(0), this.factory);
+    if (this.pending && some !== undefined && !isUninitialized(some)) this.learn(some.size(0));
     // State dicts of before PyTorch 0.4.1 do not count the batches.
     const key = `${prefix}num_batches_tracked`;
     if (this.numBatchesTracked !== null && !(key in state)) state[key] = this.numBatchesTracked;
   }
 
-  private makeState(numFeatures: number, factory: FactoryOptions): void {
+  private learn(numFeatures: number, device?: Device): void {
     this.numFeatures = numFeatures;
     this.pending = false;
-    const size = [numFeatures];
-    this.weight = this.affine ? emptyParameter(size, factory) : null;
-    this.bias = this.hasBias ? emptyParameter(size, factory) : null;
-    if (this.trackRunningStats) {
-      this.runningMean = filled('zeros', size, factory);
-      this.runningVar = filled('ones', size, factory);
-      this.numBatchesTracked = filled('zeros', [], { ...factory, dtype: 'int64' });
-      this.registerBuffer('running_mean', this.runningMean);
-      this.registerBuffer('running_var', this.runningVar);
-      this.registerBuffer('num_batches_tracked', this.numBatchesTracked);
-    }
+    initialize(
+      [this.weight, this.bias, this.runningMean, this.runningVar].map((tensor) => [tensor, [numFeatures]]),
+      device,
+    );
     this.resetParameters();
   }
 
@@ -116,20 +120,13 @@ export abstract class NormNd extends Module {
   /** Makes the state of a lazy module, which needs an input that was found to fit. */
   protected initialize(input: Tensor): void {
     if (!this.pending) return;
-    this.makeState(input.size(1), beside(input, this.factory));
+    this.learn(input.size(1), input.device);
   }
 
-  override ownBuffers(persistent = false): [name: string, buffer: Tensor][] {
-    if (this.pending && this.trackRunningStats) throw uninitialized(this, 'buffers');
-    return super.ownBuffers(persistent);
-  }
-  override namedChildren(): [name: string, module: AnyModule][] {
-    return this.pending ? [] : super.namedChildren();
-  }
   override extraRepr(): string {
     return (
       `${this.numFeatures}, eps=${number(this.eps)}, momentum=${number(this.momentum)}, affine=${bool(this.affine)}, ` +
-      `bias=${bool(this.hasBias)}, track_running_stats=${bool(this.trackRunningStats)}`
+      `bias=${bool(this.bias !== null)}, track_running_stats=${bool(this.trackRunningStats)}`
     );
   }
   override toString(): string {

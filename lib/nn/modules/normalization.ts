@@ -50,8 +50,8 @@ export class LayerNorm extends Module {
   readonly normalizedShape: readonly number[];
   readonly eps: number;
   readonly elementwiseAffine: boolean;
-  readonly weight: Parameter | null;
-  readonly bias: Parameter | null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
@@ -59,8 +59,14 @@ export class LayerNorm extends Module {
     this.normalizedShape = shapeOf('LayerNorm', normalizedShape);
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
-    this.weight = elementwiseAffine ? emptyParameter(this.normalizedShape, options) : null;
-    this.bias = elementwiseAffine && bias ? emptyParameter(this.normalizedShape, options) : null;
+    this.registerParameter(
+      'weight',
+      elementwiseAffine ? emptyParameter(this.normalizedShape, options) : null,
+    );
+    this.registerParameter(
+      'bias',
+      elementwiseAffine && bias ? emptyParameter(this.normalizedShape, options) : null,
+    );
     this.resetParameters();
   }
   /** Ones for the weight, zeros for the bias. */
@@ -95,8 +101,8 @@ export class GroupNorm extends Module {
   readonly numChannels: number;
   readonly eps: number;
   readonly affine: boolean;
-  readonly weight: Parameter | null;
-  readonly bias: Parameter | null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
@@ -110,8 +116,8 @@ export class GroupNorm extends Module {
       );
     this.eps = eps;
     this.affine = affine;
-    this.weight = affine ? emptyParameter([this.numChannels], options) : null;
-    this.bias = affine && bias ? emptyParameter([this.numChannels], options) : null;
+    this.registerParameter('weight', affine ? emptyParameter([this.numChannels], options) : null);
+    this.registerParameter('bias', affine && bias ? emptyParameter([this.numChannels], options) : null);
     this.resetParameters();
   }
   /** Ones for the weight, zeros for the bias. */
@@ -150,7 +156,7 @@ export class RMSNorm extends Module {
   readonly normalizedShape: readonly number[];
   readonly eps: number | null;
   readonly elementwiseAffine: boolean;
-  readonly weight: Parameter | null;
+  declare weight: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}) {
     super();
@@ -158,7 +164,10 @@ export class RMSNorm extends Module {
     this.normalizedShape = shapeOf('RMSNorm', normalizedShape);
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
-    this.weight = elementwiseAffine ? emptyParameter(this.normalizedShape, options) : null;
+    this.registerParameter(
+      'weight',
+      elementwiseAffine ? emptyParameter(this.normalizedShape, options) : null,
+    );
     this.resetParameters();
   }
   /** Ones for the weight. */

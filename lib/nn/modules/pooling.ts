@@ -403,6 +403,8 @@ abstract class FractionalMaxPoolNd<Indices extends boolean> extends Module<[inpu
   outputSize: readonly number[] | null;
   outputRatio: readonly number[] | null;
   returnIndices: boolean;
+  /** @internal */
+  declare _random_samples: Tensor | null;
   private readonly dims: 2 | 3;
 
   constructor(dims: 2 | 3, kernelSize: Sized, options: FractionalMaxPoolOptions<Sized, boolean>) {
@@ -420,16 +422,16 @@ abstract class FractionalMaxPoolNd<Indices extends boolean> extends Module<[inpu
     this.outputSize = size;
     this.outputRatio = ratio;
     this.returnIndices = expectBoolean(where, 'returnIndices', returnIndices);
-    if (randomSamples) this.registerBuffer('_random_samples', randomSamples);
+    this.registerBuffer('_random_samples', randomSamples ?? null);
   }
   override forward(input: Tensor): Pooled<Indices> {
     const { outputSize, outputRatio, returnIndices } = this;
-    const samples = this.ownBuffers().find(([name]) => name === '_random_samples');
+    const randomSamples = this._random_samples;
     return fractionalMaxPool(this.dims, input, this.kernelSize, {
       outputSize,
       outputRatio,
       returnIndices,
-      ...(samples && { randomSamples: samples[1] }),
+      ...(randomSamples && { randomSamples }),
     }) as Pooled<Indices>;
   }
 }

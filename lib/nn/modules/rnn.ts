@@ -98,7 +98,7 @@ abstract class Recurrent<H extends Hidden> extends Module<
           shapes.push([`bias_ih_l${layer}${suffix}`, [gates]], [`bias_hh_l${layer}${suffix}`, [gates]]);
         if (this.projSize > 0)
           shapes.push([`weight_hr_l${layer}${suffix}`, [this.projSize, this.hiddenSize]]);
-        for (const [name, shape] of shapes) this[name] = emptyParameter(shape, options);
+        for (const [name, shape] of shapes) this.registerParameter(name, emptyParameter(shape, options));
         this.names.push(shapes.map(([name]) => name));
       }
     }
@@ -344,10 +344,10 @@ export interface RNNCellOptions extends FactoryOptions {
 abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | null], H> {
   readonly inputSize: number;
   readonly hiddenSize: number;
-  readonly weight_ih: Parameter;
-  readonly weight_hh: Parameter;
-  readonly bias_ih: Parameter | null;
-  readonly bias_hh: Parameter | null;
+  declare weight_ih: Parameter;
+  declare weight_hh: Parameter;
+  declare bias_ih: Parameter | null;
+  declare bias_hh: Parameter | null;
 
   constructor(where: string, inputSize: number, hiddenSize: number, gates: number, options: RNNCellOptions) {
     super();
@@ -355,10 +355,10 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
     this.inputSize = expectInteger(where, 'inputSize', inputSize, 1);
     this.hiddenSize = expectInteger(where, 'hiddenSize', hiddenSize, 1);
     const size = gates * this.hiddenSize;
-    this.weight_ih = emptyParameter([size, inputSize], options);
-    this.weight_hh = emptyParameter([size, hiddenSize], options);
-    this.bias_ih = bias ? emptyParameter([size], options) : null;
-    this.bias_hh = bias ? emptyParameter([size], options) : null;
+    this.registerParameter('weight_ih', emptyParameter([size, inputSize], options));
+    this.registerParameter('weight_hh', emptyParameter([size, hiddenSize], options));
+    this.registerParameter('bias_ih', bias ? emptyParameter([size], options) : null);
+    this.registerParameter('bias_hh', bias ? emptyParameter([size], options) : null);
     this.resetParameters();
   }
   /** Draws all parameters uniformly from +-1/sqrt(hiddenSize). */

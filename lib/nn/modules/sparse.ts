@@ -41,7 +41,7 @@ abstract class Table<Inputs extends unknown[]> extends Module<Inputs> {
   readonly scaleGradByFreq: boolean;
   readonly sparse: boolean;
   /** [numEmbeddings, embeddingDim]. May be assigned, to share one table between modules. */
-  weight: Parameter;
+  declare weight: Parameter;
 
   constructor(where: string, numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions) {
     super();
@@ -55,11 +55,11 @@ abstract class Table<Inputs extends unknown[]> extends Module<Inputs> {
     this.scaleGradByFreq = scaleGradByFreq;
     this.sparse = sparse;
     if (_weight === undefined) {
-      this.weight = emptyParameter([numEmbeddings, embeddingDim], options);
+      this.registerParameter('weight', emptyParameter([numEmbeddings, embeddingDim], options));
       if (_freeze) this.weight.requiresGrad = false;
       this.resetParameters();
     } else {
-      this.weight = new Parameter(_weight, !_freeze);
+      this.registerParameter('weight', new Parameter(_weight, !_freeze));
     }
   }
   /** Draws the table from the standard normal distribution; the row of paddingIdx becomes zero. */

@@ -123,14 +123,14 @@ export interface EncoderLayerInputs {
  * then, whose last bits differ from those of training.
  */
 export class TransformerEncoderLayer extends Module<[src: Tensor, inputs?: EncoderLayerInputs]> {
-  readonly self_attn: MultiheadAttention;
-  readonly linear1: Linear;
-  readonly dropout: Dropout;
-  readonly linear2: Linear;
-  readonly norm1: LayerNorm;
-  readonly norm2: LayerNorm;
-  readonly dropout1: Dropout;
-  readonly dropout2: Dropout;
+  declare self_attn: MultiheadAttention;
+  declare linear1: Linear;
+  declare dropout: Dropout;
+  declare linear2: Linear;
+  declare norm1: LayerNorm;
+  declare norm2: LayerNorm;
+  declare dropout1: Dropout;
+  declare dropout2: Dropout;
   readonly activation: TransformerActivation;
   readonly normFirst: boolean;
 
@@ -142,14 +142,14 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, inputs?: Encod
       nhead,
       options,
     );
-    this.self_attn = attention(dModel, nhead, options);
-    this.linear1 = linear(dModel, dimFeedforward, options);
-    this.dropout = new Dropout(dropout);
-    this.linear2 = linear(dimFeedforward, dModel, options);
-    this.norm1 = layerNorm(dModel, options);
-    this.norm2 = layerNorm(dModel, options);
-    this.dropout1 = new Dropout(dropout);
-    this.dropout2 = new Dropout(dropout);
+    this.registerModule('self_attn', attention(dModel, nhead, options));
+    this.registerModule('linear1', linear(dModel, dimFeedforward, options));
+    this.registerModule('dropout', new Dropout(dropout));
+    this.registerModule('linear2', linear(dimFeedforward, dModel, options));
+    this.registerModule('norm1', layerNorm(dModel, options));
+    this.registerModule('norm2', layerNorm(dModel, options));
+    this.registerModule('dropout1', new Dropout(dropout));
+    this.registerModule('dropout2', new Dropout(dropout));
     this.activation = activation;
     this.normFirst = normFirst;
   }
@@ -236,8 +236,8 @@ export type EncoderLayer = Module<[src: Tensor, inputs?: EncoderLayerInputs]> & 
 
 /** A layer copied `numLayers` times, one after another: src [L, N, dModel] to the same shape. Parts: layers, norm. */
 export class TransformerEncoder extends Module<[src: Tensor, inputs?: EncoderInputs]> {
-  readonly layers: ModuleList<EncoderLayer>;
-  readonly norm: Module | null;
+  declare layers: ModuleList<EncoderLayer>;
+  declare norm: Module | null;
   /** Whether padding may be left out in evaluation mode, which the outputs at padded places show: they are zero. */
   readonly enableNestedTensor: boolean;
   /** Whether it is looked at whether the padding comes last, as it has to for that. */
@@ -258,8 +258,8 @@ export class TransformerEncoder extends Module<[src: Tensor, inputs?: EncoderInp
     super();
     const where = 'TransformerEncoder';
     const { norm = null, enableNestedTensor = true, maskCheck = true } = expectOptions(where, options);
-    this.layers = copies(where, encoderLayer, numLayers);
-    this.norm = norm;
+    this.registerModule('layers', copies(where, encoderLayer, numLayers));
+    this.registerModule('norm', norm);
     this.enableNestedTensor = enableNestedTensor;
     this.maskCheck = maskCheck;
   }
@@ -323,17 +323,17 @@ export interface DecoderInputs {
  * linear1, dropout, linear2, norm1, norm2, norm3, dropout1, dropout2, dropout3.
  */
 export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor, inputs?: DecoderInputs]> {
-  readonly self_attn: MultiheadAttention;
-  readonly multihead_attn: MultiheadAttention;
-  readonly linear1: Linear;
-  readonly dropout: Dropout;
-  readonly linear2: Linear;
-  readonly norm1: LayerNorm;
-  readonly norm2: LayerNorm;
-  readonly norm3: LayerNorm;
-  readonly dropout1: Dropout;
-  readonly dropout2: Dropout;
-  readonly dropout3: Dropout;
+  declare self_attn: MultiheadAttention;
+  declare multihead_attn: MultiheadAttention;
+  declare linear1: Linear;
+  declare dropout: Dropout;
+  declare linear2: Linear;
+  declare norm1: LayerNorm;
+  declare norm2: LayerNorm;
+  declare norm3: LayerNorm;
+  declare dropout1: Dropout;
+  declare dropout2: Dropout;
+  declare dropout3: Dropout;
   readonly activation: TransformerActivation;
   readonly normFirst: boolean;
 
@@ -345,17 +345,17 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
       nhead,
       options,
     );
-    this.self_attn = attention(dModel, nhead, options);
-    this.multihead_attn = attention(dModel, nhead, options);
-    this.linear1 = linear(dModel, dimFeedforward, options);
-    this.dropout = new Dropout(dropout);
-    this.linear2 = linear(dimFeedforward, dModel, options);
-    this.norm1 = layerNorm(dModel, options);
-    this.norm2 = layerNorm(dModel, options);
-    this.norm3 = layerNorm(dModel, options);
-    this.dropout1 = new Dropout(dropout);
-    this.dropout2 = new Dropout(dropout);
-    this.dropout3 = new Dropout(dropout);
+    this.registerModule('self_attn', attention(dModel, nhead, options));
+    this.registerModule('multihead_attn', attention(dModel, nhead, options));
+    this.registerModule('linear1', linear(dModel, dimFeedforward, options));
+    this.registerModule('dropout', new Dropout(dropout));
+    this.registerModule('linear2', linear(dimFeedforward, dModel, options));
+    this.registerModule('norm1', layerNorm(dModel, options));
+    this.registerModule('norm2', layerNorm(dModel, options));
+    this.registerModule('norm3', layerNorm(dModel, options));
+    this.registerModule('dropout1', new Dropout(dropout));
+    this.registerModule('dropout2', new Dropout(dropout));
+    this.registerModule('dropout3', new Dropout(dropout));
     this.activation = activation;
     this.normFirst = normFirst;
   }
@@ -399,8 +399,8 @@ export type DecoderLayer = Module<[tgt: Tensor, memory: Tensor, inputs?: Decoder
  * layers, norm.
  */
 export class TransformerDecoder extends Module<[tgt: Tensor, memory: Tensor, inputs?: DecoderInputs]> {
-  readonly layers: ModuleList<DecoderLayer>;
-  readonly norm: Module | null;
+  declare layers: ModuleList<DecoderLayer>;
+  declare norm: Module | null;
 
   constructor(
     decoderLayer: DecoderLayer,
@@ -412,8 +412,8 @@ export class TransformerDecoder extends Module<[tgt: Tensor, memory: Tensor, inp
   ) {
     super();
     const { norm = null } = expectOptions('TransformerDecoder', options);
-    this.layers = copies('TransformerDecoder', decoderLayer, numLayers);
-    this.norm = norm;
+    this.registerModule('layers', copies('TransformerDecoder', decoderLayer, numLayers));
+    this.registerModule('norm', norm);
   }
   forward(tgt: Tensor, memory: Tensor, inputs: DecoderInputs = {}): Tensor {
     expectTensor('TransformerDecoder', 'tgt', tgt);
@@ -456,8 +456,8 @@ export interface TransformerInputs extends DecoderInputs {
  * also without N) to the shape of tgt. All matrices are drawn as Glorot's uniform distribution says. Parts: encoder, decoder.
  */
 export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: TransformerInputs]> {
-  readonly encoder: Module<[src: Tensor, inputs?: EncoderInputs]>;
-  readonly decoder: Module<[tgt: Tensor, memory: Tensor, inputs?: DecoderInputs]>;
+  declare encoder: Module<[src: Tensor, inputs?: EncoderInputs]>;
+  declare decoder: Module<[tgt: Tensor, memory: Tensor, inputs?: DecoderInputs]>;
   readonly dModel: number;
   readonly nhead: number;
   readonly batchFirst: boolean;
@@ -466,17 +466,17 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: Tran
     super();
     const { dModel = 512, nhead = 8, batchFirst = false } = expectOptions('Transformer', options);
     const { numEncoderLayers = 6, numDecoderLayers = 6, customEncoder, customDecoder } = options;
-    if (customEncoder) this.encoder = customEncoder;
+    if (customEncoder) this.registerModule('encoder', customEncoder);
     else {
       const layer = new TransformerEncoderLayer(dModel, nhead, options);
       const norm = layerNorm(dModel, options);
-      this.encoder = new TransformerEncoder(layer, numEncoderLayers, { norm });
+      this.registerModule('encoder', new TransformerEncoder(layer, numEncoderLayers, { norm }));
     }
-    if (customDecoder) this.decoder = customDecoder;
+    if (customDecoder) this.registerModule('decoder', customDecoder);
     else {
       const layer = new TransformerDecoderLayer(dModel, nhead, options);
       const norm = layerNorm(dModel, options);
-      this.decoder = new TransformerDecoder(layer, numDecoderLayers, { norm });
+      this.registerModule('decoder', new TransformerDecoder(layer, numDecoderLayers, { norm }));
     }
     for (const parameter of this.parameters()) if (parameter.ndim > 1) xavierUniform_(parameter);
     this.dModel = dModel;

@@ -159,6 +159,8 @@ const MAPS: readonly string[] = ['matrix_exp', 'cayley', 'householder'] satisfie
 
 class _Orthogonal extends Module {
   readonly shape: readonly number[];
+  /** With useTrivialization, what the maps' result is multiplied by. */
+  declare base: Tensor | null;
   constructor(
     weight: Tensor,
     readonly orthogonalMap: OrthogonalMap,
@@ -166,9 +168,7 @@ class _Orthogonal extends Module {
   ) {
     super();
     this.shape = weight.shape;
-  }
-  private get base(): Tensor | undefined {
-    return this.ownBuffers().find(([name]) => name === 'base')?.[1];
+    this.registerBuffer('base', null);
   }
   forward(given: Tensor): Tensor {
     const wide = given.size(-2) < given.size(-1);
@@ -194,7 +194,7 @@ class _Orthogonal extends Module {
       }
       if (n !== k) q = q.narrow(-1, 0, k);
     }
-    if (this.base !== undefined) q = this.base.matmul(q);
+    if (this.base !== null) q = this.base.matmul(q);
     return wide ? transposed(q) : q;
   }
   rightInverse(given: Tensor): Tensor {

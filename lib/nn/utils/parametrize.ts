@@ -1,12 +1,13 @@
 // Parametrisations: a parameter that is computed from others whenever it is read. torch.nn.utils.parametrize.
-import { expectOptions } from '../../core/options.js';
-import { expectArgument } from '../../core/checks.js';
+import { expectArgument, expectBoolean } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
+import { options } from '../../core/options.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
 import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
 import { isModule, type AnyModule, type Module } from '../module.js';
+import { removePart } from '../tree.js';
 import { ModuleDict, ModuleList } from '../modules/container.js';
 
 /**
@@ -139,14 +140,17 @@ export function registerParametrization<M extends AnyModule>(
   module: M,
   name: string,
   parametrization: Parametrization,
-  options: { unsafe?: boolean } = {},
+  given?: { unsafe?: boolean },
 ): M {
-  const { unsafe = false } = expectOptions('registerParametrization', options);
+  const where = 'registerParametrization';
+  const { unsafe = false } = options(where, given, ['unsafe']);
+  expectBoolean(where, 'unsafe', unsafe);
   for (const one of [module, parametrization] as unknown[])
     if (!isModule(one)) throw fail(`expected a Module, got ${describe(one)}`);
   parametrization.train(module.training);
   if (isParametrized(module, name)) {
-    if (!unsafe) checkAnother((module as unknown as Values)[name] as Tensor, name, parametrization);
+    const value = (module as unknown as Values)[module.propertyOf(name)];
+    if (!unsafe) checkAnother(value as Tensor, name, parametrization);
     const list = listOf(module, name)!;
     list.append(parametrization);
     list.unsafe ||= unsafe;
@@ -155,7 +159,7 @@ export function registerParametrization<M extends AnyModule>(
   const own = [...module.ownParameters(), ...module.ownBuffers()].find(([other]) => other === name);
   if (own === undefined) throw fail(`${module.constructor.name} has no parameter or buffer '${name}'`);
   const list = new ParametrizationList([parametrization], own[1], unsafe);
-  takeOut(module, name);
+  removePart(module, name);
   if (!isParametrized(module)) {
     const called = `Parametrized${module.constructor.name}`;
     // Named as Python names it.
@@ -165,7 +169,7 @@ export function registerParametrization<M extends AnyModule>(
       module,
       Object.create(prototype, { constructor: { value: constructor } }) as object,
     );
-    (module as unknown as Parametrized).parametrizations = new ModuleDict();
+    module.registerModule('parametrizations', new ModuleDict());
   }
   (module as unknown as Parametrized).parametrizations.set(name, list);
   inject(module, name);
@@ -186,10 +190,11 @@ export function isParametrized(module: AnyModule, name?: string): boolean {
 export function removeParametrizations<M extends AnyModule>(
   module: M,
   name: string,
-  options: { leaveParametrized?: boolean } = {},
+  given?: { leaveParametrized?: boolean },
 ): M {
   const where = 'removeParametrizations';
-  const { leaveParametrized = true } = expectOptions(where, options);
+  const { leaveParametrized = true } = options(where, given, ['leaveParametrized']);
+  expectBoolean(where, 'leaveParametrized', leaveParametrized);
   expectArgument(where, 'module', module, isModule(module), 'a Module');
   const list = listOf(module, name);
   if (list === undefined)
@@ -210,10 +215,10 @@ export function removeParametrizations<M extends AnyModule>(
   const base = Object.getPrototypeOf(injected) as object;
   if (parametrizations.size === 0) {
     Object.setPrototypeOf(module, base);
-    delete (module as unknown as Partial<Parametrized>).parametrizations;
+    removePart(module, 'parametrizations');
   } else {
     const rest: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(injected);
-    delete rest[name];
+    delete rest[module.propertyOf(name)];
     Object.setPrototypeOf(module, Object.create(base, rest) as object);
   }
   if (isParameter(tensor)) module.registerParameter(name, tensor);
@@ -247,7 +252,7 @@ let cache = new Map<AnyModule, Map<string, Tensor>>();
 // ---- the property ----
 
 function inject(module: AnyModule, name: string): void {
-  Object.defineProperty(Object.getPrototypeOf(module) as object, name, {
+  Object.defineProperty(Object.getPrototypeOf(module) as object, module.propertyOf(name), {
     configurable: true,
     get(this: AnyModule) {
       // The prototype itself has no parametrisations.
@@ -270,11 +275,6 @@ function listOf(module: AnyModule, name: string): ParametrizationList | undefine
   return isParametrized(module, name)
     ? (module as unknown as Parametrized).parametrizations.get(name)
     : undefined;
-}
-
-function takeOut(module: AnyModule, name: string): void {
-  delete (module as unknown as Values)[name];
-  if (module.ownBuffers().some(([other]) => other === name)) module.registerBuffer(name, null);
 }
 
 // ---- checks ----

@@ -1,11 +1,12 @@
 // Weight normalisation in its older form, under the keys weight_g and weight_v. torch.nn.utils.weight_norm.
-import { expectOptions } from '../../core/options.js';
-import { expectArgument } from '../../core/checks.js';
+import { expectArgument, expectInteger, expectString } from '../../core/checks.js';
+import { options } from '../../core/options.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError } from '../../core/errors.js';
-import { isParameter, Parameter, type Tensor } from '../../tensor/tensor.js';
+import { Parameter, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import { isModule, type AnyModule } from '../module.js';
+import { removePart } from '../tree.js';
 
 type Values = Record<string, unknown>;
 
@@ -22,22 +23,24 @@ interface Normalised {
  */
 export function weightNorm<M extends AnyModule>(
   module: M,
-  options: {
+  given?: {
     /** Default 'weight'. */
     name?: string;
     /** Default 0. */
     dim?: number | null;
-  } = {},
+  },
 ): M {
-  const { name = 'weight', dim = 0 } = expectOptions('weightNorm', options);
+  const { name = 'weight', dim = 0 } = options('weightNorm', given, ['name', 'dim']);
   expectArgument('weightNorm', 'module', module, isModule(module), 'a Module');
+  expectString('weightNorm', 'name', name);
+  if (dim !== null) expectInteger('weightNorm', 'dim', dim, -Infinity);
   const values = module as unknown as Values & Normalised;
   if (values[normalised]?.has(name)) throw new TorchError('weightNorm', `'${name}' is normalised already`);
-  const weight = Object.hasOwn(module, name) ? values[name] : undefined;
-  if (!isParameter(weight))
+  const weight = module.ownParameters().find(([other]) => other === name)?.[1];
+  if (weight === undefined)
     throw new TorchError('weightNorm', `${module.constructor.name} has no parameter '${name}'`);
   const over = dim ?? -1;
-  delete values[name];
+  removePart(module, name);
   noGrad(() => {
     module.registerParameter(`${name}_g`, new Parameter(aten('norm_except_dim', weight, 2, over)));
     module.registerParameter(`${name}_v`, new Parameter(weight));
@@ -59,15 +62,16 @@ function computed(name: string) {
 }
 
 /** Takes weightNorm away: the parameter stays as it was computed. */
-export function removeWeightNorm<M extends AnyModule>(module: M, options: { name?: string } = {}): M {
-  const { name = 'weight' } = expectOptions('removeWeightNorm', options);
+export function removeWeightNorm<M extends AnyModule>(module: M, given?: { name?: string }): M {
+  const { name = 'weight' } = options('removeWeightNorm', given, ['name']);
   expectArgument('removeWeightNorm', 'module', module, isModule(module), 'a Module');
   const values = module as unknown as Values & Normalised;
   if (!values[normalised]?.has(name))
     throw new TorchError('removeWeightNorm', `'${name}' of ${module.constructor.name} is not normalised`);
   const weight = noGrad(() => values[name] as Tensor);
-  for (const key of [name, `${name}_g`, `${name}_v`]) delete values[key];
+  delete values[name];
+  for (const key of [`${name}_g`, `${name}_v`]) removePart(module, key);
   values[normalised].delete(name);
-  values[name] = new Parameter(weight);
+  module.registerParameter(name, new Parameter(weight));
   return module;
 }
