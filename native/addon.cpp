@@ -1,17 +1,15 @@
-// The addon's entry: makes an environment and puts the binding tables into it.
+// The addon's start: makes an environment, and puts the table of bindings into exports.
 #include <climits>
 
-#include "modules/modules.h"
-#include "operators/operators.h"
-#include "optim/optimizers.h"
 #include "bindings.h"
 
 namespace torch_node {
 
 namespace {
 
-// exports.integers: the room that Environment::integers tells of. The reference goes when the environment does.
-void makeRoomForIntegers(Environment& environment, napi_value exports) {
+// exports.integers: the memory of Environment::integers. The reference is deleted together with the JavaScript
+// environment.
+void shareIntegers(Environment& environment, napi_value exports) {
   constexpr size_t kCount = 1024;
   napi_env env = environment.env();
   void* data = nullptr;
@@ -36,12 +34,12 @@ napi_value initialize(napi_env env, napi_value exports) {
       closing->release();
     };
     check(env, napi_set_instance_data(env, environment, close, nullptr));
-    makeRoomForIntegers(*environment, exports);
+    shareIntegers(*environment, exports);
     for (const auto& table :
-         {operatorBindings(), tensorBindings(), memoryBindings(), mappingBindings(), dlpackBindings(),
-          transferBindings(), autogradBindings(), autocastBindings(), functionBindings(), anomalyBindings(),
-          moduleBindings(), optimizerBindings(), programBindings(), runtimeBindings(), objectBindings(),
-          scriptBindings(), inductorBindings(), warningBindings()}) {
+         {anomalyBindings(), autocastBindings(), autogradBindings(), dlpackBindings(), functionBindings(),
+          inductorBindings(), mappingBindings(), memoryBindings(), moduleBindings(), objectBindings(),
+          operatorBindings(), optimizerBindings(), programBindings(), runtimeBindings(), scriptBindings(),
+          tensorBindings(), transferBindings(), warningBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;
         check(env, napi_create_function(env, binding.name, NAPI_AUTO_LENGTH, binding.call, environment, &function));

@@ -1,4 +1,5 @@
-// The rooms of the addon that have no types to share: each gives its part of the binding table.
+// The table of bindings: the functions that the addon exports, from the file that implements them. addon.cpp puts them
+// into exports.
 #pragma once
 
 #include <vector>
@@ -7,26 +8,31 @@
 
 namespace torch_node {
 
-std::vector<Binding> tensorBindings();
-std::vector<Binding> memoryBindings();
-std::vector<Binding> mappingBindings();
-std::vector<Binding> dlpackBindings();
-std::vector<Binding> transferBindings();
-std::vector<Binding> autogradBindings();
-std::vector<Binding> autocastBindings();
-std::vector<Binding> functionBindings();
-std::vector<Binding> anomalyBindings();
-std::vector<Binding> programBindings();
-std::vector<Binding> runtimeBindings();
-std::vector<Binding> objectBindings();
-std::vector<Binding> scriptBindings();
-std::vector<Binding> inductorBindings();
-std::vector<Binding> warningBindings();
+std::vector<Binding> anomalyBindings();    // autograd/anomaly.cpp
+std::vector<Binding> autocastBindings();   // autograd/autocast.cpp
+std::vector<Binding> autogradBindings();   // autograd/autograd.cpp
+std::vector<Binding> dlpackBindings();     // tensors/dlpack.cpp
+std::vector<Binding> functionBindings();   // autograd/functions.cpp
+std::vector<Binding> inductorBindings();   // jit/inductor.cpp
+std::vector<Binding> mappingBindings();    // tensors/mapping.cpp
+std::vector<Binding> memoryBindings();     // tensors/memory.cpp
+std::vector<Binding> moduleBindings();     // modules/modules.cpp
+std::vector<Binding> objectBindings();     // operators/objects.cpp
+std::vector<Binding> operatorBindings();   // operators/operators.cpp
+std::vector<Binding> optimizerBindings();  // optim/optimizers.cpp
+std::vector<Binding> programBindings();    // program/bindings.cpp
+std::vector<Binding> runtimeBindings();    // runtime.cpp
+std::vector<Binding> scriptBindings();     // jit/script.cpp
+std::vector<Binding> tensorBindings();     // tensors/tensors.cpp
+std::vector<Binding> transferBindings();   // tensors/transfer.cpp
+std::vector<Binding> warningBindings();    // js/warnings.cpp
 
-// Puts the kernels of kernels.cpp in their places, and NNPACK out of the way where it cannot run; once a process.
+// ---- done once a process, before the first call ----
+
+// Registers the kernels that replace ATen's (kernels/kernels.cpp), and turns NNPACK off where it cannot run.
 void registerKernels();
 
-// Has libtorch get its memory on the CPU from allocator.cpp, from now on.
+// Makes kernels/allocator.cpp libtorch's allocator on the CPU.
 void keepSmallBlocks();
 
 }  // namespace torch_node

@@ -4,24 +4,22 @@
 #include <stdexcept>
 #include <unordered_map>
 
-#include "modules/modules.h"
 #include "operators/operators.h"
-#include "optim/optimizers.h"
 
 namespace torch_node {
 
 namespace {
-// What a small tensor costs beside its data: TensorImpl, StorageImpl, the allocation's own overhead and the collector's
-// record of the finalizer. Without it a loop over tiny tensors metas free to V8, which then lets hundreds of megabytes
-// of them wait. They take a quarter of this, so that V8, which begins to collect at 64 MB and may be late, begins at
-// 16: ten million additions outside a scope grow memory by 16 to 54 MB, by 32 to 72 with half as much, and take 3 %
-// longer.
+// The cost of a small tensor beside its data: TensorImpl, StorageImpl, the allocation's own overhead and the
+// collector's record of the finalizer. Without it a loop over tiny tensors looks free to V8, which then lets hundreds
+// of megabytes of them wait. The real cost is a quarter of this, so that V8, which begins to collect at 64 MB and may
+// be late, begins at 16: ten million additions outside a scope grow memory by 16 to 54 MB, by 32 to 72 with half as
+// much, and take 3 % longer.
 constexpr int64_t kTensorOverhead = 3072;
 // V8 is told about memory in steps of this many bytes: telling it is far dearer than counting.
 constexpr int64_t kReportStep = int64_t{1} << 20;
-// How many released tensors wait to be freed at most, and of which size.
+// The most released tensors that wait to be freed, and the most bytes of one.
 constexpr size_t kDeferred = 256;
-constexpr size_t kLingeringBytes = size_t{16} << 10;
+constexpr size_t kDeferredBytes = size_t{16} << 10;
 }  // namespace
 
 namespace {
@@ -53,19 +51,14 @@ void Environment::close() {
     orphans_.clear();
   }
   inferenceModes.clear();
-  optimizers.clear();
-  modules.clear();
   objects.clear();
-  generators.clear();
-  hooks.clear();
-  programs.clear();
   deferred_.clear();
   tensors_.clear();
 }
 
 namespace {
-// Whether a tensor's storage is memory. Those of a meta tensor and of a tensor of nothing but zeros have a size alone,
-// which may be more than V8 can be told without ending the process.
+// Whether a tensor's storage is memory. The storage of a meta tensor, or of a tensor of nothing but zeros, has only a
+// size, which may be more than V8 can be told without ending the process.
 bool hasMemory(const at::Tensor& tensor) {
   return tensor.has_storage() && !tensor.is_meta() && !tensor._is_zerotensor();
 }
@@ -103,15 +96,15 @@ void Environment::releaseTensor(uint32_t index) {
 }
 
 namespace {
-// Takes the graph out of a tensor that nobody else holds. Its own node, where nobody else holds that either, stays
-// without what it saved and without its edges, so that its memory goes with the tensor's; a view's place in the graph
-// holds its base, a node of no generated class may hold anything, and these go at once.
+// Takes the autograd graph out of a tensor that nobody else holds. The tensor's own node, where nobody else holds that
+// either, stays without its saved variables and its edges, so that its memory goes with the tensor's. The node of a
+// view holds the base, and a node of no generated class may hold anything: these go at once.
 void dropGraph(const at::Tensor& tensor) {
-  const torch::autograd::AutogradMeta* place = torch::autograd::impl::get_autograd_meta(tensor);
-  if (place == nullptr) return;
-  const auto& node = place->grad_fn_;
-  const bool simple = node && node.use_count() == 1 && node->is_traceable() && !place->is_view_ &&
-                      !place->grad_.defined() && !place->fw_grad_ && place->hooks_.empty() &&
+  const torch::autograd::AutogradMeta* autograd = torch::autograd::impl::get_autograd_meta(tensor);
+  if (autograd == nullptr) return;
+  const auto& node = autograd->grad_fn_;
+  const bool simple = node && node.use_count() == 1 && node->is_traceable() && !autograd->is_view_ &&
+                      !autograd->grad_.defined() && !autograd->fw_grad_ && autograd->hooks_.empty() &&
                       node->pre_hooks().empty() && node->tensor_pre_hooks().empty() && node->post_hooks().empty() &&
                       node->retains_grad_hooks().empty() && !torch::autograd::AnomalyMode::is_enabled();
   if (!simple) {
@@ -130,7 +123,7 @@ void Environment::deferFree(at::Tensor tensor) {
     return;
   }
   const c10::StorageImpl& storage = *tensor.storage().unsafeGetStorageImpl();
-  if (storage.data_ptr().get_deleter() != kOwn || storage.nbytes() > kLingeringBytes) return;
+  if (storage.data_ptr().get_deleter() != kOwn || storage.nbytes() > kDeferredBytes) return;
   dropGraph(tensor);
   deferred_.push_back(std::move(tensor));
 }
@@ -182,7 +175,7 @@ void Environment::adopt(napi_value object, uint32_t index) {
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the ticket travels in the hint and is never dereferenced
   auto* hint = reinterpret_cast<void*>(ticket);
   const napi_status status = napi_add_finalizer(env_, object, this, &Environment::finalize<SlabMember>, hint, nullptr);
-  if (status != napi_ok) throw std::runtime_error("the object cannot own a tensor");
+  if (status != napi_ok) throw std::runtime_error("the object cannot own a handle");
   retain();
 }
 
@@ -204,11 +197,6 @@ void Environment::finalize(napi_env /*env*/, void* data, void* hint) {
 }
 
 template void Environment::adopt<&Environment::tensors_>(napi_value, uint32_t);
-template void Environment::adopt<&Environment::modules>(napi_value, uint32_t);
-template void Environment::adopt<&Environment::optimizers>(napi_value, uint32_t);
-template void Environment::adopt<&Environment::generators>(napi_value, uint32_t);
 template void Environment::adopt<&Environment::objects>(napi_value, uint32_t);
-template void Environment::adopt<&Environment::hooks>(napi_value, uint32_t);
-template void Environment::adopt<&Environment::programs>(napi_value, uint32_t);
 
 }  // namespace torch_node

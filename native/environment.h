@@ -1,5 +1,5 @@
-// What one JavaScript environment (the main thread, or a worker) owns: its slabs, its operators, its account of
-// memory. Nothing here is shared between environments.
+// Environment: what one JavaScript environment (the main thread, or a worker) owns. Nothing here is shared between
+// environments.
 #pragma once
 
 #include <atomic>
@@ -17,10 +17,6 @@
 namespace torch_node {
 
 class Operator;
-struct LeafModule;
-class Sgd;
-struct Hook;
-class Program;
 
 // A tensor in its slot, with the bytes that the slot answers for.
 struct HeldTensor {
@@ -54,43 +50,34 @@ class Environment {
 
   // Ties a handle's life to a JavaScript object's: when the object is collected, the handle is released.
   void adoptTensor(napi_value object, uint32_t index) { adopt<&Environment::tensors_>(object, index); }
-  void adoptModule(napi_value object, uint32_t index) { adopt<&Environment::modules>(object, index); }
-  void adoptOptimizer(napi_value object, uint32_t index) { adopt<&Environment::optimizers>(object, index); }
-  void adoptGenerator(napi_value object, uint32_t index) { adopt<&Environment::generators>(object, index); }
-  void adoptObject(napi_value object, uint32_t index) { adopt<&Environment::objects>(object, index); }
-  void adoptProgram(napi_value object, uint32_t index) { adopt<&Environment::programs>(object, index); }
-  void adoptHook(napi_value object, uint32_t index) { adopt<&Environment::hooks>(object, index); }
+  void adopt(napi_value object, uint32_t index) { adopt<&Environment::objects>(object, index); }
 
-  Slab<std::shared_ptr<LeafModule>> modules;
-  Slab<std::shared_ptr<Sgd>> optimizers;
-  Slab<at::Generator> generators;
-  Slab<std::shared_ptr<Hook>> hooks;
-  Slab<std::shared_ptr<Program>> programs;
-  Slab<c10::IValue> objects;  // what objects.cpp holds for JavaScript
+  // Everything else that JavaScript holds by a handle: see capsule.h.
+  Slab<c10::IValue> objects;
   std::vector<std::unique_ptr<Operator>> operators;
-  // Numbers that JavaScript writes and operators read: lists of integers come through here, as reading an array element
-  // by element costs more than most small operators. Memory of a JavaScript array that the addon's exports hold.
+  // Lists of integers that JavaScript passes to operators: it writes them here, as reading an array element by element
+  // costs more than most small operators. The memory is that of a JavaScript array, exports.integers.
   std::span<const double> integers;
   // Open inference-mode sections, innermost last.
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
 
-  // Gives a JavaScript reference back, from whichever thread; references die on their own thread only.
+  // Deletes a JavaScript reference, from whichever thread: at the next chance on the environment's own.
   void dropReference(napi_ref reference);
 
-  // Has JavaScript hear of a warning, once for each text; on the environment's own thread only.
+  // Passes a warning on to JavaScript, once for each text; on the environment's own thread only.
   void warn(const std::string& text);
-  // Which function hears of warnings.
+  // The JavaScript function that gets the warnings.
   void tellWarningsTo(napi_value function);
 
-  // Tells V8 of memory, JavaScript of warnings, and deletes the references that were given back. Called where calling
-  // into V8 is allowed, which excludes finalizers that run during collection.
+  // Tells V8 of memory, JavaScript of warnings, and deletes the references that are due. Called where calling into V8
+  // is allowed, which excludes finalizers that run during collection.
   void settleAccount();
 
  private:
   explicit Environment(napi_env env);
   ~Environment();
 
-  // Destroys a tensor that nobody here holds any more: now, or when the next one is made.
+  // Frees a tensor that was released: now, or when the next one is made.
   void deferFree(at::Tensor tensor);
 
   void tellWarnings();
@@ -105,15 +92,14 @@ class Environment {
   std::atomic<uint32_t> references_{1};
   bool open_ = true;
   Slab<HeldTensor> tensors_;
-  // Small tensors that were released, bare of their graph, one of which goes whenever a tensor is made. A scope
-  // releases a hundred at once, more than glibc keeps at hand, and the next hundred are then got the slow way; released
-  // one by one, each leaves its memory to the next operator. Nobody can tell but by the time: 20 to 80 ns less for
-  // each.
+  // Deferred freeing: small tensors that were released, without their graph, one of which is freed whenever a tensor is
+  // made. A scope releases a hundred at once, more than glibc's thread cache keeps, so that the next hundred are
+  // allocated the slow way; freed one by one, each leaves its memory to the next operator: 20 to 80 ns less for each.
   std::vector<at::Tensor> deferred_;
-  // What the garbage collector has to know of: counted as tensors come and go, and told to V8 in steps.
+  // Bytes held by tensors: counted as they come and go, and told to V8 in steps.
   int64_t heldBytes_ = 0;
   int64_t reported_ = 0;
-  // Every warning that there was, and those that JavaScript has not heard of.
+  // All warnings so far, and those that JavaScript has not heard of.
   std::unordered_set<std::string> warned_;
   std::vector<std::string> warnings_;
   napi_ref listener_ = nullptr;  // goes when the JavaScript environment does

@@ -1,5 +1,5 @@
-// The precompiled header: everything of libtorch and Node-API that the addon uses. Compiling it takes longer than
-// compiling the addon, so it names what is needed and not torch/torch.h.
+// The precompiled header: everything of libtorch and Node-API that the addon uses. Compiling these headers takes longer
+// than compiling the addon, so it includes what is needed and not torch/torch.h.
 #pragma once
 
 #include <ATen/ATen.h>

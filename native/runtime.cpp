@@ -21,7 +21,7 @@ std::string cpuCapability(Environment& /*environment*/) { return at::get_cpu_cap
 
 int64_t getNumThreads(Environment& /*environment*/) { return at::get_num_threads(); }
 void setNumThreads(Environment& /*environment*/, int64_t count) {
-  if (count < 1) throw TypeMismatch("expected 1 thread or more, got " + std::to_string(count));
+  if (count < 1) throw OutOfRange("expected 1 thread or more, got " + std::to_string(count));
   at::set_num_threads(static_cast<int>(count));
 }
 
@@ -113,11 +113,8 @@ void setRngState(Environment& /*environment*/, const at::Tensor& state) {
 }
 
 uint32_t createGenerator(Environment& environment, const at::Device& device) {
-  if (device.is_cpu()) return environment.generators.insert(at::detail::createCPUGenerator());
-  return environment.generators.insert(at::globalContext().defaultGenerator(device).clone());
-}
-void adoptGenerator(Environment& environment, Raw object, uint32_t handle) {
-  environment.adoptGenerator(object.value, handle);
+  if (device.is_cpu()) return environment.objects.insert(at::detail::createCPUGenerator());
+  return environment.objects.insert(at::globalContext().defaultGenerator(device).clone());
 }
 void seedGenerator(Environment& /*environment*/, at::Generator generator, const at::Scalar& seed) {
   const std::lock_guard lock(generator.mutex());
@@ -159,7 +156,6 @@ std::vector<Binding> runtimeBindings() {
       bound<&getRngState>("getRngState"),
       bound<&setRngState>("setRngState"),
       bound<&createGenerator>("createGenerator"),
-      bound<&adoptGenerator>("adoptGenerator"),
       bound<&seedGenerator>("seedGenerator"),
       bound<&getGeneratorState>("getGeneratorState"),
       bound<&setGeneratorState>("setGeneratorState"),

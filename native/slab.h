@@ -1,5 +1,5 @@
-// A slab: values in numbered slots. JavaScript holds the number; the value stays here. Number 0 is never given
-// out, so that it can stand for "none". Generations tell a finalizer whether its slot has been given to another.
+// A slab: values in numbered slots. JavaScript holds the number; the value stays here. Number 0 is never given out, so
+// that it can stand for "none". A slot's generation tells a finalizer whether the slot holds another value by now.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ class Slab {
 
   [[nodiscard]] uint32_t generation(uint32_t index) const { return slots_[index].generation; }
 
-  // Whether the slot still holds what it held when its generation was read.
+  // Whether the slot still holds the value that it held when its generation was read.
   [[nodiscard]] bool holds(uint32_t index, uint32_t generation) const {
     return index < slots_.size() && slots_[index].used && slots_[index].generation == generation;
   }

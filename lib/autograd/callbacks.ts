@@ -35,7 +35,7 @@ export class HookHandle {
   /** @internal */
   constructor(hook: number) {
     this.#hook = hook;
-    native.adoptHook(this, hook);
+    native.adopt(this, hook);
   }
   /** The hook is not called any more, and let go of. Doing so twice does nothing. */
   remove(): void {

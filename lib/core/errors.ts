@@ -92,6 +92,30 @@ export function named<T>(operator: string, run: () => T, describe: () => readonl
   }
 }
 
+/**
+ * named() for a call that goes on in the background. What it throws at once is thrown at once; what its promise rejects with
+ * gets the stack of whoever awaits it.
+ */
+export function namedAsync<T>(
+  operator: string,
+  run: () => Promise<T>,
+  describe: () => readonly string[] = () => [],
+): Promise<T> {
+  return renamed(operator, named(operator, run, describe), describe);
+}
+
+async function renamed<T>(
+  operator: string,
+  promise: Promise<T>,
+  describe: () => readonly string[],
+): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw asTorchError(operator, error, describe);
+  }
+}
+
 // What a user's function threw, as long as it is on its way through native code.
 let passing: { readonly error: unknown } | undefined;
 

@@ -4,7 +4,7 @@ import { handleOf } from '../core/handles.js';
 import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { asTorchError, named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { named, namedAsync, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { expectTensor, Tensor } from '../tensor/tensor.js';
 
 export interface PackageOptions {
@@ -25,7 +25,7 @@ export class CompiledModel {
   /** @internal */
   constructor(handle: number) {
     this.#handle = handle;
-    native.adoptObject(this, handle);
+    native.adopt(this, handle);
   }
 
   #live(): number {
@@ -53,12 +53,12 @@ export class CompiledModel {
   async runAsync(inputs: readonly Tensor[]): Promise<Tensor[]> {
     const handles = this.#handles(inputs);
     const words = inputs.map(describe);
-    try {
-      const outputs = await native.runPackageAsync(this.#live(), handles);
-      return outputs.map((handle) => new Tensor(handle));
-    } catch (error) {
-      throw asTorchError('CompiledModel.runAsync', error, () => words);
-    }
+    const outputs = await namedAsync(
+      'CompiledModel.runAsync',
+      () => native.runPackageAsync(this.#live(), handles),
+      () => words,
+    );
+    return outputs.map((handle) => new Tensor(handle));
   }
 
   /** What the package says of itself: the device, the CPU's instruction set, and what Python added. */
@@ -80,7 +80,7 @@ export class CompiledModel {
   /** Releases the model now. Runs that are under way go on to their ends. */
   dispose(): void {
     if (this.#handle === 0) return;
-    native.releaseObject(this.#handle);
+    native.release(this.#handle);
     this.#handle = 0;
   }
   [Symbol.dispose](): void {

@@ -62,7 +62,7 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
     this.#whole = shared === undefined;
     this.#shared = shared ?? new Shared();
     this.#scope = this.#whole ? currentScope() : undefined;
-    if (this.#scope === undefined) native.adoptObject(this, handle);
+    if (this.#scope === undefined) native.adopt(this, handle);
     else this.#scope.track(this);
     this.extraFiles = new Map(extraFiles.map(([name, bytes]) => [name, Buffer.from(bytes)]));
     this.originalName = native.scriptName(handle);
@@ -85,7 +85,7 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
   /** Releases the module now, and its parts where it is what was loaded. Calls that are under way go on to their ends, tensors that are held stay. */
   dispose(): void {
     if (this.#handle === 0) return;
-    native.releaseObject(this.#handle);
+    native.release(this.#handle);
     this.#handle = 0;
     this.#scope = undefined;
     if (!this.#whole) return;
@@ -106,7 +106,7 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
   [moveTo](from: Scope, to: Scope | undefined): void {
     if (this.#scope !== from || this.#handle === 0) return;
     this.#scope = to;
-    if (to === undefined) native.adoptObject(this, this.#handle);
+    if (to === undefined) native.adopt(this, this.#handle);
     else to.track(this);
   }
   /** @internal */
@@ -219,7 +219,7 @@ export class ScriptModule extends Module<unknown[], unknown> implements Scoped {
       let child = modules.get(part);
       if (child === undefined || child.disposed)
         modules.set(part, (child = new ScriptModule({ handle, extraFiles: [] }, this.#shared)));
-      else native.releaseObject(handle);
+      else native.release(handle);
       return [name, child];
     });
   }

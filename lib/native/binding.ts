@@ -52,11 +52,14 @@ export interface NativeAddon {
   callOperator(id: number, ...args: unknown[]): unknown;
   /** Room for lists of integers on their way to an operator; see lib/operators/integers.ts. */
   readonly integers: Float64Array;
+  // handles of everything but tensors: modules, optimizers, generators, hooks, programs, scripts, objects of libtorch's
+  /** Has the garbage collector release a handle together with the object that owns it. */
+  adopt(owner: object, handle: number): void;
+  /** Releases a handle now; doing so twice does nothing. */
+  release(handle: number): void;
+  objectCount(): number;
   // objects
   objectType(handle: number): string;
-  adoptObject(owner: object, handle: number): void;
-  releaseObject(handle: number): void;
-  objectCount(): number;
   untypedStorage(tensor: number): number;
   classNames(): string[];
   classMethods(name: string): string[] | null;
@@ -178,7 +181,6 @@ export interface NativeAddon {
     materializeGrads: boolean,
   ): number[];
   registerHook(handle: number, hook: (gradient: number[]) => number[]): number;
-  adoptHook(owner: object, hook: number): void;
   removeHook(hook: number): void;
   retainGrad(handle: number): void;
   retainsGrad(handle: number): boolean;
@@ -194,13 +196,11 @@ export interface NativeAddon {
     device: string | null,
   ): [module: number, ...parameters: number[]];
   copyModule(module: number): number;
-  adoptModule(owner: object, module: number): void;
   moduleOption(module: number, name: string): unknown;
   setModuleOption(module: number, name: string, value: unknown): void;
   forwardModule(module: number, input: number, weight: number | null, bias: number | null): number | number[];
   // optimizers
   createSgd(): number;
-  adoptOptimizer(owner: object, handle: number): void;
   addSgdGroup(handle: number, parameters: number[]): void;
   stepSgd(handle: number, settings: number[]): void;
   sgdUnused(handle: number, group: number): boolean;
@@ -217,8 +217,6 @@ export interface NativeAddon {
   ): number;
   schedulePlaceholder(value: number): number;
   unrecorded(run: () => number[]): void;
-  adoptProgram(owner: object, handle: number): void;
-  releaseProgram(handle: number): void;
   describeProgram(handle: number): {
     instructions: [operator: string, where: string][];
     draws: boolean;
@@ -266,7 +264,6 @@ export interface NativeAddon {
   getRngState(): number;
   setRngState(state: number): void;
   createGenerator(device: string): number;
-  adoptGenerator(owner: object, handle: number): void;
   seedGenerator(handle: number, seed: number | bigint): void;
   getGeneratorState(handle: number): number;
   setGeneratorState(handle: number, state: number): void;

@@ -21,7 +21,7 @@ export class NativeObject {
   constructor(handle: number) {
     this.#handle = handle;
     this.#type = native.objectType(handle);
-    native.adoptObject(this, handle);
+    native.adopt(this, handle);
   }
 
   /** @internal */
@@ -53,7 +53,7 @@ export class NativeObject {
   /** Releases the object now. Doing so twice does nothing. What libtorch itself still needs of it stays alive. */
   dispose(): void {
     if (this.#handle === 0) return;
-    native.releaseObject(this.#handle);
+    native.release(this.#handle);
     this.#handle = 0;
   }
   [Symbol.dispose](): void {

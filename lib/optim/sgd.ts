@@ -73,7 +73,7 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
   constructor(params: Params<SGDOptions>, options: SGDOptions = {}) {
     super(params, options, DEFAULTS);
     this.#handle = native.createSgd();
-    native.adoptOptimizer(this, this.#handle);
+    native.adopt(this, this.#handle);
   }
 
   override get state(): ReadonlyMap<Tensor, Momentum> {

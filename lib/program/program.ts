@@ -6,7 +6,7 @@ import { isMainThread } from 'node:worker_threads';
 import { handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { named, namedAsync, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
 import { record, recordRows, type GraphMode, type Recorded, type Step } from './record.js';
 import type { Outputs } from './structure.js';
@@ -212,9 +212,9 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
     before: (step: number) => void,
   ): Promise<void> {
     const numbers = recording.rows(range[2], before);
-    const started = named(
+    await namedAsync(
       'Program.runEpoch',
-      () =>
+      async () =>
         native.runSteps(
           handle,
           sources.map((each) => each.rows[handleOf]),
@@ -226,13 +226,6 @@ export class Program<I extends readonly Tensor[] = readonly Tensor[], O = Output
         ),
       () => [`recorded ${where}`],
     );
-    try {
-      await started;
-    } catch (error) {
-      throw new TorchError('Program.runEpoch', (error as Error).message, {
-        arguments: [`recorded ${where}`],
-      });
-    }
     recording.ended(range[2]);
   }
 

@@ -68,11 +68,11 @@ export function record(step: Step, inputs: readonly Tensor[], exact: boolean, gr
       ...{ notFused, handle, recording, template: template!, draws, where: caller },
       instructions: instructions.map(([name, where]) => ({ operator: name, where })),
       dispose: () => {
-        native.releaseProgram(handle);
+        native.release(handle);
         recording.dispose();
       },
     };
-    native.adoptProgram(recorded, handle);
+    native.adopt(recorded, handle);
     return recorded;
   } catch (error) {
     recording.dispose();
@@ -123,7 +123,5 @@ function explained(error: unknown): unknown {
 export function lineOf({ stack = '' }: Error): string {
   // Lines of functions that are built in, such as Array.map, name no file.
   const lines = stack.split('\n').filter((line) => /^\s+at .*:\d/.test(line) && !line.includes('node:'));
-  const own = (line: string): boolean =>
-    line.includes(LIBRARY) && !line.includes(path.join(LIBRARY, 'experiments'));
-  return (lines.find((line) => !own(line)) ?? lines[0] ?? 'at an unknown place').trim();
+  return (lines.find((line) => !line.includes(LIBRARY)) ?? lines[0] ?? 'at an unknown place').trim();
 }

@@ -38,7 +38,7 @@ export class Generator {
     checkDevice(device);
     this.device = device;
     this.#handle = named('Generator', () => native.createGenerator(device));
-    native.adoptGenerator(this, this.#handle);
+    native.adopt(this, this.#handle);
   }
   /** @internal */
   get [handleOf](): number {

@@ -20,7 +20,7 @@ import {
   type DlpackExportOptions,
 } from './dlpack.js';
 import { isDType, isFloatingPoint, type Device, type DType } from '../core/dtype.js';
-import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { named, namedAsync, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { format, inspectTensor } from './format/index.js';
 import { assign, indexed, rows, type TensorIndex } from './indexing.js';
 import { NativeObject } from '../operators/nativeObject.js';
@@ -284,9 +284,11 @@ export class Tensor<
    * for int64, Uint8Array of 0 and 1 for bool. Copies off the main thread, and waits for the device there.
    */
   data(): Promise<TypedArray> {
-    return native.read(this[handleOf]).catch((error: unknown) => {
-      throw new TorchError('Tensor.data', (error as Error).message);
-    });
+    return namedAsync(
+      'Tensor.data',
+      () => native.read(this[handleOf]),
+      () => [`self: ${this[describeTensor]()}`],
+    );
   }
   /** What `data()` gives, at once: waits for the device on this thread. */
   dataSync(): TypedArray {

@@ -1,5 +1,5 @@
-// Anomaly detection: functions of the graph remember the JavaScript stack that they were made on, for the day that
-// their backward fails.
+// Anomaly detection: functions of the graph remember the JavaScript stack that they were made on, in case their
+// backward fails.
 #include "js/callback.h"
 #include "bindings.h"
 

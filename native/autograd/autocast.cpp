@@ -1,4 +1,4 @@
-// Autocast: the mode in which operators choose their dtype, and the account of how deep it is nested.
+// Autocast: the mode in which operators choose their dtype, and how many times it is nested.
 #include <ATen/autocast_mode.h>
 
 #include "bindings.h"

@@ -1,17 +1,20 @@
-// What autograd calls JavaScript for: custom operators with a backward of their own, and hooks on tensors.
+// Custom autograd functions, and hooks on tensors: JavaScript that the autograd engine calls.
 #include <array>
 #include <unordered_set>
 
 #include "js/callback.h"
 #include "bindings.h"
+#include "capsule.h"
 
 namespace torch_node {
 
-struct Hook {
+namespace {
+
+struct Hook final : torch::CustomClassHolder {
+  static constexpr const char* kName = "hook";
+  explicit Hook(std::shared_ptr<const JsCallback> function) : callback(std::move(function)) {}
   std::shared_ptr<const JsCallback> callback;  // none once it was removed
 };
-
-namespace {
 
 using torch::autograd::Node;
 using torch::autograd::SavedVariable;
@@ -140,19 +143,17 @@ std::vector<at::Tensor> applyFunction(Environment& environment, const std::strin
 
 // registerHook(tensor, function): the hook's number. The function gets [gradient] and gives [replacement], or [0].
 uint32_t registerHook(Environment& environment, const at::Tensor& tensor, Raw function) {
-  auto hook = std::make_shared<Hook>(std::make_shared<const JsCallback>(environment, function.value));
+  auto hook = c10::make_intrusive<Hook>(std::make_shared<const JsCallback>(environment, function.value));
   tensor.register_hook([hook](const at::Tensor& gradient) -> at::Tensor {
     const auto callback = hook->callback;
     if (!callback) return {};
     auto replaced = callback->call("Tensor.registerHook", std::array<variable_list, 1>{variable_list{gradient}});
     return replaced.empty() ? at::Tensor() : std::move(replaced[0]);
   });
-  return environment.hooks.insert(std::move(hook));
+  return hold(environment, std::move(hook));
 }
-void adoptHook(Environment& environment, Raw object, uint32_t handle) { environment.adoptHook(object.value, handle); }
-void removeHook(Environment& environment, uint32_t handle) {
-  if (auto* hook = environment.hooks.find(handle)) (*hook)->callback.reset();
-}
+// removeHook(hook): it is not called any more.
+void removeHook(Environment& /*environment*/, const c10::intrusive_ptr<Hook>& hook) { hook->callback.reset(); }
 
 void retainGrad(Environment& /*environment*/, const at::Tensor& tensor) { tensor.retain_grad(); }
 bool retainsGrad(Environment& /*environment*/, const at::Tensor& tensor) { return tensor.retains_grad(); }
@@ -167,13 +168,9 @@ bool backwardMayNest(Environment& /*environment*/) {
 
 std::vector<Binding> functionBindings() {
   return {
-      bound<&applyFunction>("applyFunction"),
-      bound<&registerHook>("registerHook"),
-      bound<&adoptHook>("adoptHook"),
-      bound<&removeHook>("removeHook"),
-      bound<&retainGrad>("retainGrad"),
-      bound<&retainsGrad>("retainsGrad"),
-      bound<&backwardMayNest>("backwardMayNest"),
+      bound<&applyFunction>("applyFunction"), bound<&registerHook>("registerHook"),
+      bound<&removeHook>("removeHook"),       bound<&retainGrad>("retainGrad"),
+      bound<&retainsGrad>("retainsGrad"),     bound<&backwardMayNest>("backwardMayNest"),
   };
 }
 

@@ -14,8 +14,8 @@ using Guard = void (*)(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IVa
 // The guard of an operator and all its overloads ("aten::_stack"), or nothing: most need none.
 Guard guardOf(const c10::OperatorName& name);
 
-// Throws when a list of a fixed length ("int[2] padding") has been given another. Kernels index such lists without a
-// look at their length.
+// Throws when a list of a fixed length ("int[2] padding") has another length: kernels index such lists without checking
+// it.
 void checkLength(const c10::Argument& argument, size_t expected, size_t given);
 
 }  // namespace torch_node

@@ -30,7 +30,7 @@ struct Peek : AOTIModelContainerRunner {
   }
 };
 
-struct Package : torch::CustomClassHolder {
+struct Package final : torch::CustomClassHolder {
   static constexpr const char* kName = "package";
   Package(const std::string& file, const std::string& model, int64_t runners)
       : loader(file, model, false, static_cast<size_t>(runners)), inputs(Peek::inputs(*loader.get_runner())) {}
@@ -48,10 +48,6 @@ void checkInputs() {
 #endif
 }
 
-uint32_t insert(Environment& environment, const c10::intrusive_ptr<Package>& package) {
-  return environment.objects.insert(c10::IValue::make_capsule(package));
-}
-
 // loadPackage(file, model, runners): a handle
 uint32_t loadPackage(Environment& environment, const std::string& file, const std::string& model, int64_t runners) {
   checkInputs();
@@ -64,7 +60,7 @@ Raw loadPackageAsync(Environment& environment, const std::string& file, const st
   auto made = std::make_shared<c10::intrusive_ptr<Package>>();
   return inBackground(
       environment, [made, file, model, runners] { *made = c10::make_intrusive<Package>(file, model, runners); },
-      [&environment, made] { return ToJs<uint32_t>::set(environment, insert(environment, *made)); });
+      [&environment, made] { return ToJs<uint32_t>::set(environment, hold(environment, *made)); });
 }
 
 std::vector<at::Tensor> runPackageOn(Package& package, const std::vector<at::Tensor>& inputs) {
@@ -105,9 +101,9 @@ Raw runPackageAsync(Environment& environment, uint32_t handle, const std::vector
   run->package = held<Package>(environment, handle);
   checkCount(*run->package, inputs);
   for (const at::Tensor& input : inputs) {
-    const bool plain = input.is_cpu() && input.layout() == at::kStrided && input.numel() > 0 && !input._is_zerotensor();
-    run->inputs.push_back(plain ? input.detach() : input);
-    if (plain) run->shares.push_back(shareMemory(input));
+    const bool shared = hasHostMemory(input);
+    run->inputs.push_back(shared ? input.detach() : input);
+    if (shared) run->shares.push_back(shareMemory(input));
   }
   return inBackground(
       environment, [run] { run->outputs = runPackageOn(*run->package, run->inputs); },

@@ -1,4 +1,4 @@
-// TorchScript archives: read, run here or on another thread, looked into and written.
+// TorchScript archives: read, run (on another thread too), inspected and written.
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/runtime/jit_exception.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -11,8 +11,9 @@
 #include "js/background.h"
 #include "capsule.h"
 #include "tensors/memory.h"
+#include "operators/boxed.h"
+#include "operators/description.h"
 #include "operators/objects.h"
-#include "operators/operators.h"
 #include "bindings.h"
 
 namespace torch_node {
@@ -32,7 +33,7 @@ struct Method {
 };
 
 // What a handle stands for: a module, and those of its methods that were asked for.
-struct Script : torch::CustomClassHolder {
+struct Script final : torch::CustomClassHolder {
   static constexpr const char* kName = "module";
   explicit Script(torch::jit::Module loaded) : module(std::move(loaded)) {}
   torch::jit::Module module;
@@ -193,7 +194,7 @@ Raw scriptMethod(Environment& environment, uint32_t handle, const std::string& n
     return {none};
   }
   script->methods.push_back(std::make_shared<Method>(method->function()));
-  const Napi::Object out(environment.env(), script->methods.back()->converter.describe(environment).value);
+  const Napi::Object out = describeOperator(environment, script->methods.back()->converter.schema());
   out.Set("id", static_cast<double>(script->methods.size() - 1));
   return {out};
 }
@@ -212,11 +213,6 @@ Raw callScript(Environment& environment, uint32_t handle, uint32_t id, const std
   return {method.converter.out(environment, stack)};
 }
 
-bool hasPlainMemory(const at::Tensor& tensor) {
-  return tensor.defined() && tensor.is_cpu() && tensor.layout() == at::kStrided && tensor.numel() > 0 &&
-         !tensor._is_zerotensor();
-}
-
 // What a run on another thread holds.
 struct Run {
   c10::intrusive_ptr<Script> script;
@@ -226,7 +222,7 @@ struct Run {
   std::vector<MemoryShare> shares;
 
   void share(const at::Tensor& tensor) {
-    if (hasPlainMemory(tensor)) shares.push_back(shareMemory(tensor));
+    if (hasHostMemory(tensor)) shares.push_back(shareMemory(tensor));
   }
 };
 
@@ -238,7 +234,7 @@ Raw callScriptAsync(Environment& environment, uint32_t handle, uint32_t id, cons
   run->stack = run->method->converter.in(environment, valuesOf(arguments));
   for (c10::IValue& value : run->stack) {
     // A view, whose shape nothing on JavaScript's thread can change.
-    if (value.isTensor() && hasPlainMemory(value.toTensor())) value = at::alias(value.toTensor());
+    if (value.isTensor() && hasHostMemory(value.toTensor())) value = at::alias(value.toTensor());
     value.visit([&](const c10::IValue& part) {
       if (part.isTensor()) run->share(part.toTensor());
       return false;
@@ -251,7 +247,7 @@ Raw callScriptAsync(Environment& environment, uint32_t handle, uint32_t id, cons
       [&environment, run] { return run->method->converter.out(environment, run->stack); });
 }
 
-// ---- looking into a module ----
+// ---- inspecting a module ----
 
 std::string scriptName(Environment& environment, uint32_t handle) {
   const auto name = held<Script>(environment, handle)->module.type()->name();

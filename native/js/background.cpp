@@ -1,4 +1,4 @@
-// Work that is done on a thread of libuv's pool.
+// Background calls: work on a thread of libuv's pool.
 #include "background.h"
 
 #include <ATen/ThreadLocalState.h>
@@ -32,46 +32,28 @@ class Background : public Napi::AsyncWorker {
       // The number of threads is set for the process, and each thread has to ask for it again.
       at::init_num_threads();
       execute_();
-    } catch (const c10::Error& error) {
-      SetError(readable(error));
-    } catch (const std::exception& error) {
-      SetError(error.what());
     } catch (...) {
-      SetError("an unknown C++ exception");
+      thrown_ = std::current_exception();
     }
   }
 
+  // A thread that is ending settles no promises, and nobody waits for them: statuses are ignored.
   void OnOK() override {
     if (!environment_->isCurrent()) return;
-    napi_value value = nullptr;
     try {
-      value = settle_();
-    } catch (const c10::Error& error) {
-      reject(readable(error));
-    } catch (const std::exception& error) {
-      reject(error.what());
+      if (thrown_) std::rethrow_exception(thrown_);
+      napi_resolve_deferred(Env(), deferred_, settle_());
+    } catch (...) {
+      if (napi_value error = currentError(Env())) napi_reject_deferred(Env(), deferred_, error);
     }
-    // A thread that is ending settles no promises, and nobody waits for them: no status is looked at.
-    if (value) napi_resolve_deferred(Env(), deferred_, value);
   }
-
-  void OnError(const Napi::Error& error) override { reject(error.Message()); }
 
  private:
-  void reject(const std::string& message) {
-    napi_value code = nullptr;
-    napi_value text = nullptr;
-    napi_value error = nullptr;
-    napi_create_string_utf8(Env(), "ERR_TORCH", NAPI_AUTO_LENGTH, &code);
-    napi_create_string_utf8(Env(), message.data(), message.size(), &text);
-    napi_create_error(Env(), code, text, &error);
-    napi_reject_deferred(Env(), deferred_, error);
-  }
-
   Environment* environment_;
   std::function<void()> execute_;
   std::function<napi_value()> settle_;
   at::ThreadLocalState modes_;
+  std::exception_ptr thrown_;  // by execute_
   napi_deferred deferred_ = nullptr;
   napi_value promise_ = nullptr;  // until the native call that made it ends
 };

@@ -1,5 +1,5 @@
-// JavaScript functions that C++ calls: from inside the autograd engine, and with the function's errors carried through
-// it.
+// JavaScript functions that C++ calls, from inside the autograd engine too; what they throw passes through C++
+// unchanged.
 #pragma once
 
 #include <exception>

@@ -27,6 +27,8 @@ void throwCurrent(napi_env env) noexcept {
     if (!error.rethrow(env)) napi_throw_error(env, "ERR_TORCH", error.what());
   } catch (const TypeMismatch& error) {
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", error.what());
+  } catch (const OutOfRange& error) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", error.what());
   } catch (const c10::OutOfMemoryError& error) {
     napi_throw_error(env, "ERR_TORCH_OUT_OF_MEMORY", readable(error).c_str());
   } catch (const c10::Error& error) {
@@ -41,6 +43,13 @@ void throwCurrent(napi_env env) noexcept {
   } catch (...) {
     napi_throw_error(env, "ERR_TORCH", "an unknown C++ exception");
   }
+}
+
+napi_value currentError(napi_env env) noexcept {
+  throwCurrent(env);
+  napi_value error = nullptr;
+  napi_get_and_clear_last_exception(env, &error);
+  return error;
 }
 
 }  // namespace torch_node

@@ -9,8 +9,14 @@
 
 namespace torch_node {
 
-// A value from JavaScript that is not what was asked for; becomes a TypeError.
+// A value of another kind than expected: becomes a TypeError with the code ERR_INVALID_ARG_TYPE, Node's own for this.
 class TypeMismatch : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+// A number outside its bounds: becomes a RangeError with the code ERR_OUT_OF_RANGE, Node's own for this.
+class OutOfRange : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
 };
@@ -24,6 +30,9 @@ std::string readable(const c10::Error& error);
 
 // Turns the exception being handled into a pending JavaScript error.
 void throwCurrent(napi_env env) noexcept;
+
+// The exception being handled as a JavaScript error, which is not thrown; null where JavaScript cannot run any more.
+napi_value currentError(napi_env env) noexcept;
 
 // Runs a function; no exception leaves it.
 template <class F>

@@ -4,9 +4,6 @@
 #include <array>
 #include <cmath>
 
-#include "modules/modules.h"
-#include "optim/optimizers.h"
-
 namespace torch_node {
 
 namespace {
@@ -67,7 +64,7 @@ std::optional<napi_value> property(napi_env env, napi_value object, const char* 
   return out;
 }
 
-// What lib/core/scalar.ts makes of numbers that JavaScript has no type for: { re, im }, and { dtype, value }.
+// Numbers that JavaScript has no type for, as lib/core/scalar.ts writes them: { re, im }, and { dtype, value }.
 std::optional<at::Scalar> numberObject(Environment& environment, napi_value value) {
   napi_env env = environment.env();
   if (const auto real = property(env, value, "re")) {
@@ -88,13 +85,6 @@ std::optional<at::Scalar> numberObject(Environment& environment, napi_value valu
     case at::kComplexDouble: return at::Scalar(plain.toComplexDouble());
     default: throw TypeMismatch("a scalar is of dtype float64, int64, bool or complex128, not " + scalarTypeName(type));
   }
-}
-
-template <class T>
-std::shared_ptr<T> live(Slab<std::shared_ptr<T>>& slab, uint32_t index, const char* what) {
-  std::shared_ptr<T>* found = slab.find(index);
-  if (!found) throw std::invalid_argument(std::string("this ") + what + " was released");
-  return *found;
 }
 
 }  // namespace
@@ -180,8 +170,9 @@ int64_t FromJs<int64_t>::get(Environment& environment, napi_value value) {
   napi_env env = environment.env();
   double number = 0;
   if (napi_get_value_double(env, value, &number) == napi_ok) {
-    if (std::trunc(number) != number || std::abs(number) > kMaxSafeInteger) {
-      throw TypeMismatch("expected an integer, got " + describe(env, value));
+    if (std::trunc(number) != number) throw TypeMismatch("expected an integer, got " + describe(env, value));
+    if (std::abs(number) > kMaxSafeInteger) {
+      throw OutOfRange("expected an integer within 2^53, or a bigint, got " + describe(env, value));
     }
     return static_cast<int64_t>(number);
   }
@@ -193,7 +184,7 @@ int64_t FromJs<int64_t>::get(Environment& environment, napi_value value) {
     }
     throw TypeMismatch("expected an integer, got " + describe(env, value));
   }
-  if (!lossless) throw TypeMismatch("expected an integer of 64 bits, got a larger bigint");
+  if (!lossless) throw OutOfRange("expected an integer of 64 bits, got a larger bigint");
   return out;
 }
 
@@ -226,25 +217,17 @@ at::Scalar FromJs<at::Scalar>::get(Environment& environment, napi_value value) {
   int64_t big = 0;
   bool lossless = false;
   if (napi_get_value_bigint_int64(env, value, &big, &lossless) == napi_ok) {
-    if (!lossless) throw TypeMismatch("expected a number of 64 bits, got a larger bigint");
+    if (!lossless) throw OutOfRange("expected a number of 64 bits, got a larger bigint");
     return {big};
   }
   if (const auto object = numberObject(environment, value)) return *object;
   throw TypeMismatch("expected a number, a bigint, a boolean or a complex { re, im }, got " + describe(env, value));
 }
 
-std::shared_ptr<LeafModule> FromJs<std::shared_ptr<LeafModule>>::get(Environment& environment, napi_value value) {
-  return live(environment.modules, FromJs<uint32_t>::get(environment, value), "module");
-}
-
-std::shared_ptr<Sgd> FromJs<std::shared_ptr<Sgd>>::get(Environment& environment, napi_value value) {
-  return live(environment.optimizers, FromJs<uint32_t>::get(environment, value), "optimizer");
-}
-
-at::Generator FromJs<at::Generator>::get(Environment& environment, napi_value value) {
-  at::Generator* found = environment.generators.find(FromJs<uint32_t>::get(environment, value));
-  if (!found) throw std::invalid_argument("this generator was released");
-  return *found;
+at::Generator generatorOf(Environment& environment, uint32_t handle) {
+  const c10::IValue* found = environment.objects.find(handle);
+  if (!found || !found->isGenerator()) throw std::invalid_argument("this generator was released");
+  return found->toGenerator();
 }
 
 napi_value ToJs<bool>::set(Environment& environment, bool value) {

@@ -20,6 +20,9 @@ bool isNullish(napi_env env, napi_value value);
 at::ScalarType scalarType(const std::string& name);
 std::string scalarTypeName(at::ScalarType type);
 
+// The generator that a handle stands for; throws where it was released.
+at::Generator generatorOf(Environment& environment, uint32_t handle);
+
 // A JavaScript number (when it is exact) or a bigint.
 napi_value integerToJs(napi_env env, int64_t value);
 
@@ -82,16 +85,10 @@ struct FromJs<at::Tensor> {
   }
 };
 template <>
-struct FromJs<std::shared_ptr<LeafModule>> {
-  static std::shared_ptr<LeafModule> get(Environment& environment, napi_value value);
-};
-template <>
-struct FromJs<std::shared_ptr<Sgd>> {
-  static std::shared_ptr<Sgd> get(Environment& environment, napi_value value);
-};
-template <>
 struct FromJs<at::Generator> {
-  static at::Generator get(Environment& environment, napi_value value);
+  static at::Generator get(Environment& environment, napi_value value) {
+    return generatorOf(environment, FromJs<uint32_t>::get(environment, value));
+  }
 };
 template <class T>
 struct FromJs<std::optional<T>> {

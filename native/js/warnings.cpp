@@ -1,5 +1,4 @@
-// libtorch's warnings become Node's, so that a program hears of them where it hears of all others. Each text comes
-// once, as in Python, and not at every call.
+// libtorch's warnings, which become Node's. Each text comes once, as in Python, and not at every call.
 #include <memory>
 #include <stdexcept>
 #include <utility>

@@ -1,6 +1,8 @@
 // Conv2d, Linear and MaxPool2d: the classes, tables of their options, and the bindings.
 #include "modules.h"
 
+#include "bindings.h"
+
 #include <span>
 
 namespace torch_node {
@@ -170,14 +172,13 @@ struct Linear : nn::LinearImpl {
   [[nodiscard]] int64_t outputs() const { return options.out_features(); }
 
   static std::span<const Option<Linear>> table() {
-    static constexpr std::array kTable{option < Linear, [](Linear & m) -> auto& {return m.options.in_features();
-  }
-  > ("inFeatures"), option < Linear, [](Linear& m) -> auto& { return m.options.out_features(); }
-  > ("outFeatures"), option < Linear, [](Linear& m) -> auto& { return m.options.bias(); }
-  > ("bias"),
-};
-return kTable;
-}  // namespace
+    static constexpr std::array kTable{
+        option<Linear, [](Linear& m) -> auto& { return m.options.in_features(); }>("inFeatures"),
+        option<Linear, [](Linear& m) -> auto& { return m.options.out_features(); }>("outFeatures"),
+        option<Linear, [](Linear& m) -> auto& { return m.options.bias(); }>("bias"),
+    };
+    return kTable;
+  }  // namespace
 };  // namespace torch_node
 
 struct Conv2d : nn::Conv2dImpl {
@@ -198,75 +199,59 @@ struct Conv2d : nn::Conv2dImpl {
   [[nodiscard]] int64_t outputs() const { return options.out_channels(); }
 
   static std::span<const Option<Conv2d>> table() {
-    static constexpr std::array kTable{option < Conv2d, [](Conv2d & m) -> auto& {return m.options.in_channels();
+    static constexpr std::array kTable{
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.in_channels(); }>("inChannels"),
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.out_channels(); }>("outChannels"),
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.kernel_size(); }>("kernelSize"),
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.stride(); }>("stride"),
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.padding(); }>("padding"),
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.dilation(); }>("dilation"),
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.groups(); }>("groups"),
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.padding_mode(); }>("paddingMode"),
+        option<Conv2d, [](Conv2d& m) -> auto& { return m.options.bias(); }>("bias"),
+    };
+    return kTable;
   }
-  > ("inChannels"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.out_channels(); }
-  > ("outChannels"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.kernel_size(); }
-  > ("kernelSize"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.stride(); }
-  > ("stride"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.padding(); }
-  > ("padding"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.dilation(); }
-  > ("dilation"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.groups(); }
-  > ("groups"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.padding_mode(); }
-  > ("paddingMode"), option < Conv2d, [](Conv2d& m) -> auto& { return m.options.bias(); }
-  > ("bias"),
-};
-return kTable;
-}
 
-private:
-// What is added on the left, on the right, above and below. (libtorch's own has them the other way round for 'same'.)
-[[nodiscard]] std::vector<int64_t> sides() const {
-  std::vector<int64_t> out;
-  for (const size_t d : {1, 0}) {
-    int64_t before = 0;
-    int64_t after = 0;
-    if (const auto* pair = std::get_if<Pair>(&options.padding())) {
-      before = after = (**pair)[d];
-    } else if (std::holds_alternative<torch::enumtype::kSame>(options.padding())) {
-      const int64_t all = (*options.dilation())[d] * ((*options.kernel_size())[d] - 1);
-      before = all / 2;
-      after = all - before;
+ private:
+  // What is added on the left, on the right, above and below. (libtorch's own has them the other way round for 'same'.)
+  [[nodiscard]] std::vector<int64_t> sides() const {
+    std::vector<int64_t> out;
+    for (const size_t d : {1, 0}) {
+      int64_t before = 0;
+      int64_t after = 0;
+      if (const auto* pair = std::get_if<Pair>(&options.padding())) {
+        before = after = (**pair)[d];
+      } else if (std::holds_alternative<torch::enumtype::kSame>(options.padding())) {
+        const int64_t all = (*options.dilation())[d] * ((*options.kernel_size())[d] - 1);
+        before = all / 2;
+        after = all - before;
+      }
+      out.insert(out.end(), {before, after});
     }
-    out.insert(out.end(), {before, after});
+    return out;
   }
-  return out;
-}
-}
-;
+};
 
 struct MaxPool2d : nn::MaxPool2dImpl {
   MaxPool2d() : nn::MaxPool2dImpl(1) {}
 
   static std::span<const Option<MaxPool2d>> table() {
-    static constexpr std::array kTable{option<MaxPool2d,
-                                              [](MaxPool2d& m) {
-                                                return GivenPair{m.options.kernel_size(), m.single[0]};
-                                              }>("kernelSize"),
-                                       option<MaxPool2d,
-                                              [](MaxPool2d& m) {
-                                                return GivenPair{m.options.stride(), m.single[1]};
-                                              }>("stride"),
-                                       option<MaxPool2d,
-                                              [](MaxPool2d& m) {
-                                                return GivenPair{m.options.padding(), m.single[2]};
-                                              }>("padding"),
-                                       option<MaxPool2d,
-                                              [](MaxPool2d& m) {
-                                                return GivenPair{m.options.dilation(), m.single[3]};
-                                              }>("dilation"),
-                                       option < MaxPool2d, [](MaxPool2d & m) -> auto& {return m.options.ceil_mode();
+    static constexpr std::array kTable{
+        option<MaxPool2d, [](MaxPool2d& m) { return GivenPair{m.options.kernel_size(), m.single[0]}; }>("kernelSize"),
+        option<MaxPool2d, [](MaxPool2d& m) { return GivenPair{m.options.stride(), m.single[1]}; }>("stride"),
+        option<MaxPool2d, [](MaxPool2d& m) { return GivenPair{m.options.padding(), m.single[2]}; }>("padding"),
+        option<MaxPool2d, [](MaxPool2d& m) { return GivenPair{m.options.dilation(), m.single[3]}; }>("dilation"),
+        option<MaxPool2d, [](MaxPool2d& m) -> auto& { return m.options.ceil_mode(); }>("ceilMode"),
+        option<MaxPool2d, [](MaxPool2d& m) -> auto& { return m.returnIndices; }>("returnIndices"),
+    };
+    return kTable;
   }
-  > ("ceilMode"), option < MaxPool2d, [](MaxPool2d& m) -> auto& { return m.returnIndices; }
-  > ("returnIndices"),
-};
-return kTable;
-}
 
-std::array<bool, 4> single{};
-// libtorch's has a function of another name for this, Python's an option.
-bool returnIndices = false;
-}
-;
+  std::array<bool, 4> single{};
+  // libtorch's has a function of another name for this, Python's an option.
+  bool returnIndices = false;
+};
 
 // ---- what the bindings call ----
 
@@ -290,9 +275,7 @@ class Lent {
 };
 
 template <class M>
-constexpr bool kHasWeight = requires(M module) {
-  module.weight;
-};
+constexpr bool kHasWeight = requires(M module) { module.weight; };
 
 template <class M>
 class ModuleOf final : public AnyModule {
@@ -347,7 +330,7 @@ std::unique_ptr<AnyModule> moduleOf(const std::string& kind) {
 }
 
 uint32_t insert(Environment& environment, std::unique_ptr<AnyModule> module) {
-  return environment.modules.insert(std::make_shared<LeafModule>(std::move(module)));
+  return hold<LeafModule>(environment, std::move(module));
 }
 
 // createModule(kind, options, dtype, device): [module, weight, bias], 0 for a parameter that the module does not have.
@@ -367,26 +350,22 @@ std::vector<uint32_t> createModule(Environment& environment, const std::string& 
   return out;
 }
 
-uint32_t copyModule(Environment& environment, const std::shared_ptr<LeafModule>& held) {
-  return insert(environment, held->module->copy());
+uint32_t copyModule(Environment& environment, const c10::intrusive_ptr<LeafModule>& leaf) {
+  return insert(environment, leaf->module->copy());
 }
 
-void adoptModule(Environment& environment, Raw object, uint32_t handle) {
-  environment.adoptModule(object.value, handle);
+Raw moduleOption(Environment& environment, const c10::intrusive_ptr<LeafModule>& leaf, const std::string& name) {
+  return {leaf->module->option(environment, name)};
 }
 
-Raw moduleOption(Environment& environment, const std::shared_ptr<LeafModule>& held, const std::string& name) {
-  return {held->module->option(environment, name)};
-}
-
-void setModuleOption(Environment& environment, const std::shared_ptr<LeafModule>& held, const std::string& name,
+void setModuleOption(Environment& environment, const c10::intrusive_ptr<LeafModule>& leaf, const std::string& name,
                      Raw value) {
-  held->module->setOption(environment, name, value.value);
+  leaf->module->setOption(environment, name, value.value);
 }
 
-Raw forwardModule(Environment& environment, const std::shared_ptr<LeafModule>& held, const at::Tensor& input,
+Raw forwardModule(Environment& environment, const c10::intrusive_ptr<LeafModule>& leaf, const at::Tensor& input,
                   const std::optional<at::Tensor>& weight, const std::optional<at::Tensor>& bias) {
-  return {held->module->forward(environment, input, weight.value_or(at::Tensor()), bias.value_or(at::Tensor()))};
+  return {leaf->module->forward(environment, input, weight.value_or(at::Tensor()), bias.value_or(at::Tensor()))};
 }
 
 }  // namespace
@@ -394,9 +373,9 @@ Raw forwardModule(Environment& environment, const std::shared_ptr<LeafModule>& h
 std::vector<Binding> moduleBindings() {
   blank<nn::Conv2dImpl>();
   return {
-      bound<&createModule>("createModule"),       bound<&copyModule>("copyModule"),
-      bound<&adoptModule>("adoptModule"),         bound<&moduleOption>("moduleOption"),
-      bound<&setModuleOption>("setModuleOption"), bound<&forwardModule>("forwardModule"),
+      bound<&createModule>("createModule"),   bound<&copyModule>("copyModule"),
+      bound<&moduleOption>("moduleOption"),   bound<&setModuleOption>("setModuleOption"),
+      bound<&forwardModule>("forwardModule"),
   };
 }
 

@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "capsule.h"
 #include "js/bind.h"
 
 namespace torch_node {
@@ -31,10 +33,10 @@ class AnyModule {
 };
 
 // A module as JavaScript holds it.
-struct LeafModule {
+struct LeafModule final : torch::CustomClassHolder {
+  static constexpr const char* kName = "module";
+  explicit LeafModule(std::unique_ptr<AnyModule> made) : module(std::move(made)) {}
   std::unique_ptr<AnyModule> module;
 };
-
-std::vector<Binding> moduleBindings();
 
 }  // namespace torch_node

@@ -1,4 +1,4 @@
-// Values that JavaScript has no type for: how they cross, and objects of the classes that libtorch registers.
+// Tagged values, and objects of the classes that libtorch registers.
 #include "objects.h"
 
 #include <algorithm>
@@ -89,9 +89,7 @@ uint32_t taggedHandle(Environment& environment, napi_value value, const char* na
 }
 
 at::Generator taggedGenerator(Environment& environment, napi_value value, bool untagged) {
-  at::Generator* found = environment.generators.find(taggedHandle(environment, value, "generator", untagged));
-  if (!found) throw std::invalid_argument("this generator was released");
-  return *found;
+  return generatorOf(environment, taggedHandle(environment, value, "generator", untagged));
 }
 
 c10::Stream taggedStream(Environment& environment, napi_value value) {
@@ -211,11 +209,11 @@ namespace {
 
 std::string objectType(Environment& environment, uint32_t handle) { return typeName(liveObject(environment, handle)); }
 
-void adoptObject(Environment& environment, Raw object, uint32_t handle) {
-  environment.adoptObject(object.value, handle);
-}
+// adopt(object, handle): the handle is released when the object is collected.
+void adopt(Environment& environment, Raw object, uint32_t handle) { environment.adopt(object.value, handle); }
 
-void releaseObject(Environment& environment, uint32_t handle) {
+// release(handle): now. Twice does nothing.
+void release(Environment& environment, uint32_t handle) {
   if (environment.objects.find(handle)) const auto last = environment.objects.take(handle);
 }
 
@@ -300,10 +298,14 @@ bool operatorRunsOn(Environment& /*environment*/, const std::string& name, const
 
 std::vector<Binding> objectBindings() {
   return {
-      bound<&objectType>("objectType"),         bound<&adoptObject>("adoptObject"),
-      bound<&releaseObject>("releaseObject"),   bound<&objectCount>("objectCount"),
-      bound<&untypedStorage>("untypedStorage"), bound<&classNames>("classNames"),
-      bound<&classMethods>("classMethods"),     bound<&classFunction>("classFunction"),
+      bound<&objectType>("objectType"),
+      bound<&adopt>("adopt"),
+      bound<&release>("release"),
+      bound<&objectCount>("objectCount"),
+      bound<&untypedStorage>("untypedStorage"),
+      bound<&classNames>("classNames"),
+      bound<&classMethods>("classMethods"),
+      bound<&classFunction>("classFunction"),
       bound<&operatorRunsOn>("operatorRunsOn"),
   };
 }

@@ -1,4 +1,4 @@
-// Operators: anything in the dispatcher of the linked libtorch, found by name and called by its own schema.
+// Operators: everything in the dispatcher of the linked libtorch, found by name and called by its own schema.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,7 @@
 
 namespace torch_node {
 
-// An operator found once and called many times. How it is called (boxed, or through a signature known at compile
-// time) is the subclass's affair.
+// An operator, found once and called many times: boxed, or through a signature known at compile time.
 class Operator {
  public:
   virtual ~Operator() = default;
@@ -25,37 +24,8 @@ class Operator {
   Operator() = default;
 };
 
-struct Signature;
-
-// The two conversions of a schema, for what does not run where JavaScript calls it.
-class SchemaConverter {
- public:
-  explicit SchemaConverter(c10::FunctionSchema schema);
-  ~SchemaConverter();
-  SchemaConverter(const SchemaConverter&) = delete;
-  SchemaConverter& operator=(const SchemaConverter&) = delete;
-
-  [[nodiscard]] const c10::FunctionSchema& schema() const { return schema_; }
-  // The stack to call with. Arguments that are left out take the schema's defaults.
-  [[nodiscard]] torch::jit::Stack in(Environment& environment, std::span<const napi_value> arguments) const;
-  // What the call left on it.
-  [[nodiscard]] napi_value out(Environment& environment, const torch::jit::Stack& stack) const;
-  // { schema, arguments, results }, as findOperator() describes an operator.
-  [[nodiscard]] Raw describe(Environment& environment) const;
-
- private:
-  [[nodiscard]] c10::IValue argument(Environment& environment, size_t index,
-                                     std::span<const napi_value> arguments) const;
-  [[nodiscard]] napi_value result(Environment& environment, const c10::IValue& value, size_t index) const;
-
-  c10::FunctionSchema schema_;
-  std::unique_ptr<Signature> signature_;
-};
-
-// Anything else that takes a stack of values and leaves one, under a schema, as an operator: added to the
-// environment's, and described as findOperator() describes one.
+// Adds anything else that takes a stack of values and leaves one, under a schema, to the environment's operators. Gives
+// its description, as findOperator() does.
 Raw addCallable(Environment& environment, c10::FunctionSchema schema, std::function<void(torch::jit::Stack&)> run);
-
-std::vector<Binding> operatorBindings();
 
 }  // namespace torch_node

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "bindings.h"
 #include "program/recorder.h"
 
 namespace torch_node {
@@ -185,18 +186,14 @@ void Sgd::zeroGrad(bool setToNone) {
 
 namespace {
 
-uint32_t createSgd(Environment& environment) { return environment.optimizers.insert(std::make_shared<Sgd>()); }
+uint32_t createSgd(Environment& environment) { return hold<Sgd>(environment); }
 
-void adoptOptimizer(Environment& environment, Raw object, uint32_t handle) {
-  environment.adoptOptimizer(object.value, handle);
-}
-
-void addGroup(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, std::vector<at::Tensor> parameters) {
+void addGroup(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, std::vector<at::Tensor> parameters) {
   sgd->addGroup(std::move(parameters));
 }
 
 // stepSgd(handle, settings): settings holds seven numbers a group, in the order of SgdSettings.
-void stepSgd(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, const std::vector<double>& numbers) {
+void stepSgd(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, const std::vector<double>& numbers) {
   constexpr size_t kNumbers = 7;
   std::vector<SgdSettings> settings;
   for (size_t i = 0; i + kNumbers <= numbers.size(); i += kNumbers) {
@@ -207,11 +204,12 @@ void stepSgd(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, cons
   sgd->step(settings);
 }
 
-void zeroGrad(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, bool setToNone) {
+void zeroGrad(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, bool setToNone) {
   sgd->zeroGrad(setToNone);
 }
 
-std::vector<at::Tensor> momentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t index) {
+std::vector<at::Tensor> momentumBuffers(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd,
+                                        uint32_t index) {
   const Sgd::Group& group = sgd->group(index);
   std::vector<at::Tensor> out = group.momentumBuffers;
   for (size_t i = 0; i < out.size(); i++) {
@@ -222,7 +220,7 @@ std::vector<at::Tensor> momentumBuffers(Environment& /*environment*/, const std:
 
 // sgdUnused(handle, group): whether no parameter of the group has made a step with momentum yet. Throws where some have
 // and some have not.
-bool unused(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t index) {
+bool unused(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, uint32_t index) {
   const Sgd::Group& group = sgd->group(index);
   size_t old = 0;
   size_t fresh = 0;
@@ -237,9 +235,9 @@ bool unused(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint3
   return old == 0;
 }
 
-void stepped(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd) { sgd->stepped(); }
+void stepped(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd) { sgd->stepped(); }
 
-void setMomentumBuffers(Environment& /*environment*/, const std::shared_ptr<Sgd>& sgd, uint32_t index,
+void setMomentumBuffers(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, uint32_t index,
                         const std::vector<std::optional<at::Tensor>>& buffers) {
   Sgd::Group& group = sgd->group(index);
   if (buffers.size() != group.parameters.size()) {
@@ -284,7 +282,6 @@ TORCH_LIBRARY_FRAGMENT(torch_node, library) {
 std::vector<Binding> optimizerBindings() {
   return {
       bound<&createSgd>("createSgd"),
-      bound<&adoptOptimizer>("adoptOptimizer"),
       bound<&addGroup>("addSgdGroup"),
       bound<&stepSgd>("stepSgd"),
       bound<&unused>("sgdUnused"),

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "capsule.h"
 #include "js/bind.h"
 
 namespace torch_node {
@@ -22,8 +23,9 @@ struct SgdSettings {
   enum class Form : uint8_t { kSingle, kForeach, kFused } form;
 };
 
-class Sgd {
+class Sgd final : public torch::CustomClassHolder {
  public:
+  static constexpr const char* kName = "optimizer";
   struct Group {
     std::vector<at::Tensor> parameters;
     std::vector<at::Tensor> momentumBuffers;  // undefined until a parameter's first step with momentum
@@ -45,7 +47,5 @@ class Sgd {
  private:
   std::vector<Group> groups_;
 };
-
-std::vector<Binding> optimizerBindings();
 
 }  // namespace torch_node

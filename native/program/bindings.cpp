@@ -1,23 +1,16 @@
 // Programs, for JavaScript: lib/program is the other side.
 #include <ATen/DeviceAccelerator.h>
+#include <c10/core/StreamGuard.h>
 
 #include "js/background.h"
 #include "js/callback.h"
 #include "bindings.h"
+#include "capsule.h"
 #include "graph.h"
 #include "program.h"
 #include "recorder.h"
 
 namespace torch_node {
-
-template <>
-struct FromJs<std::shared_ptr<Program>> {
-  static std::shared_ptr<Program> get(Environment& environment, napi_value value) {
-    const auto* found = environment.programs.find(FromJs<uint32_t>::get(environment, value));
-    if (!found) throw TypeMismatch("no program has this number");
-    return *found;
-  }
-};
 
 namespace {
 
@@ -32,10 +25,10 @@ uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Te
     const Recorder::Session session(recorder);
     outputs = callback.call("compileStep", {});
   }
-  GraphMode mode = GraphMode::kRehearsal;
+  GraphMode mode = GraphMode::kDryRun;
   if (graphs == "on") mode = GraphMode::kOn;
   if (graphs == "off") mode = GraphMode::kOff;
-  return environment.programs.insert(std::make_shared<Program>(recorder.finish(outputs), mode));
+  return hold<Program>(environment, recorder.finish(outputs), mode);
 }
 
 // schedulePlaceholder(value): while a step is recorded.
@@ -52,16 +45,8 @@ void unrecorded(Environment& environment, Raw run) {
   (void)callback.call("unrecorded", {});
 }
 
-void adoptProgram(Environment& environment, Raw object, uint32_t handle) {
-  environment.adoptProgram(object.value, handle);
-}
-
-void releaseProgram(Environment& environment, uint32_t handle) {
-  if (environment.programs.find(handle)) (void)environment.programs.take(handle);
-}
-
 // describeProgram(handle): { instructions: [[operator, where], ...], draws }
-Raw describeProgram(Environment& environment, const std::shared_ptr<Program>& program) {
+Raw describeProgram(Environment& environment, const c10::intrusive_ptr<Program>& program) {
   const Napi::Env env(environment.env());
   const Recorded& recorded = program->recorded();
   const Napi::Array list = Napi::Array::New(env, recorded.instructions.size());
@@ -78,7 +63,7 @@ Raw describeProgram(Environment& environment, const std::shared_ptr<Program>& pr
 }
 
 // programWay(handle): { graph, why, accelerator, captures, replays } of the steps made last.
-Raw programWay(Environment& environment, const std::shared_ptr<Program>& program) {
+Raw programWay(Environment& environment, const c10::intrusive_ptr<Program>& program) {
   const Graphs::Way way = program->graphs().way();
   const Napi::Object out = Napi::Object::New(Napi::Env(environment.env()));
   out.Set("graph", way.graph);
@@ -90,19 +75,19 @@ Raw programWay(Environment& environment, const std::shared_ptr<Program>& program
 }
 
 // fuseProgram(handle): why nothing was fused, or "".
-std::string fuseProgram(Environment& /*environment*/, const std::shared_ptr<Program>& program) {
+std::string fuseProgram(Environment& /*environment*/, const c10::intrusive_ptr<Program>& program) {
   return program->fuseChains();
 }
 
 // runProgram(handle, inputs, numbers): one step; the outputs.
-std::vector<at::Tensor> runProgram(Environment& /*environment*/, const std::shared_ptr<Program>& program,
+std::vector<at::Tensor> runProgram(Environment& /*environment*/, const c10::intrusive_ptr<Program>& program,
                                    const std::vector<at::Tensor>& inputs, const std::vector<double>& numbers) {
   return program->run(inputs, numbers);
 }
 
 // What runs, held for whichever thread runs it.
 struct Steps {
-  std::shared_ptr<Program> program;
+  c10::intrusive_ptr<Program> program;
   std::vector<Source> sources;
   at::Tensor permutation;
   int64_t from = 0;
@@ -120,7 +105,7 @@ struct Steps {
 
 // runSteps(handle, rows, tables, permutation, [from, batch, count], numbers, inBackground): steps over a set; a promise
 // where they run in the background.
-Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, const std::vector<at::Tensor>& rows,
+Raw runSteps(Environment& environment, const c10::intrusive_ptr<Program>& program, const std::vector<at::Tensor>& rows,
              const std::vector<std::optional<at::Tensor>>& tables, const at::Tensor& permutation,
              const std::vector<int64_t>& range, std::vector<double> numbers, bool background) {
   if (range.size() != 3 || rows.size() != tables.size())
@@ -150,11 +135,10 @@ Raw runSteps(Environment& environment, const std::shared_ptr<Program>& program, 
 
 std::vector<Binding> programBindings() {
   return {
-      bound<&recordStep>("recordStep"),         bound<&schedulePlaceholder>("schedulePlaceholder"),
-      bound<&unrecorded>("unrecorded"),         bound<&adoptProgram>("adoptProgram"),
-      bound<&releaseProgram>("releaseProgram"), bound<&describeProgram>("describeProgram"),
-      bound<&programWay>("programWay"),         bound<&fuseProgram>("fuseProgram"),
-      bound<&runProgram>("runProgram"),         bound<&runSteps>("runSteps"),
+      bound<&recordStep>("recordStep"), bound<&schedulePlaceholder>("schedulePlaceholder"),
+      bound<&unrecorded>("unrecorded"), bound<&describeProgram>("describeProgram"),
+      bound<&programWay>("programWay"), bound<&fuseProgram>("fuseProgram"),
+      bound<&runProgram>("runProgram"), bound<&runSteps>("runSteps"),
   };
 }
 

@@ -1,4 +1,4 @@
-// What can be told of an operator and of the values that go to it, for those who record and analyse calls.
+// Properties of operators and of their arguments, for the recorder and the analyses of recordings.
 #pragma once
 
 #include <algorithm>
@@ -7,14 +7,14 @@
 
 namespace torch_node {
 
-// Whether an argument is written to. The schemas of batch norm's older operators do not say that running statistics
-// are.
+// Whether an operator writes to an argument. The schemas of batch norm's older operators do not say so of the running
+// statistics.
 inline bool isWritten(const c10::Argument& argument) {
   if (argument.alias_info() != nullptr) return argument.alias_info()->isWrite();
   return argument.name() == "running_mean" || argument.name() == "running_var";
 }
 
-// Whether an operator writes to an argument.
+// Whether an operator writes to any argument.
 inline bool changes(const c10::FunctionSchema& schema) { return std::ranges::any_of(schema.arguments(), isWritten); }
 
 // Whether it draws random numbers.

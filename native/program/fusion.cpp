@@ -1,13 +1,11 @@
 // Finds chains of layers in recorded steps.
 #include "fusion.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <unordered_map>
 
-#include "program/fused/chain.h"
 #include "calls.h"
+#include "fusedChain.h"
 #include "fusedSgd.h"
 #include "recorder.h"
 
@@ -77,8 +75,6 @@ class Finder {
   void checkInside(const std::vector<ValueId>& shown) const;
   [[nodiscard]] bool isShown(ValueId value) const;
   [[nodiscard]] static fused::Shape shape(const TensorMeta& meta);
-  [[nodiscard]] bool agrees(FusedKernel& forward, FusedKernel* backward, ValueId logits, uint64_t seed) const;
-  void verify(FusedKernel& forward, FusedKernel* backward, ValueId logits) const;
 
   // It outlives the finder, which is never copied.
   const Recorded& recorded_;  // NOLINT(cppcoreguidelines-avoid-const-or-ref-data-members)
@@ -94,95 +90,6 @@ class Finder {
   const Instruction* firstForward_ = nullptr;
   const Instruction* firstBackward_ = nullptr;
 };
-
-// ---- what runs ----
-
-// The chain with the values of the program that it works on.
-struct Engine {
-  explicit Engine(fused::Chain made) : chain(std::move(made)) {}
-
-  fused::Chain chain;
-  std::vector<ValueId> parameters;
-  std::vector<ValueId> gradients;
-  ValueId input = kNoValue;
-  ValueId logits = kNoValue;
-  ValueId logitsGradient = kNoValue;
-  int64_t batch = 0;
-  std::vector<int64_t> logitsShape;
-  bool keeps = false;
-  int threads = 1;
-  Rows rows;  // where the input comes from, in place of the slot
-
-  [[nodiscard]] std::vector<const float*> pointers(const std::vector<at::Tensor>& slots) const {
-    std::vector<const float*> out;
-    out.reserve(parameters.size());
-    for (const ValueId value : parameters) out.push_back(slots[value].const_data_ptr<float>());
-    return out;
-  }
-
-  // As many threads as operators of libtorch's would use here.
-  void useThreads() {
-    const int wanted = at::in_parallel_region() ? 1 : at::get_num_threads();
-    if (wanted == threads) return;
-    threads = wanted;
-    chain.useThreads(wanted, [](int64_t count, const std::function<void(int64_t)>& call) {
-      at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; i++) call(i);
-      });
-    });
-  }
-};
-
-class Forward : public FusedKernel {
- public:
-  explicit Forward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
-
-  void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
-    Engine& e = *engine_;
-    e.useThreads();
-    at::Tensor logits = at::empty(e.logitsShape, at::kFloat);
-    fused::Input input;
-    at::Tensor values;
-    if (e.rows.images != nullptr) {
-      input = {e.rows.images, e.rows.index, e.rows.table, nullptr};
-    } else {
-      values = slots[e.input].contiguous();
-      input.values = values.const_data_ptr<float>();
-    }
-    e.chain.forward(input, e.batch, e.pointers(slots).data(), logits.mutable_data_ptr<float>(), e.keeps);
-    slots[e.logits] = std::move(logits);
-  }
-  void readFrom(const Rows& rows) override { engine_->rows = rows; }
-
- private:
-  std::shared_ptr<Engine> engine_;
-};
-
-class Backward : public FusedKernel {
- public:
-  explicit Backward(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
-
-  void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
-    Engine& e = *engine_;
-    const at::Tensor gradient = slots[e.logitsGradient].contiguous();
-    std::vector<float*> out;
-    for (size_t i = 0; i < e.gradients.size(); i++) {
-      if (e.gradients[i] == kNoValue) {
-        out.push_back(nullptr);
-        continue;
-      }
-      at::Tensor& slot = slots[e.gradients[i]];
-      slot = at::empty(slots[e.parameters[i]].sizes(), at::kFloat);
-      out.push_back(slot.mutable_data_ptr<float>());
-    }
-    e.chain.backward(gradient.const_data_ptr<float>(), e.pointers(slots).data(), out.data());
-  }
-
- private:
-  std::shared_ptr<Engine> engine_;
-};
-
-// ---- what is found ----
 
 Finder::Finder(const Recorded& recorded)
     : recorded_(recorded),
@@ -392,7 +299,7 @@ bool Finder::isShown(ValueId value) const {
                              [value](const Gradient& gradient) { return gradient.after == value; });
 }
 
-// Other metas at the same memory that only the chain needs.
+// Other views of the same memory that only the chain needs.
 void Finder::takeViews() {
   for (size_t i = taken_.size(); i-- > 0;) {
     const Instruction& instruction = first_[i];
@@ -442,50 +349,6 @@ fused::Shape Finder::shape(const TensorMeta& meta) {
   throw NotFused("the input is neither images [N, C, H, W] nor vectors [N, features]");
 }
 
-// Holds the chain against the instructions that it replaces, on random numbers.
-bool Finder::agrees(FusedKernel& forward, FusedKernel* backward, ValueId logits, uint64_t seed) const {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  std::vector<at::Tensor> expected(recorded_.values);
-  for (const External& external : recorded_.externals) expected[external.value] = external.tensor;
-  expected[input_] = at::randn(recorded_.metas[inputIndex_].sizes, generator);
-  std::vector<at::Tensor> given = expected;
-  const auto near = [](const at::Tensor& a, const at::Tensor& b) {
-    constexpr double kTolerance = 1e-4;
-    const auto size = b.abs().max().item<double>();
-    return (a - b).abs().max().item<double>() <= kTolerance * std::max(size, 1e-12);
-  };
-  bool seeded = false;
-  for (size_t i = 0; i < taken_.size(); i++) {
-    if (!taken_[i]) continue;
-    if (firstBackward_ && !seeded && &first_[i] >= firstBackward_) {
-      expected[logitsGradient_] = given[logitsGradient_] = at::randn(expected[logits].sizes(), generator);
-      seeded = true;
-    }
-    runInstruction(first_[i], expected, {}, false);
-  }
-  forward.run(given, {});
-  bool right = near(given[logits], expected[logits]);
-  if (backward) {
-    backward->run(given, {});
-    for (const Found& found : layers_) {
-      for (const ValueId gradient : {found.weightGradient, found.biasGradient}) {
-        if (gradient != kNoValue) right = right && near(given[gradient], expected[gradient]);
-      }
-    }
-  }
-  return right;
-}
-
-// Rounding decides now and then which of two nearly equal values is the largest of a window, or whether one next to
-// zero is above it, and a gradient goes another way then. That is no mistake, and other numbers do not have it.
-void Finder::verify(FusedKernel& forward, FusedKernel* backward, ValueId logits) const {
-  constexpr uint64_t kTries = 8;
-  for (uint64_t seed = 20; seed < 20 + kTries; seed++) {
-    if (agrees(forward, backward, logits, seed)) return;
-  }
-  throw NotFused("the fused kernels do not give what libtorch's give");
-}
-
 Fusion Finder::find() {
   for (size_t i = 0; i < recorded_.inputs.size() && layers_.empty(); i++) {
     const TensorMeta& meta = recorded_.metas[i];
@@ -515,7 +378,7 @@ Fusion Finder::find() {
   if (const auto whyNot = fused::Chain::whyNot(layers, shape(meta))) throw NotFused(*whyNot);
   if (meta.sizes[0] > fused::Chain::kLargestBatch) throw NotFused("the batch is too large");
 
-  auto engine = std::make_shared<Engine>(fused::Chain(layers, shape(meta)));
+  auto engine = std::make_shared<ChainEngine>(fused::Chain(layers, shape(meta)));
   engine->input = input_;
   engine->logits = logits;
   engine->logitsGradient = logitsGradient_;
@@ -531,14 +394,16 @@ Fusion Finder::find() {
     engine->gradients.push_back(found.biasGradient);
   }
   Fusion fusion;
-  auto forward = std::make_shared<Forward>(engine);
+  const std::shared_ptr<FusedKernel> forward = forwardKernel(engine);
   fusion.pieces.push_back({static_cast<size_t>(firstForward_ - first_), forward});
-  std::shared_ptr<Backward> backward;
+  std::shared_ptr<FusedKernel> backward;
   if (firstBackward_) {
-    backward = std::make_shared<Backward>(engine);
+    backward = backwardKernel(engine);
     fusion.pieces.push_back({static_cast<size_t>(firstBackward_ - first_), backward});
   }
-  verify(*forward, backward.get(), logits);
+  if (!agrees(recorded_, taken_, *engine, meta.sizes, *forward, backward.get(), firstBackward_)) {
+    throw NotFused("the fused kernels do not give what libtorch's give");
+  }
   if (std::ranges::all_of(users_[input_],
                           [this](const Instruction* user) { return taken_[static_cast<size_t>(user - first_)]; }) &&
       !isShown(input_)) {

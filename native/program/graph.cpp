@@ -1,68 +1,16 @@
-// Capturing and replaying.
+// Graphs of programs: capturing and replaying.
 #include "graph.h"
 
-#include <ATen/DeviceAccelerator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <set>
 
 #include "js/errors.h"
 #include "calls.h"
-
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
-#define TORCH_NODE_GRAPHS 1
-#include <ATen/accelerator/Graph.h>
-#else
-#define TORCH_NODE_GRAPHS 0
-#endif
+#include "capture.h"
+#include "effects.h"
 
 namespace torch_node {
-
-namespace {
-
-#if TORCH_NODE_GRAPHS
-using Pool = at::MempoolId_t;
-
-class Capture {
- public:
-  // From here to end(), what this thread asks of the current stream goes into the graph. Other threads may ask what
-  // they like of theirs meanwhile.
-  void begin(Pool pool) { graph_.capture_begin(pool, at::GraphCaptureMode::ThreadLocal); }
-  void end() { graph_.capture_end(); }
-  void replay() { graph_.replay(); }
-  [[nodiscard]] Pool pool() const { return graph_.pool(); }
-  // After a capture that broke off: whatever of it is there goes, and what that says is of no interest any more.
-  void abandon() noexcept {
-    for (const auto step : {&at::accelerator::Graph::capture_end, &at::accelerator::Graph::reset}) {
-      try {
-        (graph_.*step)();
-      } catch (const std::exception&) {
-        continue;
-      }
-    }
-  }
-
- private:
-  at::accelerator::Graph graph_;
-};
-bool hasGraphs(at::DeviceType type) { return at::has_graph_impl(type); }
-#else
-// Never made: possible() says no before that.
-using Pool = std::pair<uint64_t, uint64_t>;
-struct Capture {
-  void begin(Pool /*pool*/) {}
-  void end() {}
-  void replay() {}
-  [[nodiscard]] static Pool pool() { return {}; }
-  void abandon() noexcept {}
-};
-bool hasGraphs(at::DeviceType /*type*/) { return false; }
-#endif
-
-const c10::StorageImpl* storage(const at::Tensor& tensor) {
-  return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
-}
-
-}  // namespace
 
 at::Device deviceOf(const Recorded& recorded) {
   for (const TensorMeta& meta : recorded.metas) {
@@ -92,194 +40,15 @@ at::Tensor Feed::next() {
   return index;
 }
 
-// ---- EffectAnalysis ----
-
-void EffectAnalysis::before(const Instruction& instruction, const torch::jit::Stack& stack) {
-  Call call{index_, &instruction, false, changes(instruction.op.schema()) || draws(instruction.op), {}, {}};
-  for (const c10::IValue& value : stack) {
-    eachTensor(value, [&](const at::Tensor& tensor) {
-      if (!isOnHost(tensor)) {
-        call.onDevice = true;
-      } else if (!tensor.unsafeGetTensorImpl()->is_wrapped_number()) {
-        call.reads.push_back(tensor);
-      }
-    });
-  }
-  calls_.push_back(std::move(call));
-}
-
-void EffectAnalysis::after(const torch::jit::Stack& stack) {
-  Call& call = calls_.back();
-  bool any = false;
-  bool device = false;
-  for (const c10::IValue& value : stack) {
-    eachTensor(value, [&](const at::Tensor& tensor) {
-      any = true;
-      if (isOnHost(tensor)) {
-        call.gives.push_back(tensor);
-      } else {
-        device = true;
-      }
-    });
-  }
-  call.onDevice = call.onDevice || device || (!any && call.reads.empty());
-}
-
-// What is not the same in each step, by where it lies; tensors are held in calls_, so addresses stay their own.
-std::set<const c10::StorageImpl*> EffectAnalysis::varying() const {
-  std::set<const c10::StorageImpl*> varies;
-  for (bool more = true; more;) {
-    const size_t known = varies.size();
-    for (const Call& call : calls_) {
-      if (call.onDevice) continue;
-      const bool from = call.changes || std::ranges::any_of(call.reads, [&](const at::Tensor& tensor) {
-                          return varies.contains(storage(tensor));
-                        });
-      if (!from) continue;
-      for (const at::Tensor& tensor : call.gives) varies.insert(storage(tensor));
-      if (!changes(call.instruction->op.schema())) continue;
-      for (const at::Tensor& tensor : call.reads) varies.insert(storage(tensor));
-    }
-    more = varies.size() > known;
-  }
-  return varies;
-}
-
-std::string EffectAnalysis::obstacle() const {
-  const std::set<const c10::StorageImpl*> varies = varying();
-  for (const Call& call : calls_) {
-    if (!call.onDevice) continue;
-    const std::string name = c10::toString(call.instruction->op.operator_name());
-    if (!call.gives.empty()) return name + " brings a result to the CPU (" + call.instruction->where + ")";
-    for (const at::Tensor& tensor : call.reads) {
-      if (!varies.contains(storage(tensor))) continue;
-      return name + " reads a tensor on the CPU that the step changes (" + call.instruction->where + ")";
-    }
-  }
-  return {};
-}
-
-std::vector<bool> EffectAnalysis::onHost(size_t instructions) const {
-  if (std::ranges::none_of(calls_, [](const Call& call) { return !call.onDevice && call.changes; })) return {};
-  std::vector<bool> host(instructions, false);
-  for (const Call& call : calls_) host[call.index] = !call.onDevice;
-  return host;
-}
-
 // ---- Graphs ----
 
 namespace {
-
-// The stream that everything is captured on, one for each device: it is no thread's current one, and libtorch's pools,
-// which hand out their streams over and over, have none of high priority to anybody else here.
-c10::Stream captureStream(at::Device device) {
-  static std::map<std::pair<at::DeviceType, c10::DeviceIndex>, c10::Stream> streams;
-  const std::pair key{device.type(), device.index()};
-  if (const auto found = streams.find(key); found != streams.end()) return found->second;
-  const c10::impl::VirtualGuardImpl guard(device.type());
-  return streams.emplace(key, guard.getStreamFromGlobalPool(device, true)).first->second;
-}
-
-void wait(const c10::Stream& waiting, const c10::Stream& on) {
-  if (waiting == on) return;
-  c10::Event event(on.device_type());
-  event.record(on);
-  event.block(waiting);
-}
-
-c10::Stream currentStream(at::Device device) { return c10::impl::VirtualGuardImpl(device.type()).getStream(device); }
-
-// Work of this thread goes to the stream of captures while this lives, after what the current one holds, and the
-// current one goes on after it. One thread at a time: a capture counts random numbers in the generator that all threads
-// share.
-class Aside {
- public:
-  explicit Aside(at::Device device) : turn_(mutex()) {
-    if (!at::isAccelerator(device.type())) return;
-    before_ = currentStream(device);
-    const c10::Stream side = captureStream(device);
-    wait(side, *before_);
-    guard_.emplace(side);
-  }
-  ~Aside() {
-    if (!before_ || !guard_) return;
-    const c10::Stream side = guard_->current_stream();
-    guard_.reset();
-    try {
-      wait(*before_, side);
-    } catch (const std::exception& error) {
-      TORCH_WARN("a stream could not be made to wait for a capture: ", error.what());
-    }
-  }
-  Aside(const Aside&) = delete;
-  Aside& operator=(const Aside&) = delete;
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex one;
-    return one;
-  }
-  std::lock_guard<std::mutex> turn_;
-  std::optional<c10::Stream> before_;
-  std::optional<c10::StreamGuard> guard_;
-};
-
-// A replay that draws has to find the generator's place in memory that all graphs share, until it is through: those of
-// other streams come before it or after it.
-class DrawingTurn {
- public:
-  explicit DrawingTurn(const c10::Stream& stream) : turn_(mutex()), stream_(stream) {
-    std::optional<c10::Event>& last = lastOf(stream.device());
-    if (last) last->block(stream);
-  }
-  ~DrawingTurn() {
-    try {
-      std::optional<c10::Event>& last = lastOf(stream_.device());
-      if (!last) last.emplace(stream_.device_type());
-      last->record(stream_);
-    } catch (const std::exception& error) {
-      TORCH_WARN("the end of a graph could not be marked: ", error.what());
-    }
-  }
-  DrawingTurn(const DrawingTurn&) = delete;
-  DrawingTurn& operator=(const DrawingTurn&) = delete;
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex one;
-    return one;
-  }
-  static std::optional<c10::Event>& lastOf(at::Device device) {
-    // Never destroyed: at the process's end there may be no driver any more to destroy events.
-    static auto& events = *new std::map<std::pair<at::DeviceType, c10::DeviceIndex>, std::optional<c10::Event>>();
-    return events[{device.type(), device.index()}];
-  }
-  std::lock_guard<std::mutex> turn_;
-  c10::Stream stream_;
-};
 
 bool same(std::span<const double> a, std::span<const double> b) { return std::ranges::equal(a, b); }
 
 std::string firstLine(const std::exception& error) {
   const std::string text = error.what();
   return text.substr(0, text.find('\n'));
-}
-
-std::vector<at::Generator> generators(at::Device device) {
-  std::vector<at::Generator> out{at::globalContext().defaultGenerator(at::kCPU)};
-  if (at::isAccelerator(device.type())) out.push_back(at::globalContext().defaultGenerator(device));
-  return out;
-}
-
-// A capture that broke off can leave the default generator believing that it goes on; one that does gets a new state.
-void mendGenerator(at::Device device, const at::Generator& like) {
-  if (!at::isAccelerator(device.type())) return;
-  try {
-    (void)at::rand({1}, at::TensorOptions().device(device));
-  } catch (const std::exception&) {
-    at::Generator generator = at::globalContext().defaultGenerator(device);
-    generator.graphsafe_set_state(like.graphsafe_get_state());
-  }
 }
 
 }  // namespace
@@ -363,7 +132,7 @@ bool Graphs::refuse(std::string why) {
 bool Graphs::possible() {
   if (mode_ == GraphMode::kOff) return refuse("graphs are switched off for it");
   if (broken_) return false;
-  if (mode_ == GraphMode::kRehearsal) return true;
+  if (mode_ == GraphMode::kDryRun) return true;
   if (device_.is_cpu()) return refuse("its tensors lie on the CPU");
   if (!TORCH_NODE_GRAPHS) return refuse("needs libtorch 2.13, this is " TORCH_VERSION);
   if (!hasGraphs(device_.type())) return refuse("libtorch has no graphs for " + device_.str());
@@ -395,7 +164,7 @@ void Graphs::forget() {
 
 std::unique_ptr<Graphs::Captured> Graphs::capture(int64_t count, Next next, std::span<const double> numbers) {
   const Recorded& recorded = program_.recorded();
-  const Aside aside(device_);
+  const CaptureStreamGuard guard(device_);
   Untouched untouched(recorded, device_, feed_ ? std::optional(feed_->place()) : std::nullopt);
   const at::Generator like = generators(device_).back().clone();
   Pool pool{};  // the graphs over a set run one after the other: they can have their memory in common
@@ -437,7 +206,7 @@ std::unique_ptr<Graphs::Captured> Graphs::capture(int64_t count, Next next, std:
   } catch (const std::exception&) {
     if (auto& graph = captured->graph) {
       graph->abandon();
-      mendGenerator(device_, like);
+      repairGenerator(device_, like);
       broken_ = true;
     }
     program_.clear();
@@ -474,7 +243,7 @@ bool Graphs::provide(std::unique_ptr<Captured>& captured, int64_t count, const N
 
 void Graphs::replay(Captured& captured) {
   const std::vector<double>& numbers = captured.numbers;
-  if (mode_ == GraphMode::kRehearsal) {
+  if (mode_ == GraphMode::kDryRun) {
     for (int64_t step = 0; step < captured.count; step++) {
       captured.next();
       program_.play(numbers, nullptr, onHost_, Program::Part::kDevice);
@@ -484,8 +253,8 @@ void Graphs::replay(Captured& captured) {
     const c10::Stream stream = currentStream(device_);
     if (replayed_) wait(stream, *replayed_);
     replayed_ = stream;
-    std::optional<DrawingTurn> turn;
-    if (program_.recorded().draws) turn.emplace(stream);
+    std::optional<RngLock> lock;
+    if (program_.recorded().draws) lock.emplace(stream);
     captured.graph->replay();
   }
   for (int64_t step = 0; step < captured.count && !onHost_.empty(); step++) {

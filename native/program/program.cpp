@@ -1,7 +1,8 @@
-// Programs run.
+// Programs: running a recorded step.
 #include "program.h"
 
 #include <ATen/DeviceAccelerator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <sstream>
 
@@ -9,6 +10,7 @@
 #include "tensors/images.h"
 #include "js/values.h"
 #include "calls.h"
+#include "effects.h"
 #include "fusion.h"
 #include "graph.h"
 
@@ -48,7 +50,7 @@ std::optional<Rows> Source::rowsOf(const at::Tensor& index) const {
 
 namespace {
 
-// A bare number as a tensor: it takes part in type promotion as numbers do.
+// A plain number as a tensor: it takes part in type promotion as numbers do.
 at::Tensor wrapped(double value) {
   at::Tensor out = at::scalar_tensor(value, at::kDouble);
   out.unsafeGetTensorImpl()->set_wrapped_number(true);
@@ -200,7 +202,8 @@ void Program::checkGradients(std::span<const at::Tensor> inputs, int64_t steps) 
   }
 }
 
-void Program::play(std::span<const double> numbers, EffectAnalysis* analysis, const std::vector<bool>& onHost, Part part) {
+void Program::play(std::span<const double> numbers, EffectAnalysis* analysis, const std::vector<bool>& onHost,
+                   Part part) {
   for (const NumberTensor& number : recorded_.numbers) {
     slots_[number.value] = wrapped(number.negated ? -numbers[number.placeholder] : numbers[number.placeholder]);
   }
@@ -256,7 +259,7 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   return outputs;
 }
 
-// Fills the inputs' slots. What the chain can read from the set itself is not gathered, but for once, to be looked at.
+// Fills the inputs' slots. An input that the chain reads from the set itself is gathered for the check alone.
 void Program::gather(std::span<const Source> sources, const at::Tensor& index, bool check) {
   std::optional<Rows> rows;
   const size_t none = sources.size();
@@ -289,8 +292,8 @@ void Program::steps(std::span<const Source> sources, const at::Tensor& permutati
     if (count > 0) finish({});
     for (const ValueId value : recorded_.inputs) slots_[value].reset();
   }
-  // Otherwise the next steps would be asked for while these wait in the stream, and an abort or the time that a stretch
-  // takes would be told of what was asked for, not of what was done.
+  // Without waiting, more steps would be queued while these wait in the stream, and progress, aborts and timings would
+  // tell what was queued and not what was done.
   if (!at::isAccelerator(device.type())) return;
   const c10::impl::VirtualGuardImpl guard(device.type());
   guard.synchronizeStream(guard.getStream(device));

@@ -50,7 +50,7 @@ struct Instruction {
   std::string where;             // the line of JavaScript that had it called
 };
 
-// What a tensor metas like, to tell whether another can stand in its place.
+// A tensor's dtype, device and sizes, to tell whether another can stand in its place.
 struct TensorMeta {
   at::ScalarType type = at::kFloat;
   at::Device device = at::kCPU;
@@ -74,7 +74,7 @@ struct Gradient {
   at::Tensor leaf;
   int32_t input = -1;  // the leaf is this input, whichever tensor that is
   ValueId after = kNoValue;
-  // The step adds to the gradient that it finds, or JavaScript looked whether there is one: it has to be as it was.
+  // The step adds to the gradient that it finds, or JavaScript read it: it has to be as it was.
   bool depends = false;
   at::Tensor before;
   bool repeats = false;  // is as it was after a step as well
@@ -83,7 +83,7 @@ struct Gradient {
 // Whether two gradients are both none, or lie in the same memory.
 bool sameMemory(const at::Tensor& a, const at::Tensor& b);
 
-// A bare number that takes part in an operation as a tensor, and differs from run to run.
+// A plain number that takes part in an operation as a tensor, and differs from run to run.
 struct NumberTensor {
   ValueId value = kNoValue;
   uint32_t placeholder = 0;
@@ -112,7 +112,7 @@ struct Rows {
   const float* table = nullptr;
 };
 
-// Runs a run of consecutive instructions of a program with a kernel of its own.
+// A kernel that runs several consecutive instructions of a program at once.
 class FusedKernel {
  public:
   virtual ~FusedKernel() = default;
@@ -129,8 +129,8 @@ class FusedKernel {
 
 class EffectAnalysis;
 
-// Runs one instruction, and shows it to an analysis where there is one. Values that are not needed afterwards are moved
-// out of their slots, if `move`.
+// Runs one instruction, and passes it to an analysis where there is one. Values that are not needed afterwards are
+// moved out of their slots, if `move`.
 void runInstruction(const Instruction& instruction, std::vector<at::Tensor>& slots, std::span<const double> numbers,
                     bool move, EffectAnalysis* analysis = nullptr);
 
@@ -147,10 +147,11 @@ struct Fusion;
 class Graphs;
 enum class GraphMode : uint8_t;
 
-class Program {
+class Program final : public torch::CustomClassHolder {
  public:
+  static constexpr const char* kName = "program";
   Program(Recorded recorded, GraphMode graphs);
-  ~Program();
+  ~Program() override;
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
@@ -160,7 +161,7 @@ class Program {
   std::string fuseChains();
   [[nodiscard]] bool isFused() const { return fusion_ != nullptr; }
 
-  // One step. `numbers` has one for each placeholder. Throws where an input metas otherwise than the one that was recorded,
+  // One step. `numbers` has one for each placeholder. Throws where an input's meta differs from the recorded one,
   // or where a tensor from outside was given other memory since.
   std::vector<at::Tensor> run(std::span<const at::Tensor> inputs, std::span<const double> numbers);
   // Steps over `permutation[from ...]`, `batch` rows each; `numbers` has a row for each step. On an accelerator they
@@ -179,7 +180,9 @@ class Program {
   // Those in the slots.
   void checkInputs() const;
   void gather(std::span<const Source> sources, const at::Tensor& index, bool check);
-  void play(std::span<const double> numbers, EffectAnalysis* analysis = nullptr) { play(numbers, analysis, {}, Part::kAll); }
+  void play(std::span<const double> numbers, EffectAnalysis* analysis = nullptr) {
+    play(numbers, analysis, {}, Part::kAll);
+  }
   void play(std::span<const double> numbers, EffectAnalysis* analysis, const std::vector<bool>& onHost, Part part);
   void finish(std::span<const at::Tensor> inputs);
   // Lets go of all that is not from outside.

@@ -1,4 +1,4 @@
-// Recording.
+// The recorder.
 #include "recorder.h"
 
 #include <c10/util/ThreadLocalDebugInfo.h>
@@ -14,18 +14,18 @@ namespace torch_node {
 
 namespace {
 
-// The place in the dispatcher right below autograd and above every backend, where no kernel of libtorch's stands. It is
-// in force on the threads that record only, and on those of the autograd engine that work for them.
+// The dispatch key right below autograd and above every backend, for which libtorch has no kernels. It is included only
+// on threads that record, and on those of the autograd engine that work for them.
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
 constexpr auto kKey = c10::DispatchKey::Fake;
-constexpr bool kHasPlace = true;
+constexpr bool kHasKey = true;
 #else
-// There is no such place; any key that nothing uses will do where one has to be named.
+// There is no such key; any key that nothing uses will do where one has to be named.
 constexpr auto kKey = c10::DispatchKey::CustomRNGKeyId;
-constexpr bool kHasPlace = false;
+constexpr bool kHasKey = false;
 #endif
 
-// Goes along to the threads of the autograd engine, as the key does.
+// Passed on to the threads of the autograd engine, as the key is.
 auto infoKind() { return c10::DebugInfoKind::TEST_INFO_2; }
 
 struct Info : c10::DebugInfoBase {
@@ -43,10 +43,10 @@ void onOperator(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::
   }
 }
 
-// Whether the place could be taken. Where a libtorch has a kernel of its own there, the addon loads all the same and is
-// without recordings.
+// Whether the key could be taken. Where libtorch has a kernel of its own for it, the addon loads all the same, and
+// cannot record.
 const bool registered = [] {
-  if (!kHasPlace || c10::Dispatcher::singleton().hasBackendFallbackForDispatchKey(kKey)) return false;
+  if (!kHasKey || c10::Dispatcher::singleton().hasBackendFallbackForDispatchKey(kKey)) return false;
   static torch::Library library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
   library.fallback(torch::CppFunction::makeFromBoxedFunction<&onOperator>());
   return true;
@@ -194,8 +194,7 @@ std::string Recorder::where() {
     const size_t at = line.find("at ");
     // Lines of functions that are built in, such as Array.map, name no file.
     if (at == std::string::npos || line.find("node:") != std::string::npos || line.ends_with("(<anonymous>)")) continue;
-    const size_t own = line.find(library_);
-    if (own != std::string::npos && line.find("/experiments/", own) == std::string::npos) continue;
+    if (line.find(library_) != std::string::npos) continue;
     lastWhere_ = line.substr(at);
     break;
   }
@@ -213,12 +212,13 @@ ValueId Recorder::outside(const at::Tensor& tensor) {
       return value;
     }
   }
-  recorded_.externals.push_back(
-      {value, tensor, tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr, TensorMeta(tensor), where()});
+  recorded_.externals.push_back({value, tensor,
+                                 tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr,
+                                 TensorMeta(tensor), where()});
   return value;
 }
 
-// Another look at memory that is known, which came about without an operator.
+// Another view of memory that is known, made without an operator.
 ValueId Recorder::reshaped(const at::Tensor& tensor, ValueId base) {
   static const auto kAsStrided = c10::Dispatcher::singleton().findSchemaOrThrow("aten::as_strided", "");
   const ValueId value = recorded_.values++;

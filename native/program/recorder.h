@@ -21,13 +21,13 @@ class Recorder {
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  // The one that the calling thread's operators report to, or none.
+  // The recorder that the calling thread's operators report to, or none.
   static Recorder* current();
   // Throws where a step is being recorded: `what` cannot be part of one.
   static void refuse(const char* what);
   // A tensor with values of JavaScript's was made: a constant of the step.
   static void constant(const at::Tensor& tensor);
-  // A leaf's gradient is about to be looked at, or replaced, by other than the autograd engine. Whether the step
+  // A leaf's gradient is about to be read, or replaced, by other than the autograd engine. Whether the step
   // depends on the gradient that was there before follows from it.
   static void readsGradient(const at::Tensor& leaf);
   static void replacesGradient(const at::Tensor& leaf);
@@ -42,8 +42,8 @@ class Recorder {
     c10::impl::IncludeDispatchKeyGuard key_;
   };
 
-  // A number that differs from run to run: wherever this value (or its negative) turns up, the placeholder goes. Gives the
-  // number of the placeholder.
+  // A number that differs from run to run: wherever this value (or its negative) turns up, the placeholder goes. Gives
+  // the number of the placeholder.
   uint32_t placeholder(double value);
 
   Recorded finish(std::span<const at::Tensor> outputs);
@@ -52,7 +52,7 @@ class Recorder {
   void record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack);
 
  private:
-  // Which values are the same: those that show the same elements of the same memory in the same way.
+  // Equal for tensors with the same elements of the same memory, seen in the same way: they are one value.
   using Identity =
       std::tuple<const void*, int64_t, std::vector<int64_t>, std::vector<int64_t>, at::ScalarType, bool, bool>;
   static Identity identityOf(const at::Tensor& tensor);
@@ -66,7 +66,7 @@ class Recorder {
   struct Leaf {
     at::Tensor tensor;
     at::Tensor before;
-    bool read = false;   // JavaScript looked at it
+    bool read = false;   // by JavaScript
     bool reset = false;  // replaced before anything used it
   };
   Leaf& leafOf(const at::Tensor& tensor);

@@ -51,7 +51,7 @@ at::Tensor take(void* address) {
                                   std::to_string(DLPACK_MAJOR_VERSION));
     }
   }
-  // libtorch metas at the pointer only. The producer's own structure stays as it is: its deleter may read it.
+  // libtorch looks at the pointer only. The producer's own structure stays as it is: its deleter may read it.
   Managed described = *owned;
   if (described.dl_tensor.byte_offset != 0) {
     described.dl_tensor.data = static_cast<std::byte*>(described.dl_tensor.data) + described.dl_tensor.byte_offset;

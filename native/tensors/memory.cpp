@@ -14,8 +14,8 @@ namespace torch_node {
 int64_t countOf(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (const int64_t size : shape) {
-    if (size < 0) throw TypeMismatch("a shape holds numbers of 0 or more, got " + std::to_string(size));
-    if (__builtin_mul_overflow(count, size, &count)) throw TypeMismatch("a shape of more than 2^63 elements");
+    if (size < 0) throw OutOfRange("a shape holds numbers of 0 or more, got " + std::to_string(size));
+    if (__builtin_mul_overflow(count, size, &count)) throw OutOfRange("a shape of more than 2^63 elements");
   }
   return count;
 }
@@ -116,6 +116,11 @@ MemoryShare shareMemory(const at::Tensor& tensor) {
   at::DataPtr wrapped(data.get(), std::make_unique<MemoryShare>(share).release(), &dropShare, data.device());
   *share = storage->set_data_ptr(std::move(wrapped));
   return share;
+}
+
+bool hasHostMemory(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.is_cpu() && tensor.layout() == at::kStrided && tensor.numel() > 0 &&
+         !tensor._is_zerotensor();
 }
 
 at::Tensor aliasWithShare(const at::Tensor& tensor) {

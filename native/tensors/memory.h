@@ -20,7 +20,7 @@ struct Bytes {
 // Throws a TypeMismatch for anything else, and for a buffer that was detached.
 Bytes bytesOf(Environment& environment, napi_value value);
 
-// How many elements a shape has; throws a TypeMismatch for sizes below 0 and for more than fit.
+// How many elements a shape has; throws an OutOfRange for sizes below 0 and for more than fit.
 int64_t countOf(const std::vector<int64_t>& shape);
 
 // Throws a TypeMismatch unless the bytes are as many as a tensor of that shape and type needs.
@@ -33,6 +33,9 @@ bool isBorrowed(const at::Tensor& tensor);
 // storage other memory.
 using MemoryShare = std::shared_ptr<at::DataPtr>;
 MemoryShare shareMemory(const at::Tensor& tensor);
+
+// Whether resize_() could free memory that a background call reads: such calls hold a share of it.
+bool hasHostMemory(const at::Tensor& tensor);
 
 // The same values in the same memory, in a storage of its own.
 at::Tensor aliasWithShare(const at::Tensor& tensor);

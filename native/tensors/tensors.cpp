@@ -2,6 +2,7 @@
 #include <cstring>
 #include <span>
 
+#include "js/background.h"
 #include "memory.h"
 #include "program/recorder.h"
 #include "bindings.h"
@@ -75,65 +76,17 @@ Raw readSync(Environment& environment, const at::Tensor& tensor) {
   return {copyToJs(environment.env(), hostCopy(tensor))};
 }
 
-// Waits for the device and copies off the main thread.
-class Read : public Napi::AsyncWorker {
- public:
-  Read(Napi::Env env, at::Tensor tensor) : Napi::AsyncWorker(env), tensor_(std::move(tensor)) {
-    check(env, napi_create_promise(env, &deferred_, &promise_));
-    if (tensor_.is_cpu() && tensor_.layout() == at::kStrided && tensor_.numel() > 0 && !tensor_._is_zerotensor()) {
-      share_ = shareMemory(tensor_);
-    }
-  }
-  [[nodiscard]] napi_value promise() const { return promise_; }
-
- protected:
-  void Execute() override {
-    try {
-      tensor_ = hostCopy(tensor_);
-    } catch (const c10::Error& error) {
-      SetError(readable(error));
-    }
-  }
-  void OnOK() override {
-    napi_value array = nullptr;
-    std::string failure;
-    try {
-      array = copyToJs(Env(), tensor_);
-    } catch (const std::exception& error) {
-      failure = error.what();
-    }
-    // A thread that is ending settles no promises, and nobody waits for them: no status is looked at.
-    if (array) {
-      napi_resolve_deferred(Env(), deferred_, array);
-    } else {
-      reject(failure);
-    }
-  }
-  void OnError(const Napi::Error& error) override { reject(error.Message()); }
-
- private:
-  void reject(const std::string& message) {
-    napi_value text = nullptr;
-    napi_value error = nullptr;
-    napi_create_string_utf8(Env(), message.data(), message.size(), &text);
-    napi_create_error(Env(), nullptr, text, &error);
-    napi_reject_deferred(Env(), deferred_, error);
-  }
-
-  napi_deferred deferred_ = nullptr;
-  napi_value promise_ = nullptr;  // until the native call that made it ends
-  at::Tensor tensor_;
-  MemoryShare share_;  // resize_() on this thread must not free what is being read on the other
-};
-
-// read(tensor): a promise of the same.
+// read(tensor): a promise of the same; waits for the device and copies off the main thread.
 Raw read(Environment& environment, const at::Tensor& tensor) {
   Recorder::refuse("reading values on the host");
-  // The worker deletes itself when it has reported.
-  auto worker = std::make_unique<Read>(environment.env(), tensor);
-  napi_value promise = worker->promise();
-  worker.release()->Queue();
-  return {promise};
+  struct Reading {
+    at::Tensor tensor;
+    MemoryShare share;  // resize_() on this thread must not free what is being read on the other
+  };
+  auto reading = std::make_shared<Reading>(Reading{tensor, hasHostMemory(tensor) ? shareMemory(tensor) : nullptr});
+  return inBackground(
+      environment, [reading] { reading->tensor = hostCopy(reading->tensor); },
+      [&environment, reading] { return copyToJs(environment.env(), reading->tensor); });
 }
 
 // storage(tensor): which storage it lies in (a number that two tensors share exactly when they share memory), how many
@@ -166,7 +119,7 @@ std::string dtype(Environment& /*environment*/, const at::Tensor& tensor) {
 std::string device(Environment& /*environment*/, const at::Tensor& tensor) { return tensor.device().str(); }
 bool isContiguous(Environment& /*environment*/, const at::Tensor& tensor) { return tensor.is_contiguous(); }
 
-// A 0-dimensional tensor that takes part in type promotion as a bare number does.
+// A 0-dimensional tensor that takes part in type promotion as a plain number does.
 at::Tensor wrappedNumber(Environment& /*environment*/, const at::Scalar& value) {
   const Unrecorded constant;
   at::Tensor out =

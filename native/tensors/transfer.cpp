@@ -1,5 +1,5 @@
-// Tensors on their way from one thread's environment to another's. A number stands for each while it is under way; the
-// memory is not copied, and whoever takes the tensor out owns it.
+// Tensors on their way from one thread to another. A number stands for each meanwhile; the memory is not copied, and
+// the receiver owns the tensor.
 #include <mutex>
 #include <unordered_map>
 

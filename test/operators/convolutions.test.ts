@@ -1,4 +1,4 @@
-// A convolution of tensors that require no gradient goes to the kernel without conv2d's own layers (native/operators/operators.cpp):
+// A convolution of tensors that require no gradient goes to the kernel without conv2d's own layers (native/operators/convolution.h):
 // it has to be what these layers give, and to leave to them what they do more.
 import { createHash } from 'node:crypto';
 import torch, { nn, type Tensor } from 'torch-node';

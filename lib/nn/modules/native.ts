@@ -87,7 +87,7 @@ export abstract class WeightedModule extends NativeModule {
 
 function own(module: NativeModule<unknown>, handle: number): void {
   module[made] = handle;
-  native.adoptModule(module, handle);
+  native.adopt(module, handle);
 }
 
 /** An option of the native module. @internal */
