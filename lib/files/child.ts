@@ -1,6 +1,6 @@
 // Runs a program to its end with its output captured; the program does not outlive this process. The one runner of the
 // package and its scripts.
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn, type SpawnOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
 export interface Finished {
@@ -12,7 +12,7 @@ export interface Finished {
   stderr: string;
 }
 
-export interface RunOptions {
+export interface RunOptions extends Pick<SpawnOptions, 'uid' | 'gid' | 'shell'> {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
   /** Called with each complete line as it comes. */
@@ -30,6 +30,7 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * there is no such program). A signal that ends this process ends the program first.
  */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Finished> {
+  const { onLine, onStart, ...settings } = options;
   return new Promise((resolve, reject) => {
     // Listened for before there is a program: a signal between its start and the listening would end this process
     // and leave the program behind. Listeners run when this turn is over, when `child` is there.
@@ -47,10 +48,8 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     let child: ChildProcessByStdio<null, Readable, Readable>;
     try {
       child = spawn(command, args, {
-        cwd: options.cwd,
-        env: options.env ?? process.env,
+        ...settings,
         stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: options.timeout,
         windowsHide: true,
       });
     } catch (error) {
@@ -66,9 +65,9 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
         output[name] += text;
         const lines = (rest + text).split(/\r?\n/);
         rest = lines.pop() ?? '';
-        for (const line of lines) options.onLine?.(line, name);
+        for (const line of lines) onLine?.(line, name);
       });
-      child[name].on('end', () => rest && options.onLine?.(rest, name));
+      child[name].on('end', () => rest && onLine?.(rest, name));
     }
     child.on('error', (error) => {
       release();
@@ -78,6 +77,6 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       release();
       resolve({ code, signal, ...output });
     });
-    if (child.pid !== undefined) options.onStart?.(child);
+    if (child.pid !== undefined) onStart?.(child);
   });
 }

@@ -1,10 +1,10 @@
 // What all checks use: the options, the folder they work in, and programs run to their end.
-import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { run as runChild } from '../../dist/files/child.js';
 import { commonJs, esm } from './programs.mjs';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -41,25 +41,17 @@ export const plain = Object.fromEntries(
 export const environment = { ...plain, TORCH_NODE_CACHE: cache, TORCH_NODE_OFFLINE: '1', CI: '1' };
 
 /** Runs a program to its end. Throws an error with its output unless it ends with the expected code. */
-export function run(
+export async function run(
   command,
   args,
   { cwd = base, env = environment, code = 0, timeout = 300_000, ...options } = {},
 ) {
-  return new Promise((done, failed) => {
-    const child = spawn(command, args, { cwd, env, timeout, stdio: ['ignore', 'pipe', 'pipe'], ...options });
-    let output = '';
-    child.stdout.on('data', (data) => (output += data));
-    child.stderr.on('data', (data) => (output += data));
-    child.on('error', failed);
-    child.on('close', (status, signal) => {
-      if (status === code) done(output);
-      else
-        failed(
-          new Error(`${command} ${args.join(' ')} (in ${cwd}) ended with ${status ?? signal}:\n${output}`),
-        );
-    });
-  });
+  const ended = await runChild(command, args, { cwd, env, timeout, ...options });
+  const output = ended.stdout + ended.stderr;
+  if (ended.code === code) return output;
+  throw new Error(
+    `${command} ${args.join(' ')} (in ${cwd}) ended with ${ended.code ?? ended.signal}:\n${output}`,
+  );
 }
 export const node = (args, options) => run(process.execPath, args, options);
 export const windows = process.platform === 'win32';
