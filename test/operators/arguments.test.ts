@@ -1,6 +1,8 @@
 // How arguments are given: by position as in Python, or by name in the last object, everywhere alike. Drawn from the schemas of
 // all operators and from Python's own signatures (test/parity/recorded/signatures.json).
-import torch from 'torch-node';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import torch, { type Tensor } from 'torch-node';
 import { camelCase, nearest, snakeCase } from '../../lib/core/names.js';
 import * as table from '../../lib/operators/generated/table.js';
 import { Operator } from '../../lib/operators/operators.js';
@@ -71,7 +73,7 @@ function sample({ base, layers }: SchemaType, i: number): unknown {
   return layers.some((layer) => layer !== 'optional') ? [one, one] : one;
 }
 const tensors = () => Array.from({ length: 24 }, (_, i) => torch.full([1], i));
-let made: torch.Tensor[];
+let made: Tensor[];
 let others: Record<string, unknown>;
 const samples: Record<string, (i: number) => unknown> = {
   Tensor: (i) => made[i], Scalar: (i) => i + 0.5, int: (i) => i, SymInt: (i) => i, float: (i) => i + 0.25, bool: () => true,
@@ -214,3 +216,293 @@ function word(value: unknown): string {
 }
 const words = (said: ReturnType<typeof ask>): string =>
   typeof said === 'string' ? said : said === undefined ? 'nothing' : flat(said).join(' ');
+
+// ---- what PyTorch writes in Python ----
+
+type Recorded = readonly (readonly [name: string, kind: string, fallback?: unknown])[];
+const recorded = JSON.parse(
+  readFileSync(path.resolve(__dirname, '../parity/recorded/signatures.json'), 'utf8'),
+) as Record<'functional' | 'init', Record<string, Recorded>>;
+
+// What Python has beside what PyTorch documents, or what is not here yet.
+const ABSENT =
+  /^(assertIntOrPair|booleanDispatch|groupedMm|scaledGroupedMm|scaledMm|upsample(Bilinear|Nearest)?)$/;
+const OLD_INIT = /[^_]$/; // init.normal and its like are deprecated; calculateGain is not
+const IMPLICIT = new Set(['_stacklevel', 'options']);
+
+const F = torch.nn.functional as unknown as Record<string, Call>;
+const init = torch.nn.init as unknown as Record<string, Call>;
+const PYTHON: [title: string, call: Call, arguments: Recorded][] = [
+  ...Object.entries(recorded.functional)
+    .filter(([name]) => !ABSENT.test(camelCase(name)))
+    .map(([name, given]): [string, Call, Recorded] => [
+      `nn.functional.${camelCase(name)}`,
+      F[camelCase(name)]!,
+      given,
+    ]),
+  ...Object.entries(recorded.init)
+    .filter(([name]) => !OLD_INIT.test(name) || name === 'calculate_gain')
+    .map(([name, given]): [string, Call, Recorded] => [
+      `nn.init.${camelCase(name)}`,
+      init[camelCase(name)]!,
+      given,
+    ]),
+];
+
+/** The names that a function here says that it has, in order, and how many go by position. */
+function said(call: Call): { names: string[]; positional: number } {
+  const message = (...args: unknown[]): string => {
+    try {
+      call(...args);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+  const [, names = ''] = /the options are (.*)$/.exec(message({ noSuchName: 1 })) ?? [];
+  const [, count] = /takes at most (\d+) arguments/.exec(message(...Array<number>(40).fill(1))) ?? [];
+  return { names: names.split(', '), positional: Number(count) };
+}
+
+describe('torch.nn.functional and torch.nn.init', () => {
+  it("have Python's arguments, in Python's order", () => {
+    const wrong: string[] = [];
+    for (const [title, call, given] of PYTHON) {
+      const python = given.filter(([name]) => !IMPLICIT.has(name));
+      // Python's own argument for its warnings goes before dtype, which goes by name here.
+      const hidden = given.findIndex(([name]) => name === '_stacklevel');
+      const names = python.map(([name]) => camelCase(name.replace(/^_/, '')));
+      const count = hidden >= 0 ? hidden : python.filter(([, kind]) => kind === 'positional').length;
+      const ours = said(call);
+      const own = ours.names.filter((name) => name !== 'out' || names.includes('out'));
+      if (String(own) !== String(names) || ours.positional !== count)
+        wrong.push(
+          `${title}: ${String(own)} (${ours.positional} by position), Python's ${String(names)} (${count})`,
+        );
+    }
+    expect(wrong).toEqual([]);
+    expect(PYTHON.length).toBeGreaterThan(95);
+  });
+
+  it('give the same by position and by name', () => {
+    const wrong: string[] = [];
+    let tried = 0;
+    for (const [title, call, given] of PYTHON) {
+      const { names, positional } = said(call);
+      const sampled = SAMPLES[title.slice(title.lastIndexOf('.') + 1)] ?? DEFAULT_SAMPLE;
+      torch.scope(() => {
+        const values = (): unknown[] => {
+          torch.manualSeed(0);
+          const made = sampled();
+          return names.slice(0, positional).map((name, i) => {
+            if (name in made) return made[name];
+            return given[i]![2];
+          });
+        };
+        const compute = (args: (all: unknown[]) => unknown[]): string => {
+          const all = values();
+          torch.manualSeed(1);
+          try {
+            return result(call(...args(all)));
+          } catch (error) {
+            return (error as Error).message;
+          }
+        };
+        const whole = compute((all) => all);
+        if (!whole.startsWith('=')) wrong.push(`${title}: ${whole}`);
+        for (let count = 0; count < positional; count++) {
+          tried++;
+          const byName = compute((all) => [
+            ...all.slice(0, count),
+            Object.fromEntries(all.slice(count).map((value, i) => [names[count + i]!, value])),
+          ]);
+          if (byName !== whole)
+            wrong.push(`${title}, ${positional - count} by name: ${byName}, not ${whole}`);
+        }
+      });
+    }
+    console.log(`tried ${tried} places of torch.nn.functional and torch.nn.init by name`);
+    expect(wrong).toEqual([]);
+    expect(tried).toBeGreaterThan(400);
+  });
+
+  it('refuse names that there are not, what is given twice, and what is missing', () => {
+    const wrong: string[] = [];
+    let tried = 0;
+    const one = torch.ones([1]);
+    for (const [title, call, given] of PYTHON) {
+      const { names } = said(call);
+      const refuses = (expected: RegExp, ...args: unknown[]): void => {
+        tried++;
+        const message = ask(call, args);
+        if (typeof message !== 'string' || !expected.test(message)) wrong.push(`${title}: ${words(message)}`);
+      };
+      for (const [name] of given) {
+        const shown = camelCase(name.replace(/^_/, ''));
+        if (!names.includes(shown)) continue;
+        for (const misspelt of [`${shown}x`, snakeCase(shown), shown.toUpperCase()])
+          if (!names.includes(misspelt))
+            refuses(
+              new RegExp(`there is no option '${misspelt}'.*did you mean ${nearest(misspelt, names)!}`),
+              {
+                [misspelt]: 1,
+              },
+            );
+      }
+      const [first] = names;
+      refuses(new RegExp(`'${first!}' was given by position and among the options`), one, { [first!]: one });
+      refuses(new RegExp(`'${first!}' is missing`));
+    }
+    console.log(`tried ${tried} wrong calls of torch.nn.functional and torch.nn.init`);
+    one.dispose();
+    expect(wrong).toEqual([]);
+  });
+});
+
+/** A result in words that begin with "=". */
+function result(value: unknown): string {
+  if (typeof value === 'object' && value !== null && torch.isTensor(value))
+    return `=${JSON.stringify(value.toArray())}`;
+  return Array.isArray(value) ? `=${value.map(result).join()}` : `=${JSON.stringify(value)}`;
+}
+
+const labels = (values: number[]): Tensor => torch.tensor(values, { dtype: 'int64' });
+const image = () => ({ input: torch.randn([2, 4, 6, 6]) });
+const rows = () => ({ input: torch.randn([3, 5]), target: labels([0, 4, 2]) });
+const alike = () => ({ input: torch.rand([3, 5]), target: torch.rand([3, 5]) });
+const pairs = () => ({
+  input1: torch.randn([3, 5]),
+  input2: torch.randn([3, 5]),
+  target: torch.tensor([1, -1, 1]),
+});
+const triplets = () => ({
+  anchor: torch.randn([3, 5]),
+  positive: torch.randn([3, 5]),
+  negative: torch.randn([3, 5]),
+});
+const matrix = () => ({ tensor: torch.zeros([4, 6]) });
+const pooled = (dims: number) => () => {
+  const [values, indices] = F[`maxPool${dims}d`]!(torch.randn([1, 2, ...Array<number>(dims).fill(4)]), 2, {
+    returnIndices: true,
+  }) as Tensor[];
+  return { input: values, indices, kernelSize: 2 };
+};
+const volume = (dims: number) => ({ input: torch.randn([2, 4, ...Array<number>(dims).fill(6)]) });
+const windows = (dims: number) => () => ({ ...volume(dims), kernelSize: 2 });
+const DEFAULT_SAMPLE = (): Record<string, unknown> => ({ ...alike(), tensor: torch.zeros([4, 6]) });
+const SAMPLES: Record<string, () => Record<string, unknown>> = {
+  adaptiveAvgPool2d: () => ({ ...image(), outputSize: 3 }),
+  adaptiveAvgPool3d: () => ({ ...volume(3), outputSize: 3 }),
+  ...Object.fromEntries(
+    [1, 2, 3].flatMap((dims) =>
+      ['', 'WithIndices'].flatMap((form) => [
+        [`adaptiveMaxPool${dims}d${form}`, () => ({ ...volume(dims), outputSize: 3, returnIndices: true })],
+        [`fractionalMaxPool${dims}d${form}`, () => ({ ...volume(dims), kernelSize: 2, outputSize: 3 })],
+        [`maxPool${dims}d${form}`, windows(dims)],
+      ]),
+    ),
+  ),
+  ...Object.fromEntries([1, 2, 3].map((dims) => [`maxUnpool${dims}d`, pooled(dims)])),
+  ...Object.fromEntries(
+    [1, 2, 3].map((dims) => [`lpPool${dims}d`, () => ({ ...windows(dims)(), normType: 2 })]),
+  ),
+  affineGrid: () => ({ theta: torch.randn([1, 2, 3]), size: [1, 2, 3, 4] }),
+  batchNorm: () => ({ ...image(), runningMean: torch.zeros([4]), runningVar: torch.ones([4]) }),
+  cosineEmbeddingLoss: pairs,
+  marginRankingLoss: () => ({ ...pairs(), target: torch.ones([3, 5]) }),
+  crossEntropy: rows,
+  ctcLoss: () => ({
+    logProbs: torch.randn([6, 2, 4]).logSoftmax(2),
+    targets: labels([1, 2, 3, 1]).reshape(2, 2),
+    inputLengths: [6, 6],
+    targetLengths: [2, 2],
+  }),
+  dropout1d: () => volume(1),
+  dropout2d: image,
+  dropout3d: () => volume(3),
+  embedding: () => ({ input: labels([1, 0, 2]), weight: torch.randn([3, 4]) }),
+  embeddingBag: () => ({ input: labels([1, 0, 2, 1]).reshape(2, 2), weight: torch.randn([3, 4]) }),
+  fold: () => ({ input: torch.randn([1, 12, 9]), outputSize: 4, kernelSize: 2 }),
+  unfold: windows(2),
+  gaussianNllLoss: () => ({ ...alike(), var: torch.ones([3, 5]) }),
+  glu: () => ({ input: torch.randn([3, 4]) }),
+  gridSample: () => ({ ...image(), grid: torch.rand([2, 3, 3, 2]) }),
+  groupNorm: () => ({ ...image(), numGroups: 2 }),
+  gumbelSoftmax: () => ({ logits: torch.randn([3, 5]) }),
+  hingeEmbeddingLoss: () => ({ ...alike(), target: torch.ones([3, 5]) }),
+  interpolate: () => ({ ...image(), size: 3 }),
+  instanceNorm: image,
+  layerNorm: () => ({ ...image(), normalizedShape: [6] }),
+  rmsNorm: () => ({ ...image(), normalizedShape: [6] }),
+  linearCrossEntropy: () => ({ ...rows(), linearWeight: torch.randn([6, 5]) }),
+  localResponseNorm: () => ({ ...image(), size: 2 }),
+  softmax: () => ({ ...alike(), dim: 1 }),
+  softmin: () => ({ ...alike(), dim: 1 }),
+  logSoftmax: () => ({ ...alike(), dim: 1 }),
+  multiHeadAttentionForward: () => ({
+    query: torch.randn([3, 2, 4]),
+    key: torch.randn([3, 2, 4]),
+    value: torch.randn([3, 2, 4]),
+    embedDimToCheck: 4,
+    numHeads: 2,
+    inProjWeight: torch.randn([12, 4]),
+    inProjBias: null,
+    biasK: null,
+    biasV: null,
+    addZeroAttn: false,
+    dropoutP: 0,
+    outProjWeight: torch.randn([4, 4]),
+    outProjBias: null,
+  }),
+  multiMarginLoss: rows,
+  multilabelMarginLoss: () => ({ ...alike(), target: torch.zeros([3, 5], { dtype: 'int64' }) }),
+  nllLoss: rows,
+  normalize: alike,
+  pad: () => ({ ...image(), pad: [1, 2] }),
+  threshold: () => ({ ...alike(), threshold: 0.5, value: 7 }),
+  tripletMarginLoss: triplets,
+  tripletMarginWithDistanceLoss: triplets,
+  calculateGain: () => ({ nonlinearity: 'relu' }),
+  constant_: () => ({ ...matrix(), val: 3 }),
+  dirac_: () => ({ tensor: torch.zeros([2, 2, 3]) }),
+  sparse_: () => ({ ...matrix(), sparsity: 0.5 }),
+};
+
+describe('calls that were silent, and calls that were refused', () => {
+  const t = (): Tensor => torch.tensor([[1, 2, 3], [4, 5, 6]]); // prettier-ignore
+  const any = (value: unknown): never => value as never;
+
+  it('refuse what passed in silence', () => {
+    torch.scope(() => {
+      const x = t();
+      expect(() => x.sub(1, any({ aplha: 2 }))).toThrow(
+        /there is no option 'aplha' \(did you mean alpha\?\)/,
+      );
+      expect(() => x.mul(2, any({ alpha: 3 }))).toThrow(/there is no option 'alpha'/);
+      expect(() => x.pow(2, any({ out: x }))).toThrow(/there is no option 'out'/);
+      expect(() => x.add(1, any(2))).toThrow(
+        /at most 1 arguments by position, 2 were given; by name only: alpha/,
+      );
+      expect(() => x.sum(any({ keep_dim: true }))).toThrow(/did you mean keepdim/);
+    });
+  });
+
+  it('take what was refused', () => {
+    torch.scope(() => {
+      const x = t();
+      const f = torch.nn.functional;
+      expect(x.flatten({ startDim: 1 }).shape).toEqual([2, 3]);
+      expect(x.allclose(x, 1e-5)).toBe(true);
+      expect(x.permute({ dims: [1, 0] }).shape).toEqual([3, 2]);
+      expect(x.transpose({ dim0: 0, dim1: 1 }).shape).toEqual([3, 2]);
+      expect(x.unsqueeze({ dim: 0 }).shape).toEqual([1, 2, 3]);
+      expect(f.softmax(x, { dim: 1 }).shape).toEqual([2, 3]);
+      expect(f.leakyRelu(x.neg(), 0.5).toArray()).toEqual(x.mul(-0.5).toArray());
+      expect(f.dropout(x, { p: 0 }).toArray()).toEqual(x.toArray());
+      expect(f.maxPool2d(torch.ones([1, 1, 4, 4]), { kernelSize: 2 }).shape).toEqual([1, 1, 2, 2]);
+      expect(torch.nn.init.normal_(torch.empty([2]), 0, 0).toArray()).toEqual([0, 0]);
+      expect(f.relu({ input: x }).toArray()).toEqual(x.toArray());
+      expect(torch.add({ input: x, other: x }).toArray()).toEqual(x.mul(2).toArray());
+    });
+  });
+});

@@ -1,172 +1,173 @@
 // Activations as functions. Definitions are those of https://docs.pytorch.org/docs/stable/nn.functional.html; each gives a
 // tensor of the input's shape, and with `inplace` the input itself, changed.
+import { callable } from '../../core/callable.js';
 import { expectNumber } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
 import type { DType } from '../../core/dtype.js';
 import { TorchError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 
-interface Inplace {
-  /** Whether to change the input itself. Default false. */
-  inplace?: boolean;
-}
-
 // Calls an operator, or the form of it that changes the input.
-function activate(
-  name: string,
-  input: Tensor,
-  inplace: boolean | undefined,
-  ...args: readonly unknown[]
-): Tensor {
+function activate(name: string, input: Tensor, inplace: boolean, ...args: readonly unknown[]): Tensor {
   expectTensor(`nn.functional.${name}`, 'input', input);
-  return operator(`aten::${name}${inplace === true ? '_' : ''}`).call(input, ...args) as Tensor;
+  return operator(`aten::${name}${inplace ? '_' : ''}`).call(input, ...args) as Tensor;
 }
 
-/** max(x, 0) */
-export function relu(input: Tensor, options: Inplace = {}): Tensor {
-  return activate('relu', input, expectOptions('nn.functional.relu', options).inplace);
-}
+// An activation without numbers of its own.
+const simple = <const Name extends string>(name: Name, aten: string = name) =>
+  callable(`nn.functional.${name}`, ['input', 'inplace'], (input: Tensor, inplace = false): Tensor =>
+    activate(aten, input, inplace),
+  );
 
-/** min(max(x, 0), 6) */
-export function relu6(input: Tensor, options: Inplace = {}): Tensor {
-  return activate('relu6', input, expectOptions('nn.functional.relu6', options).inplace);
-}
+/** max(x, 0). `inplace` is false unless given. */
+export const relu = simple('relu');
 
-/** x where x > 0, negativeSlope * x elsewhere. `negativeSlope` is 0.01 unless given. */
-export function leakyRelu(input: Tensor, options: Inplace & { negativeSlope?: number } = {}): Tensor {
-  const { negativeSlope = 0.01, inplace } = expectOptions('nn.functional.leakyRelu', options);
-  return activate('leaky_relu', input, inplace, negativeSlope);
-}
+/** min(max(x, 0), 6). `inplace` is false unless given. */
+export const relu6 = simple('relu6');
+
+/** x where x > 0, negativeSlope * x elsewhere. `negativeSlope` is 0.01 and `inplace` false unless given. */
+export const leakyRelu = callable(
+  'nn.functional.leakyRelu',
+  ['input', 'negativeSlope', 'inplace'],
+  (input: Tensor, negativeSlope = 0.01, inplace = false): Tensor =>
+    activate('leaky_relu', input, inplace, negativeSlope),
+);
 
 /**
  * x where x >= 0, a * x elsewhere; in training `a` is drawn uniformly from lower ... upper (1/8 and 1/3 unless given) for each
- * element, else it is their middle. `training` is false unless given.
+ * element, else it is their middle. `training` and `inplace` are false unless given.
  */
-export function rrelu(
-  input: Tensor,
-  options: Inplace & { lower?: number; upper?: number; training?: boolean } = {},
-): Tensor {
-  const {
-    lower = 1 / 8,
-    upper = 1 / 3,
-    training = false,
-    inplace,
-  } = expectOptions('nn.functional.rrelu', options);
-  return activate('rrelu', input, inplace, lower, upper, training);
-}
+export const rrelu = callable(
+  'nn.functional.rrelu',
+  ['input', 'lower', 'upper', 'training', 'inplace'],
+  (input: Tensor, lower = 1 / 8, upper = 1 / 3, training = false, inplace = false): Tensor =>
+    activate('rrelu', input, inplace, lower, upper, training),
+);
 
-/** x where x > 0, alpha * (exp(x) - 1) elsewhere. `alpha` is 1 unless given. */
-export function elu(input: Tensor, options: Inplace & { alpha?: number } = {}): Tensor {
-  const { alpha = 1, inplace } = expectOptions('nn.functional.elu', options);
-  return activate('elu', input, inplace, alpha);
-}
+/** x where x > 0, alpha * (exp(x) - 1) elsewhere. `alpha` is 1 and `inplace` false unless given. */
+export const elu = callable(
+  'nn.functional.elu',
+  ['input', 'alpha', 'inplace'],
+  (input: Tensor, alpha = 1, inplace = false): Tensor => activate('elu', input, inplace, alpha),
+);
 
-/** scale * elu(x, alpha), with the two numbers that keep mean and variance. */
-export function selu(input: Tensor, options: Inplace = {}): Tensor {
-  return activate('selu', input, expectOptions('nn.functional.selu', options).inplace);
-}
+/** scale * elu(x, alpha), with the two numbers that keep mean and variance. `inplace` is false unless given. */
+export const selu = simple('selu');
 
-/** max(x, 0) + min(0, alpha * (exp(x / alpha) - 1)). `alpha` is 1 unless given. */
-export function celu(input: Tensor, options: Inplace & { alpha?: number } = {}): Tensor {
-  const { alpha = 1, inplace } = expectOptions('nn.functional.celu', options);
-  return activate('celu', input, inplace, alpha);
-}
+/** max(x, 0) + min(0, alpha * (exp(x / alpha) - 1)). `alpha` is 1 and `inplace` false unless given. */
+export const celu = callable(
+  'nn.functional.celu',
+  ['input', 'alpha', 'inplace'],
+  (input: Tensor, alpha = 1, inplace = false): Tensor => activate('celu', input, inplace, alpha),
+);
 
-/** x where x > threshold, `value` elsewhere. */
-export function threshold(input: Tensor, threshold: number, value: number, options: Inplace = {}): Tensor {
-  const { inplace } = expectOptions('nn.functional.threshold', options);
-  return activate('threshold', input, inplace, threshold, value);
-}
+/** x where x > threshold, `value` elsewhere. `inplace` is false unless given. */
+export const threshold = callable(
+  'nn.functional.threshold',
+  ['input', 'threshold', 'value', 'inplace'],
+  (input: Tensor, threshold: number, value: number, inplace = false): Tensor =>
+    activate('threshold', input, inplace, threshold, value),
+);
 
-/** x, limited to minVal ... maxVal (-1 and 1 unless given). */
-export function hardtanh(
-  input: Tensor,
-  options: Inplace & { minVal?: number; maxVal?: number } = {},
-): Tensor {
-  const { minVal = -1, maxVal = 1, inplace } = expectOptions('nn.functional.hardtanh', options);
-  expectNumber('nn.functional.hardtanh', 'minVal', minVal);
-  expectNumber('nn.functional.hardtanh', 'maxVal', maxVal);
-  if (minVal > maxVal)
-    throw new TorchError('nn.functional.hardtanh', `minVal, ${minVal}, is greater than maxVal, ${maxVal}`);
-  return activate('hardtanh', input, inplace, minVal, maxVal);
-}
+/** x, limited to minVal ... maxVal (-1 and 1 unless given). `inplace` is false unless given. */
+export const hardtanh = callable(
+  'nn.functional.hardtanh',
+  ['input', 'minVal', 'maxVal', 'inplace'],
+  (input: Tensor, minVal = -1, maxVal = 1, inplace = false): Tensor => {
+    expectNumber('nn.functional.hardtanh', 'minVal', minVal);
+    expectNumber('nn.functional.hardtanh', 'maxVal', maxVal);
+    if (minVal > maxVal)
+      throw new TorchError('nn.functional.hardtanh', `minVal, ${minVal}, is greater than maxVal, ${maxVal}`);
+    return activate('hardtanh', input, inplace, minVal, maxVal);
+  },
+);
 
-/** x * relu6(x + 3) / 6 */
-export function hardswish(input: Tensor, options: Inplace = {}): Tensor {
-  return activate('hardswish', input, expectOptions('nn.functional.hardswish', options).inplace);
-}
+/** x * relu6(x + 3) / 6. `inplace` is false unless given. */
+export const hardswish = simple('hardswish');
 
-/** relu6(x + 3) / 6 */
-export function hardsigmoid(input: Tensor, options: Inplace = {}): Tensor {
-  return activate('hardsigmoid', input, expectOptions('nn.functional.hardsigmoid', options).inplace);
-}
+/** relu6(x + 3) / 6. `inplace` is false unless given. */
+export const hardsigmoid = simple('hardsigmoid');
 
-/** x * sigmoid(x) */
-export function silu(input: Tensor, options: Inplace = {}): Tensor {
-  return activate('silu', input, expectOptions('nn.functional.silu', options).inplace);
-}
+/** x * sigmoid(x). `inplace` is false unless given. */
+export const silu = simple('silu');
 
-/** x * tanh(softplus(x)) */
-export function mish(input: Tensor, options: Inplace = {}): Tensor {
-  return activate('mish', input, expectOptions('nn.functional.mish', options).inplace);
-}
+/** x * tanh(softplus(x)). `inplace` is false unless given. */
+export const mish = simple('mish');
 
 /** x / (1 + |x|) */
-export function softsign(input: Tensor): Tensor {
+export const softsign = callable('nn.functional.softsign', ['input'], (input: Tensor): Tensor => {
   expectTensor('nn.functional.softsign', 'input', input);
   return input.div(input.abs().add(1));
-}
+});
 
 /** x - tanh(x) */
-export function tanhshrink(input: Tensor): Tensor {
+export const tanhshrink = callable('nn.functional.tanhshrink', ['input'], (input: Tensor): Tensor => {
   expectTensor('nn.functional.tanhshrink', 'input', input);
   return input.sub(input.tanh());
+});
+
+interface CastFirst {
+  /** What the input is cast to first. Default: nothing. */
+  dtype?: DType | null;
 }
 
-/** exp(x_i) / sum_j exp(x_j) along a dimension; with `dtype` the input is cast to it first. */
-export function softmax(input: Tensor, dim: number, options: { dtype?: DType } = {}): Tensor {
-  const { dtype } = expectOptions('nn.functional.softmax', options);
-  expectTensor('nn.functional.softmax', 'input', input);
-  return operator('aten::softmax.int').call(input, dim, dtype) as Tensor;
-}
+/** exp(x_i) / sum_j exp(x_j) along a dimension; with `dtype`, which goes by name, the input is cast to it first. */
+export const softmax = callable(
+  'nn.functional.softmax',
+  ['input', 'dim'],
+  (input: Tensor, dim: number, { dtype }: CastFirst = {}): Tensor => {
+    expectTensor('nn.functional.softmax', 'input', input);
+    return operator('aten::softmax.int').call(input, dim, dtype) as Tensor;
+  },
+  ['dtype'],
+);
 
-/** softmax(-x) along a dimension; with `dtype` the input is cast to it first. */
-export function softmin(input: Tensor, dim: number, options: { dtype?: DType } = {}): Tensor {
-  expectTensor('nn.functional.softmin', 'input', input);
-  return softmax(input.neg(), dim, options);
-}
+/** softmax(-x) along a dimension; with `dtype`, which goes by name, the input is cast to it first. */
+export const softmin = callable(
+  'nn.functional.softmin',
+  ['input', 'dim'],
+  (input: Tensor, dim: number, { dtype }: CastFirst = {}): Tensor => {
+    expectTensor('nn.functional.softmin', 'input', input);
+    return operator('aten::softmax.int').call(input.neg(), dim, dtype) as Tensor;
+  },
+  ['dtype'],
+);
 
-/** log(softmax(x)) along a dimension, without overflow; with `dtype` the input is cast to it first. */
-export function logSoftmax(input: Tensor, dim: number, options: { dtype?: DType } = {}): Tensor {
-  const { dtype } = expectOptions('nn.functional.logSoftmax', options);
-  expectTensor('nn.functional.logSoftmax', 'input', input);
-  return operator('aten::log_softmax.int').call(input, dim, dtype) as Tensor;
-}
+/** log(softmax(x)) along a dimension, without overflow; with `dtype`, which goes by name, the input is cast to it first. */
+export const logSoftmax = callable(
+  'nn.functional.logSoftmax',
+  ['input', 'dim'],
+  (input: Tensor, dim: number, { dtype }: CastFirst = {}): Tensor => {
+    expectTensor('nn.functional.logSoftmax', 'input', input);
+    return operator('aten::log_softmax.int').call(input, dim, dtype) as Tensor;
+  },
+  ['dtype'],
+);
 
 /**
  * A sample of the Gumbel-Softmax distribution of unnormalised log-probabilities: softmax((logits + g) / tau) along `dim` (-1
  * unless given) with g drawn from Gumbel(0, 1). With `hard` one-hot vectors, whose gradients are those of the soft sample.
- * `tau` is 1 unless given.
+ * `tau` is 1 unless given; `eps` is without effect, as in PyTorch.
  */
-export function gumbelSoftmax(
-  logits: Tensor,
-  options: { tau?: number; hard?: boolean; dim?: number } = {},
-): Tensor {
-  const { tau = 1, hard = false, dim = -1 } = expectOptions('nn.functional.gumbelSoftmax', options);
-  expectTensor('nn.functional.gumbelSoftmax', 'logits', logits);
-  const like = operator('aten::empty_like').call(
-    logits,
-    undefined,
-    undefined,
-    undefined,
-    undefined,
-    'contiguous',
-  ) as Tensor;
-  const gumbels = like.exponential_().log().neg();
-  const soft = softmax(logits.add(gumbels).div(tau), dim);
-  if (!hard) return soft;
-  const index = soft.argmax({ dim, keepdim: true });
-  const oneHot = operator('aten::scatter.value').call(like.zero_(), dim, index, 1) as Tensor;
-  return oneHot.sub(soft.detach()).add(soft);
-}
+export const gumbelSoftmax = callable(
+  'nn.functional.gumbelSoftmax',
+  ['logits', 'tau', 'hard', 'eps', 'dim'],
+  (logits: Tensor, tau = 1, hard = false, eps = 1e-10, dim = -1): Tensor => {
+    expectTensor('nn.functional.gumbelSoftmax', 'logits', logits);
+    expectNumber('nn.functional.gumbelSoftmax', 'eps', eps);
+    const like = operator('aten::empty_like').call(
+      logits,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      'contiguous',
+    ) as Tensor;
+    const gumbels = like.exponential_().log().neg();
+    const soft = softmax(logits.add(gumbels).div(tau), dim);
+    if (!hard) return soft;
+    const index = soft.argmax({ dim, keepdim: true });
+    const oneHot = operator('aten::scatter.value').call(like.zero_(), dim, index, 1) as Tensor;
+    return oneHot.sub(soft.detach()).add(soft);
+  },
+);

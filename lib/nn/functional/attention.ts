@@ -1,5 +1,5 @@
 // Attention of several heads, from the projections on: what nn.MultiheadAttention computes.
-import { expectOptions } from '../../core/options.js';
+import { callable } from '../../core/callable.js';
 import { expectArgument } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { isFloatingPoint, type DType } from '../../core/dtype.js';
@@ -7,8 +7,11 @@ import { TorchError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from './call.js';
 
+const WHERE = 'nn.functional.multiHeadAttentionForward';
+
 type Maybe = Tensor | null | undefined;
 
+/** The arguments that have defaults. */
 export interface MultiHeadAttentionOptions {
   /** Whether dropout is done. Default true. */
   training?: boolean;
@@ -33,132 +36,171 @@ export interface MultiHeadAttentionOptions {
   isCausal?: boolean;
 }
 
+type Attended = [output: Tensor, weights: Tensor | null];
+
 /**
  * Attention of several heads: query [L, N, E], key and value [S, N, E] (or all without N) to the output [L, N, E] and, with
  * needWeights, the weights: [N, L, S], or [N, numHeads, L, S] with averageAttnWeights = false.
  *
  * inProjWeight is [3 * E, E] and inProjBias [3 * E]: the projections of query, key and value, below one another.
  */
-export function multiHeadAttentionForward(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  embedDimToCheck: number,
-  numHeads: number,
-  inProjWeight: Tensor | null,
-  inProjBias: Tensor | null,
-  biasK: Tensor | null,
-  biasV: Tensor | null,
-  addZeroAttn: boolean,
-  dropoutP: number,
-  outProjWeight: Tensor,
-  outProjBias: Tensor | null,
-  options: MultiHeadAttentionOptions = {},
-): [output: Tensor, weights: Tensor | null] {
-  const { training = true, needWeights = true, averageAttnWeights = true } = expectOptions(WHERE, options);
-  for (const [name, given] of Object.entries({ embedDimToCheck, numHeads }))
-    expectArgument(WHERE, name, given, typeof given === 'number', 'a whole number');
-  const { useSeparateProjWeight = false, staticK, staticV } = options;
-  let { isCausal = false } = options;
-  const batched = checkShapes(query, key, value, options, numHeads);
-  let padding: Maybe = options.keyPaddingMask;
-  if (!batched) {
-    [query, key, value] = [query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)];
-    padding = padding?.unsqueeze(0);
-  }
-  const [length, batch, embedDim] = query.shape as [number, number, number];
-  padding = canonicalMask('keyPaddingMask', padding, query.dtype);
+export const multiHeadAttentionForward = callable(
+  WHERE,
+  [
+    'query',
+    'key',
+    'value',
+    'embedDimToCheck',
+    'numHeads',
+    'inProjWeight',
+    'inProjBias',
+    'biasK',
+    'biasV',
+    'addZeroAttn',
+    'dropoutP',
+    'outProjWeight',
+    'outProjBias',
+    'training',
+    'keyPaddingMask',
+    'needWeights',
+    'attnMask',
+    'useSeparateProjWeight',
+    'qProjWeight',
+    'kProjWeight',
+    'vProjWeight',
+    'staticK',
+    'staticV',
+    'averageAttnWeights',
+    'isCausal',
+  ],
+  (
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embedDimToCheck: number,
+    numHeads: number,
+    inProjWeight: Tensor | null,
+    inProjBias: Tensor | null,
+    biasK: Tensor | null,
+    biasV: Tensor | null,
+    addZeroAttn: boolean,
+    dropoutP: number,
+    outProjWeight: Tensor,
+    outProjBias: Tensor | null,
+    training = true,
+    keyPaddingMask: Tensor | null = null,
+    needWeights = true,
+    attnMask: Tensor | null = null,
+    useSeparateProjWeight = false,
+    qProjWeight: Tensor | null = null,
+    kProjWeight: Tensor | null = null,
+    vProjWeight: Tensor | null = null,
+    staticK: Tensor | null = null,
+    staticV: Tensor | null = null,
+    averageAttnWeights = true,
+    isCausal = false,
+  ): Attended => {
+    for (const [name, given] of Object.entries({ embedDimToCheck, numHeads }))
+      expectArgument(WHERE, name, given, typeof given === 'number', 'a whole number');
+    const batched = checkShapes(query, key, value, { keyPaddingMask, attnMask }, numHeads);
+    let padding: Maybe = keyPaddingMask;
+    if (!batched) {
+      [query, key, value] = [query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)];
+      padding = padding?.unsqueeze(0);
+    }
+    const [length, batch, embedDim] = query.shape as [number, number, number];
+    padding = canonicalMask('keyPaddingMask', padding, query.dtype);
 
-  if (isCausal && !options.attnMask)
-    throw fail(
-      'isCausal is a hint about attnMask: give that too, as Transformer.generateSquareSubsequentMask makes it',
+    if (isCausal && !attnMask)
+      throw fail(
+        'isCausal is a hint about attnMask: give that too, as Transformer.generateSquareSubsequentMask makes it',
+      );
+    let mask: Maybe = null;
+    // The hint is enough for the kernel that gives no weights.
+    if (!isCausal || padding || needWeights) {
+      mask = canonicalMask('attnMask', attnMask, query.dtype);
+      if (padding) isCausal = false;
+    }
+
+    if (embedDim !== embedDimToCheck)
+      throw fail(`query: expected ${embedDimToCheck} features, got ${describe(query)}`);
+    const headDim = Math.trunc(embedDim / numHeads);
+    if (headDim * numHeads !== embedDim)
+      throw fail(`numHeads: ${embedDim} features cannot be divided among ${numHeads} heads`);
+    const fits = useSeparateProjWeight
+      ? String(key.shape.slice(0, 2)) === String(value.shape.slice(0, 2))
+      : String(key.shape) === String(value.shape);
+    if (!fits)
+      throw fail(`key and value: expected equal shapes, got ${describe(key)} and ${describe(value)}`);
+
+    let [q, k, v] = useSeparateProjWeight
+      ? projected(query, key, value, inProjBias, { qProjWeight, kProjWeight, vProjWeight })
+      : projectedPacked(query, key, value, inProjWeight, inProjBias);
+    if (mask) mask = checkMask(mask, [length, key.size(0)], batch * numHeads);
+
+    if ((biasK === null) !== (biasV === null)) throw fail('biasK and biasV: expected both or neither');
+    if (biasK !== null && biasV !== null) {
+      if (staticK || staticV) throw fail('biasK and biasV cannot be added to staticK and staticV');
+      k = cat([k, aten('repeat', biasK, [1, batch, 1])], 0);
+      v = cat([v, aten('repeat', biasV, [1, batch, 1])], 0);
+      [mask, padding] = [oneMore(mask), oneMore(padding)];
+    }
+
+    const heads = batch * numHeads;
+    const perHead = (x: Tensor): Tensor => aten('view', x, [x.size(0), heads, headDim]).transpose(0, 1);
+    q = perHead(q);
+    k = staticK ? expectStatic('staticK', staticK, heads, headDim) : perHead(k);
+    v = staticV ? expectStatic('staticV', staticV, heads, headDim) : perHead(v);
+
+    if (addZeroAttn) {
+      const zeros = (x: Tensor): Tensor => aten('zeros', [heads, 1, headDim], x.dtype, undefined, x.device);
+      [k, v] = [cat([k, zeros(k)], 1), cat([v, zeros(v)], 1)];
+      [mask, padding] = [oneMore(mask), oneMore(padding)];
+    }
+    const sources = k.size(1);
+    if (padding) {
+      if (String(padding.shape) !== String([batch, sources]))
+        throw fail(`keyPaddingMask: expected the shape [${batch}, ${sources}], got ${describe(padding)}`);
+      const wide = aten('view', padding, [batch, 1, 1, sources]);
+      const each = aten('expand', wide, [-1, numHeads, -1, -1]).reshape(heads, 1, sources);
+      mask = mask ? mask.add(each) : each;
+    }
+
+    const dropout = training ? dropoutP : 0;
+    const output = (x: Tensor): Tensor => {
+      const out = aten('linear', x, outProjWeight, outProjBias);
+      const shaped = aten('view', out, [length, batch, out.size(1)]);
+      return batched ? shaped : shaped.squeeze(1);
+    };
+    if (needWeights) {
+      const scaled = q.mul(Math.sqrt(1 / headDim));
+      const keys = k.transpose(-2, -1);
+      const scores = mask ? aten('baddbmm', mask, scaled, keys) : aten('bmm', scaled, keys);
+      let weights = aten('softmax.int', scores, -1);
+      if (dropout > 0) weights = aten('dropout', weights, dropout, true);
+      const attended = aten('bmm', weights, v)
+        .transpose(0, 1)
+        .reshape(length * batch, embedDim);
+      let shown = aten('view', weights, [batch, numHeads, length, sources]);
+      if (averageAttnWeights) shown = aten('mean.dim', shown, [1]);
+      return [output(attended), batched ? shown : shown.squeeze(0)];
+    }
+    if (mask) {
+      const forAll = mask.size(0) === 1 && mask.ndim === 3;
+      mask = forAll ? mask.unsqueeze(0) : aten('view', mask, [batch, numHeads, -1, sources]);
+    }
+    const attended = aten(
+      'scaled_dot_product_attention',
+      aten('view', q, [batch, numHeads, length, headDim]),
+      aten('view', k, [batch, numHeads, sources, headDim]),
+      aten('view', v, [batch, numHeads, sources, headDim]),
+      mask,
+      dropout,
+      isCausal,
     );
-  let mask: Maybe = null;
-  // The hint is enough for the kernel that gives no weights.
-  if (!isCausal || padding || needWeights) {
-    mask = canonicalMask('attnMask', options.attnMask, query.dtype);
-    if (padding) isCausal = false;
-  }
-
-  if (embedDim !== embedDimToCheck)
-    throw fail(`query: expected ${embedDimToCheck} features, got ${describe(query)}`);
-  const headDim = Math.trunc(embedDim / numHeads);
-  if (headDim * numHeads !== embedDim)
-    throw fail(`numHeads: ${embedDim} features cannot be divided among ${numHeads} heads`);
-  const fits = useSeparateProjWeight
-    ? String(key.shape.slice(0, 2)) === String(value.shape.slice(0, 2))
-    : String(key.shape) === String(value.shape);
-  if (!fits) throw fail(`key and value: expected equal shapes, got ${describe(key)} and ${describe(value)}`);
-
-  let [q, k, v] = useSeparateProjWeight
-    ? projected(query, key, value, inProjBias, options)
-    : projectedPacked(query, key, value, inProjWeight, inProjBias);
-  if (mask) mask = checkMask(mask, [length, key.size(0)], batch * numHeads);
-
-  if ((biasK === null) !== (biasV === null)) throw fail('biasK and biasV: expected both or neither');
-  if (biasK !== null && biasV !== null) {
-    if (staticK || staticV) throw fail('biasK and biasV cannot be added to staticK and staticV');
-    k = cat([k, aten('repeat', biasK, [1, batch, 1])], 0);
-    v = cat([v, aten('repeat', biasV, [1, batch, 1])], 0);
-    [mask, padding] = [oneMore(mask), oneMore(padding)];
-  }
-
-  const heads = batch * numHeads;
-  const perHead = (x: Tensor): Tensor => aten('view', x, [x.size(0), heads, headDim]).transpose(0, 1);
-  q = perHead(q);
-  k = staticK ? expectStatic('staticK', staticK, heads, headDim) : perHead(k);
-  v = staticV ? expectStatic('staticV', staticV, heads, headDim) : perHead(v);
-
-  if (addZeroAttn) {
-    const zeros = (x: Tensor): Tensor => aten('zeros', [heads, 1, headDim], x.dtype, undefined, x.device);
-    [k, v] = [cat([k, zeros(k)], 1), cat([v, zeros(v)], 1)];
-    [mask, padding] = [oneMore(mask), oneMore(padding)];
-  }
-  const sources = k.size(1);
-  if (padding) {
-    if (String(padding.shape) !== String([batch, sources]))
-      throw fail(`keyPaddingMask: expected the shape [${batch}, ${sources}], got ${describe(padding)}`);
-    const wide = aten('view', padding, [batch, 1, 1, sources]);
-    const each = aten('expand', wide, [-1, numHeads, -1, -1]).reshape(heads, 1, sources);
-    mask = mask ? mask.add(each) : each;
-  }
-
-  const dropout = training ? dropoutP : 0;
-  const output = (x: Tensor): Tensor => {
-    const out = aten('linear', x, outProjWeight, outProjBias);
-    const shaped = aten('view', out, [length, batch, out.size(1)]);
-    return batched ? shaped : shaped.squeeze(1);
-  };
-  if (needWeights) {
-    const scaled = q.mul(Math.sqrt(1 / headDim));
-    const keys = k.transpose(-2, -1);
-    const scores = mask ? aten('baddbmm', mask, scaled, keys) : aten('bmm', scaled, keys);
-    let weights = aten('softmax.int', scores, -1);
-    if (dropout > 0) weights = aten('dropout', weights, dropout, true);
-    const attended = aten('bmm', weights, v)
-      .transpose(0, 1)
-      .reshape(length * batch, embedDim);
-    let shown = aten('view', weights, [batch, numHeads, length, sources]);
-    if (averageAttnWeights) shown = aten('mean.dim', shown, [1]);
-    return [output(attended), batched ? shown : shown.squeeze(0)];
-  }
-  if (mask) {
-    const forAll = mask.size(0) === 1 && mask.ndim === 3;
-    mask = forAll ? mask.unsqueeze(0) : aten('view', mask, [batch, numHeads, -1, sources]);
-  }
-  const attended = aten(
-    'scaled_dot_product_attention',
-    aten('view', q, [batch, numHeads, length, headDim]),
-    aten('view', k, [batch, numHeads, sources, headDim]),
-    aten('view', v, [batch, numHeads, sources, headDim]),
-    mask,
-    dropout,
-    isCausal,
-  );
-  return [output(attended.permute(2, 0, 1, 3).reshape(batch * length, embedDim)), null];
-}
-
-const WHERE = 'functional.multiHeadAttentionForward';
+    return [output(attended.permute(2, 0, 1, 3).reshape(batch * length, embedDim)), null];
+  },
+);
 
 function fail(message: string): TorchError {
   return new TorchError(WHERE, message);

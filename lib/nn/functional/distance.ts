@@ -1,14 +1,21 @@
 // Distances and norms that PyTorch composes in Python.
-import { expectOptions } from '../../core/options.js';
+import { callable } from '../../core/callable.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import { aten } from './call.js';
 
-/** x / max(|x|_p, eps) along a dimension. `p` is 2, `dim` 1 and `eps` 1e-12 unless given. */
-export function normalize(
-  input: Tensor,
-  options: { p?: number; dim?: number | readonly number[]; eps?: number } = {},
-): Tensor {
-  const { p = 2, dim = 1, eps = 1e-12 } = expectOptions('nn.functional.normalize', options);
-  expectTensor('nn.functional.normalize', 'input', input);
-  const norm = input.norm(p, [dim].flat(), { keepdim: true });
-  return input.div(norm.clampMin(eps).expandAs(input));
-}
+/** x / max(|x|_p, eps) along a dimension. `p` is 2, `dim` 1 and `eps` 1e-12 unless given; `out` takes the result. */
+export const normalize = callable(
+  'nn.functional.normalize',
+  ['input', 'p', 'dim', 'eps', 'out'],
+  (
+    input: Tensor,
+    p = 2,
+    dim: number | readonly number[] = 1,
+    eps = 1e-12,
+    out: Tensor | null = null,
+  ): Tensor => {
+    expectTensor('nn.functional.normalize', 'input', input);
+    const norm = aten('norm.ScalarOpt_dim', input, p, [dim].flat(), true).clampMin(eps).expandAs(input);
+    return out === null ? input.div(norm) : aten('div.out', input, norm, out);
+  },
+);

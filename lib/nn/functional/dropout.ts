@@ -1,16 +1,11 @@
 // Dropout: the forms of torch.nn.functional. The masks are PyTorch's for the same seed.
-import { expectOptions } from '../../core/options.js';
+import { callable } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from './call.js';
 
-export interface DropoutOptions {
-  /** Whether to drop at all. Default true for dropout, dropout1d, dropout2d and dropout3d, false for the alpha forms, as in PyTorch. */
-  training?: boolean;
-  /** Whether to write into the input. Default false. */
-  inplace?: boolean;
-}
+const NAMES = ['input', 'p', 'training', 'inplace'] as const;
 
 /** Throws a TorchError unless p is a probability. @internal */
 export function expectProbability(where: string, p: number, name = 'p'): number {
@@ -23,44 +18,56 @@ function drop(
   operator: string,
   input: Tensor,
   p: number,
-  options: DropoutOptions,
   training: boolean,
+  inplace: boolean,
 ): Tensor {
-  const given = expectOptions(where, options);
   expectTensor(where, 'input', input);
   expectProbability(where, p);
-  return aten(given.inplace ? `${operator}_` : operator, input, p, given.training ?? training);
+  return aten(inplace ? `${operator}_` : operator, input, p, training);
 }
 
-/** Each value becomes zero with probability p, the others are divided by 1 - p. */
-export function dropout(input: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
-  return drop('nn.functional.dropout', 'dropout', input, p, options, true);
-}
+/** Each value becomes zero with probability p, the others are divided by 1 - p. `p` is 0.5, `training` true unless given. */
+export const dropout = callable(
+  'nn.functional.dropout',
+  NAMES,
+  (input: Tensor, p = 0.5, training = true, inplace = false): Tensor =>
+    drop('nn.functional.dropout', 'dropout', input, p, training, inplace),
+);
 
-/** Whole channels become zero with probability p: [N, C, L] or [C, L]. */
-export function dropout1d(input: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
-  return dropChannels('nn.functional.dropout1d', input, p, options, [2, 3]);
-}
+/** Whole channels become zero with probability p: [N, C, L] or [C, L]. `p` is 0.5, `training` true unless given. */
+export const dropout1d = callable(
+  'nn.functional.dropout1d',
+  NAMES,
+  (input: Tensor, p = 0.5, training = true, inplace = false): Tensor =>
+    dropChannels('nn.functional.dropout1d', input, p, training, inplace, [2, 3]),
+);
 
 /**
  * Whole channels become zero with probability p: [N, C, H, W]. Three dimensions are taken for [N, C, L], as PyTorch (still)
- * does, others too: the first two are batch and channels.
+ * does, others too: the first two are batch and channels. `p` is 0.5, `training` true unless given.
  */
-export function dropout2d(input: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
-  return drop('nn.functional.dropout2d', 'feature_dropout', input, p, options, true);
-}
+export const dropout2d = callable(
+  'nn.functional.dropout2d',
+  NAMES,
+  (input: Tensor, p = 0.5, training = true, inplace = false): Tensor =>
+    drop('nn.functional.dropout2d', 'feature_dropout', input, p, training, inplace),
+);
 
-/** Whole channels become zero with probability p: [N, C, D, H, W] or [C, D, H, W]. */
-export function dropout3d(input: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
-  return dropChannels('nn.functional.dropout3d', input, p, options, [4, 5]);
-}
+/** Whole channels become zero with probability p: [N, C, D, H, W] or [C, D, H, W]. `p` is 0.5, `training` true unless given. */
+export const dropout3d = callable(
+  'nn.functional.dropout3d',
+  NAMES,
+  (input: Tensor, p = 0.5, training = true, inplace = false): Tensor =>
+    dropChannels('nn.functional.dropout3d', input, p, training, inplace, [4, 5]),
+);
 
 // The smaller of the two numbers of dimensions is that without a batch.
 function dropChannels(
   where: string,
   input: Tensor,
   p: number,
-  options: DropoutOptions,
+  training: boolean,
+  inplace: boolean,
   [single, batched]: readonly [number, number],
 ): Tensor {
   const { ndim } = expectTensor(where, 'input', input);
@@ -69,18 +76,24 @@ function dropChannels(
       where,
       `expected an input of ${single} or ${batched} dimensions, got ${describe(input)}`,
     );
-  if (ndim === batched) return drop(where, 'feature_dropout', input, p, options, true);
-  const result = drop(where, 'feature_dropout', input.unsqueeze(0), p, options, true);
+  if (ndim === batched) return drop(where, 'feature_dropout', input, p, training, inplace);
+  const result = drop(where, 'feature_dropout', input.unsqueeze(0), p, training, inplace);
   // In place the view was written into, and with it the input.
-  return options.inplace ? input : result.squeeze(0);
+  return inplace ? input : result.squeeze(0);
 }
 
-/** Dropout that keeps mean and variance of inputs of mean 0 and variance 1, for SELU. */
-export function alphaDropout(input: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
-  return drop('nn.functional.alphaDropout', 'alpha_dropout', input, p, options, false);
-}
+/** Dropout that keeps mean and variance of inputs of mean 0 and variance 1, for SELU. `p` is 0.5, `training` false unless given. */
+export const alphaDropout = callable(
+  'nn.functional.alphaDropout',
+  NAMES,
+  (input: Tensor, p = 0.5, training = false, inplace = false): Tensor =>
+    drop('nn.functional.alphaDropout', 'alpha_dropout', input, p, training, inplace),
+);
 
-/** alphaDropout of whole channels: [N, C, ...]. */
-export function featureAlphaDropout(input: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
-  return drop('nn.functional.featureAlphaDropout', 'feature_alpha_dropout', input, p, options, false);
-}
+/** alphaDropout of whole channels: [N, C, ...]. `p` is 0.5, `training` false unless given. */
+export const featureAlphaDropout = callable(
+  'nn.functional.featureAlphaDropout',
+  NAMES,
+  (input: Tensor, p = 0.5, training = false, inplace = false): Tensor =>
+    drop('nn.functional.featureAlphaDropout', 'feature_alpha_dropout', input, p, training, inplace),
+);

@@ -15,8 +15,25 @@ export interface ReductionOption {
 /** What operators call each reduction. @internal */
 export const REDUCTIONS: Readonly<Record<Reduction, number>> = { none: 0, mean: 1, sum: 2 };
 
-/** The operators' number of a reduction. Throws a TorchError unless it is one. @internal */
-export function reductionNumber(where: string, reduction: Reduction = 'mean'): number {
+/** What `reduction` replaced in PyTorch: where one of the two is given, it decides. */
+export type Legacy = boolean | null;
+
+/**
+ * The operators' number of a reduction, or of what PyTorch's old arguments sizeAverage and reduce stand for. Throws a
+ * TorchError unless it is one. @internal
+ */
+export function reductionNumber(
+  where: string,
+  reduction: Reduction = 'mean',
+  sizeAverage: Legacy = null,
+  reduce: Legacy = null,
+): number {
+  if (sizeAverage !== null || reduce !== null) {
+    process.emitWarning(`${where}: sizeAverage and reduce are PyTorch's old way: use reduction`, {
+      code: 'TORCH_NODE_DEPRECATED',
+    });
+    return reduce === false ? REDUCTIONS.none : sizeAverage === false ? REDUCTIONS.sum : REDUCTIONS.mean;
+  }
   if (typeof reduction === 'string' && Object.hasOwn(REDUCTIONS, reduction)) return REDUCTIONS[reduction];
   throw new ArgumentTypeError(where, `reduction: expected mean, sum or none, got ${describe(reduction)}`);
 }

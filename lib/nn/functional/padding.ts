@@ -1,6 +1,6 @@
 // Padding: torch.nn.functional.pad.
+import { callable } from '../../core/callable.js';
 import { expectOneOf } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from './call.js';
 
@@ -14,13 +14,17 @@ export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
  * last dimension of [N, C, L] or [C, L], the last two of [N, C, H, W] or [C, H, W], the last three of [N, C, D, H, W] or
  * [C, D, H, W]; 'reflect' takes fewer than there are, 'circular' at most as many.
  */
-export function pad(
-  input: Tensor,
-  pad: readonly number[],
-  options: { mode?: PadMode; value?: number | null } = {},
-): Tensor {
-  const { mode = 'constant', value = null } = expectOptions('nn.functional.pad', options);
-  expectTensor('nn.functional.pad', 'input', input);
-  expectOneOf('nn.functional.pad', 'mode', mode, ['constant', 'reflect', 'replicate', 'circular']);
-  return aten('pad', input, pad, mode, value);
-}
+export const pad = callable(
+  'nn.functional.pad',
+  ['input', 'pad', 'mode', 'value'],
+  (
+    input: Tensor,
+    pad: readonly number[],
+    mode: PadMode = 'constant',
+    value: number | null = null,
+  ): Tensor => {
+    expectTensor('nn.functional.pad', 'input', input);
+    expectOneOf('nn.functional.pad', 'mode', mode, ['constant', 'reflect', 'replicate', 'circular']);
+    return aten('pad', input, pad, mode, value);
+  },
+);

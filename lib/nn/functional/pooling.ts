@@ -1,5 +1,5 @@
 // Pooling: the forms of torch.nn.functional that PyTorch composes in Python.
-import { expectOptions } from '../../core/options.js';
+import { callable, named, type CallsByName } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
@@ -34,13 +34,7 @@ export function maxPool(
 ): Tensor | [Tensor, Tensor] {
   const where = `nn.functional.maxPool${dims}d`;
   expectTensor(where, 'input', input);
-  const {
-    stride = null,
-    padding = 0,
-    dilation = 1,
-    ceilMode = false,
-    returnIndices = false,
-  } = expectOptions(where, options);
+  const { stride = null, padding = 0, dilation = 1, ceilMode = false, returnIndices = false } = options;
   const args = [
     spread(where, 'kernelSize', kernelSize, dims),
     stride === null ? [] : spread(where, 'stride', stride, dims),
@@ -53,30 +47,51 @@ export function maxPool(
   return aten(`max_pool${dims}d`, input, ...args);
 }
 
+const MAX_POOL = [
+  'input',
+  'kernelSize',
+  'stride',
+  'padding',
+  'dilation',
+  'ceilMode',
+  'returnIndices',
+] as const;
+
+interface MaxPool<Size> {
+  <Indices extends boolean = false>(
+    input: Tensor,
+    kernelSize: Size,
+    stride?: Size | null,
+    padding?: Size,
+    dilation?: Size,
+    ceilMode?: boolean,
+    returnIndices?: Indices,
+  ): Pooled<Indices>;
+  <Indices extends boolean = false>(
+    ...args: CallsByName<typeof MAX_POOL, [Tensor, Size, (Size | null)?, Size?, Size?, boolean?, Indices?]>
+  ): Pooled<Indices>;
+}
+
+function maxPools<Size>(dims: Dims): MaxPool<Size> {
+  const pool = (
+    input: Tensor,
+    kernelSize: Size,
+    stride: Size | null = null,
+    padding: Size | 0 = 0,
+    dilation: Size | 1 = 1,
+    ceilMode = false,
+    returnIndices = false,
+  ): Tensor | [Tensor, Tensor] =>
+    maxPool(dims, input, kernelSize, { stride, padding, dilation, ceilMode, returnIndices });
+  return named(`nn.functional.maxPool${dims}d`, MAX_POOL, pool) as MaxPool<Size>;
+}
+
 /** Largest value of each window: [N, C, L] or [C, L] to [..., L']. See `nn.MaxPool1d`. */
-export function maxPool1d<Indices extends boolean = false>(
-  input: Tensor,
-  kernelSize: Single,
-  options: MaxPoolOptions<Single, Indices> = {},
-): Pooled<Indices> {
-  return maxPool(1, input, kernelSize, options) as Pooled<Indices>;
-}
+export const maxPool1d = maxPools<Single>(1);
 /** Largest value of each window: [N, C, H, W] or [C, H, W] to [..., H', W']. See `nn.MaxPool2d`. */
-export function maxPool2d<Indices extends boolean = false>(
-  input: Tensor,
-  kernelSize: Pair,
-  options: MaxPoolOptions<Pair, Indices> = {},
-): Pooled<Indices> {
-  return maxPool(2, input, kernelSize, options) as Pooled<Indices>;
-}
+export const maxPool2d = maxPools<Pair>(2);
 /** Largest value of each window: [N, C, D, H, W] or [C, D, H, W] to [..., D', H', W']. See `nn.MaxPool3d`. */
-export function maxPool3d<Indices extends boolean = false>(
-  input: Tensor,
-  kernelSize: Triple,
-  options: MaxPoolOptions<Triple, Indices> = {},
-): Pooled<Indices> {
-  return maxPool(3, input, kernelSize, options) as Pooled<Indices>;
-}
+export const maxPool3d = maxPools<Triple>(3);
 
 export interface MaxUnpoolOptions<Size> {
   /** Of the pooling. Default: the kernel's size. */
@@ -98,7 +113,7 @@ export function maxUnpool(
   const where = `nn.functional.maxUnpool${dims}d`;
   expectTensor(where, 'input', input);
   expectTensor(where, 'indices', indices);
-  const { stride = null, padding = 0, outputSize = null } = expectOptions(where, options);
+  const { stride = null, padding = 0, outputSize = null } = options;
   const kernel = spread(where, 'kernelSize', kernelSize, dims);
   const steps = stride === null ? kernel : spread(where, 'stride', stride, dims);
   const pads = spread(where, 'padding', padding, dims);
@@ -140,33 +155,26 @@ function unpooledSize(
   return size;
 }
 
+const maxUnpools = <Size>(dims: Dims) =>
+  callable(
+    `nn.functional.maxUnpool${dims}d`,
+    ['input', 'indices', 'kernelSize', 'stride', 'padding', 'outputSize'],
+    (
+      input: Tensor,
+      indices: Tensor,
+      kernelSize: Size,
+      stride: Size | null = null,
+      padding: Size | 0 = 0,
+      outputSize: readonly number[] | null = null,
+    ): Tensor => maxUnpool(dims, input, indices, kernelSize, { stride, padding, outputSize }),
+  );
+
 /** Puts pooled values back where they came from, zeros elsewhere: [..., L'] to [..., L]. See `nn.MaxUnpool1d`. */
-export function maxUnpool1d(
-  input: Tensor,
-  indices: Tensor,
-  kernelSize: Single,
-  options: MaxUnpoolOptions<Single> = {},
-): Tensor {
-  return maxUnpool(1, input, indices, kernelSize, options);
-}
+export const maxUnpool1d = maxUnpools<Single>(1);
 /** Puts pooled values back where they came from, zeros elsewhere: [..., H', W'] to [..., H, W]. See `nn.MaxUnpool2d`. */
-export function maxUnpool2d(
-  input: Tensor,
-  indices: Tensor,
-  kernelSize: Pair,
-  options: MaxUnpoolOptions<Pair> = {},
-): Tensor {
-  return maxUnpool(2, input, indices, kernelSize, options);
-}
+export const maxUnpool2d = maxUnpools<Pair>(2);
 /** Puts pooled values back where they came from, zeros elsewhere: [..., D', H', W'] to [..., D, H, W]. See `nn.MaxUnpool3d`. */
-export function maxUnpool3d(
-  input: Tensor,
-  indices: Tensor,
-  kernelSize: Triple,
-  options: MaxUnpoolOptions<Triple> = {},
-): Tensor {
-  return maxUnpool(3, input, indices, kernelSize, options);
-}
+export const maxUnpool3d = maxUnpools<Triple>(3);
 
 export interface LPPoolOptions<Size> {
   /** Step from window to window. Default: the kernel's size. */
@@ -185,7 +193,7 @@ export function lpPool(
 ): Tensor {
   const where = `nn.functional.lpPool${dims}d`;
   expectTensor(where, 'input', input);
-  const { stride = null, ceilMode = false } = expectOptions(where, options);
+  const { stride = null, ceilMode = false } = options;
   if (typeof normType !== 'number' || Number.isNaN(normType))
     throw new ArgumentTypeError(where, `normType: expected a number, got ${describe(normType)}`);
   const max = (values: Tensor): Tensor => maxPool(dims, values, kernelSize, { stride, ceilMode }) as Tensor;
@@ -209,33 +217,25 @@ export function lpPool(
     .pow(1 / normType);
 }
 
+const lpPools = <Size>(dims: Dims) =>
+  callable(
+    `nn.functional.lpPool${dims}d`,
+    ['input', 'normType', 'kernelSize', 'stride', 'ceilMode'],
+    (
+      input: Tensor,
+      normType: number,
+      kernelSize: Size,
+      stride: Size | null = null,
+      ceilMode = false,
+    ): Tensor => lpPool(dims, input, normType, kernelSize, { stride, ceilMode }),
+  );
+
 /** (sum of x^p over each window)^(1/p), p being `normType`: [..., L] to [..., L']. See `nn.LPPool1d`. */
-export function lpPool1d(
-  input: Tensor,
-  normType: number,
-  kernelSize: Single,
-  options: LPPoolOptions<Single> = {},
-): Tensor {
-  return lpPool(1, input, normType, kernelSize, options);
-}
+export const lpPool1d = lpPools<Single>(1);
 /** (sum of x^p over each window)^(1/p), p being `normType`: [..., H, W] to [..., H', W']. See `nn.LPPool2d`. */
-export function lpPool2d(
-  input: Tensor,
-  normType: number,
-  kernelSize: Pair,
-  options: LPPoolOptions<Pair> = {},
-): Tensor {
-  return lpPool(2, input, normType, kernelSize, options);
-}
+export const lpPool2d = lpPools<Pair>(2);
 /** (sum of x^p over each window)^(1/p), p being `normType`: [..., D, H, W] to [..., D', H', W']. See `nn.LPPool3d`. */
-export function lpPool3d(
-  input: Tensor,
-  normType: number,
-  kernelSize: Triple,
-  options: LPPoolOptions<Triple> = {},
-): Tensor {
-  return lpPool(3, input, normType, kernelSize, options);
-}
+export const lpPool3d = lpPools<Triple>(3);
 
 export interface FractionalMaxPoolOptions<Size, Indices extends boolean = false> {
   /** The output's spatial size. This or `outputRatio` has to be given. */
@@ -257,7 +257,7 @@ export function fractionalMaxPool(
 ): Tensor | [Tensor, Tensor] {
   const where = `nn.functional.fractionalMaxPool${dims}d`;
   const { shape } = expectTensor(where, 'input', input);
-  const { returnIndices = false, randomSamples = null } = expectOptions(where, options);
+  const { returnIndices = false, randomSamples = null } = options;
   const { size, ratio } = fractionalSize(where, dims, options);
   if (shape.length !== dims + 1 && shape.length !== dims + 2)
     throw new TorchError(
@@ -279,7 +279,7 @@ export function fractionalSize(
   dims: 2 | 3,
   options: FractionalMaxPoolOptions<unknown, boolean>,
 ): { size?: number[]; ratio?: number[] } {
-  const { outputSize = null, outputRatio = null } = expectOptions(where, options);
+  const { outputSize = null, outputRatio = null } = options;
   if ((outputSize === null) === (outputRatio === null))
     throw new ArgumentTypeError(
       where,
@@ -295,22 +295,49 @@ export function fractionalSize(
   return { ratio };
 }
 
+const FRACTIONAL = [
+  'input',
+  'kernelSize',
+  'outputSize',
+  'outputRatio',
+  'returnIndices',
+  'randomSamples',
+] as const;
+
+interface FractionalMaxPool<Size> {
+  <Indices extends boolean = false>(
+    input: Tensor,
+    kernelSize: Size,
+    outputSize?: Size | null,
+    outputRatio?: Size | null,
+    returnIndices?: Indices,
+    randomSamples?: Tensor | null,
+  ): Pooled<Indices>;
+  <Indices extends boolean = false>(
+    ...args: CallsByName<
+      typeof FRACTIONAL,
+      [Tensor, Size, (Size | null)?, (Size | null)?, Indices?, (Tensor | null)?]
+    >
+  ): Pooled<Indices>;
+}
+
+function fractionalMaxPools<Size>(dims: 2 | 3): FractionalMaxPool<Size> {
+  const pool = (
+    input: Tensor,
+    kernelSize: Size,
+    outputSize: Size | null = null,
+    outputRatio: Size | null = null,
+    returnIndices = false,
+    randomSamples: Tensor | null = null,
+  ): Tensor | [Tensor, Tensor] =>
+    fractionalMaxPool(dims, input, kernelSize, { outputSize, outputRatio, returnIndices, randomSamples });
+  return named(`nn.functional.fractionalMaxPool${dims}d`, FRACTIONAL, pool) as FractionalMaxPool<Size>;
+}
+
 /** Largest values of windows placed at random: [N, C, H, W] or [C, H, W] to [..., H', W']. See `nn.FractionalMaxPool2d`. */
-export function fractionalMaxPool2d<Indices extends boolean = false>(
-  input: Tensor,
-  kernelSize: Pair,
-  options: FractionalMaxPoolOptions<Pair, Indices>,
-): Pooled<Indices> {
-  return fractionalMaxPool(2, input, kernelSize, options) as Pooled<Indices>;
-}
+export const fractionalMaxPool2d = fractionalMaxPools<Pair>(2);
 /** Largest values of windows placed at random: [N, C, D, H, W] or [C, D, H, W] to [..., D', H', W']. See `nn.FractionalMaxPool3d`. */
-export function fractionalMaxPool3d<Indices extends boolean = false>(
-  input: Tensor,
-  kernelSize: Triple,
-  options: FractionalMaxPoolOptions<Triple, Indices>,
-): Pooled<Indices> {
-  return fractionalMaxPool(3, input, kernelSize, options) as Pooled<Indices>;
-}
+export const fractionalMaxPool3d = fractionalMaxPools<Triple>(3);
 
 /** The output's size for each dimension; null keeps the input's. */
 export type AdaptiveSize = number | readonly (number | null)[];
@@ -333,47 +360,43 @@ export function adaptiveMaxPool(
 ): Tensor | [Tensor, Tensor] {
   const where = `nn.functional.adaptiveMaxPool${dims}d`;
   const both = atenPair(`adaptive_max_pool${dims}d`, input, adaptiveSize(where, dims, input, outputSize));
-  return expectOptions(where, options).returnIndices ? both : both[0];
+  return options.returnIndices ? both : both[0];
 }
+
+const ADAPTIVE = ['input', 'outputSize', 'returnIndices'] as const;
+
+interface AdaptiveMaxPool<Size> {
+  <Indices extends boolean = false>(
+    input: Tensor,
+    outputSize: Size,
+    returnIndices?: Indices,
+  ): Pooled<Indices>;
+  <Indices extends boolean = false>(
+    ...args: CallsByName<typeof ADAPTIVE, [Tensor, Size, Indices?]>
+  ): Pooled<Indices>;
+}
+
+function adaptiveMaxPools<Size extends AdaptiveSize>(dims: Dims): AdaptiveMaxPool<Size> {
+  const pool = (input: Tensor, outputSize: Size, returnIndices = false): Tensor | [Tensor, Tensor] =>
+    adaptiveMaxPool(dims, input, outputSize, { returnIndices });
+  return named(`nn.functional.adaptiveMaxPool${dims}d`, ADAPTIVE, pool) as AdaptiveMaxPool<Size>;
+}
+
+const adaptiveAvgPools = (dims: 2 | 3) => {
+  const where = `nn.functional.adaptiveAvgPool${dims}d`;
+  return callable(where, ['input', 'outputSize'], (input: Tensor, outputSize: AdaptiveSize): Tensor =>
+    aten(`adaptive_avg_pool${dims}d`, input, adaptiveSize(where, dims, input, outputSize)),
+  );
+};
 
 /** Largest values of `outputSize` windows that cover the input: [..., L] to [..., outputSize]. */
-export function adaptiveMaxPool1d<Indices extends boolean = false>(
-  input: Tensor,
-  outputSize: Single,
-  options: { returnIndices?: Indices } = {},
-): Pooled<Indices> {
-  return adaptiveMaxPool(1, input, outputSize, options) as Pooled<Indices>;
-}
+export const adaptiveMaxPool1d = adaptiveMaxPools<Single>(1);
 /** Largest values of windows that cover the input: [..., H, W] to [..., ...outputSize]; null keeps a size. */
-export function adaptiveMaxPool2d<Indices extends boolean = false>(
-  input: Tensor,
-  outputSize: AdaptiveSize,
-  options: { returnIndices?: Indices } = {},
-): Pooled<Indices> {
-  return adaptiveMaxPool(2, input, outputSize, options) as Pooled<Indices>;
-}
+export const adaptiveMaxPool2d = adaptiveMaxPools<AdaptiveSize>(2);
 /** Largest values of windows that cover the input: [..., D, H, W] to [..., ...outputSize]; null keeps a size. */
-export function adaptiveMaxPool3d<Indices extends boolean = false>(
-  input: Tensor,
-  outputSize: AdaptiveSize,
-  options: { returnIndices?: Indices } = {},
-): Pooled<Indices> {
-  return adaptiveMaxPool(3, input, outputSize, options) as Pooled<Indices>;
-}
+export const adaptiveMaxPool3d = adaptiveMaxPools<AdaptiveSize>(3);
 
 /** Means of windows that cover the input: [..., H, W] to [..., ...outputSize]; null keeps a size. */
-export function adaptiveAvgPool2d(input: Tensor, outputSize: AdaptiveSize): Tensor {
-  return aten(
-    'adaptive_avg_pool2d',
-    input,
-    adaptiveSize('nn.functional.adaptiveAvgPool2d', 2, input, outputSize),
-  );
-}
+export const adaptiveAvgPool2d = adaptiveAvgPools(2);
 /** Means of windows that cover the input: [..., D, H, W] to [..., ...outputSize]; null keeps a size. */
-export function adaptiveAvgPool3d(input: Tensor, outputSize: AdaptiveSize): Tensor {
-  return aten(
-    'adaptive_avg_pool3d',
-    input,
-    adaptiveSize('nn.functional.adaptiveAvgPool3d', 3, input, outputSize),
-  );
-}
+export const adaptiveAvgPool3d = adaptiveAvgPools(3);

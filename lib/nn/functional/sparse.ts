@@ -1,5 +1,5 @@
 // Rows of a table looked up by their numbers.
-import { expectOptions } from '../../core/options.js';
+import { callable } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
 import { arange } from '../../tensor/create.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
@@ -24,16 +24,27 @@ export interface EmbeddingLookup {
  *
  * @throws TorchError for indices out of range and for a paddingIdx outside the table.
  */
-export function embedding(input: Tensor, weight: Tensor, options: EmbeddingLookup = {}): Tensor {
-  const where = 'functional.embedding';
-  expectTensor(where, 'input', input);
-  const { maxNorm, normType = 2, scaleGradByFreq = false, sparse = false } = expectOptions(where, options);
-  const rows = expectTensor(where, 'weight', weight).size(0);
-  const paddingIdx = rowOf(where, options.paddingIdx, rows) ?? -1;
-  const indices = maxNorm === undefined || maxNorm === null ? input : input.contiguous();
-  renormalise(weight, indices, maxNorm, normType);
-  return operator('aten::embedding').call(weight, indices, paddingIdx, scaleGradByFreq, sparse) as Tensor;
-}
+export const embedding = callable(
+  'nn.functional.embedding',
+  ['input', 'weight', 'paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq', 'sparse'],
+  (
+    input: Tensor,
+    weight: Tensor,
+    paddingIdx: number | null = null,
+    maxNorm: number | null = null,
+    normType = 2,
+    scaleGradByFreq = false,
+    sparse = false,
+  ): Tensor => {
+    const where = 'nn.functional.embedding';
+    expectTensor(where, 'input', input);
+    const rows = expectTensor(where, 'weight', weight).size(0);
+    const padding = rowOf(where, paddingIdx, rows) ?? -1;
+    const indices = maxNorm === null ? input : input.contiguous();
+    renormalise(weight, indices, maxNorm, normType);
+    return operator('aten::embedding').call(weight, indices, padding, scaleGradByFreq, sparse) as Tensor;
+  },
+);
 
 export interface EmbeddingBagLookup extends Omit<EmbeddingLookup, 'paddingIdx'> {
   /** Where the bags begin, int64 [bags]; for a flat `input`. */
@@ -56,52 +67,72 @@ export type BagMode = 'sum' | 'mean' | 'max';
  *
  * @throws TorchError where the shapes do not fit, and for what a mode does not know.
  */
-export function embeddingBag(input: Tensor, weight: Tensor, options: EmbeddingBagLookup = {}): Tensor {
-  const where = 'functional.embeddingBag';
-  expectTensor(where, 'input', input);
-  expectTensor(where, 'weight', weight);
-  const {
-    offsets,
-    maxNorm,
+export const embeddingBag = callable(
+  'nn.functional.embeddingBag',
+  [
+    'input',
+    'weight',
+    'offsets',
+    'maxNorm',
+    'normType',
+    'scaleGradByFreq',
+    'mode',
+    'sparse',
+    'perSampleWeights',
+    'includeLastOffset',
+    'paddingIdx',
+  ],
+  (
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | null = null,
+    maxNorm: number | null = null,
     normType = 2,
     scaleGradByFreq = false,
-    mode = 'mean',
-  } = expectOptions(where, options);
-  const { sparse = false, perSampleWeights, includeLastOffset = false } = options;
-  const fail = (message: string): TorchError => new TorchError(where, message);
-  const flat = input.ndim === 1;
-  const modeNumber = expectMode(where, mode, { scaleGradByFreq, sparse });
-  if (weight.ndim !== 2) throw fail(`weight: expected 2 dimensions, got ${describe(weight)}`);
-  if (!flat && input.ndim !== 2) throw fail(`input: expected 1 or 2 dimensions, got ${describe(input)}`);
-  if (flat && offsets?.ndim !== 1)
-    throw fail(`offsets: a flat input needs offsets of 1 dimension, got ${describe(offsets)}`);
-  if (!flat && offsets)
-    throw fail('offsets: an input of 2 dimensions has one bag in each row: leave them out');
-  if (perSampleWeights) {
-    if (String(perSampleWeights.shape) !== String(input.shape)) {
-      throw fail(
-        `perSampleWeights: expected the shape of the input, [${input.shape.join(', ')}], got ${describe(perSampleWeights)}`,
-      );
+    mode: BagMode = 'mean',
+    sparse = false,
+    perSampleWeights: Tensor | null = null,
+    includeLastOffset = false,
+    paddingIdx: number | null = null,
+  ): Tensor => {
+    const where = 'nn.functional.embeddingBag';
+    expectTensor(where, 'input', input);
+    expectTensor(where, 'weight', weight);
+    const fail = (message: string): TorchError => new TorchError(where, message);
+    const flat = input.ndim === 1;
+    const modeNumber = expectMode(where, mode, { scaleGradByFreq, sparse });
+    if (weight.ndim !== 2) throw fail(`weight: expected 2 dimensions, got ${describe(weight)}`);
+    if (!flat && input.ndim !== 2) throw fail(`input: expected 1 or 2 dimensions, got ${describe(input)}`);
+    if (flat && offsets?.ndim !== 1)
+      throw fail(`offsets: a flat input needs offsets of 1 dimension, got ${describe(offsets)}`);
+    if (!flat && offsets)
+      throw fail('offsets: an input of 2 dimensions has one bag in each row: leave them out');
+    if (perSampleWeights) {
+      if (String(perSampleWeights.shape) !== String(input.shape)) {
+        throw fail(
+          `perSampleWeights: expected the shape of the input, [${input.shape.join(', ')}], got ${describe(perSampleWeights)}`,
+        );
+      }
+      if (mode !== 'sum') throw fail(`perSampleWeights: only the mode 'sum' knows them, this is '${mode}'`);
     }
-    if (mode !== 'sum') throw fail(`perSampleWeights: only the mode 'sum' knows them, this is '${mode}'`);
-  }
-  const { dtype, device } = input;
-  const indices = input.reshape(-1);
-  const starts = flat ? offsets! : arange(0, input.numel, input.size(1), { dtype, device });
-  renormalise(weight, indices, maxNorm, normType);
-  const [result] = operator('aten::embedding_bag.padding_idx').call(
-    weight,
-    indices,
-    starts,
-    scaleGradByFreq,
-    modeNumber,
-    sparse,
-    perSampleWeights?.reshape(-1),
-    flat && includeLastOffset,
-    rowOf(where, options.paddingIdx, weight.size(0)),
-  ) as Tensor[];
-  return result!;
-}
+    const { dtype, device } = input;
+    const indices = input.reshape(-1);
+    const starts = flat ? offsets! : arange(0, input.numel, input.size(1), { dtype, device });
+    renormalise(weight, indices, maxNorm, normType);
+    const [result] = operator('aten::embedding_bag.padding_idx').call(
+      weight,
+      indices,
+      starts,
+      scaleGradByFreq,
+      modeNumber,
+      sparse,
+      perSampleWeights?.reshape(-1),
+      flat && includeLastOffset,
+      rowOf(where, paddingIdx, weight.size(0)),
+    ) as Tensor[];
+    return result!;
+  },
+);
 
 /** Throws a TorchError for a mode that there is not, or that lacks what is asked of it; gives ATen's number. @internal */
 export function expectMode(

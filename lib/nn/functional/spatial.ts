@@ -1,14 +1,6 @@
 // The functions of torch.nn.functional for what has spatial dimensions: convolution's neighbours. Those that are operators
 // as they stand are generated (lib/operators/generated/functional.ts).
-export {
-  alphaDropout,
-  dropout,
-  dropout1d,
-  dropout2d,
-  dropout3d,
-  featureAlphaDropout,
-  type DropoutOptions,
-} from './dropout.js';
+export { alphaDropout, dropout, dropout1d, dropout2d, dropout3d, featureAlphaDropout } from './dropout.js';
 export { fold, unfold, type FoldOptions } from './fold.js';
 export {
   batchNorm,

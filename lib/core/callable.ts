@@ -1,0 +1,116 @@
+// Functions that take their arguments by position, as in Python, or by name in an object at the end.
+import { ArgumentTypeError } from './errors.js';
+import { isOptions, unknownOption } from './options.js';
+
+type Names = readonly string[];
+type Values = readonly unknown[];
+type Run = (...args: never[]) => unknown;
+
+/** Arguments by their names; `V` holds their types, and behind those the object of the arguments that go by name only. */
+type ByName<N extends Names, V extends Values> = N extends readonly [
+  infer Name extends string,
+  ...infer Rest extends Names,
+]
+  ? V extends readonly [infer Value, ...infer Others]
+    ? { [K in Name]: Value } & ByName<Rest, Others>
+    : V extends readonly [(infer Value)?, ...infer Others]
+      ? { [K in Name]?: Value | undefined } & ByName<Rest, Others>
+      : unknown
+  : V extends readonly []
+    ? unknown
+    : NonNullable<V[0]>;
+
+/** The calls with some of the arguments by position and the others by name. */
+export type CallsByName<N extends Names, V extends Values, Head extends Values = []> = N extends readonly [
+  string,
+  ...infer Rest extends Names,
+]
+  ? | [...Head, options: ByName<N, V>]
+    | (V extends readonly [infer Value, ...infer Others]
+        ? CallsByName<Rest, Others, [...Head, Value]>
+        : V extends readonly [(infer Value)?, ...infer Others]
+          ? CallsByName<Rest, Others, [...Head, Value | undefined]>
+          : never)
+  : never;
+
+/** A function that may be called as `F` is, and with arguments by the names of `N`. */
+export type Callable<N extends Names, F extends Run> = F &
+  ((...args: CallsByName<N, Parameters<F>>) => ReturnType<F>);
+
+/**
+ * A function whose arguments have these names, in this order. `run` takes them by position; those that have a default there
+ * may be left out. What goes by name only is told at the end, and comes in an object behind the others.
+ *
+ *     const leakyRelu = callable('nn.functional.leakyRelu', ['input', 'negativeSlope'], (input: Tensor, negativeSlope = 0.01) => ...);
+ *     leakyRelu(x, 0.1); leakyRelu(x, { negativeSlope: 0.1 }); leakyRelu({ input: x });
+ *
+ * Throws a TorchError for a name that there is not, for arguments that are missing, too many, or given twice. @internal
+ */
+export function callable<const N extends Names, F extends Run>(
+  where: string,
+  names: N,
+  run: F,
+  nameOnly: Names = [],
+): Callable<N, F> {
+  return named(where, names, run, nameOnly) as Callable<N, F>;
+}
+
+/** callable(), as a function of any type. @internal */
+export function named(where: string, names: Names, run: Run, nameOnly: Names = []): unknown {
+  const call = run as unknown as (...args: unknown[]) => unknown;
+  const required = run.length;
+  const called = (...args: unknown[]): unknown => {
+    const options = args.at(-1);
+    const values = isOptions(options) ? placed(where, names, nameOnly, args, options) : args;
+    if (values === args && args.length > names.length) expectFew(where, names, nameOnly, args);
+    for (let i = 0; i < required; i++)
+      if (values[i] === undefined) throw new ArgumentTypeError(where, `'${names[i]!}' is missing`);
+    // Spreading an array takes longer than all else here.
+    switch (values.length) {
+      case 1:
+        return call(values[0]);
+      case 2:
+        return call(values[0], values[1]);
+      case 3:
+        return call(values[0], values[1], values[2]);
+      default:
+        return call(...values);
+    }
+  };
+  Object.defineProperty(called, 'name', { value: where.slice(where.lastIndexOf('.') + 1) });
+  return called;
+}
+
+/** All arguments in their order; behind them the object of those that go by name only, where there are such. */
+function placed(
+  where: string,
+  names: Names,
+  nameOnly: Names,
+  args: readonly unknown[],
+  options: Readonly<Record<string, unknown>>,
+): unknown[] {
+  const values = args.slice(0, -1);
+  expectFew(where, names, nameOnly, values);
+  const byName: Record<string, unknown> = {};
+  for (const name of Object.keys(options)) {
+    const value = options[name];
+    const place = names.indexOf(name);
+    if (place < 0 && !nameOnly.includes(name)) throw unknownOption(where, name, [...names, ...nameOnly]);
+    if (value === undefined) continue;
+    if (place < 0) byName[name] = value;
+    else if (values[place] !== undefined)
+      throw new ArgumentTypeError(where, `'${name}' was given by position and among the options`);
+    else values[place] = value;
+  }
+  if (nameOnly.length > 0) values[names.length] = byName;
+  return values;
+}
+
+function expectFew(where: string, names: Names, nameOnly: Names, args: readonly unknown[]): void {
+  if (args.slice(names.length).every((value) => value === undefined)) return;
+  const rest = nameOnly.length === 0 ? '' : `; by name only: ${nameOnly.join(', ')}`;
+  throw new ArgumentTypeError(
+    where,
+    `it takes at most ${names.length} arguments by position, ${args.length} were given${rest}`,
+  );
+}
