@@ -2,7 +2,7 @@
 // come from `generator` where one is given;
 // definitions: https://docs.pytorch.org/docs/stable/nn.init.html
 import { callable } from '../core/callable.js';
-import { expectArgument } from '../core/checks.js';
+import { expectArgument, expectNumber } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { empty, randperm, where } from '../operators/generated/functions.js';
 import { qr } from '../operators/generated/linalg.js';
@@ -97,6 +97,8 @@ export const truncNormal_ = callable(
   'nn.init.truncNormal_',
   ['tensor', 'mean', 'std', 'a', 'b', 'generator'],
   (tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, generator: Generator | null = null): Tensor => {
+    for (const [name, value] of Object.entries({ mean, std, a, b }))
+      expectNumber('nn.init.truncNormal_', name, value);
     if (mean < a - 2 * std || mean > b + 2 * std) {
       process.emitWarning(
         `nn.init.truncNormal_: the mean, ${mean}, is more than 2 standard deviations from [${a}, ${b}]; the distribution may be wrong`,
@@ -222,6 +224,7 @@ export const xavierUniform_ = callable(
   ['tensor', 'gain', 'generator'],
   (tensor: Tensor, gain = 1, generator: Generator | null = null): Tensor => {
     return fill('xavierUniform_', tensor, (title) => {
+      expectNumber(title, 'gain', gain);
       const { fanIn, fanOut } = fans(title, tensor);
       const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)));
       tensor.uniform_(-bound, { to: bound, generator });
@@ -235,6 +238,7 @@ export const xavierNormal_ = callable(
   ['tensor', 'gain', 'generator'],
   (tensor: Tensor, gain = 1, generator: Generator | null = null): Tensor => {
     return fill('xavierNormal_', tensor, (title) => {
+      expectNumber(title, 'gain', gain);
       const { fanIn, fanOut } = fans(title, tensor);
       tensor.normal_(0, { std: gain * Math.sqrt(2 / (fanIn + fanOut)), generator });
     });
