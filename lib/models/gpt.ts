@@ -1,5 +1,6 @@
 // A GPT of GPT-2's shape, under the keys that nanoGPT has. (The checkpoints of OpenAI have its matrices transposed.)
-import { expectOptions } from '../core/options.js';
+import { expectInteger } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { cat, multinomial, topk } from '../operators/generated/functions.js';
 import * as nn from '../nn/index.js';
@@ -26,9 +27,9 @@ export interface GPTOptions {
 }
 
 class CausalSelfAttention extends nn.Module {
-  readonly c_attn: nn.Linear;
-  readonly c_proj: nn.Linear;
-  readonly resid_dropout: nn.Dropout;
+  c_attn: nn.Linear;
+  c_proj: nn.Linear;
+  resid_dropout: nn.Dropout;
 
   constructor(
     readonly embedDim: number,
@@ -57,10 +58,10 @@ class CausalSelfAttention extends nn.Module {
 }
 
 class MLP extends nn.Module {
-  readonly c_fc: nn.Linear;
-  readonly gelu = new nn.GELU();
-  readonly c_proj: nn.Linear;
-  readonly dropout: nn.Dropout;
+  c_fc: nn.Linear;
+  gelu = new nn.GELU();
+  c_proj: nn.Linear;
+  dropout: nn.Dropout;
 
   constructor(embedDim: number, dropout: number, bias: boolean) {
     super();
@@ -74,10 +75,10 @@ class MLP extends nn.Module {
 }
 
 class Block extends nn.Module {
-  readonly ln_1: nn.LayerNorm;
-  readonly attn: CausalSelfAttention;
-  readonly ln_2: nn.LayerNorm;
-  readonly mlp: MLP;
+  ln_1: nn.LayerNorm;
+  attn: CausalSelfAttention;
+  ln_2: nn.LayerNorm;
+  mlp: MLP;
 
   constructor(embedDim: number, numHeads: number, dropout: number, bias: boolean) {
     super();
@@ -92,28 +93,49 @@ class Block extends nn.Module {
   }
 }
 
-/** Tokens int64 [N, L] to the logits of the tokens that follow, [N, L, vocabSize]. */
-export class GPT extends nn.Module {
-  readonly transformer: nn.ModuleDict<nn.AnyModule>;
-  readonly lm_head: nn.Linear;
-  readonly blockSize: number;
-  private readonly parts: {
-    readonly wte: nn.Embedding;
-    readonly wpe: nn.Embedding;
-    readonly drop: nn.Dropout;
-    readonly h: nn.ModuleList<Block>;
-    readonly ln_f: nn.LayerNorm;
-  };
+interface Parts {
+  readonly wte: nn.Embedding;
+  readonly wpe: nn.Embedding;
+  readonly drop: nn.Dropout;
+  readonly h: nn.ModuleList<Block>;
+  readonly ln_f: nn.LayerNorm;
+}
 
-  constructor(options: GPTOptions = {}) {
+// Parts may be replaced by whatever takes and gives the same.
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the class registers them
+export interface GPT {
+  get lm_head(): nn.Linear;
+  set lm_head(part: nn.Module);
+}
+
+/** Tokens int64 [N, L] to the logits of the tokens that follow, [N, L, vocabSize]. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- as above
+export class GPT extends nn.Module {
+  transformer: nn.ModuleDict<nn.AnyModule>;
+  readonly blockSize: number;
+
+  constructor(given?: GPTOptions) {
     super();
     const {
       blockSize = 1024,
       vocabSize = 50304,
       numLayers = 12,
       numHeads = 12,
-    } = expectOptions('GPT', options);
-    const { embedDim = 768, dropout = 0, bias = true } = options;
+      embedDim = 768,
+      dropout = 0,
+      bias = true,
+    } = options('GPT', given, [
+      'blockSize',
+      'vocabSize',
+      'numLayers',
+      'numHeads',
+      'embedDim',
+      'dropout',
+      'bias',
+    ]);
+    for (const [name, value] of Object.entries({ blockSize, vocabSize, numHeads, embedDim }))
+      expectInteger('GPT', name, value, 1);
+    expectInteger('GPT', 'numLayers', numLayers);
     if (!Number.isInteger(embedDim / numHeads)) {
       throw new TorchError(
         'GPT',
@@ -127,8 +149,8 @@ export class GPT extends nn.Module {
     const blocks = Array.from({ length: numLayers }, () => new Block(embedDim, numHeads, dropout, bias));
     const h = new nn.ModuleList(blocks);
     const ln_f = new nn.LayerNorm(embedDim, { bias });
-    this.parts = { wte, wpe, drop, h, ln_f };
-    this.transformer = new nn.ModuleDict<nn.AnyModule>({ ...this.parts });
+    const parts: Parts = { wte, wpe, drop, h, ln_f };
+    this.transformer = new nn.ModuleDict<nn.AnyModule>({ ...parts });
     this.lm_head = new nn.Linear(embedDim, vocabSize, { bias: false });
     // One table for tokens that come in and for those that go out.
     wte.weight = this.lm_head.weight;
@@ -152,7 +174,7 @@ export class GPT extends nn.Module {
         `expected at most ${this.blockSize} tokens (blockSize), got ${describe(tokens)}`,
       );
     }
-    const { wte, wpe, drop, h, ln_f } = this.parts;
+    const { wte, wpe, drop, h, ln_f } = Object.fromEntries(this.transformer) as unknown as Parts;
     const places = arange(length, { dtype: 'int64', device: tokens.device });
     let x = drop.forward(wte.forward(tokens).add(wpe.forward(places)));
     for (const block of h) x = block.forward(x);
@@ -165,8 +187,8 @@ export class GPT extends nn.Module {
    * @param options.temperature divides the logits: less than 1 makes likely tokens likelier. Default 1.
    * @param options.topK draws among the likeliest tokens only. Default among all.
    */
-  generate(tokens: Tensor, count: number, options: { temperature?: number; topK?: number } = {}): Tensor {
-    const { temperature = 1, topK } = expectOptions('GPT.generate', options);
+  generate(tokens: Tensor, count: number, given?: { temperature?: number; topK?: number }): Tensor {
+    const { temperature = 1, topK } = options('GPT.generate', given, ['temperature', 'topK']);
     return noGrad(() => {
       let all = tokens;
       for (let i = 0; i < count; i++) {

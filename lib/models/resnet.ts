@@ -1,5 +1,6 @@
 // ResNets under torchvision's keys. He et al., 2015.
-import { expectOptions } from '../core/options.js';
+import { expectBoolean, expectInteger } from '../core/checks.js';
+import { options } from '../core/options.js';
 import * as nn from '../nn/index.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -23,12 +24,12 @@ function conv1x1(inPlanes: number, outPlanes: number, stride = 1): nn.Conv2d {
 /** Two convolutions beside a short cut. */
 class BasicBlock extends nn.Module {
   static readonly expansion = 1;
-  readonly conv1: nn.Conv2d;
-  readonly bn1: nn.BatchNorm2d;
-  readonly relu = new nn.ReLU({ inplace: true });
-  readonly conv2: nn.Conv2d;
-  readonly bn2: nn.BatchNorm2d;
-  readonly downsample: nn.Sequential | null;
+  conv1: nn.Conv2d;
+  bn1: nn.BatchNorm2d;
+  relu = new nn.ReLU({ inplace: true });
+  conv2: nn.Conv2d;
+  bn2: nn.BatchNorm2d;
+  downsample: nn.Sequential | null;
 
   constructor(inPlanes: number, planes: number, stride: number, downsample: nn.Sequential | null) {
     super();
@@ -51,14 +52,14 @@ class BasicBlock extends nn.Module {
 /** Three convolutions, of which the outer ones make the middle one narrow, beside a short cut. */
 class Bottleneck extends nn.Module {
   static readonly expansion = 4;
-  readonly conv1: nn.Conv2d;
-  readonly bn1: nn.BatchNorm2d;
-  readonly conv2: nn.Conv2d;
-  readonly bn2: nn.BatchNorm2d;
-  readonly conv3: nn.Conv2d;
-  readonly bn3: nn.BatchNorm2d;
-  readonly relu = new nn.ReLU({ inplace: true });
-  readonly downsample: nn.Sequential | null;
+  conv1: nn.Conv2d;
+  bn1: nn.BatchNorm2d;
+  conv2: nn.Conv2d;
+  bn2: nn.BatchNorm2d;
+  conv3: nn.Conv2d;
+  bn3: nn.BatchNorm2d;
+  relu = new nn.ReLU({ inplace: true });
+  downsample: nn.Sequential | null;
 
   constructor(inPlanes: number, planes: number, stride: number, downsample: nn.Sequential | null) {
     super();
@@ -81,23 +82,45 @@ class Bottleneck extends nn.Module {
   }
 }
 
-/** Pictures [N, 3, H, W] to logits [N, numClasses]; made by resnet18() and its like. */
-export class ResNet extends nn.Module {
-  readonly conv1 = new nn.Conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false });
-  readonly bn1 = new nn.BatchNorm2d(64);
-  readonly relu = new nn.ReLU({ inplace: true });
-  readonly maxpool = new nn.MaxPool2d(3, { stride: 2, padding: 1 });
-  readonly layer1: nn.Sequential;
-  readonly layer2: nn.Sequential;
-  readonly layer3: nn.Sequential;
-  readonly layer4: nn.Sequential;
-  readonly avgpool: nn.AdaptiveAvgPool2d;
-  readonly fc: nn.Linear;
+// Parts may be replaced by whatever takes and gives the same.
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the class registers them
+export interface ResNet {
+  get conv1(): nn.Conv2d;
+  set conv1(part: nn.Module);
+  get bn1(): nn.BatchNorm2d;
+  set bn1(part: nn.Module);
+  get relu(): nn.ReLU;
+  set relu(part: nn.Module);
+  get maxpool(): nn.MaxPool2d;
+  set maxpool(part: nn.Module);
+  get layer1(): nn.Sequential;
+  set layer1(part: nn.Module);
+  get layer2(): nn.Sequential;
+  set layer2(part: nn.Module);
+  get layer3(): nn.Sequential;
+  set layer3(part: nn.Module);
+  get layer4(): nn.Sequential;
+  set layer4(part: nn.Module);
+  get avgpool(): nn.AdaptiveAvgPool2d;
+  set avgpool(part: nn.Module);
+  get fc(): nn.Linear;
+  set fc(part: nn.Module);
+}
 
+/** Pictures [N, 3, H, W] to logits [N, numClasses]; made by resnet18() and its like. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- as above
+export class ResNet extends nn.Module {
   /** @internal */
-  constructor(block: BlockClass, layers: readonly [number, number, number, number], options: ResNetOptions) {
+  constructor(block: BlockClass, layers: readonly [number, number, number, number], given?: ResNetOptions) {
     super();
-    const { numClasses = 1000, zeroInitResidual = false } = expectOptions('ResNet', options);
+    const known = ['numClasses', 'zeroInitResidual'] as const;
+    const { numClasses = 1000, zeroInitResidual = false } = options('ResNet', given, known);
+    expectInteger('ResNet', 'numClasses', numClasses);
+    expectBoolean('ResNet', 'zeroInitResidual', zeroInitResidual);
+    this.conv1 = new nn.Conv2d(3, 64, 7, { stride: 2, padding: 3, bias: false });
+    this.bn1 = new nn.BatchNorm2d(64);
+    this.relu = new nn.ReLU({ inplace: true });
+    this.maxpool = new nn.MaxPool2d(3, { stride: 2, padding: 1 });
     this.layer1 = stack(block, 64, 64, layers[0], 1);
     this.layer2 = stack(block, 64 * block.expansion, 128, layers[1], 2);
     this.layer3 = stack(block, 128 * block.expansion, 256, layers[2], 2);
@@ -138,12 +161,12 @@ function stack(
   return new nn.Sequential(first, ...rest);
 }
 
-export function resnet18(options: ResNetOptions = {}): ResNet {
-  return new ResNet(BasicBlock, [2, 2, 2, 2], options);
+export function resnet18(given?: ResNetOptions): ResNet {
+  return new ResNet(BasicBlock, [2, 2, 2, 2], given);
 }
-export function resnet34(options: ResNetOptions = {}): ResNet {
-  return new ResNet(BasicBlock, [3, 4, 6, 3], options);
+export function resnet34(given?: ResNetOptions): ResNet {
+  return new ResNet(BasicBlock, [3, 4, 6, 3], given);
 }
-export function resnet50(options: ResNetOptions = {}): ResNet {
-  return new ResNet(Bottleneck, [3, 4, 6, 3], options);
+export function resnet50(given?: ResNetOptions): ResNet {
+  return new ResNet(Bottleneck, [3, 4, 6, 3], given);
 }

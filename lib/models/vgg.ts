@@ -1,5 +1,6 @@
 // VGG nets under torchvision's keys. Simonyan and Zisserman, 2014.
-import { expectOptions } from '../core/options.js';
+import { expectInteger } from '../core/checks.js';
+import { options } from '../core/options.js';
 import * as nn from '../nn/index.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -20,16 +21,27 @@ const LAYERS = {
   19: [64, 64, 'M', 128, 128, 'M', 256, 256, 256, 256, 'M', 512, 512, 512, 512, 'M', 512, 512, 512, 512, 'M'],
 } as const; // prettier-ignore
 
-/** Pictures [N, 3, H, W] to logits [N, numClasses]; made by vgg11() and its like. */
-export class VGG extends nn.Module {
-  readonly features: nn.Sequential;
-  readonly avgpool: nn.AdaptiveAvgPool2d;
-  readonly classifier: nn.Sequential;
+// Parts may be replaced by whatever takes and gives the same.
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the class registers them
+export interface VGG {
+  get features(): nn.Sequential;
+  set features(part: nn.Module);
+  get avgpool(): nn.AdaptiveAvgPool2d;
+  set avgpool(part: nn.Module);
+  get classifier(): nn.Sequential;
+  set classifier(part: nn.Module);
+}
 
+/** Pictures [N, 3, H, W] to logits [N, numClasses]; made by vgg11() and its like. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- as above
+export class VGG extends nn.Module {
   /** @internal */
-  constructor(depth: keyof typeof LAYERS, batchNorm: boolean, options: VGGOptions) {
+  constructor(depth: keyof typeof LAYERS, batchNorm: boolean, given?: VGGOptions) {
     super();
-    const { numClasses = 1000, dropout = 0.5, classifierFeatures = 4096 } = expectOptions('VGG', options);
+    const known = ['numClasses', 'dropout', 'classifierFeatures'] as const;
+    const { numClasses = 1000, dropout = 0.5, classifierFeatures = 4096 } = options('VGG', given, known);
+    expectInteger('VGG', 'numClasses', numClasses);
+    expectInteger('VGG', 'classifierFeatures', classifierFeatures);
     this.features = convolutions(LAYERS[depth], batchNorm);
     this.avgpool = new nn.AdaptiveAvgPool2d([7, 7]);
     this.classifier = new nn.Sequential(
@@ -71,28 +83,28 @@ function convolutions(layers: readonly (number | 'M')[], batchNorm: boolean): nn
   return new nn.Sequential(...modules);
 }
 
-export function vgg11(options: VGGOptions = {}): VGG {
-  return new VGG(11, false, options);
+export function vgg11(given?: VGGOptions): VGG {
+  return new VGG(11, false, given);
 }
 /** vgg11 with batch normalisation; the others likewise. */
-export function vgg11Bn(options: VGGOptions = {}): VGG {
-  return new VGG(11, true, options);
+export function vgg11Bn(given?: VGGOptions): VGG {
+  return new VGG(11, true, given);
 }
-export function vgg13(options: VGGOptions = {}): VGG {
-  return new VGG(13, false, options);
+export function vgg13(given?: VGGOptions): VGG {
+  return new VGG(13, false, given);
 }
-export function vgg13Bn(options: VGGOptions = {}): VGG {
-  return new VGG(13, true, options);
+export function vgg13Bn(given?: VGGOptions): VGG {
+  return new VGG(13, true, given);
 }
-export function vgg16(options: VGGOptions = {}): VGG {
-  return new VGG(16, false, options);
+export function vgg16(given?: VGGOptions): VGG {
+  return new VGG(16, false, given);
 }
-export function vgg16Bn(options: VGGOptions = {}): VGG {
-  return new VGG(16, true, options);
+export function vgg16Bn(given?: VGGOptions): VGG {
+  return new VGG(16, true, given);
 }
-export function vgg19(options: VGGOptions = {}): VGG {
-  return new VGG(19, false, options);
+export function vgg19(given?: VGGOptions): VGG {
+  return new VGG(19, false, given);
 }
-export function vgg19Bn(options: VGGOptions = {}): VGG {
-  return new VGG(19, true, options);
+export function vgg19Bn(given?: VGGOptions): VGG {
+  return new VGG(19, true, given);
 }

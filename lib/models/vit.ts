@@ -1,5 +1,6 @@
 // Vision transformers under torchvision's keys. Dosovitskiy et al., 2020.
-import { expectOptions } from '../core/options.js';
+import { expectInteger } from '../core/checks.js';
+import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { cat, empty, zeros } from '../operators/generated/functions.js';
 import * as nn from '../nn/index.js';
@@ -58,11 +59,11 @@ function mlp(features: number, inner: number, dropout: number): nn.Sequential {
 }
 
 class EncoderBlock extends nn.Module {
-  readonly ln_1: nn.LayerNorm;
-  readonly self_attention: nn.MultiheadAttention;
-  readonly dropout: nn.Dropout;
-  readonly ln_2: nn.LayerNorm;
-  readonly mlp: nn.Sequential;
+  ln_1: nn.LayerNorm;
+  self_attention: nn.MultiheadAttention;
+  dropout: nn.Dropout;
+  ln_2: nn.LayerNorm;
+  mlp: nn.Sequential;
 
   constructor({ hiddenDim, numHeads, mlpDim, dropout = 0, attentionDropout = 0 }: VisionTransformerOptions) {
     super();
@@ -84,10 +85,10 @@ class EncoderBlock extends nn.Module {
 }
 
 class Encoder extends nn.Module {
-  readonly pos_embedding: nn.Parameter;
-  readonly dropout: nn.Dropout;
-  readonly layers: nn.Sequential;
-  readonly ln: nn.LayerNorm;
+  pos_embedding: nn.Parameter;
+  dropout: nn.Dropout;
+  layers: nn.Sequential;
+  ln: nn.LayerNorm;
 
   constructor(length: number, options: VisionTransformerOptions) {
     super();
@@ -106,22 +107,40 @@ class Encoder extends nn.Module {
   }
 }
 
+// Parts may be replaced by whatever takes and gives the same.
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the class registers them
+export interface VisionTransformer {
+  get conv_proj(): nn.Conv2d;
+  set conv_proj(part: nn.Module);
+  get encoder(): Encoder;
+  set encoder(part: nn.Module);
+  get heads(): nn.Sequential;
+  set heads(part: nn.Module);
+}
+
 /** Pictures [N, 3, imageSize, imageSize] to logits [N, numClasses]. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- as above
 export class VisionTransformer extends nn.Module {
-  readonly class_token: nn.Parameter;
-  readonly conv_proj: nn.Conv2d;
-  readonly encoder: Encoder;
-  readonly heads: nn.Sequential;
+  class_token: nn.Parameter;
   readonly imageSize: number;
 
-  constructor(options: VisionTransformerOptions) {
+  constructor(given: VisionTransformerOptions) {
     super();
-    const {
-      imageSize,
-      patchSize,
-      hiddenDim,
-      numClasses = 1000,
-    } = expectOptions('VisionTransformer', options);
+    const where = 'VisionTransformer';
+    const known = options(where, given, [
+      'imageSize',
+      'patchSize',
+      'numLayers',
+      'numHeads',
+      'hiddenDim',
+      'mlpDim',
+      'dropout',
+      'attentionDropout',
+      'numClasses',
+    ]);
+    const { imageSize, patchSize, numLayers, hiddenDim, numClasses = 1000 } = known;
+    for (const [name, value] of Object.entries({ imageSize, patchSize, numLayers, hiddenDim, numClasses }))
+      expectInteger(where, name, value, name === 'imageSize' || name === 'numLayers' ? 0 : 1);
     const patches = imageSize / patchSize;
     if (!Number.isInteger(patches)) {
       throw new TorchError(
@@ -132,7 +151,7 @@ export class VisionTransformer extends nn.Module {
     this.imageSize = imageSize;
     this.conv_proj = new nn.Conv2d(3, hiddenDim, patchSize, { stride: patchSize });
     this.class_token = new nn.Parameter(zeros([1, 1, hiddenDim]));
-    this.encoder = new Encoder(patches ** 2 + 1, options);
+    this.encoder = new Encoder(patches ** 2 + 1, given);
     const head = new nn.Linear(hiddenDim, numClasses);
     this.heads = new nn.Sequential({ head });
     nn.init.truncNormal_(this.conv_proj.weight, { std: Math.sqrt(1 / (3 * patchSize ** 2)) });
