@@ -56,6 +56,43 @@ it('docs/architecture.md draws the rooms that are there', () => {
   expect(rooms.filter((room) => !new RegExp(`${room}\\s`).test(text))).toEqual([]);
 });
 
+it('lib/ depends as docs/architecture.md says', () => {
+  const order = [...read('docs/architecture.md').matchAll(/^ {4}lib\/(\w+) /gm)].map(([, room]) => room!);
+  const reachingDown = ['operators/overloads.ts', 'tensor/tensor.ts', 'tensor/format/index.ts'];
+  const sources = order.flatMap((room) =>
+    readdirSync(path.join(ROOT, 'lib', room), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => path.posix.join(room, name)),
+  );
+  expect(sources.length).toBeGreaterThan(150);
+  const wrong = sources.flatMap((source) => {
+    const imports = read(path.join('lib', source)).matchAll(
+      /^(?:import|export)\s(?!type\s)[^;]*?from '(\.[^']+)'/gm,
+    );
+    const used = [...imports].map(([, file]) => path.posix.join(path.posix.dirname(source), file!));
+    const place = (file: string) => order.indexOf(file.split('/')[0]!);
+    return used.filter((file) => place(file) > place(source)).map((file) => `${source} uses ${file}`);
+  });
+  expect(wrong.filter((text) => !reachingDown.some((file) => text.startsWith(file)))).toEqual([]);
+});
+
+it('docs/architecture.md draws the files of native/ that are there', () => {
+  const entries = readdirSync(path.join(ROOT, 'native'), { recursive: true, encoding: 'utf8' }).map((name) =>
+    path.basename(name),
+  );
+  const map = /^ {4}native\/\n((?: {6}.*\n)+)/m.exec(read('docs/architecture.md'))![1]!;
+  // A line is a name, perhaps two, and what is said of it behind two spaces.
+  const lines = map.split('\n').filter((line) => !/^ {20}/.test(line));
+  const names = lines.flatMap((line) => line.trim().split(/ {2,}/)[0]!.split(' '));
+  const drawn = names.filter((name) => name !== '').map((name) => path.basename(name));
+  expect(drawn.length).toBeGreaterThan(40);
+  const isDrawn = (name: string, entry: string) =>
+    entry === name || entry === `${name}.cpp` || (name.endsWith('.*') && entry.startsWith(name.slice(0, -1)));
+  expect(
+    drawn.filter((name) => !name.startsWith('.') && !entries.some((entry) => isDrawn(name, entry))),
+  ).toEqual([]);
+});
+
 it('docs/benchmarks.md is what docs/benchmarks.json gives', () => {
   const script = path.join(ROOT, 'scripts/bench/page.mjs');
   const printed = execFileSync(process.execPath, [script, '--print'], { encoding: 'utf8' });
