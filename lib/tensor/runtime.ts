@@ -1,6 +1,7 @@
 // The process: versions, threads and memory.
+import { expectInteger } from '../core/checks.js';
+import { named } from '../core/errors.js';
 import { loadedFrom, native } from '../native/binding.js';
-import { named, ArgumentTypeError } from '../core/errors.js';
 
 /** Version of the libtorch in use, with its build, as "2.13.0+cpu". */
 export const version: string = loadedFrom.libtorch.version;
@@ -12,9 +13,7 @@ export function getNumThreads(): number {
 
 /** Sets it, for the whole process. One thread and several give results that differ in the last bits. */
 export function setNumThreads(count: number): void {
-  if (!Number.isInteger(count) || count < 1) {
-    throw new ArgumentTypeError('setNumThreads', `expected a whole number of 1 or more, got ${count}`);
-  }
+  expectInteger('setNumThreads', 'count', count, 1);
   named('setNumThreads', () => native.setNumThreads(count));
 }
 

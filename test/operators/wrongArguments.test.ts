@@ -25,6 +25,21 @@ describe('wrong arguments give a TorchError', () => {
   });
 });
 
+describe('numbers outside their bounds give an OutOfRangeError', () => {
+  const t = torch.zeros([2]);
+  it.each<[string, () => unknown]>([
+    ['an integer of more than 64 bits', () => torch.ops.call('aten::select.int', [t, 0, 2n ** 70n])],
+    ['one in a list', () => torch.ops.call('aten::reshape', [t, [2n ** 70n]])],
+    ['one in a list of a boxed operator', () => torch.ops.call('aten::roll', [t, [2n ** 70n], [0]])],
+    ['an integer that a number does not hold', () => torch.ops.call('aten::select.int', [t, 0, 1e300])],
+    ['a scalar of more than 64 bits', () => torch.ops.call('aten::add.Scalar', [t, 2n ** 70n])],
+    ['a negative size', () => torch.tensor(Float32Array.of(1, 2), { shape: [-2, -1] })],
+    ['no threads', () => torch.setNumThreads(0)],
+  ])('%s', (_, call) => {
+    expect(call).toThrow(expect.objectContaining({ name: 'TorchError', code: 'ERR_OUT_OF_RANGE' }));
+  });
+});
+
 describe('guards', () => {
   it('stop what would end the process', () => {
     const wrong: string[] = [];

@@ -12,7 +12,7 @@ import { drawUniform, type FactoryOptions } from './initial.js';
 // No private field: a deep copy has none.
 const made = Symbol('torch-node.nn.native');
 
-/** A module of torch::nn. @internal */
+/** A module of torch::nn. */
 export abstract class NativeModule<Output = Tensor> extends Module<[input: Tensor], Output> {
   /** @internal */
   [made]!: number;
@@ -58,7 +58,7 @@ export abstract class NativeModule<Output = Tensor> extends Module<[input: Tenso
   }
 }
 
-/** A module of torch::nn with a weight and perhaps a bias. @internal */
+/** A module of torch::nn with a weight and perhaps a bias. */
 export abstract class WeightedModule extends NativeModule {
   declare weight: Parameter;
   declare bias: Parameter | null;
