@@ -1,8 +1,9 @@
-/* global document, innerWidth */
+/* global document, getComputedStyle, innerWidth */
 // Opens reports in headless Chromium as a reader does, and fails where one is not drawn or does not work as it should:
 //   node scripts/check-report.mjs [--screenshots DIR] report.html ...
 //
-// Every plot must be drawn, nothing may be asked of a network; where a table sorts and curves are picked, both are tried.
+// Wide, on a phone and on paper: every plot must be drawn, nothing may be asked of a network or be cut off; where a table sorts
+// and curves are picked, both are tried; a plot's letters must be legible; what scrolls must say so.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -48,8 +49,11 @@ function send(method, params = {}, sessionId = undefined) {
 }
 
 /** What runs in the page. Gives what was found, and the problems. */
-async function inspectPage() {
+async function inspectPage(medium) {
   const problems = [];
+  const nameOf = (element) =>
+    element.getAttribute('aria-label') ?? element.querySelector('caption, [aria-label]')?.textContent ?? element.tagName; // prettier-ignore
+  await new Promise((done) => setTimeout(done, 100)); // what scrolls is marked by the page's script
   for (const details of document.querySelectorAll('details')) details.open = true;
   const plots = [...document.querySelectorAll('svg')];
   for (const plot of plots) {
@@ -96,6 +100,28 @@ async function inspectPage() {
     box.click();
   }
   if (document.documentElement.scrollWidth > innerWidth) problems.push('the page is wider than its window');
+  const edge = document.documentElement.clientWidth + 1;
+  for (const element of document.querySelectorAll('svg, table, pre, img, .scroll')) {
+    const scrolls = element.closest('.scroll');
+    const { right } = element.getBoundingClientRect();
+    if (medium === 'paper' && right > edge) problems.push(`on paper it is cut off: ${nameOf(element)}`);
+    if (medium !== 'paper' && right > edge && !scrolls) problems.push(`it is cut off: ${nameOf(element)}`);
+  }
+  // A page without a script shows it by a shadow.
+  if (medium !== 'paper' && document.scripts.length > 0)
+    for (const scrolls of document.querySelectorAll('.scroll')) {
+      const more = scrolls.scrollWidth > scrolls.clientWidth + 1;
+      const hint = scrolls.parentElement.classList.contains('scrolls');
+      if (more !== hint) problems.push(`it scrolls: ${more}, and says so: ${hint}: ${nameOf(scrolls)}`);
+    }
+  // A letter of less than eight pixels is not read.
+  for (const text of document.querySelectorAll('svg text')) {
+    const plot = text.closest('svg');
+    const scale = plot.getBoundingClientRect().width / plot.viewBox.baseVal.width;
+    const size = parseFloat(getComputedStyle(text).fontSize) * scale;
+    if (text.textContent.trim() !== '' && size < 8)
+      problems.push(`letters of ${size.toFixed(1)} pixels in ${nameOf(plot).slice(0, 60)}`);
+  }
   return {
     ...{ plots: plots.length, images: document.images.length, rows: document.querySelectorAll('tr').length },
     ...{ sortedColumns: sorted, legend: document.querySelectorAll('.legend input').length },
@@ -125,25 +151,40 @@ async function check(file) {
   const page = (method, params) => send(method, params, sessionId);
   for (const domain of ['Network', 'Runtime', 'Log', 'Page']) await page(`${domain}.enable`);
   let found;
+  // Paper is A4 between its margins, at 96 pixels an inch.
   for (const [name, width] of [
-    ['wide', 1200],
+    ['wide', 1400],
     ['phone', 390],
+    ['paper', 688],
   ]) {
+    await page('Emulation.setEmulatedMedia', { media: name === 'paper' ? 'print' : 'screen' });
     // prettier-ignore
     await page('Emulation.setDeviceMetricsOverride', { width, height: 900, deviceScaleFactor: 1, mobile: false });
     const wholePage = new Promise((resolve) => (loaded = resolve));
     await page('Page.navigate', { url: address });
     await wholePage;
     const { result, exceptionDetails } = await page('Runtime.evaluate', {
-      ...{ expression: `(${inspectPage})()`, awaitPromise: true, returnByValue: true },
+      ...{ expression: `(${inspectPage})('${name}')`, awaitPromise: true, returnByValue: true },
     });
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
     found = result.value;
-    problems.push(...found.problems);
+    problems.push(...found.problems.map((problem) => `${name}: ${problem}`));
     if (options.screenshots) {
       const { data } = await page('Page.captureScreenshot', { captureBeyondViewport: true });
       writeFileSync(path.join(options.screenshots, `${path.basename(path.dirname(path.resolve(file)))}-${name}.png`), data, 'base64'); // prettier-ignore
     }
+  }
+  if (options.screenshots) {
+    const { data } = await page('Page.printToPDF', {
+      preferCSSPageSize: true,
+      paperWidth: 8.27,
+      paperHeight: 11.69,
+    });
+    writeFileSync(
+      path.join(options.screenshots, `${path.basename(path.dirname(path.resolve(file)))}.pdf`),
+      data,
+      'base64',
+    );
   }
   listeners.delete(listener);
   await send('Target.closeTarget', { targetId });

@@ -1,6 +1,6 @@
 // Networks compared over the seeds that they were trained with.
 import type { JobResult } from './jobs/job.js';
-import type { Evaluation } from './metrics.js';
+import type { Evaluation, RunMetrics } from './metrics.js';
 
 /** Mean over seeds, and the standard deviation of a sample: null for one seed. */
 export interface Spread {
@@ -17,11 +17,15 @@ export interface Difference {
   seeds: number;
 }
 
-export interface Row {
+/** A network's measures over its seeds. */
+export interface Measured {
   model: string;
-  seeds: number[];
   /** Losses that are not finite make a mean null. */
   measures: Record<keyof Evaluation, Spread | null>;
+}
+
+export interface Row extends Measured {
+  seeds: number[];
   parameters: number;
   flopsPerStep: number;
   /** Time spent learning, mean over seeds. */
@@ -41,26 +45,37 @@ export function compare(results: Iterable<JobResult>): Row[] {
     byModel.set(model, [...(byModel.get(model) ?? []), result]);
   }
   return [...byModel].map(([model, all]) => {
-    const measure = (key: keyof Evaluation): Spread | null => {
-      const values = all.map(({ run }) => run.final[key]);
-      return values.every((value) => value !== null) ? spread(values) : null;
-    };
     const seconds = all.map(({ run }) => run.epochs.reduce((sum, epoch) => sum + epoch.seconds, 0));
     return {
       model,
       seeds: all.map(({ run }) => run.seed),
-      measures: {
-        trainLoss: measure('trainLoss'),
-        trainAccuracy: measure('trainAccuracy'),
-        testLoss: measure('testLoss'),
-        testAccuracy: measure('testAccuracy'),
-      },
+      measures: measuresOf(all.map(({ run }) => run)),
       parameters: all[0]!.parameters,
       flopsPerStep: all[0]!.flopsPerStep,
       seconds: spread(seconds).mean,
       difference: model === BASE ? null : pairedDifference(all, byModel.get(BASE) ?? []),
     };
   });
+}
+
+/** Mean of the networks' standard deviations over seeds, in points of test accuracy; null where none has two seeds. */
+export function meanDeviation(rows: readonly Measured[]): number | null {
+  const all = rows.flatMap(({ measures }) => measures.testAccuracy?.deviation ?? []);
+  return all.length > 0 ? all.reduce((sum, each) => sum + each, 0) / all.length : null;
+}
+
+/** A network that was trained alone, with one or more seeds. */
+export function measuresOf(runs: readonly RunMetrics[]): Measured['measures'] {
+  const measure = (key: keyof Evaluation): Spread | null => {
+    const values = runs.map(({ final }) => final[key]);
+    return values.every((value) => value !== null) ? spread(values) : null;
+  };
+  return {
+    trainLoss: measure('trainLoss'),
+    trainAccuracy: measure('trainAccuracy'),
+    testLoss: measure('testLoss'),
+    testAccuracy: measure('testAccuracy'),
+  };
 }
 
 function spread(values: number[]): Spread {

@@ -4,6 +4,7 @@ import { COURSE, COURSE_EPOCHS } from './course.js';
 import { judgePictures } from './judge.js';
 import type { RunMetrics } from './metrics.js';
 import { weightsFile } from './run.js';
+import type { JudgedPicture } from './report/part1/types.js';
 import type { RunFolder } from './runFolder.js';
 import { evaluate, type Experiment } from './training.js';
 
@@ -17,7 +18,11 @@ export interface FinishOptions {
   command: string;
 }
 
-/** Writes the plots, the pictures, the tables and report.html, and drops the checkpoint: the run is finished. */
+/**
+ * Writes the plots, the pictures, the tables and report.html, and drops the checkpoint: the run is finished.
+ *
+ * @returns what the network makes of twenty pictures
+ */
 export async function finish({
   experiment,
   sets,
@@ -26,7 +31,7 @@ export async function finish({
   device,
   data,
   command,
-}: FinishOptions): Promise<void> {
+}: FinishOptions): Promise<JudgedPicture[]> {
   // Plotting is slow to import, and only needed here.
   const { writeReport } = await import('./report/part1/write.js');
   const first = runs[0]!;
@@ -36,13 +41,14 @@ export async function finish({
   const test = sets.test.to(device);
   const measured = await evaluate({ net, criterion: experiment.criterion() }, test);
   const sgd = experiment.optimizer(net.parameters()).paramGroups[0]!;
+  const pictures = judgePictures(net, test, first.seed);
   await writeReport(folder.path, {
     title: "Part 1: the course's network on CIFAR-10",
     command,
     dataName: data.name,
     ...(data.note === undefined ? {} : { dataNote: data.note }),
     classes: [...test.classes],
-    course: { testAccuracy: COURSE['original']!.testAccuracy!, epochs: COURSE_EPOCHS },
+    course: { testAccuracy: COURSE['original']!.testAccuracy, epochs: COURSE_EPOCHS },
     runs,
     settings: {
       epochs: first.epochs.length,
@@ -55,8 +61,9 @@ export async function finish({
     },
     networkSummary: String(net),
     parameters: net.parameters().reduce((sum, parameter) => sum + parameter.numel, 0),
-    pictures: judgePictures(net, test, first.seed),
+    pictures,
     confusion: measured!.confusion,
   });
   await folder.dropCheckpoint();
+  return pictures;
 }

@@ -22,6 +22,14 @@ export interface EpochMetrics extends Evaluation {
   seconds: number;
 }
 
+export interface StepLosses {
+  perEpoch: number;
+  /** The step with which each part of an epoch ends. */
+  ends: number[];
+  /** Mean over each part's steps, epoch by epoch. */
+  losses: Loss[];
+}
+
 /** One trained model. */
 export interface RunMetrics {
   model: string;
@@ -36,7 +44,11 @@ export interface RunMetrics {
   pathReason?: string;
   /** Over all parameters in order, as little-endian float32. */
   parametersSha256: string;
+  /** Of both sets before the first step. */
+  start?: Evaluation;
   epochs: EpochMetrics[];
+  /** The training loss by steps, as it was while it learnt. */
+  steps?: StepLosses;
   final: Evaluation;
   /** There if the data is not CIFAR-10. */
   data?: 'synthetic';

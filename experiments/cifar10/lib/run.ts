@@ -2,7 +2,8 @@
 // at any step and gone on with.
 import { createHash } from 'node:crypto';
 import torch, { checkpoints, type data } from 'torch-node';
-import { finite, parametersSha256, type EpochMetrics, type RunMetrics } from './metrics.js';
+import { finite, parametersSha256, type EpochMetrics, type Evaluation, type RunMetrics } from './metrics.js';
+import { partEnds } from './partLosses.js';
 import { RunError, RunFolder, type Progress, type Settings } from './runFolder.js';
 import {
   begin,
@@ -21,7 +22,7 @@ export interface Standing {
   epochs: number;
   step: number;
   steps: number;
-  /** Mean over the steps since the last report. */
+  /** Mean over the last steps. */
   loss: number;
   stepsPerSecond: number;
   /** Of the whole run, measuring included; undefined until both have been timed. */
@@ -31,6 +32,9 @@ export interface Standing {
 export interface Watcher {
   onStart?(seed: number, resumedAt: { epoch: number; step: number } | undefined): void;
   onStep?(standing: Standing): void;
+  /** What was measured before the first step. */
+  onBegin?(seed: number, start: Evaluation): void;
+  /** Epoch 0 is before the first step. */
   onMeasuring?(seed: number, epoch: number): void;
   /** `test` is the measure of the test set among the metrics. */
   onEpoch?(seed: number, metrics: EpochMetrics, test: Measure): void;
@@ -70,13 +74,23 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
   const test = options.sets.test.to(options.device);
   const checkpoint = options.resume ? await resumable(folder, settings) : undefined;
   const progress: Progress = checkpoint?.progress ?? { settings, finished: [], epochs: [] };
-  const clock = new Clock(Math.ceil(train.length / experiment.batchSize), options);
+  const steps = Math.ceil(train.length / experiment.batchSize);
+  const clock = new Clock(steps, options);
 
   for (const seed of options.seeds.slice(progress.finished.length)) {
     const training = begin(experiment, seed, options.device, options.way);
     const resumed = checkpoint && seed === options.seeds[checkpoint.finishedSeeds] ? checkpoint : undefined;
     resumed?.restore(training);
     watcher.onStart?.(seed, resumed ? { epoch: training.epoch, step: training.step } : undefined);
+    if (training.epoch === 1 && training.step === 0) {
+      const start = await measure(training, train, test, seed, clock, options, 0);
+      if (start === undefined) {
+        await folder.saveCheckpoint(training, progress);
+        return undefined;
+      }
+      progress.start = start.evaluation;
+      watcher.onBegin?.(seed, start.evaluation);
+    }
     while (training.epoch <= options.epochs) {
       const measured = await epochOf(training, train, test, seed, clock, options);
       if (measured === undefined) {
@@ -90,13 +104,14 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
         step: 0,
         seconds: 0,
       });
-      await folder.writeMetrics([...progress.finished, runOf(seed, training, progress.epochs, settings)]);
+      await folder.writeMetrics([...progress.finished, runOf(seed, training, progress, steps)]);
       await folder.saveCheckpoint(training, progress);
       watcher.onEpoch?.(seed, measured.metrics, measured.test);
     }
     await folder.write(weightsFile(seed), checkpoints.encodeSafetensors(training.net.stateDict()));
-    progress.finished.push(runOf(seed, training, progress.epochs, settings));
+    progress.finished.push(runOf(seed, training, progress, steps));
     progress.epochs = [];
+    delete progress.start;
   }
   await folder.writeMetrics(progress.finished);
   return progress.finished;
@@ -109,8 +124,9 @@ async function epochOf(
   test: data.ImageSet,
   seed: number,
   clock: Clock,
-  { experiment, epochs, signal, watcher }: RunOptions,
+  options: RunOptions,
 ): Promise<{ metrics: EpochMetrics; test: Measure } | undefined> {
+  const { experiment, epochs, signal, watcher } = options;
   const steps = Math.ceil(train.length / experiment.batchSize);
   clock.startSteps(training.step);
   const learnt = await trainEpoch(training, train, experiment.batchSize, {
@@ -130,24 +146,43 @@ async function epochOf(
     },
   });
   if (!learnt) return undefined;
-  watcher.onMeasuring?.(seed, training.epoch);
+  const measured = await measure(training, train, test, seed, clock, options, training.epoch);
+  if (!measured) return undefined;
+  const metrics = { epoch: training.epoch, ...measured.evaluation, seconds: training.seconds };
+  return { metrics, test: measured.test };
+}
+
+// Both sets; undefined when it was stopped before its end.
+async function measure(
+  training: Training,
+  train: data.ImageSet,
+  test: data.ImageSet,
+  seed: number,
+  clock: Clock,
+  { signal, watcher }: RunOptions,
+  epoch: number,
+): Promise<{ evaluation: Evaluation; test: Measure } | undefined> {
+  watcher.onMeasuring?.(seed, epoch);
   const start = performance.now();
   const onTrain = await evaluate(training, train, signal);
   const onTest = onTrain && (await evaluate(training, test, signal));
   if (!onTest) return undefined;
   clock.measured(performance.now() - start);
-  const metrics = {
-    epoch: training.epoch,
+  const evaluation = {
     trainLoss: finite(onTrain.loss),
     trainAccuracy: onTrain.accuracy,
     testLoss: finite(onTest.loss),
     testAccuracy: onTest.accuracy,
-    seconds: training.seconds,
   };
-  return { metrics, test: onTest };
+  return { evaluation, test: onTest };
 }
 
-function runOf(seed: number, training: Training, epochs: EpochMetrics[], settings: Settings): RunMetrics {
+function runOf(
+  seed: number,
+  training: Training,
+  { settings, start, epochs }: Progress,
+  perEpoch: number,
+): RunMetrics {
   const { trainLoss, trainAccuracy, testLoss, testAccuracy } = epochs.at(-1)!;
   return {
     model: settings.model,
@@ -159,7 +194,9 @@ function runOf(seed: number, training: Training, epochs: EpochMetrics[], setting
     ...(training.notCompiled === undefined ? {} : { pathReason: training.notCompiled }),
     ...(settings.data === 'synthetic' ? { data: 'synthetic' as const } : {}),
     parametersSha256: parametersSha256(training.net),
+    ...(start === undefined ? {} : { start }),
     epochs,
+    steps: { perEpoch, ends: partEnds(perEpoch), losses: [...training.losses] },
     final: { trainLoss, trainAccuracy, testLoss, testAccuracy },
   };
 }

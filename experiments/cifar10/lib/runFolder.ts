@@ -4,7 +4,7 @@ import path from 'node:path';
 import lockfile from 'proper-lockfile';
 import { checkpoints, type Tensor } from 'torch-node';
 import writeFileAtomic from 'write-file-atomic';
-import type { EpochMetrics, Metrics, RunMetrics } from './metrics.js';
+import type { EpochMetrics, Evaluation, Metrics, RunMetrics } from './metrics.js';
 import type { Training, Way } from './training.js';
 
 /** What decides a run's numbers: a run is only gone on with under the same. */
@@ -26,7 +26,8 @@ export interface Progress {
   settings: Settings;
   /** Finished runs, one a seed. */
   finished: RunMetrics[];
-  /** The epochs measured of the seed in progress. */
+  /** Of the seed in progress: what it measured before its first step, and after its epochs. */
+  start?: Evaluation;
   epochs: EpochMetrics[];
 }
 
@@ -111,8 +112,8 @@ export class RunFolder {
       if (state.momentum_buffer) tensors[`momentum.${number}`] = state.momentum_buffer;
     }
     if (training.interruptedRngState) tensors['interruptedRng'] = training.interruptedRngState;
-    const { epoch, step, seconds } = training;
-    const about = JSON.stringify({ ...progress, at: { epoch, step, seconds } });
+    const { epoch, step, seconds, losses, lossSum } = training;
+    const about = JSON.stringify({ ...progress, at: { epoch, step, seconds, losses, lossSum } });
     await this.write(CHECKPOINT, checkpoints.encodeSafetensors(tensors, { progress: about }));
   }
 
@@ -123,7 +124,7 @@ export class RunFolder {
     });
     const { tensors, metadata } = checkpoints.decodeSafetensors(bytes, this.file(CHECKPOINT));
     const { at, ...progress } = JSON.parse(metadata['progress'] ?? 'null') as Progress & {
-      at: { epoch: number; step: number; seconds: number };
+      at: Pick<Training, 'epoch' | 'step' | 'seconds' | 'losses' | 'lossSum'>;
     };
     const restore = (training: Training): void => {
       const model: Record<string, Tensor> = {};

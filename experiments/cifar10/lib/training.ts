@@ -2,6 +2,7 @@
 // and gone on with.
 import { setImmediate as turn } from 'node:timers/promises';
 import torch, { type data, type nn, type optim, type Program, type Tensor } from 'torch-node';
+import { PartLosses, type LossesSoFar } from './partLosses.js';
 import { exclusively, shared } from './rngLock.js';
 
 /** What there is to train, and how. */
@@ -31,7 +32,7 @@ export interface Measure {
 }
 
 /** A network in training. `step` counts the batches of the epoch that have been learnt. */
-export interface Training {
+export interface Training extends LossesSoFar {
   net: nn.Module;
   criterion: nn.Module<[Tensor, Tensor]>;
   optimizer: optim.SGD;
@@ -80,6 +81,8 @@ export function begin(experiment: Experiment, seed: number, device: string, way:
     rngState,
     epoch: 1,
     step: 0,
+    losses: [],
+    lossSum: 0,
     seconds: 0,
     way,
   };
@@ -114,12 +117,13 @@ export async function trainEpoch(
   const steps = Math.ceil(set.length / batchSize);
   // The loss is added up where it is computed: reading it at every step would make a GPU wait.
   const total = torch.zeros([], { device: set.device });
-  let summed = 0;
+  const parts = new PartLosses(training, steps, total);
   let resumedAt = performance.now();
   try {
     while (training.step < steps) {
       if (options.signal?.aborted) {
         training.interruptedRngState = random.state();
+        parts.interrupted();
         return false;
       }
       random.step(() => {
@@ -132,16 +136,11 @@ export async function trainEpoch(
         total.add_(loss.detach());
       });
       training.step++;
-      summed++;
+      parts.made();
       const now = performance.now();
       if (now - resumedAt > (options.turnEvery ?? 20)) {
         training.seconds += (now - resumedAt) / 1000;
-        options.onProgress?.(training.step, () => {
-          const mean = total.item() / summed;
-          total.zero_();
-          summed = 0;
-          return mean;
-        });
+        options.onProgress?.(training.step, () => parts.running());
         await turn();
         resumedAt = performance.now();
       }
@@ -205,7 +204,6 @@ async function runProgram(
   random: OwnRandomNumbers,
   { signal, onProgress }: TrainOptions,
 ): Promise<boolean> {
-  let told = training.step;
   const steps = Math.ceil(set.length / batchSize);
   let resumedAt = performance.now();
   const clock = (): void => {
@@ -213,26 +211,29 @@ async function runProgram(
     training.seconds += (now - resumedAt) / 1000;
     resumedAt = now;
   };
-  total.zero_();
+  const parts = new PartLosses(training, steps, total);
   try {
-    await step.runEpoch(set, order, {
-      batchSize,
-      from: training.step,
-      ...(signal && { signal }),
-      onProgress: (done) => {
-        training.step = done;
-        clock();
-        onProgress?.(done, () => {
-          const mean = total.item() / (done - told);
-          total.zero_();
-          told = done;
-          return mean;
-        });
-      },
-    });
+    while (training.step < steps && signal?.aborted !== true) {
+      const { end } = parts;
+      using rows = order.narrow(0, 0, Math.min(end * batchSize, set.length));
+      await step.runEpoch(set, rows, {
+        batchSize,
+        from: training.step,
+        ...(signal && { signal }),
+        onProgress: (done) => {
+          training.step = done;
+          clock();
+          if (done < end) onProgress?.(done, () => parts.running());
+        },
+      });
+      if (training.step < end) break;
+      parts.made();
+      onProgress?.(end, () => parts.running());
+    }
     if (set.device !== 'cpu') torch.cuda.currentStream(set.device).synchronize();
     if (training.step < steps) {
       training.interruptedRngState = random.state();
+      parts.interrupted();
       return false;
     }
     training.nextRngState = random.state();

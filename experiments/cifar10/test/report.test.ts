@@ -196,7 +196,10 @@ describe('the page', () => {
       '20.0 s',
     ])
       expect(text).toContain(part);
-    expect(document.querySelectorAll('table.numbers tbody tr').length).toBe(10);
+    expect(document.querySelectorAll('table.numbers:not(.course) tbody tr').length).toBe(10);
+    expect(document.querySelector('table.course tbody tr')?.textContent).toMatch(
+      /^original.*58\.4758\.58−0\.11$/,
+    );
     expect(document.querySelectorAll('.sheet img').length).toBe(20);
     expect(document.querySelectorAll('.sheet .wrong').length).toBe(4);
     expect(document.querySelectorAll('table.predictions tbody tr').length).toBe(20);

@@ -93,7 +93,7 @@ describe('run', () => {
     const folder = await RunFolder.take(place);
     // An abort that comes at the first turn of the loop, in the middle of the first epoch.
     const controller = new AbortController();
-    const stop = setImmediate(() => controller.abort());
+    let stop: NodeJS.Immediate | undefined;
     const options = {
       experiment: part1,
       sets,
@@ -103,7 +103,7 @@ describe('run', () => {
       threads: 1,
       data: 'synthetic' as const,
       folder,
-      watcher: {},
+      watcher: { onBegin: () => (stop = setImmediate(() => controller.abort())) },
     };
     const stopped = await run({ ...options, resume: false, signal: controller.signal });
     clearImmediate(stop);

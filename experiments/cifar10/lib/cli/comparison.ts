@@ -171,7 +171,7 @@ export async function compareModels(
     if (options.json)
       for (const { run, parameters } of results)
         console.log(JSON.stringify({ ...run, ...run.final, parameters }));
-    if (results.length > 0) say(`\n${comparisonText(compare(results), settings.data)}`);
+    if (results.length > 0) say(`\n${comparisonText(compare(results), settings.data, settings.epochs)}`);
     for (const [name, reason] of outcome.failed) say(`failed: ${name}: ${reason}`);
     say(`${results.length} of ${jobs.length} jobs are finished: ${folder.file('metrics.json')}`);
     if (results.length > 0 && !outcome.stopped) {

@@ -1,5 +1,5 @@
 // Jobs on the screen: on a terminal a live table of those that run, elsewhere a line when one ends; and their comparison.
-import { COURSE } from '../course.js';
+import { columns, courseText } from './courseText.js';
 import type { Row, Spread } from '../compare.js';
 import { jobName, type Job } from '../jobs/job.js';
 import type { JobsWatcher } from '../jobs/pool.js';
@@ -97,15 +97,14 @@ export function jobsView(
 }
 
 /** The comparison as a table of plain text. */
-export function comparisonText(rows: Row[], data: 'cifar10' | 'synthetic'): string {
-  const head = ['model', 'train loss', 'train acc %', 'test loss', 'test acc %', "course's", 'against original', 'parameters']; // prettier-ignore
+export function comparisonText(rows: Row[], data: 'cifar10' | 'synthetic', epochs: number): string {
+  const head = ['model', 'train loss', 'train acc %', 'test loss', 'test acc %', 'against original', 'parameters', 'MFLOP a step', 'seconds']; // prettier-ignore
   const cells = rows.map(({ model, measures: m, difference, parameters, flopsPerStep, seconds }) => [
     model,
     spreadText(m.trainLoss, 4),
     spreadText(m.trainAccuracy, 2),
     spreadText(m.testLoss, 4),
     spreadText(m.testAccuracy, 2),
-    data === 'synthetic' ? '-' : (COURSE[model]?.testAccuracy?.toFixed(1) ?? '-'),
     difference
       ? `${signed(difference.mean)} [${signed(difference.low)}, ${signed(difference.high)}]${difference.low > 0 || difference.high < 0 ? ' *' : ''}`
       : '-',
@@ -113,23 +112,16 @@ export function comparisonText(rows: Row[], data: 'cifar10' | 'synthetic'): stri
     (flopsPerStep / 1e6).toFixed(1),
     seconds.toFixed(1),
   ]);
-  const table = [[...head, 'MFLOP a step', 'seconds'], ...cells];
-  const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
-  const lines = table.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[i]!))).join('  '),
-  );
   const [seeds = 0] = rows.map((row) => row.seeds.length);
   const note =
     seeds > 1
       ? `Mean ± standard deviation over ${seeds} seeds. Against original: test accuracy in points, paired over seeds, with the 95 % interval; * where it leaves out zero.`
       : 'One seed: whether a network differs from the original cannot be told from it (try --seeds 5x).';
-  const course =
-    data === 'synthetic' ? [] : ["The course's: test accuracy, of which only the original's is known here."];
   return [
     ...(data === 'synthetic' ? ['SYNTHETIC pictures, not CIFAR-10.'] : []),
-    ...lines,
+    ...columns([head, ...cells]),
     note,
-    ...course,
+    ...(data === 'synthetic' ? [] : ['', ...courseText(rows, epochs)]),
   ].join('\n');
 }
 

@@ -66,6 +66,9 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
   const { part1: experiment } = await import('../part1.js');
   const { run } = await import('../run.js');
   const { finish } = await import('../finish.js');
+  const { measuresOf } = await import('../compare.js');
+  const { COURSE_PREDICTIONS, COURSE_RIGHT } = await import('../course.js');
+  const { courseText } = await import('./courseText.js');
 
   torch.zeros([1], { device: options.device }).dispose(); // refuses a device that is not there before anything is done
   const say = options.json ? (text: string) => console.error(text) : (text: string) => console.log(text);
@@ -104,7 +107,7 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
       );
       return 130;
     }
-    await finish({
+    const pictures = await finish({
       experiment,
       sets: loaded.sets,
       runs,
@@ -114,6 +117,11 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
       command: commandLine(),
     });
     if (options.json) for (const one of runs) console.log(JSON.stringify(jsonRow(one, folder.path)));
+    if (loaded.name === 'cifar10') {
+      say(courseText([{ model: experiment.name, measures: measuresOf(runs) }], options.epochs).join('\n'));
+      const right = pictures.filter(({ label, prediction }) => label === prediction).length;
+      say(`Of ${pictures.length} test pictures ${right} are right; the course had ${COURSE_RIGHT} of ${COURSE_PREDICTIONS.length} others right.`); // prettier-ignore
+    }
     say(`Report: ${folder.file('report.html')}`);
     return 0;
   } finally {

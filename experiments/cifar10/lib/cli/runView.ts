@@ -28,7 +28,8 @@ export function runView(
     onStart: (seed, resumed) =>
       line(`seed ${seed}${resumed ? `, resumed at epoch ${resumed.epoch}, step ${resumed.step}` : ''}`),
     onStep: (standing) => show(bar(standing, note)),
-    onMeasuring: (_seed, epoch) => show(`epoch ${epoch}  measuring on both sets ...`),
+    onMeasuring: (_seed, epoch) =>
+      show(`${epoch === 0 ? 'before the first step' : `epoch ${epoch}`}  measuring on both sets ...`),
     onEpoch: (_seed, metrics) => line(epochLine(metrics, note)),
   };
 }

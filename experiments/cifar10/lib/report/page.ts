@@ -34,6 +34,11 @@ ${script ? `<script>${script}</script>` : ''}
 `;
 }
 
+/** What scrolls by itself where it is too wide: a shadow shows it, and SCROLL_SCRIPT says it. */
+export function scrolling(content: string): string {
+  return `<div class="scroller"><p class="hint">Scroll sideways for more →</p><div class="scroll" tabindex="0">${content}</div></div>`;
+}
+
 /** A table that scrolls by itself where it is too wide. Cells are escaped here. */
 export function table(caption: string, head: string[], rows: string[][], kind = ''): string {
   const cells = (row: string[], tag: string) =>
@@ -41,9 +46,9 @@ export function table(caption: string, head: string[], rows: string[][], kind = 
   const body = rows.map(
     ([first = '', ...rest]) => `<tr><th scope="row">${escapeText(first)}</th>${cells(rest, 'td')}</tr>`,
   );
-  return `<div class="scroll" tabindex="0"><table class="${kind}"><caption>${escapeText(caption)}</caption>
+  return scrolling(`<table class="${kind}"><caption>${escapeText(caption)}</caption>
 <thead><tr>${cells(head, 'th').replaceAll('<th>', '<th scope="col">')}</tr></thead>
-<tbody>${body.join('\n')}</tbody></table></div>`;
+<tbody>${body.join('\n')}</tbody></table>`);
 }
 
 export function ofSynthetic(synthetic: boolean): string {

@@ -22,8 +22,8 @@ li{margin-bottom:.4rem}
 .lead{font-size:1.1rem;color:var(--muted)}
 .mark{display:inline-block;vertical-align:.25em;font-size:.8rem;letter-spacing:.02em;border:1.5px solid var(--accent);color:var(--accent);border-radius:5px;padding:.05em .5em}
 .notice{border-left:4px solid var(--accent);background:var(--accent-wash);padding:.7rem 1rem;border-radius:0 6px 6px 0}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;background:var(--grid);border:1px solid var(--grid);border-radius:8px;overflow:hidden;margin:1.4rem 0}
-.figure{background:var(--paper);padding:.8rem 1rem;display:flex;flex-direction:column-reverse;justify-content:flex-end}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;border:1px solid var(--grid);border-radius:8px;overflow:hidden;margin:1.4rem 0}
+.figure{box-shadow:0 0 0 1px var(--grid);padding:.8rem 1rem;display:flex;flex-direction:column-reverse;justify-content:flex-end}
 .figure dt{font-size:.85rem;line-height:1.35;color:var(--muted)}
 .figure dd{margin:0;font-size:1.6rem;line-height:1.3;font-variant-numeric:tabular-nums;white-space:nowrap}
 .figure.main dd{font-weight:700;color:var(--test)}
@@ -32,8 +32,13 @@ li{margin-bottom:.4rem}
 @media (min-width:860px){.columns,.plots{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}.wide-left{grid-template-columns:minmax(0,7fr) minmax(0,6fr)}}
 figure{margin:0 0 1rem}
 figure svg{display:block;width:100%;height:auto;max-width:660px}
-.scroll{overflow-x:auto;max-width:100%}
-figure.scroll svg{min-width:520px}
+.scroll{overflow-x:auto;max-width:100%;background:linear-gradient(to right,transparent,var(--paper) 70%) right/52px 100% no-repeat local,linear-gradient(to left,var(--muted),transparent) right/14px 100% no-repeat scroll}
+figure.matrix svg{min-width:480px}
+.scroller{position:relative;margin:0 0 1rem;min-width:0}
+.hint{display:none;color:var(--muted);font-size:.8rem;margin:0 0 .2rem}
+.scrolls>.hint{display:block}
+.scrolls::after{content:"";position:absolute;top:0;right:0;bottom:0;width:44px;pointer-events:none;background:linear-gradient(to right,transparent,var(--paper));border-right:2px solid var(--muted)}
+.scrolls.at-end::after{display:none}
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums;min-width:min(100%,440px)}
 caption,figcaption,.note{text-align:left;color:var(--muted);font-size:.85rem;padding-bottom:.5rem}
 th,td{text-align:left;font-weight:400;padding:.32rem .9rem .32rem 0;border-bottom:1px solid var(--grid);vertical-align:top}
@@ -43,6 +48,10 @@ thead th{font-weight:600;vertical-align:bottom;border-bottom:1.5px solid var(--m
 .numbers th,.numbers td{padding:.32rem 0 .32rem 1.4rem}
 .numbers th:first-child{padding-left:.2rem}
 .numbers{min-width:min(100%,640px)}
+.course .difference{font-weight:600}
+.course th[scope=row],.course th[rowspan]{text-align:left}
+.sortable thead th{white-space:normal}
+.course thead th[colspan]{border-bottom:1px solid var(--grid)}
 .provenance td:last-child{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.8rem}
 pre{margin:0;padding:.8rem 1rem;background:var(--page);border:1px solid var(--grid);border-radius:6px;overflow-x:auto;font:.82rem/1.5 ui-monospace,"DejaVu Sans Mono",monospace}
 .sheet{list-style:none;padding:0;max-width:none;display:grid;grid-template-columns:repeat(10,minmax(0,1fr));gap:16px 10px;margin:0 0 1.6rem}
@@ -61,6 +70,7 @@ table{font-size:.84rem;min-width:0}
 .numbers thead th{white-space:normal}
 .numbers th,.numbers td{padding-left:.55rem}
 th,td{padding-right:.55rem}
+pre{white-space:pre-wrap;overflow-wrap:anywhere}
 ul:not(.sheet){padding-left:1.2rem}
 }
 summary{cursor:pointer;margin-bottom:.6rem}
@@ -74,7 +84,7 @@ summary{cursor:pointer;margin-bottom:.6rem}
 .legend label{display:inline-flex;align-items:center;gap:.4rem;cursor:pointer}
 .legend i{display:inline-block;width:1.6rem;height:0;border-top:3px solid}
 .legend button{font:inherit;color:inherit;background:var(--page);border:1px solid var(--grid);border-radius:5px;padding:.1em .7em;cursor:pointer}
-.wide svg{max-width:980px}
+.wide svg{max-width:720px}
 @media print{
 :root{--page:#fff}
 @page{margin:14mm}
@@ -84,11 +94,16 @@ header,section{border:0;padding:0;margin:0 0 8mm}
 h2{break-after:avoid}
 figure,tr,.sheet li,.figures{break-inside:avoid}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.scroll{overflow:visible}
+.scroll{overflow:visible;background:none}
 .plots{grid-template-columns:1fr 1fr;gap:6mm}
 .columns{grid-template-columns:1fr 1fr;gap:6mm}
-.wide-left{grid-template-columns:7fr 6fr}
-figure.scroll svg{min-width:0}
+.wide-left{grid-template-columns:1fr}
+.numbers th,.numbers td{padding-left:.6rem;white-space:normal}
+.numbers{font-size:7.5pt}
+.course th,.course td{padding-left:.45rem;font-size:7.5pt}
+figure.matrix svg{min-width:0}
+.wide svg{max-width:480px}
+.scrolls>.hint,.scrolls::after{display:none}
 table{font-size:8.5pt;min-width:0}
 th,td{padding-top:.2rem;padding-bottom:.2rem}
 .sheet{grid-template-columns:repeat(5,1fr);gap:4mm}

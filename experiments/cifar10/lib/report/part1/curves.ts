@@ -1,7 +1,8 @@
 // Loss and accuracy of one run over its epochs.
 import * as Plot from '@observablehq/plot';
 import { FILE_PALETTE, plotToSvg, type Palette } from '../svg.js';
-import type { EpochMetrics, RunMetrics } from '../../metrics.js';
+import type { Evaluation, RunMetrics } from '../../metrics.js';
+import { lossBySteps, measuredPoints, type Point } from '../points.js';
 
 // Small, with large letters: on a phone the plot shrinks to two thirds.
 const WIDTH = 470;
@@ -18,7 +19,10 @@ const LABEL_HEIGHT = 17;
 interface Curve {
   name: string;
   colour: string;
-  points: { epoch: number; value: number }[];
+  /** As measured before the first epoch and after each. */
+  points: Point[];
+  /** In between, as it went. */
+  between?: Point[];
 }
 
 interface CurvesOptions {
@@ -33,15 +37,15 @@ interface CurvesOptions {
   leastSpan: number;
 }
 
-/** Mean cross-entropy on both sets after each epoch, as an SVG. */
+/** Mean cross-entropy on both sets before the first epoch and after each, and of the steps in between, as an SVG. */
 export function lossCurves(run: RunMetrics, palette: Palette = FILE_PALETTE): string {
   return curvesToSvg(
     {
       title: `Loss${ofRun(run)}`,
-      yLabel: 'mean cross-entropy (nats)',
+      yLabel: run.steps ? 'mean cross-entropy (nats); thin: of the steps' : 'mean cross-entropy (nats)',
       curves: [
-        curve('train', palette.train, run.epochs, (epoch) => epoch.trainLoss),
-        curve('test', palette.test, run.epochs, (epoch) => epoch.testLoss),
+        { ...curve('train', palette.train, run, 'trainLoss'), between: lossBySteps(run) },
+        curve('test', palette.test, run, 'testLoss'),
       ],
       format: (value) => value.toFixed(3),
       bounds: [0, Infinity],
@@ -68,8 +72,8 @@ export function accuracyCurves(
       title: `Accuracy${ofRun(run)}`,
       yLabel: 'correct (%)',
       curves: [
-        curve('train', palette.train, run.epochs, (epoch) => epoch.trainAccuracy),
-        curve('test', palette.test, run.epochs, (epoch) => epoch.testAccuracy),
+        curve('train', palette.train, run, 'trainAccuracy'),
+        curve('test', palette.test, run, 'testAccuracy'),
       ],
       format: (value) => `${value.toFixed(1)} %`,
       bounds: [0, 100],
@@ -84,18 +88,8 @@ function ofRun(run: RunMetrics): string {
   return ` (${run.model}, seed ${run.seed}${run.data === 'synthetic' ? ', synthetic data' : ''})`;
 }
 
-function curve(
-  name: string,
-  colour: string,
-  epochs: EpochMetrics[],
-  value: (epoch: EpochMetrics) => number | null,
-): Curve {
-  // NaN breaks the line where a loss is not finite.
-  return {
-    name,
-    colour,
-    points: epochs.map((epoch) => ({ epoch: epoch.epoch, value: value(epoch) ?? NaN })),
-  };
+function curve(name: string, colour: string, run: RunMetrics, key: keyof Evaluation): Curve {
+  return { name, colour, points: measuredPoints(run, key) };
 }
 
 function curvesToSvg(options: CurvesOptions, palette: Palette): string {
@@ -103,7 +97,9 @@ function curvesToSvg(options: CurvesOptions, palette: Palette): string {
   const epochs = curves[0]!.points.map((point) => point.epoch);
   const first = epochs[0] ?? 1;
   const last = epochs.at(-1) ?? 1;
-  const values = curves.flatMap((one) => one.points.map((point) => point.value)).filter(Number.isFinite);
+  const values = curves
+    .flatMap(({ points, between = [] }) => [...points, ...between].map(({ value }) => value))
+    .filter(Number.isFinite);
   const domain = yDomain(reference ? [...values, reference.value] : values, bounds, leastSpan);
   const perUnit = FRAME.height / (domain[1] - domain[0]);
 
@@ -127,6 +123,10 @@ function curvesToSvg(options: CurvesOptions, palette: Palette): string {
     );
   if (values.length === 0)
     marks.push(Plot.text(['no finite value'], { frameAnchor: 'middle', fill: palette.muted }));
+  for (const { between = [], colour } of curves) {
+    const line = { x: 'epoch', y: 'value', stroke: colour, strokeWidth: 1.25, strokeOpacity: 0.55 };
+    if (between.length > 0) marks.push(Plot.line(between, line));
+  }
   for (const { points, colour } of curves) {
     const line = { x: 'epoch', y: 'value', stroke: colour, strokeWidth: 2.25 };
     marks.push(Plot.line(points, { ...line, strokeLinejoin: 'round', strokeLinecap: 'round' }));

@@ -1,6 +1,9 @@
 // The page of part 1's report.
+import { measuresOf } from '../../compare.js';
+import { COURSE_PREDICTIONS, COURSE_RIGHT } from '../../course.js';
+import { besideCourse } from '../beside.js';
 import { confusionMatrix } from '../confusion.js';
-import { lossText, ofSynthetic, page, percent, seconds, table } from '../page.js';
+import { lossText, ofSynthetic, page, percent, scrolling, seconds, table } from '../page.js';
 import { escapeText, PAGE_PALETTE } from '../svg.js';
 import { comparison, type Comparison } from './comparison.js';
 import { accuracyCurves, lossCurves } from './curves.js';
@@ -12,6 +15,7 @@ export function reportHtml(report: ReportData): string {
   const synthetic = report.dataName === 'synthetic';
   const sections = [
     headline(report, comparison(report)),
+    ...(synthetic ? [] : [beside(report)]),
     settings(report),
     ...report.runs.map((run) => learning(run, report, synthetic)),
     pictures(report, synthetic),
@@ -43,6 +47,24 @@ ${seedTable(report, synthetic)}
 <h2>${synthetic ? 'Why this is not comparable with the course' : 'Why it differs from the course'}</h2>
 <ul>${differences.map((text) => `<li>${escapeText(text)}</li>`).join('\n')}</ul>
 </header>`;
+}
+
+/** The four measures, and the twenty pictures of the course's Table 1. */
+function beside({ runs, pictures: ours }: ReportData): string {
+  const right = ours.filter((picture) => !mistaken(picture)).length;
+  const rows = COURSE_PREDICTIONS.map(([label, prediction]) => [
+    label,
+    prediction,
+    label === prediction ? 'right' : 'mistaken',
+  ]);
+  const text = `Of twenty test pictures, two a class, the course’s network had ${COURSE_RIGHT} right; ours has ${right} of ${ours.length}. They are other pictures, and twenty tell little: chance alone moves such a count by two or so.`;
+  return besideCourse(
+    [{ model: runs[0]!.model, measures: measuresOf(runs) }],
+    runs[0]!.epochs.length,
+    `<p>${text}</p>
+<details><summary>The course’s twenty predictions</summary>
+${table('The course’s predictions', ['label', 'prediction', ''], rows)}</details>`,
+  );
 }
 
 function seedNote({ runs }: ReportData): string {
@@ -150,7 +172,7 @@ function confusion({ confusion: matrix, classes, runs }: ReportData, synthetic: 
   return `<section>
 <h2>What is taken for what${runs.length > 1 ? `, seed ${runs[0]!.seed}` : ''}</h2>
 <div class="columns wide-left">
-<figure class="scroll" tabindex="0">${confusionMatrix(matrix, classes, PAGE_PALETTE, { synthetic })}</figure>
+${scrolling(`<figure class="matrix">${confusionMatrix(matrix, classes, PAGE_PALETTE, { synthetic })}</figure>`)}
 ${table(caption, ['class', 'pictures', 'accuracy', 'mostly taken for'], rows, 'classes')}
 </div>
 </section>`;

@@ -1,12 +1,14 @@
 // The page of a comparison's report.
 import { BASE, type Spread } from '../../compare.js';
 import { COURSE } from '../../course.js';
+import { besideCourse } from '../beside.js';
 import { confusionMatrix } from '../confusion.js';
-import { lossText, ofSynthetic, page, percent, seconds, table } from '../page.js';
+import { lossText, ofSynthetic, page, percent, scrolling, seconds, table } from '../page.js';
 import { escapeText, PAGE_PALETTE } from '../svg.js';
 import { accuracy, conclusions, groupConclusions } from './conclusions.js';
 import { GROUPS, type Group } from './groups.js';
 import { accuracyBars, allCurves, groupCurves, look } from './plots.js';
+import { SCROLL_SCRIPT } from '../scrollScript.js';
 import { SCRIPT } from './script.js';
 import type { ComparisonReport, Network } from './types.js';
 
@@ -20,13 +22,21 @@ export function comparisonHtml(report: ComparisonReport): string {
   const sections = [
     headline(report),
     results(report),
+    ...(report.dataName === 'synthetic'
+      ? []
+      : [
+          besideCourse(
+            report.networks.map(({ row }) => row),
+            report.epochs,
+          ),
+        ]),
     `<section><h2>Test accuracy</h2><figure class="wide">${accuracyBars(report, PAGE_PALETTE)}</figure></section>`,
     curves(report),
     ...groups.map((group) => comparedGroup(group, report)),
     confusions(report),
     details(report),
   ];
-  return page(report.title, report.dataName === 'synthetic', sections, SCRIPT);
+  return page(report.title, report.dataName === 'synthetic', sections, SCROLL_SCRIPT + SCRIPT);
 }
 
 function headline(report: ComparisonReport): string {
@@ -73,7 +83,6 @@ function results(report: ComparisonReport): string {
   });
   const rows = networks.map(({ row }, i): Cell[] => {
     const { trainLoss, trainAccuracy, testLoss, testAccuracy } = row.measures;
-    const course = synthetic ? undefined : COURSE[row.model]?.testAccuracy;
     const d = row.difference;
     return [
       { text: row.model, value: i },
@@ -81,7 +90,6 @@ function results(report: ComparisonReport): string {
       measure(trainAccuracy, 2, ' %'),
       measure(testLoss, 4),
       measure(testAccuracy, 2, ' %'),
-      { text: course === undefined ? '–' : percent(course, 1), value: course ?? null },
       {
         text: d
           ? `${signed(d.mean)} [${signed(d.low)}, ${signed(d.high)}]${d.low > 0 || d.high < 0 ? ' *' : ''}`
@@ -93,7 +101,7 @@ function results(report: ComparisonReport): string {
       { text: row.seconds.toFixed(1), value: row.seconds },
     ];
   });
-  const head = ['network', 'train loss', 'train accuracy', 'test loss', 'test accuracy', 'the course’s test accuracy', `against ${BASE}`, 'parameters', 'MFLOP a step', 'seconds']; // prettier-ignore
+  const head = ['network', 'train loss', 'train accuracy', 'test loss', 'test accuracy', `against ${BASE}`, 'parameters', 'MFLOP a step', 'seconds']; // prettier-ignore
   const cell = ({ text, value }: Cell, tag: string): string =>
     `<${tag} data-value="${value ?? ''}">${escapeText(text)}</${tag.split(' ')[0]}>`;
   const several = networks.some(({ results: all }) => all.length > 1);
@@ -101,24 +109,19 @@ function results(report: ComparisonReport): string {
     several
       ? `Mean ± standard deviation over seeds. Against ${BASE}: test accuracy in points, paired over seeds, with the 95 % interval of Student’s t; * where it leaves out zero.`
       : `One seed each: nothing is claimed about differences to ${BASE}.`,
-    ...(synthetic
-      ? []
-      : [
-          `Of the course’s own numbers only the ${percent(COURSE[BASE]!.testAccuracy!, 1)} of ${BASE} is known here.`,
-        ]),
     'Seconds: learning alone, mean over seeds, beside the other jobs that ran then.',
   ].join(' ');
   return `<section>
 <h2>Results</h2>
 <p class="note" id="about-results">${escapeText(note)}</p>
-<div class="scroll" tabindex="0"><table class="numbers sortable" aria-describedby="about-results"><caption>After the last epoch${ofSynthetic(synthetic)}</caption>
+${scrolling(`<table class="numbers sortable" aria-describedby="about-results"><caption>After the last epoch${ofSynthetic(synthetic)}</caption>
 <thead><tr>${head.map((text) => `<th scope="col">${escapeText(text)}</th>`).join('')}</tr></thead>
 <tbody>${rows
-    .map(
-      ([first, ...rest]) =>
-        `<tr${first!.text === BASE ? ' class="base"' : ''}>${cell(first!, 'th scope="row"')}${rest.map((each) => cell(each, 'td')).join('')}</tr>`,
-    )
-    .join('\n')}</tbody></table></div>
+  .map(
+    ([first, ...rest]) =>
+      `<tr${first!.text === BASE ? ' class="base"' : ''}>${cell(first!, 'th scope="row"')}${rest.map((each) => cell(each, 'td')).join('')}</tr>`,
+  )
+  .join('\n')}</tbody></table>`)}
 </section>`;
 }
 
@@ -168,7 +171,7 @@ function confusions(report: ComparisonReport): string {
       ),
     );
     return `<details${i === 0 ? ' open' : ''}><summary><strong>${escapeText(row.model)}</strong>: ${escapeText(inWords(matrix, classes))}</summary>
-<figure class="scroll" tabindex="0">${confusionMatrix(matrix, classes, PAGE_PALETTE, { synthetic, of: row.model })}</figure></details>`;
+${scrolling(`<figure class="matrix">${confusionMatrix(matrix, classes, PAGE_PALETTE, { synthetic, of: row.model })}</figure>`)}</details>`;
   });
   const several = networks.some(({ results: all }) => all.length > 1);
   return `<section>

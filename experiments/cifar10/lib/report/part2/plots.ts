@@ -2,6 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import { BASE } from '../../compare.js';
 import type { EpochMetrics } from '../../metrics.js';
+import { measuredPoints, type Point } from '../points.js';
 import { FILE_PALETTE, plotToSvg, type Palette } from '../svg.js';
 import type { ComparisonReport, Network } from './types.js';
 
@@ -33,11 +34,11 @@ export function errorBars({ networks, classes }: ComparisonReport): {
 } {
   if (networks.some(({ results }) => results.length > 1))
     return {
-      text: 'mean and standard deviation over seeds; small dots: single seeds',
+      text: 'mean and standard deviation over seeds;\nsmall dots: single seeds',
       half: ({ row }) => row.measures.testAccuracy?.deviation ?? 0,
     };
   return {
-    text: `one seed; bars: 95 % interval of a measurement on so many pictures, without the seed's part`,
+    text: 'one seed; bars: 95 % interval of a measurement\non so many pictures, without the seed’s part',
     half: ({ row, results }) => {
       const count = results[0]!.confusion
         .slice(0, classes.length)
@@ -68,14 +69,15 @@ export function accuracyBars(report: ComparisonReport, palette: Palette = FILE_P
     results.length > 1 ? results.map(({ run }) => ({ model: row.model, value: run.final.testAccuracy })) : [],
   );
   const base = rows.find(({ model }) => model === BASE);
-  const width = 720;
+  // As narrow as the curves: on a phone it shrinks to two thirds.
+  const width = 470;
   const title = `Test accuracy${ofSynthetic(report)}`;
   const margin = 24 + 8.6 * Math.max(...rows.map(({ model }) => model.length));
   return plotToSvg(
     {
       width,
-      height: 112 + 30 * rows.length,
-      ...{ marginTop: 66, marginRight: 84, marginBottom: 46, marginLeft: margin },
+      height: 130 + 30 * rows.length,
+      ...{ marginTop: 84, marginRight: 84, marginBottom: 46, marginLeft: margin },
       y: { type: 'band', domain: rows.map(({ model }) => model) },
       x: { nice: true },
       marks: [
@@ -116,7 +118,7 @@ export function accuracyBars(report: ComparisonReport, palette: Palette = FILE_P
           text: ({ middle }: { middle: number }) =>
             Number.isFinite(middle) ? `${middle.toFixed(2)} %` : '–',
         }),
-        ...headings(title, text, palette, margin),
+        ...headings(title, text, palette, margin, 18),
       ],
       color: { type: 'identity' },
     },
@@ -142,7 +144,7 @@ interface Curve {
   name: string;
   colour: string;
   dash: string;
-  points: { epoch: number; value: number }[];
+  points: Point[];
 }
 
 /** Curves of all networks; each is a group labelled by its network's name. */
@@ -196,9 +198,9 @@ export function groupCurves(
 
 /** Means over seeds. NaN breaks the line where a loss is not finite. */
 function meanOf({ results }: Network, measure: Measure): Curve['points'] {
-  const epochs = results[0]!.run.epochs.map(({ epoch }) => epoch);
-  return epochs.map((epoch, i) => {
-    const values = results.map(({ run }) => run.epochs[i]?.[measure] ?? NaN);
+  const all = results.map(({ run }) => measuredPoints(run, measure));
+  return all[0]!.map(({ epoch }, i) => {
+    const values = all.map((points) => points[i]?.value ?? NaN);
     return { epoch, value: values.reduce((sum, value) => sum + value, 0) / values.length };
   });
 }
@@ -210,17 +212,18 @@ function curvesToSvg(
   palette: Palette,
   labels: (Curve & { text: string })[],
 ): string {
-  const right = labels.length > 0 ? 20 + 8.4 * Math.max(...labels.map(({ text }) => text.length)) : 20;
+  const right = labels.length > 0 ? 20 + 8 * Math.max(...labels.map(({ text }) => text.length)) : 20;
   const margins = { marginTop: 68, marginRight: right, marginBottom: 50, marginLeft: 54 };
-  const [width, height] = [labels.length > 0 ? 400 + right : 470, labels.length > 0 ? 360 : 380];
+  const [width, height] = labels.length > 0 ? [290 + right, 360] : [470, 380];
   const values = curves.flatMap(({ points }) => points.map(({ value }) => value)).filter(Number.isFinite);
   const [low, high] = values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1];
   const edge = Math.max(0.06 * (high - low), 0.01);
   const domain: [number, number] = [low - edge, high + edge];
   const last = Math.max(...curves.flatMap(({ points }) => points.map(({ epoch }) => epoch)));
+  const first = Math.min(...curves.flatMap(({ points }) => points.map(({ epoch }) => epoch)));
   const every = Math.max(1, Math.ceil(last / 10));
-  const ticks = Array.from({ length: last }, (_, i) => i + 1).filter(
-    (epoch) => epoch === 1 || epoch === last || (epoch % every === 0 && last - epoch >= every / 2),
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => i + first).filter(
+    (epoch) => epoch === first || epoch === last || (epoch % every === 0 && last - epoch >= every / 2),
   );
   const perUnit = (height - margins.marginTop - margins.marginBottom) / (domain[1] - domain[0]);
   const ends = labels
@@ -231,7 +234,7 @@ function curvesToSvg(
   return plotToSvg(
     {
       ...{ width, height, ...margins },
-      x: { type: 'linear', domain: last === 1 ? [0.5, 1.5] : [1, last] },
+      x: { type: 'linear', domain: last === first ? [last - 0.5, last + 0.5] : [first, last] },
       y: { domain },
       marks: [
         Plot.gridY({ ticks: 6, stroke: palette.grid, strokeOpacity: 1 }),
@@ -298,7 +301,13 @@ function apart(heights: number[]): number[] {
 }
 
 /** Title and unit, above the frame. */
-function headings(title: string, unit: string, palette: Palette, marginLeft: number): Plot.Markish[] {
+function headings(
+  title: string,
+  unit: string,
+  palette: Palette,
+  marginLeft: number,
+  more = 0,
+): Plot.Markish[] {
   const place = {
     frameAnchor: 'top-left',
     dx: -marginLeft + 12,
@@ -306,8 +315,8 @@ function headings(title: string, unit: string, palette: Palette, marginLeft: num
     lineAnchor: 'top',
   } as const;
   return [
-    Plot.text([title], { ...place, dy: -56, fontSize: 16, fontWeight: 'bold', fill: palette.ink }),
-    Plot.text([unit], { ...place, dy: -33, fontSize: 13, fill: palette.muted }),
+    Plot.text([title], { ...place, dy: -56 - more, fontSize: 16, fontWeight: 'bold', fill: palette.ink }),
+    Plot.text([unit], { ...place, dy: -33 - more, fontSize: FONT_SIZE, fill: palette.muted }),
   ];
 }
 
