@@ -1,5 +1,5 @@
 // Calls of operators with arguments that libtorch reads past its memory with, divides by zero on or never comes back
-// from, in Python as well. native/guards/guards.cpp stops them. wrongArguments.test.ts makes them, in a process of their own.
+// from, in Python as well. native/guards stops them. wrongArguments.test.ts makes them, in a process of their own.
 import torch, { type Tensor } from 'torch-node';
 
 type Call = [overload: string, args: () => unknown[]];

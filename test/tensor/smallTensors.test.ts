@@ -1,5 +1,5 @@
-// Small tensors: their memory is kept for the next ones (native/kernels/allocator.cpp), and those that a scope released linger
-// until others are made (native/environment.h). Neither may show.
+// Small tensors: their memory is kept for the next ones (native/kernels/allocator.cpp), and those that a scope released wait to be
+// freed until others are made (native/environment.h). Neither may show.
 import { once } from 'node:events';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
