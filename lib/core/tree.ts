@@ -189,7 +189,7 @@ export function leaves<L = unknown>(
   return found;
 }
 
-/** Makes a nested value anew, with other leaves, which it asks for in order. @internal */
+/** Makes a nested value anew, with other leaves, which it asks for in order. @hidden */
 export type Structure<L> = (next: () => L) => unknown;
 
 /**

@@ -1,7 +1,7 @@
 // Accessors of what is registered in a module: assignments are checked at once, and reading costs what a property costs.
 import { Script } from 'node:vm';
 
-/** Where a module keeps what is registered. @internal */
+/** Where a module keeps what is registered. @hidden */
 export const internals = Symbol('torch-node.nn.internals');
 
 /** Assigns to a property of a module that something is registered under. @internal */
