@@ -1,5 +1,5 @@
 // Gradients kept small: by their common norm, or value by value.
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { full } from '../../tensor/create.js';
@@ -23,7 +23,11 @@ export interface ClipNormOptions {
  */
 export function getTotalNorm(tensors: Tensor | Iterable<Tensor>, options: ClipNormOptions = {}): Tensor {
   const where = 'getTotalNorm';
-  const { normType = 2, errorIfNonfinite = false, foreach = true } = expectOptions(where, options);
+  const {
+    normType = 2,
+    errorIfNonfinite = false,
+    foreach = true,
+  } = optionsOf(where, options, ['normType', 'errorIfNonfinite', 'foreach']);
   const all = listed(where, tensors);
   return noGrad(() => {
     if (all.length === 0) return full([], 0);
@@ -56,7 +60,7 @@ export function clipGradsWithNorm_(
   totalNorm: Tensor,
   options: { foreach?: boolean } = {},
 ): void {
-  const { foreach = true } = expectOptions('clipGradsWithNorm_', options);
+  const { foreach = true } = optionsOf('clipGradsWithNorm_', options, ['foreach']);
   const grads = gradients('clipGradsWithNorm_', parameters);
   expectNumber('clipGradsWithNorm_', 'maxNorm', maxNorm);
   if (grads.length === 0) return;
@@ -99,7 +103,7 @@ export function clipGradValue_(
   clipValue: number,
   options: { foreach?: boolean } = {},
 ): void {
-  const { foreach = true } = expectOptions('clipGradValue_', options);
+  const { foreach = true } = optionsOf('clipGradValue_', options, ['foreach']);
   expectNumber('clipGradValue_', 'clipValue', clipValue);
   noGrad(() => {
     for (const group of groups(gradients('clipGradValue_', parameters))) {

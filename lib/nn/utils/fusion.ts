@@ -1,5 +1,5 @@
 // Batch normalisation in evaluation mode put into the layer before it: one layer less to compute. torch.nn.utils.fusion.
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import { expectArgument } from '../../core/checks.js';
 import { onesLike, zerosLike } from '../../operators/generated/functions.js';
 import { TorchError } from '../../core/errors.js';
@@ -31,7 +31,7 @@ export function fuseConvBnEval<M extends Weighted>(
   options: { transpose?: boolean } = {},
 ): M {
   const [mean, variance] = statistics('fuseConvBnEval', conv, bn);
-  expectOptions('fuseConvBnEval', options);
+  optionsOf('fuseConvBnEval', options, ['transpose']);
   const fused = conv.deepcopy();
   const { weight, bias } = conv;
   const made = fuseConvBnWeights(weight!, bias, mean, variance, bn.eps, bn.weight, bn.bias, options);
@@ -52,7 +52,7 @@ export function fuseConvBnWeights(
 ): [weight: Parameter, bias: Parameter] {
   const where = 'fuseConvBnWeights';
   expectAll(where, { convWeight, runningMean, runningVar });
-  const { transpose = false } = expectOptions(where, options);
+  const { transpose = false } = optionsOf(where, options, ['transpose']);
   const before = convBias ?? zerosLike(runningMean);
   const weight = bnWeight ?? onesLike(runningMean);
   const scale = aten('rsqrt', runningVar.add(eps));

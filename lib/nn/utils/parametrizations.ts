@@ -1,5 +1,5 @@
 // Parametrisations that are there: weightNorm, spectralNorm and orthogonal. torch.nn.utils.parametrizations.
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import { expectArgument } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { eye, zerosLike } from '../../operators/generated/functions.js';
@@ -48,7 +48,7 @@ export function weightNorm<M extends AnyModule>(
     dim?: number | null;
   } = {},
 ): M {
-  const { name = 'weight', dim = 0 } = expectOptions('weightNorm', options);
+  const { name = 'weight', dim = 0 } = optionsOf('weightNorm', options, ['name', 'dim']);
   tensorOf('weightNorm', module, name);
   registerParametrization(module, name, new _WeightNorm(dim ?? -1), { unsafe: true });
   module.registerLoadStateDictPreHook((_, state, prefix) => {
@@ -146,7 +146,11 @@ export function spectralNorm<M extends AnyModule>(
     dim?: number | null;
   } = {},
 ): M {
-  const { name = 'weight', nPowerIterations = 1, eps = 1e-12 } = expectOptions('spectralNorm', options);
+  const {
+    name = 'weight',
+    nPowerIterations = 1,
+    eps = 1e-12,
+  } = optionsOf('spectralNorm', options, ['name', 'nPowerIterations', 'eps', 'dim']);
   const weight = tensorOf('spectralNorm', module, name);
   const dim = options.dim ?? (/ConvTranspose[123]d$/.test(module.constructor.name) ? 1 : 0);
   return registerParametrization(module, name, new _SpectralNorm(weight, nPowerIterations, dim, eps));
@@ -277,7 +281,11 @@ export function orthogonal<M extends AnyModule>(
   } = {},
 ): M {
   const where = 'orthogonal';
-  const { name = 'weight', orthogonalMap, useTrivialization = true } = expectOptions(where, options);
+  const {
+    name = 'weight',
+    orthogonalMap,
+    useTrivialization = true,
+  } = optionsOf(where, options, ['name', 'orthogonalMap', 'useTrivialization']);
   const weight = tensorOf(where, module, name);
   if (weight.ndim < 2)
     throw new TorchError(where, `${name}: expected a matrix or a batch of matrices, got ${describe(weight)}`);

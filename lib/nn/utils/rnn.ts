@@ -1,6 +1,6 @@
 // Sequences of different lengths as recurrent nets take them: padded to one length, or packed without padding.
-import { expectOptions } from '../../core/options.js';
-import { expectArgument } from '../../core/checks.js';
+import { options as optionsOf } from '../../core/options.js';
+import { expectArgument, expectBoolean } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { arange, tensor } from '../../tensor/create.js';
 import type { Device, DType } from '../../core/dtype.js';
@@ -81,7 +81,12 @@ export function packPaddedSequence(
 ): PackedSequence {
   const where = 'packPaddedSequence';
   expectTensor(where, 'input', input);
-  const { batchFirst = false, enforceSorted = true } = expectOptions(where, options);
+  const { batchFirst = false, enforceSorted = true } = optionsOf(where, options, [
+    'batchFirst',
+    'enforceSorted',
+  ]);
+  for (const [name, value] of Object.entries({ batchFirst, enforceSorted }))
+    expectBoolean(where, name, value);
   if (!isTensor(lengths) && !Array.isArray(lengths)) {
     throw new ArgumentTypeError(where, `lengths: expected an array or a Tensor, got ${describe(lengths)}`);
   }
@@ -130,7 +135,8 @@ export function padPackedSequence(
   const where = 'padPackedSequence';
   expectPacked(where, sequence);
   const longest = sequence.batchSizes.size(0);
-  const { batchFirst = false, paddingValue = 0, totalLength = longest } = expectOptions(where, options);
+  const names = ['batchFirst', 'paddingValue', 'totalLength'] as const;
+  const { batchFirst = false, paddingValue = 0, totalLength = longest } = optionsOf(where, options, names);
   if (totalLength < longest) {
     throw new TorchError(
       where,
@@ -161,7 +167,7 @@ export function padSequence(
     batchFirst = false,
     paddingValue = 0,
     paddingSide = 'right',
-  } = expectOptions('padSequence', options);
+  } = optionsOf('padSequence', options, ['batchFirst', 'paddingValue', 'paddingSide']);
   return operator('aten::pad_sequence').call(sequences, batchFirst, paddingValue, paddingSide) as Tensor;
 }
 
@@ -172,7 +178,7 @@ export function unpadSequence(
   options: { batchFirst?: boolean } = {},
 ): Tensor[] {
   const where = 'unpadSequence';
-  const { batchFirst = false } = expectOptions(where, options);
+  const { batchFirst = false } = optionsOf(where, options, ['batchFirst']);
   expectTensor(where, 'padded', padded);
   const isList = isTensor(lengths) || Array.isArray(lengths);
   expectArgument(where, 'lengths', lengths, isList, 'a Tensor or an array of numbers');
@@ -193,7 +199,7 @@ export function packSequence(
   sequences: readonly Tensor[],
   options: { enforceSorted?: boolean } = {},
 ): PackedSequence {
-  expectOptions('packSequence', options);
+  optionsOf('packSequence', options, ['enforceSorted']);
   return packPaddedSequence(
     padSequence(sequences),
     sequences.map((sequence) => sequence.size(0)),
