@@ -124,7 +124,7 @@ describe('Module', () => {
       [() => new nn.CrossEntropyLoss({ reduction: 'max' as never }), /expected mean, sum or none, got 'max'/],
       [
         () => new nn.CrossEntropyLoss({ labelSmoothing: 2 }),
-        /labelSmoothing: expected a number of 0 or more and of at most 1, got 2/,
+        /labelSmoothing: expected a number from 0 to 1, got 2/,
       ],
       [() => new nn.CrossEntropyLoss().forward(torch.ones([1, 2]), torch.tensor([2n])), /out of bounds/],
       [() => new nn.Sequential(new nn.ReLU(), 3 as never), /part 1: expected a Module, got 3/],

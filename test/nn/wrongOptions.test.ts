@@ -118,7 +118,7 @@ it('what is of another kind altogether is named, never compared, spread or print
     ],
     [
       () => new nn.CrossEntropyLoss({ labelSmoothing: symbol }),
-      /labelSmoothing: expected a number of 0 or more and of at most 1/,
+      /labelSmoothing: expected a number from 0 to 1/,
     ],
     [() => new nn.LinearCrossEntropyLoss(2, symbol), /numClasses: expected a whole number of 1 or more/],
     [

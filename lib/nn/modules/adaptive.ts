@@ -1,6 +1,6 @@
 // A softmax for many classes.
 import { expectInteger, expectNumber } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
@@ -25,11 +25,11 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
   { output: Tensor; loss: Tensor }
 > {
   /** As given, and nClasses behind. */
-  readonly cutoffs: readonly number[];
-  readonly divValue: number;
-  readonly headBias: boolean;
-  readonly inFeatures: number;
-  readonly nClasses: number;
+  cutoffs: readonly number[];
+  divValue: number;
+  headBias: boolean;
+  inFeatures: number;
+  nClasses: number;
   declare head: Linear;
   declare tail: ModuleList<Sequential>;
 
@@ -38,11 +38,15 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
     inFeatures: number,
     nClasses: number,
     cutoffs: readonly number[],
-    options: Pick<FactoryOptions, 'dtype'> & { divValue?: number; headBias?: boolean } = {},
+    options: FactoryOptions & { divValue?: number; headBias?: boolean } = {},
   ) {
     super();
     const where = 'AdaptiveLogSoftmaxWithLoss';
-    const { divValue = 4, headBias = false, dtype } = expectOptions(where, options);
+    const {
+      divValue = 4,
+      headBias = false,
+      ...kind
+    } = optionsOf(where, options, ['divValue', 'headBias', 'device', 'dtype']);
     const features = (this.inFeatures = expectInteger(where, 'inFeatures', inFeatures, 1));
     const last = (this.nClasses = expectInteger(where, 'nClasses', nClasses, 2));
     const rising =
@@ -57,7 +61,6 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
     this.cutoffs = (cutoffs as number[]).concat(last);
     this.divValue = expectNumber(where, 'divValue', divValue);
     this.headBias = headBias;
-    const kind = dtype === undefined ? {} : { dtype };
     this.registerModule(
       'head',
       new Linear(features, this.shortlistSize + this.nClusters, { bias: headBias, ...kind }),

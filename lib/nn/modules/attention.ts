@@ -1,6 +1,6 @@
 // Attention of several heads.
 import { expectInteger } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import { isGradEnabled } from '../../autograd/gradMode.js';
 import { isFloatingPoint } from '../../core/dtype.js';
 import { TorchError } from '../../core/errors.js';
@@ -70,14 +70,14 @@ export class MultiheadAttention extends Module<
   declare bias_k: Parameter | null;
   declare bias_v: Parameter | null;
   declare out_proj: Linear;
-  readonly embedDim: number;
-  readonly numHeads: number;
-  readonly headDim: number;
-  readonly kdim: number;
-  readonly vdim: number;
-  readonly dropout: number;
-  readonly addZeroAttn: boolean;
-  readonly batchFirst: boolean;
+  embedDim: number;
+  numHeads: number;
+  headDim: number;
+  kdim: number;
+  vdim: number;
+  dropout: number;
+  addZeroAttn: boolean;
+  batchFirst: boolean;
 
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
     super();
@@ -87,7 +87,17 @@ export class MultiheadAttention extends Module<
       addBiasKv = false,
       addZeroAttn = false,
       batchFirst = false,
-    } = expectOptions(where, options);
+    } = optionsOf(where, options, [
+      'dropout',
+      'bias',
+      'addBiasKv',
+      'addZeroAttn',
+      'kdim',
+      'vdim',
+      'batchFirst',
+      'device',
+      'dtype',
+    ]);
     this.embedDim = expectInteger(where, 'embedDim', embedDim, 1);
     this.numHeads = expectInteger(where, 'numHeads', numHeads, 1);
     this.kdim = expectInteger(where, 'kdim', options.kdim ?? embedDim, 1);
@@ -115,9 +125,9 @@ export class MultiheadAttention extends Module<
       new NonDynamicallyQuantizableLinear(this.embedDim, this.embedDim, {
         bias,
         ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
+        ...(options.device === undefined ? {} : { device: options.device }),
       }),
     );
-    if (options.device !== undefined) this.out_proj.to({ device: options.device });
     this.registerParameter('bias_k', made(addBiasKv, 1, 1, this.embedDim));
     this.registerParameter('bias_v', made(addBiasKv, 1, 1, this.embedDim));
     this.resetParameters();
@@ -143,7 +153,7 @@ export class MultiheadAttention extends Module<
     inputs: AttentionInputs = {},
   ): [output: Tensor, weights: Tensor | null] {
     const where = 'MultiheadAttention';
-    expectOptions(where, inputs);
+    optionsOf(where, inputs, ['keyPaddingMask', 'needWeights', 'attnMask', 'averageAttnWeights', 'isCausal']);
     const { needWeights = true, averageAttnWeights = true, isCausal = false } = inputs;
     const batched = expectTensor(where, 'query', query).ndim === 3;
     const keyPaddingMask = canonicalMask('keyPaddingMask', inputs.keyPaddingMask, query.dtype);

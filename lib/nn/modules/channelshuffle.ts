@@ -7,7 +7,7 @@ import { misfit } from './fit.js';
 
 /** Takes one channel of each of `groups` groups in turn: [N, C, ...] to the same shape; groups divides C. */
 export class ChannelShuffle extends Module {
-  readonly groups: number;
+  groups: number;
   constructor(groups: number) {
     super();
     this.groups = expectInteger('ChannelShuffle', 'groups', groups, 1);

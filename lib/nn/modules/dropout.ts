@@ -1,6 +1,6 @@
 // Dropout: values become zero at random in training mode, nothing happens in evaluation mode. The masks are PyTorch's for
 // the same seed.
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import {
   alphaDropout,
@@ -15,15 +15,15 @@ import { Module } from '../module.js';
 import { bool, number } from './repr.js';
 
 abstract class DropoutNd extends Module {
-  readonly inplace: boolean;
+  inplace: boolean;
   constructor(
     /** The probability of a zero. */
-    readonly p = 0.5,
+    public p = 0.5,
     options: { inplace?: boolean } = {},
   ) {
     super();
     expectProbability(new.target.name, p);
-    this.inplace = expectOptions(new.target.name, options).inplace ?? false;
+    this.inplace = optionsOf(new.target.name, options, ['inplace']).inplace ?? false;
   }
   override extraRepr(): string {
     return `p=${number(this.p)}, inplace=${bool(this.inplace)}`;

@@ -1,5 +1,5 @@
 // Sliding windows as columns, and back.
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { fold, unfold, type FoldOptions } from '../functional/fold.js';
 import { Module } from '../module.js';
@@ -9,32 +9,49 @@ import { spreadWhole } from './sizes.js';
 
 export type { FoldOptions } from '../functional/fold.js';
 
-function text(options: FoldOptions): string {
-  const { dilation = 1, padding = 0, stride = 1 } = options;
-  return `dilation=${size(dilation)}, padding=${size(padding)}, stride=${size(stride)}`;
+const OPTIONS = ['dilation', 'padding', 'stride'] as const;
+
+/** What Fold and Unfold have in common: windows. */
+abstract class Windows extends Module {
+  kernelSize: Pair;
+  dilation: Pair;
+  padding: Pair;
+  stride: Pair;
+
+  constructor(kernelSize: Pair, options: FoldOptions) {
+    super();
+    const where = new.target.name;
+    const { dilation = 1, padding = 0, stride = 1 } = optionsOf(where, options, OPTIONS);
+    spreadWhole(where, 'kernelSize', kernelSize, 2, 1);
+    this.kernelSize = kernelSize;
+    this.dilation = dilation;
+    this.padding = padding;
+    this.stride = stride;
+  }
+  override extraRepr(): string {
+    const { kernelSize, dilation, padding, stride } = this;
+    return `kernel_size=${size(kernelSize)}, dilation=${size(dilation)}, padding=${size(padding)}, stride=${size(stride)}`;
+  }
 }
 
 /**
  * Adds up columns to pictures, the opposite of Unfold: [N, C * kernel height * kernel width, windows] to
  * [N, C, ...outputSize], or both without N. The number of windows is that of Unfold for a picture of `outputSize`.
  */
-export class Fold extends Module {
-  private readonly options: FoldOptions;
-  constructor(
-    readonly outputSize: Pair,
-    readonly kernelSize: Pair,
-    options: FoldOptions = {},
-  ) {
-    super();
-    this.options = { ...expectOptions('Fold', options) };
+export class Fold extends Windows {
+  outputSize: Pair;
+
+  constructor(outputSize: Pair, kernelSize: Pair, options: FoldOptions = {}) {
+    super(kernelSize, options);
     spreadWhole('Fold', 'outputSize', outputSize, 2, 1);
-    spreadWhole('Fold', 'kernelSize', kernelSize, 2, 1);
+    this.outputSize = outputSize;
   }
   override forward(input: Tensor): Tensor {
-    return fold(input, this.outputSize, this.kernelSize, this.options);
+    const { dilation, padding, stride } = this;
+    return fold(input, this.outputSize, this.kernelSize, { dilation, padding, stride });
   }
   override extraRepr(): string {
-    return `output_size=${size(this.outputSize)}, kernel_size=${size(this.kernelSize)}, ${text(this.options)}`;
+    return `output_size=${size(this.outputSize)}, ${super.extraRepr()}`;
   }
 }
 
@@ -42,20 +59,12 @@ export class Fold extends Module {
  * Each window as a column: [N, C, H, W] to [N, C * kernel height * kernel width, windows], or both without N. There are
  * floor((H + 2 * padding - dilation * (kernelSize - 1) - 1) / stride + 1) times as many in the other direction.
  */
-export class Unfold extends Module {
-  private readonly options: FoldOptions;
-  constructor(
-    readonly kernelSize: Pair,
-    options: FoldOptions = {},
-  ) {
-    super();
-    this.options = { ...expectOptions('Unfold', options) };
-    spreadWhole('Unfold', 'kernelSize', kernelSize, 2, 1);
+export class Unfold extends Windows {
+  constructor(kernelSize: Pair, options: FoldOptions = {}) {
+    super(kernelSize, options);
   }
   override forward(input: Tensor): Tensor {
-    return unfold(input, this.kernelSize, this.options);
-  }
-  override extraRepr(): string {
-    return `kernel_size=${size(this.kernelSize)}, ${text(this.options)}`;
+    const { dilation, padding, stride } = this;
+    return unfold(input, this.kernelSize, { dilation, padding, stride });
   }
 }

@@ -1,9 +1,7 @@
 // What batch and instance normalisation have in common: parameters and running statistics for each channel.
-import { expectInteger } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
-import { describe } from '../../core/describe.js';
+import { expectInteger, expectNumber } from '../../core/checks.js';
+import { options as optionsOf } from '../../core/options.js';
 import type { Device } from '../../core/dtype.js';
-import { ArgumentTypeError } from '../../core/errors.js';
 import { camelCase } from '../../core/names.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import type { Parameter, Tensor } from '../../tensor/tensor.js';
@@ -30,10 +28,10 @@ export interface NormOptions extends FactoryOptions {
 export abstract class NormNd extends Module {
   /** 0 until the first forward of a lazy one. */
   numFeatures: number;
-  readonly eps: number;
-  readonly momentum: number | null;
-  readonly affine: boolean;
-  readonly trackRunningStats: boolean;
+  eps: number;
+  momentum: number | null;
+  affine: boolean;
+  trackRunningStats: boolean;
   declare weight: Parameter | null;
   declare bias: Parameter | null;
   /** The buffers running_mean, running_var and num_batches_tracked; null without `trackRunningStats`. */
@@ -57,13 +55,18 @@ export abstract class NormNd extends Module {
       bias = true,
       dtype,
       device,
-    } = expectOptions(where, options);
-    for (const [name, value] of Object.entries({ eps, momentum }))
-      if (value !== null && !Number.isFinite(value))
-        throw new ArgumentTypeError(where, `${name}: expected a number, got ${describe(value)}`);
+    } = optionsOf(where, options, [
+      'eps',
+      'momentum',
+      'affine',
+      'trackRunningStats',
+      'bias',
+      'device',
+      'dtype',
+    ]);
     this.numFeatures = numFeatures === LAZY ? 0 : expectInteger(where, 'numFeatures', numFeatures);
-    this.eps = eps;
-    this.momentum = momentum;
+    this.eps = expectNumber(where, 'eps', eps);
+    this.momentum = momentum === null ? null : expectNumber(where, 'momentum', momentum);
     this.affine = affine ?? defaults.affine;
     this.trackRunningStats = trackRunningStats ?? defaults.trackRunningStats;
     const factory = { ...(dtype && { dtype }), ...(device && { device }) };

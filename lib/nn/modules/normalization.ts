@@ -1,6 +1,6 @@
 // Normalisation over features, groups of channels and neighbouring channels.
-import { expectInteger } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
+import { expectInteger, expectNumber } from '../../core/checks.js';
+import { options as optionsOf } from '../../core/options.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { rmsNorm } from '../../operators/generated/functional.js';
 import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
@@ -47,17 +47,21 @@ export interface LayerNormOptions extends FactoryOptions {
  * have the shape `normalizedShape` (a number means one dimension): [..., ...normalizedShape] to the same shape.
  */
 export class LayerNorm extends Module {
-  readonly normalizedShape: readonly number[];
-  readonly eps: number;
-  readonly elementwiseAffine: boolean;
+  normalizedShape: readonly number[];
+  eps: number;
+  elementwiseAffine: boolean;
   declare weight: Parameter | null;
   declare bias: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
-    const { eps = 1e-5, elementwiseAffine = true, bias = true } = expectOptions('LayerNorm', options);
+    const {
+      eps = 1e-5,
+      elementwiseAffine = true,
+      bias = true,
+    } = optionsOf('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'device', 'dtype']);
     this.normalizedShape = shapeOf('LayerNorm', normalizedShape);
-    this.eps = eps;
+    this.eps = expectNumber('LayerNorm', 'eps', eps);
     this.elementwiseAffine = elementwiseAffine;
     this.registerParameter(
       'weight',
@@ -97,16 +101,20 @@ export interface GroupNormOptions extends FactoryOptions {
  * channels: [N, numChannels, ...] to the same shape; numGroups divides numChannels.
  */
 export class GroupNorm extends Module {
-  readonly numGroups: number;
-  readonly numChannels: number;
-  readonly eps: number;
-  readonly affine: boolean;
+  numGroups: number;
+  numChannels: number;
+  eps: number;
+  affine: boolean;
   declare weight: Parameter | null;
   declare bias: Parameter | null;
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, bias = true } = expectOptions('GroupNorm', options);
+    const {
+      eps = 1e-5,
+      affine = true,
+      bias = true,
+    } = optionsOf('GroupNorm', options, ['eps', 'affine', 'bias', 'device', 'dtype']);
     this.numGroups = expectInteger('GroupNorm', 'numGroups', numGroups, 1);
     this.numChannels = expectInteger('GroupNorm', 'numChannels', numChannels);
     if (this.numChannels % this.numGroups !== 0)
@@ -114,7 +122,7 @@ export class GroupNorm extends Module {
         'GroupNorm',
         `numChannels: expected a multiple of numGroups, which is ${numGroups}, got ${numChannels}`,
       );
-    this.eps = eps;
+    this.eps = expectNumber('GroupNorm', 'eps', eps);
     this.affine = affine;
     this.registerParameter('weight', affine ? emptyParameter([this.numChannels], options) : null);
     this.registerParameter('bias', affine && bias ? emptyParameter([this.numChannels], options) : null);
@@ -153,16 +161,21 @@ export interface RMSNormOptions extends FactoryOptions {
  * dimension): [..., ...normalizedShape] to the same shape.
  */
 export class RMSNorm extends Module {
-  readonly normalizedShape: readonly number[];
-  readonly eps: number | null;
-  readonly elementwiseAffine: boolean;
+  normalizedShape: readonly number[];
+  eps: number | null;
+  elementwiseAffine: boolean;
   declare weight: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}) {
     super();
-    const { eps = null, elementwiseAffine = true } = expectOptions('RMSNorm', options);
+    const { eps = null, elementwiseAffine = true } = optionsOf('RMSNorm', options, [
+      'eps',
+      'elementwiseAffine',
+      'device',
+      'dtype',
+    ]);
     this.normalizedShape = shapeOf('RMSNorm', normalizedShape);
-    this.eps = eps;
+    this.eps = eps === null ? null : expectNumber('RMSNorm', 'eps', eps);
     this.elementwiseAffine = elementwiseAffine;
     this.registerParameter(
       'weight',
@@ -188,21 +201,30 @@ export class RMSNorm extends Module {
  * zeros: [N, C, L, ...] to the same shape.
  */
 export class LocalResponseNorm extends Module {
-  readonly size: number;
-  private readonly options: LocalResponseNormOptions;
+  size: number;
+  alpha: number;
+  beta: number;
+  k: number;
+  // Python's default for k is a float, and printed as one.
+  private readonly usualK: boolean;
 
   constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
     this.size = expectInteger('LocalResponseNorm', 'size', size, 1);
-    this.options = { ...expectOptions('LocalResponseNorm', options) };
+    const { alpha = 1e-4, beta = 0.75, k } = optionsOf('LocalResponseNorm', options, ['alpha', 'beta', 'k']);
+    this.alpha = expectNumber('LocalResponseNorm', 'alpha', alpha);
+    this.beta = expectNumber('LocalResponseNorm', 'beta', beta);
+    this.k = expectNumber('LocalResponseNorm', 'k', k ?? 1);
+    this.usualK = k === undefined;
   }
   override forward(input: Tensor): Tensor {
-    return localResponseNorm(input, this.size, this.options);
+    const { alpha, beta, k } = this;
+    return localResponseNorm(input, this.size, { alpha, beta, k });
   }
   override extraRepr(): string {
-    const { alpha = 1e-4, beta = 0.75, k } = this.options;
-    // Python's default for k is a float.
-    return `${this.size}, alpha=${number(alpha)}, beta=${number(beta)}, k=${k === undefined ? '1.0' : number(k)}`;
+    const { alpha, beta, k } = this;
+    const text = this.usualK && k === 1 ? '1.0' : number(k);
+    return `${this.size}, alpha=${number(alpha)}, beta=${number(beta)}, k=${text}`;
   }
 }
 
@@ -211,15 +233,15 @@ export class LocalResponseNorm extends Module {
  * PyTorch's, which at the first and last channels are not quite those of the formula; a backward pass needs a size of 2 or more.
  */
 export class CrossMapLRN2d extends Module {
-  readonly size: number;
-  readonly alpha: number;
-  readonly beta: number;
-  readonly k: number;
+  size: number;
+  alpha: number;
+  beta: number;
+  k: number;
 
   constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
     this.size = expectInteger('CrossMapLRN2d', 'size', size, 1);
-    const { alpha = 1e-4, beta = 0.75, k = 1 } = expectOptions('CrossMapLRN2d', options);
+    const { alpha = 1e-4, beta = 0.75, k = 1 } = optionsOf('CrossMapLRN2d', options, ['alpha', 'beta', 'k']);
     this.alpha = alpha;
     this.beta = beta;
     this.k = k;

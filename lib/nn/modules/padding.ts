@@ -19,7 +19,7 @@ export type Padding3d =
 
 abstract class PadNd extends Module {
   /** Before and after each spatial dimension, the last one first. */
-  readonly padding: readonly number[];
+  padding: readonly number[];
   private readonly dims: Dims;
   private readonly mode: PadMode;
 
@@ -40,12 +40,12 @@ abstract class PadNd extends Module {
 
 abstract class ConstantPadNd extends Module {
   /** Before and after each spatial dimension, the last one first. */
-  readonly padding: readonly number[];
+  padding: readonly number[];
 
   constructor(
     dims: Dims,
     padding: number | readonly number[],
-    readonly value: number,
+    public value: number,
   ) {
     super();
     this.padding = spread(new.target.name, 'padding', padding, 2 * dims);

@@ -7,7 +7,7 @@ import { misfit } from './fit.js';
 
 /** [..., C * r^2, H, W] to [..., C, H * r, W * r], r being the upscale factor. */
 export class PixelShuffle extends Module {
-  readonly upscaleFactor: number;
+  upscaleFactor: number;
   constructor(upscaleFactor: number) {
     super();
     this.upscaleFactor = expectInteger('PixelShuffle', 'upscaleFactor', upscaleFactor, 1);
@@ -26,7 +26,7 @@ export class PixelShuffle extends Module {
 
 /** [..., C, H * r, W * r] to [..., C * r^2, H, W], r being the downscale factor. */
 export class PixelUnshuffle extends Module {
-  readonly downscaleFactor: number;
+  downscaleFactor: number;
   constructor(downscaleFactor: number) {
     super();
     this.downscaleFactor = expectInteger('PixelUnshuffle', 'downscaleFactor', downscaleFactor, 1);

@@ -1,6 +1,6 @@
 // Recurrent nets: RNN, LSTM and GRU over whole sequences, and their cells for one step at a time.
 import { expectInteger } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { zeros } from '../../operators/generated/functions.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
@@ -29,6 +29,9 @@ export interface RecurrentOptions extends FactoryOptions {
 /** What forward takes and gives besides sequences: one state, or an LSTM's two. */
 type Hidden = Tensor | readonly [h: Tensor, c: Tensor];
 
+const OPTIONS = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'device', 'dtype'] as const;
+const CELL_OPTIONS = ['bias', 'device', 'dtype'] as const;
+
 type Mode = 'rnn_tanh' | 'rnn_relu' | 'lstm' | 'gru';
 const GATES: Record<Mode, number> = { rnn_tanh: 1, rnn_relu: 1, lstm: 4, gru: 3 };
 
@@ -36,21 +39,21 @@ abstract class Recurrent<H extends Hidden> extends Module<
   [input: Tensor | PackedSequence, hx?: H | null],
   [output: Tensor | PackedSequence, hidden: H]
 > {
-  readonly inputSize: number;
-  readonly hiddenSize: number;
-  readonly numLayers: number;
-  readonly bias: boolean;
-  readonly batchFirst: boolean;
-  readonly dropout: number;
-  readonly bidirectional: boolean;
+  inputSize: number;
+  hiddenSize: number;
+  numLayers: number;
+  bias: boolean;
+  batchFirst: boolean;
+  dropout: number;
+  bidirectional: boolean;
   /** Size of an LSTM's projected outputs; 0 without projection. */
-  readonly projSize: number;
+  projSize: number;
   /**
    * The parameters under PyTorch's names: weight_ih_l0 [gates * hiddenSize, inputSize], weight_hh_l0, bias_ih_l0, bias_hh_l0,
    * weight_hr_l0 (with projSize), weight_ih_l0_reverse (when bidirectional), weight_ih_l1, ...
    */
   [name: `weight_${string}` | `bias_${string}`]: Parameter;
-  protected readonly mode: Mode;
+  protected mode: Mode;
   protected readonly names: (`weight_${string}` | `bias_${string}`)[][] = [];
 
   constructor(
@@ -61,7 +64,7 @@ abstract class Recurrent<H extends Hidden> extends Module<
     options: RecurrentOptions & { projSize?: number },
   ) {
     super();
-    const { bias = true, batchFirst = false, bidirectional = false } = expectOptions(where, options);
+    const { bias = true, batchFirst = false, bidirectional = false } = options;
     this.mode = mode;
     this.bias = bias;
     this.inputSize = expectInteger(where, 'inputSize', inputSize, 1);
@@ -71,8 +74,6 @@ abstract class Recurrent<H extends Hidden> extends Module<
     this.dropout = expectProbability(where, options.dropout ?? 0, 'dropout');
     this.bidirectional = bidirectional;
     this.projSize = expectInteger(where, 'projSize', options.projSize ?? 0);
-    if (mode !== 'lstm' && options.projSize !== undefined)
-      throw new TorchError(where, 'projSize: only an LSTM has projections');
     if (this.projSize >= this.hiddenSize)
       throw new TorchError(
         where,
@@ -264,7 +265,6 @@ abstract class OneState extends Recurrent<Tensor> {
  * +-1/sqrt(hiddenSize).
  */
 export class RNN extends OneState {
-  readonly nonlinearity: 'tanh' | 'relu';
   constructor(
     inputSize: number,
     hiddenSize: number,
@@ -273,16 +273,24 @@ export class RNN extends OneState {
       nonlinearity?: 'tanh' | 'relu';
     } = {},
   ) {
-    const nonlinearity = expectNonlinearity('RNN', expectOptions('RNN', options).nonlinearity);
+    const nonlinearity = expectNonlinearity(
+      'RNN',
+      optionsOf('RNN', options, [...OPTIONS, 'nonlinearity']).nonlinearity,
+    );
     super('RNN', `rnn_${nonlinearity}`, inputSize, hiddenSize, options);
-    this.nonlinearity = nonlinearity;
+  }
+  get nonlinearity(): 'tanh' | 'relu' {
+    return this.mode === 'rnn_relu' ? 'relu' : 'tanh';
+  }
+  set nonlinearity(value: 'tanh' | 'relu') {
+    this.mode = `rnn_${expectNonlinearity('RNN', value)}`;
   }
 }
 
 /** Net of gated recurrent units. Parameters are drawn uniformly from +-1/sqrt(hiddenSize); the gates are r, z and n. */
 export class GRU extends OneState {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super('GRU', 'gru', inputSize, hiddenSize, options);
+    super('GRU', 'gru', inputSize, hiddenSize, optionsOf('GRU', options, OPTIONS));
   }
 }
 
@@ -299,7 +307,7 @@ export class LSTM extends Recurrent<readonly [h: Tensor, c: Tensor]> {
       projSize?: number;
     } = {},
   ) {
-    super('LSTM', 'lstm', inputSize, hiddenSize, options);
+    super('LSTM', 'lstm', inputSize, hiddenSize, optionsOf('LSTM', options, [...OPTIONS, 'projSize']));
   }
   protected override states(hx: readonly [Tensor, Tensor]): readonly Tensor[] {
     return expectTwo('LSTM', hx);
@@ -342,8 +350,8 @@ export interface RNNCellOptions extends FactoryOptions {
 }
 
 abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | null], H> {
-  readonly inputSize: number;
-  readonly hiddenSize: number;
+  inputSize: number;
+  hiddenSize: number;
   declare weight_ih: Parameter;
   declare weight_hh: Parameter;
   declare bias_ih: Parameter | null;
@@ -351,7 +359,7 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
 
   constructor(where: string, inputSize: number, hiddenSize: number, gates: number, options: RNNCellOptions) {
     super();
-    const { bias = true } = expectOptions(where, options);
+    const { bias = true } = options;
     this.inputSize = expectInteger(where, 'inputSize', inputSize, 1);
     this.hiddenSize = expectInteger(where, 'hiddenSize', hiddenSize, 1);
     const size = gates * this.hiddenSize;
@@ -409,7 +417,7 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
 
 /** One step of an RNN: input [batch, inputSize] and state [batch, hiddenSize] to the next state; both also without batch. */
 export class RNNCell extends Cell<Tensor> {
-  readonly nonlinearity: 'tanh' | 'relu';
+  nonlinearity: 'tanh' | 'relu';
   constructor(
     inputSize: number,
     hiddenSize: number,
@@ -418,7 +426,10 @@ export class RNNCell extends Cell<Tensor> {
       nonlinearity?: 'tanh' | 'relu';
     } = {},
   ) {
-    const nonlinearity = expectNonlinearity('RNNCell', expectOptions('RNNCell', options).nonlinearity);
+    const nonlinearity = expectNonlinearity(
+      'RNNCell',
+      optionsOf('RNNCell', options, [...CELL_OPTIONS, 'nonlinearity']).nonlinearity,
+    );
     super('RNNCell', inputSize, hiddenSize, 1, options);
     this.nonlinearity = nonlinearity;
   }
@@ -433,7 +444,7 @@ export class RNNCell extends Cell<Tensor> {
 /** One step of a GRU: input [batch, inputSize] and state [batch, hiddenSize] to the next state; both also without batch. */
 export class GRUCell extends Cell<Tensor> {
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
-    super('GRUCell', inputSize, hiddenSize, 3, options);
+    super('GRUCell', inputSize, hiddenSize, 3, optionsOf('GRUCell', options, CELL_OPTIONS));
   }
   forward(input: Tensor, hx?: Tensor | null): Tensor {
     return this.step('aten::gru_cell', input, one(hx), 1)[0]!;
@@ -443,7 +454,7 @@ export class GRUCell extends Cell<Tensor> {
 /** One step of an LSTM: input [batch, inputSize] and [h, c], each [batch, hiddenSize], to the next [h, c]; also without batch. */
 export class LSTMCell extends Cell<readonly [h: Tensor, c: Tensor]> {
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
-    super('LSTMCell', inputSize, hiddenSize, 4, options);
+    super('LSTMCell', inputSize, hiddenSize, 4, optionsOf('LSTMCell', options, CELL_OPTIONS));
   }
   forward(input: Tensor, hx?: readonly [Tensor, Tensor] | null): [h: Tensor, c: Tensor] {
     const given = hx === undefined || hx === null ? undefined : expectTwo('LSTMCell', hx);

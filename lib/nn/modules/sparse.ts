@@ -1,6 +1,6 @@
 // Tables of vectors that are looked up by numbers.
 import { expectInteger } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
+import { expectOptions, options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError } from '../../core/errors.js';
 import { noGrad } from '../../autograd/gradMode.js';
@@ -31,21 +31,33 @@ export type PretrainedOptions = EmbeddingLookup & {
   freeze?: boolean;
 };
 
+const OPTIONS = [
+  'paddingIdx',
+  'maxNorm',
+  'normType',
+  'scaleGradByFreq',
+  'sparse',
+  'device',
+  'dtype',
+  '_weight',
+  '_freeze',
+] as const;
+
 /** What Embedding and EmbeddingBag have in common: the table. */
 abstract class Table<Inputs extends unknown[]> extends Module<Inputs> {
-  readonly numEmbeddings: number;
-  readonly embeddingDim: number;
-  readonly paddingIdx: number | null;
-  readonly maxNorm: number | null;
-  readonly normType: number;
-  readonly scaleGradByFreq: boolean;
-  readonly sparse: boolean;
+  numEmbeddings: number;
+  embeddingDim: number;
+  paddingIdx: number | null;
+  maxNorm: number | null;
+  normType: number;
+  scaleGradByFreq: boolean;
+  sparse: boolean;
   /** [numEmbeddings, embeddingDim]. May be assigned, to share one table between modules. */
   declare weight: Parameter;
 
   constructor(where: string, numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions) {
     super();
-    const { maxNorm, normType = 2, scaleGradByFreq = false, sparse = false } = expectOptions(where, options);
+    const { maxNorm, normType = 2, scaleGradByFreq = false, sparse = false } = options;
     const { _weight, _freeze = false } = options;
     this.numEmbeddings = expectInteger(where, 'numEmbeddings', numEmbeddings);
     this.embeddingDim = expectInteger(where, 'embeddingDim', embeddingDim);
@@ -82,7 +94,7 @@ abstract class Table<Inputs extends unknown[]> extends Module<Inputs> {
  */
 export class Embedding extends Table<[input: Tensor]> {
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
-    super('Embedding', numEmbeddings, embeddingDim, options);
+    super('Embedding', numEmbeddings, embeddingDim, optionsOf('Embedding', options, OPTIONS));
   }
   /** An Embedding over a table that there is, [numEmbeddings, embeddingDim]; they share memory. */
   static fromPretrained(embeddings: Tensor, options: PretrainedOptions = {}): Embedding {
@@ -119,12 +131,13 @@ export type EmbeddingBagOptions = EmbeddingOptions & BagChoices;
 export class EmbeddingBag extends Table<
   [input: Tensor, options?: { offsets?: Tensor | null; perSampleWeights?: Tensor | null }]
 > {
-  readonly mode: BagMode;
-  readonly includeLastOffset: boolean;
+  mode: BagMode;
+  includeLastOffset: boolean;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions = {}) {
-    super('EmbeddingBag', numEmbeddings, embeddingDim, options);
-    const { mode = 'mean', includeLastOffset = false } = options;
+    const given = optionsOf('EmbeddingBag', options, [...OPTIONS, 'mode', 'includeLastOffset']);
+    super('EmbeddingBag', numEmbeddings, embeddingDim, given);
+    const { mode = 'mean', includeLastOffset = false } = given;
     expectMode('EmbeddingBag', mode, this);
     this.mode = mode;
     this.includeLastOffset = includeLastOffset;
@@ -143,7 +156,7 @@ export class EmbeddingBag extends Table<
     input: Tensor,
     options: { offsets?: Tensor | null; perSampleWeights?: Tensor | null } = {},
   ): Tensor {
-    const { offsets, perSampleWeights } = expectOptions('EmbeddingBag', options);
+    const { offsets, perSampleWeights } = optionsOf('EmbeddingBag', options, ['offsets', 'perSampleWeights']);
     return embeddingBag(input, this.weight, {
       ...this.lookup,
       mode: this.mode,
@@ -169,6 +182,7 @@ function pretrained<O extends { freeze?: boolean }>(
   embeddings: Tensor,
   options: O,
 ): { rows: number; features: number; freeze: boolean; rest: Omit<O, 'freeze'> } {
+  // What there is not the constructor refuses.
   const { freeze = true, ...rest } = expectOptions(where, options);
   const [rows, features, more] = expectTensor(where, 'embeddings', embeddings).shape;
   if (rows === undefined || features === undefined || more !== undefined)

@@ -1,6 +1,6 @@
 // Transformers: layers of attention and feed-forward nets, stacks of them, and both stacks together.
 import { expectInteger } from '../../core/checks.js';
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { full } from '../../tensor/create.js';
 import type { Device, DType } from '../../core/dtype.js';
@@ -38,14 +38,28 @@ export interface TransformerLayerOptions extends FactoryOptions {
   bias?: boolean;
 }
 
+const LAYER_OPTIONS = [
+  'dimFeedforward',
+  'dropout',
+  'activation',
+  'layerNormEps',
+  'batchFirst',
+  'normFirst',
+  'bias',
+  'device',
+  'dtype',
+] as const;
+
 function factoryOptions({ dtype, device }: FactoryOptions): FactoryOptions {
   return { ...(dtype === undefined ? {} : { dtype }), ...(device === undefined ? {} : { device }) };
 }
 
 function linear(inFeatures: number, outFeatures: number, options: TransformerLayerOptions): Linear {
   const { bias = true, dtype, device } = options;
-  const made = new Linear(inFeatures, outFeatures, { bias, ...(dtype === undefined ? {} : { dtype }) });
-  return device === undefined ? made : made.to({ device });
+  return new Linear(inFeatures, outFeatures, {
+    bias,
+    ...factoryOptions({ dtype, device } as FactoryOptions),
+  });
 }
 
 function layerNorm(dModel: number, options: TransformerLayerOptions): LayerNorm {
@@ -96,7 +110,7 @@ function expectLayer(
     dimFeedforward = 2048,
     normFirst = false,
     activation = 'relu',
-  } = expectOptions(where, options);
+  } = optionsOf(where, options, LAYER_OPTIONS);
   expectInteger(where, 'dModel', dModel, 1);
   expectInteger(where, 'nhead', nhead, 1);
   expectInteger(where, 'dimFeedforward', dimFeedforward, 1);
@@ -131,8 +145,8 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, inputs?: Encod
   declare norm2: LayerNorm;
   declare dropout1: Dropout;
   declare dropout2: Dropout;
-  readonly activation: TransformerActivation;
-  readonly normFirst: boolean;
+  activation: TransformerActivation;
+  normFirst: boolean;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super();
@@ -155,7 +169,11 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, inputs?: Encod
   }
   forward(src: Tensor, inputs: EncoderLayerInputs = {}): Tensor {
     expectTensor('TransformerEncoderLayer', 'src', src);
-    const { isCausal = false } = expectOptions('TransformerEncoderLayer', inputs);
+    const { isCausal = false } = optionsOf('TransformerEncoderLayer', inputs, [
+      'srcMask',
+      'srcKeyPaddingMask',
+      'isCausal',
+    ]);
     const keyPaddingMask = canonicalMask('srcKeyPaddingMask', inputs.srcKeyPaddingMask, src.dtype);
     const mask = canonicalMask('srcMask', inputs.srcMask, src.dtype);
     if (src.ndim === 3 && this.takesFused(src))
@@ -231,7 +249,7 @@ export interface EncoderInputs {
 
 /** What a TransformerEncoder is made of: TransformerEncoderLayer, or a module that is called as it is. */
 export type EncoderLayer = Module<[src: Tensor, inputs?: EncoderLayerInputs]> & {
-  readonly self_attn: { readonly batchFirst: boolean };
+  self_attn: { readonly batchFirst: boolean };
 };
 
 /** A layer copied `numLayers` times, one after another: src [L, N, dModel] to the same shape. Parts: layers, norm. */
@@ -239,9 +257,9 @@ export class TransformerEncoder extends Module<[src: Tensor, inputs?: EncoderInp
   declare layers: ModuleList<EncoderLayer>;
   declare norm: Module | null;
   /** Whether padding may be left out in evaluation mode, which the outputs at padded places show: they are zero. */
-  readonly enableNestedTensor: boolean;
+  enableNestedTensor: boolean;
   /** Whether it is looked at whether the padding comes last, as it has to for that. */
-  readonly maskCheck: boolean;
+  maskCheck: boolean;
 
   constructor(
     encoderLayer: EncoderLayer,
@@ -257,7 +275,8 @@ export class TransformerEncoder extends Module<[src: Tensor, inputs?: EncoderInp
   ) {
     super();
     const where = 'TransformerEncoder';
-    const { norm = null, enableNestedTensor = true, maskCheck = true } = expectOptions(where, options);
+    const names = ['norm', 'enableNestedTensor', 'maskCheck'] as const;
+    const { norm = null, enableNestedTensor = true, maskCheck = true } = optionsOf(where, options, names);
     this.registerModule('layers', copies(where, encoderLayer, numLayers));
     this.registerModule('norm', norm);
     this.enableNestedTensor = enableNestedTensor;
@@ -265,7 +284,7 @@ export class TransformerEncoder extends Module<[src: Tensor, inputs?: EncoderInp
   }
   forward(src: Tensor, inputs: EncoderInputs = {}): Tensor {
     expectTensor('TransformerEncoder', 'src', src);
-    expectOptions('TransformerEncoder', inputs);
+    optionsOf('TransformerEncoder', inputs, ['mask', 'srcKeyPaddingMask', 'isCausal']);
     const srcKeyPaddingMask = canonicalMask('srcKeyPaddingMask', inputs.srcKeyPaddingMask, src.dtype);
     const mask = canonicalMask('mask', inputs.mask, src.dtype);
     let output = this.unpadded(src, mask, srcKeyPaddingMask);
@@ -317,6 +336,15 @@ export interface DecoderInputs {
   memoryIsCausal?: boolean;
 }
 
+const DECODER_INPUTS = [
+  'tgtMask',
+  'memoryMask',
+  'tgtKeyPaddingMask',
+  'memoryKeyPaddingMask',
+  'tgtIsCausal',
+  'memoryIsCausal',
+] as const;
+
 /**
  * Self-attention, attention to `memory`, then a feed-forward net, each added to what came in and normalised: tgt [T, N, dModel]
  * and memory [S, N, dModel] (N first under batchFirst; also without N) to the shape of tgt. Parts: self_attn, multihead_attn,
@@ -334,8 +362,8 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
   declare dropout1: Dropout;
   declare dropout2: Dropout;
   declare dropout3: Dropout;
-  readonly activation: TransformerActivation;
-  readonly normFirst: boolean;
+  activation: TransformerActivation;
+  normFirst: boolean;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super();
@@ -362,7 +390,7 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
   forward(tgt: Tensor, memory: Tensor, inputs: DecoderInputs = {}): Tensor {
     expectTensor('TransformerDecoderLayer', 'tgt', tgt);
     expectTensor('TransformerDecoderLayer', 'memory', memory);
-    const { memoryIsCausal = false } = expectOptions('TransformerDecoderLayer', inputs);
+    const { memoryIsCausal = false } = optionsOf('TransformerDecoderLayer', inputs, DECODER_INPUTS);
     const attend = (x: Tensor): Tensor => {
       const { tgtMask: attnMask = null, tgtKeyPaddingMask: keyPaddingMask = null, tgtIsCausal } = inputs;
       const masks = { attnMask, keyPaddingMask, isCausal: tgtIsCausal ?? false, needWeights: false };
@@ -391,7 +419,7 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
 
 /** What a TransformerDecoder is made of: TransformerDecoderLayer, or a module that is called as it is. */
 export type DecoderLayer = Module<[tgt: Tensor, memory: Tensor, inputs?: DecoderInputs]> & {
-  readonly self_attn: { readonly batchFirst: boolean };
+  self_attn: { readonly batchFirst: boolean };
 };
 
 /**
@@ -411,13 +439,13 @@ export class TransformerDecoder extends Module<[tgt: Tensor, memory: Tensor, inp
     } = {},
   ) {
     super();
-    const { norm = null } = expectOptions('TransformerDecoder', options);
+    const { norm = null } = optionsOf('TransformerDecoder', options, ['norm']);
     this.registerModule('layers', copies('TransformerDecoder', decoderLayer, numLayers));
     this.registerModule('norm', norm);
   }
   forward(tgt: Tensor, memory: Tensor, inputs: DecoderInputs = {}): Tensor {
     expectTensor('TransformerDecoder', 'tgt', tgt);
-    const { tgtMask = null, tgtIsCausal: given } = expectOptions('TransformerDecoder', inputs);
+    const { tgtMask = null, tgtIsCausal: given } = optionsOf('TransformerDecoder', inputs, DECODER_INPUTS);
     const tgtIsCausal = looksCausal(tgtMask, given, tgt, this.layers.at(0)!.self_attn.batchFirst);
     let output = tgt;
     for (const layer of this.layers) output = layer.forward(output, memory, { ...inputs, tgtIsCausal });
@@ -458,24 +486,40 @@ export interface TransformerInputs extends DecoderInputs {
 export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: TransformerInputs]> {
   declare encoder: Module<[src: Tensor, inputs?: EncoderInputs]>;
   declare decoder: Module<[tgt: Tensor, memory: Tensor, inputs?: DecoderInputs]>;
-  readonly dModel: number;
-  readonly nhead: number;
-  readonly batchFirst: boolean;
+  dModel: number;
+  nhead: number;
+  batchFirst: boolean;
 
   constructor(options: TransformerOptions = {}) {
     super();
-    const { dModel = 512, nhead = 8, batchFirst = false } = expectOptions('Transformer', options);
-    const { numEncoderLayers = 6, numDecoderLayers = 6, customEncoder, customDecoder } = options;
+    const {
+      dModel = 512,
+      nhead = 8,
+      numEncoderLayers = 6,
+      numDecoderLayers = 6,
+      customEncoder,
+      customDecoder,
+      ...ofLayers
+    } = optionsOf('Transformer', options, [
+      'dModel',
+      'nhead',
+      'numEncoderLayers',
+      'numDecoderLayers',
+      'customEncoder',
+      'customDecoder',
+      ...LAYER_OPTIONS,
+    ]);
+    const { batchFirst = false } = ofLayers;
     if (customEncoder) this.registerModule('encoder', customEncoder);
     else {
-      const layer = new TransformerEncoderLayer(dModel, nhead, options);
-      const norm = layerNorm(dModel, options);
+      const layer = new TransformerEncoderLayer(dModel, nhead, ofLayers);
+      const norm = layerNorm(dModel, ofLayers);
       this.registerModule('encoder', new TransformerEncoder(layer, numEncoderLayers, { norm }));
     }
     if (customDecoder) this.registerModule('decoder', customDecoder);
     else {
-      const layer = new TransformerDecoderLayer(dModel, nhead, options);
-      const norm = layerNorm(dModel, options);
+      const layer = new TransformerDecoderLayer(dModel, nhead, ofLayers);
+      const norm = layerNorm(dModel, ofLayers);
       this.registerModule('decoder', new TransformerDecoder(layer, numDecoderLayers, { norm }));
     }
     for (const parameter of this.parameters()) if (parameter.ndim > 1) xavierUniform_(parameter);
@@ -487,7 +531,11 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: Tran
     const where = 'Transformer';
     expectTensor(where, 'src', src);
     expectTensor(where, 'tgt', tgt);
-    const { srcMask = null, srcKeyPaddingMask = null, srcIsCausal = null } = expectOptions(where, inputs);
+    const {
+      srcMask = null,
+      srcKeyPaddingMask = null,
+      srcIsCausal = null,
+    } = optionsOf(where, inputs, ['srcMask', 'srcKeyPaddingMask', 'srcIsCausal', ...DECODER_INPUTS]);
     const batch = this.batchFirst ? 0 : 1;
     if (src.ndim === 3 && src.size(batch) !== tgt.size(batch))
       throw new TorchError(
@@ -499,7 +547,8 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: Tran
         throw new TorchError(where, `${name}: expected ${this.dModel} features (dModel), got ${describe(x)}`);
     }
     const memory = this.encoder.forward(src, { mask: srcMask, srcKeyPaddingMask, isCausal: srcIsCausal });
-    return this.decoder.forward(tgt, memory, inputs);
+    const { srcMask: _mask, srcKeyPaddingMask: _padding, srcIsCausal: _causal, ...ofDecoder } = inputs;
+    return this.decoder.forward(tgt, memory, ofDecoder);
   }
 
   /** The causal mask: [size, size], -Infinity above the diagonal and 0 elsewhere. */
@@ -507,7 +556,7 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, inputs?: Tran
     size: number,
     options: { dtype?: DType; device?: Device } = {},
   ): Tensor {
-    return causalMask(size, expectOptions('generateSquareSubsequentMask', options));
+    return causalMask(size, optionsOf('generateSquareSubsequentMask', options, ['device', 'dtype']));
   }
 }
 

@@ -1,5 +1,5 @@
 // Upsampling.
-import { expectOptions } from '../../core/options.js';
+import { options as optionsOf } from '../../core/options.js';
 import { ArgumentTypeError } from '../../core/errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { interpolate, type InterpolateOptions } from '../functional/vision.js';
@@ -15,23 +15,40 @@ export type UpsampleOptions = Omit<InterpolateOptions, 'antialias'>;
  * `mode` is 'nearest' (the default), 'nearest-exact', 'area', 'linear', 'bilinear', 'bicubic' or 'trilinear'.
  */
 export class Upsample extends Module {
-  private readonly options: UpsampleOptions;
+  size: UpsampleOptions['size'] | null;
+  scaleFactor: UpsampleOptions['scaleFactor'] | null;
+  mode: NonNullable<UpsampleOptions['mode']>;
+  alignCorners: boolean | null;
+  recomputeScaleFactor: boolean | null;
 
   constructor(options: UpsampleOptions) {
     super();
-    this.options = { ...expectOptions(new.target.name, options) };
-    const { size = null, scaleFactor = null } = options;
+    const where = new.target.name;
+    const {
+      size = null,
+      scaleFactor = null,
+      mode = 'nearest',
+      alignCorners = null,
+      recomputeScaleFactor = null,
+    } = optionsOf(where, options, ['size', 'scaleFactor', 'mode', 'alignCorners', 'recomputeScaleFactor']);
     if ((size === null) === (scaleFactor === null))
       throw new ArgumentTypeError(
-        new.target.name,
+        where,
         `expected size or scaleFactor, got ${size === null ? 'neither' : 'both'}`,
       );
+    this.size = size;
+    this.scaleFactor = scaleFactor;
+    this.mode = mode;
+    this.alignCorners = alignCorners;
+    this.recomputeScaleFactor = recomputeScaleFactor;
   }
   override forward(input: Tensor): Tensor {
-    return interpolate(input, this.options);
+    const { size, scaleFactor, mode, alignCorners, recomputeScaleFactor } = this;
+    const options = { size, scaleFactor, mode, alignCorners, recomputeScaleFactor };
+    return interpolate(input, options as UpsampleOptions);
   }
   override extraRepr(): string {
-    const { size = null, scaleFactor = null, mode = 'nearest' } = this.options;
+    const { size = null, scaleFactor = null, mode } = this;
     const target =
       scaleFactor === null
         ? `size=${sizeText(size)}`
@@ -43,13 +60,17 @@ export class Upsample extends Module {
 /** Upsample of [N, C, H, W] with mode 'nearest'. */
 export class UpsamplingNearest2d extends Upsample {
   constructor(options: { size?: Pair | null; scaleFactor?: Pair | null }) {
-    super({ ...expectOptions(new.target.name, options), mode: 'nearest' });
+    super({ ...optionsOf(new.target.name, options, ['size', 'scaleFactor']), mode: 'nearest' });
   }
 }
 
 /** Upsample of [N, C, H, W] with mode 'bilinear' and alignCorners. */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(options: { size?: Pair | null; scaleFactor?: Pair | null }) {
-    super({ ...expectOptions(new.target.name, options), mode: 'bilinear', alignCorners: true });
+    super({
+      ...optionsOf(new.target.name, options, ['size', 'scaleFactor']),
+      mode: 'bilinear',
+      alignCorners: true,
+    });
   }
 }

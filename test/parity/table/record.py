@@ -14,6 +14,7 @@ A table is AREA.py. It has `cases()`, which yields dicts:
     first       arguments of a forward before anything is compared, for modules that are lazy
     call        forward's arguments by name
     method      another name than forward
+    change      attributes to set after the module was made, under Python's names
     parameters  values to put into parameters before forward
     seed        default 0
     train       default true
@@ -167,6 +168,8 @@ def record_case(case):
         if 'first' in case:
             with torch.no_grad():
                 module(*build.value(list(case['first'])))
+        for name, value in case.get('change', {}).items():
+            setattr(module, name, build.value(value))
         parameters = dict(module.named_parameters())
         out['initial'] = {k: encode(p) for k, p in parameters.items()}
         out['keys'] = list(module.state_dict())
@@ -180,7 +183,8 @@ def record_case(case):
     if module is not None and 'inputs' not in case:
         return out
 
-    build.collecting = 'clones' if case.get('options', {}).get('inplace') else 'leaves'
+    inplace = {**case.get('options', {}), **case.get('change', {})}.get('inplace')
+    build.collecting = 'clones' if inplace else 'leaves'
     given = build.value(list(case['inputs']))
     build.collecting = None
     if module is None:
@@ -235,6 +239,8 @@ def full_title(case):
     parts = [title(case)]
     if 'inputs' in case:
         parts.append('of ' + ', '.join([*map(words, case['inputs']), *(f'{k}={words(v)}' for k, v in case.get('call', {}).items())]))
+    if 'change' in case:
+        parts.append('with ' + ', '.join(f'{k} = {words(v)}' for k, v in case['change'].items()))
     if not case.get('train', True):
         parts.append('in evaluation mode')
     parts += [f'{k} {case[k]}' for k in ('method', 'times', 'seed') if k in case]

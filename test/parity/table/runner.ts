@@ -15,6 +15,7 @@ export interface ModuleCase extends TableCase {
   inputs?: Spec[];
   first?: Spec[];
   call?: Specs;
+  change?: Specs;
   method?: string;
   parameters?: Record<string, TensorSpec>;
   seed?: number;
@@ -142,6 +143,8 @@ export function runModule(one: ModuleCase, found: Collector): void {
     const first = one.first.map((spec) => build.value(spec));
     torch.noGrad(() => module.forward(...first));
   }
+  for (const [name, value] of Object.entries(one.change ?? {}))
+    (module as unknown as Record<string, unknown>)[camel(name)] = build.value(value);
   const parameters = module?.namedParameters() ?? [];
   if (module !== undefined) {
     compareNamed(found, 'initial', parameters, one.initial);
@@ -156,7 +159,8 @@ export function runModule(one: ModuleCase, found: Collector): void {
     if (one.inputs === undefined) return;
   }
 
-  build.collecting = one.options?.['inplace'] === true ? 'clones' : 'leaves';
+  const inplace = { ...one.options, ...one.change }['inplace'];
+  build.collecting = inplace === true ? 'clones' : 'leaves';
   const given = one.inputs!.map((spec) => build.value(spec));
   build.collecting = undefined;
   let run: () => unknown;
