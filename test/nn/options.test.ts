@@ -48,7 +48,7 @@ describe('the table', () => {
 type AnyClass = new (...args: unknown[]) => nn.Module<unknown[], unknown>;
 
 function isModuleClass(value: unknown): boolean {
-  return typeof value === 'function' && value.prototype instanceof (nn.Module as never);
+  return typeof value === 'function' && Object.prototype.isPrototypeOf.call(nn.Module, value);
 }
 
 /** The options that a class knows: what it says when it is given another. */

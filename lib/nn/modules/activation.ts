@@ -1,6 +1,6 @@
 // Activations. Unless a class says otherwise, forward gives a tensor of the input's shape, whatever that is; with `inplace` it
 // changes the input itself.
-import { expectInteger, expectNumber, expectOneOf } from '../../core/checks.js';
+import { expectInteger, expectNumber } from '../../core/checks.js';
 import { options as optionsOf } from '../../core/options.js';
 import {
   gelu,

@@ -1,5 +1,5 @@
 // What batch and instance normalisation have in common: parameters and running statistics for each channel.
-import { expectInteger, expectNumber } from '../../core/checks.js';
+import { expectArgument, expectInteger } from '../../core/checks.js';
 import { options as optionsOf } from '../../core/options.js';
 import type { Device } from '../../core/dtype.js';
 import { camelCase } from '../../core/names.js';
@@ -65,8 +65,10 @@ export abstract class NormNd extends Module {
       'dtype',
     ]);
     this.numFeatures = numFeatures === LAZY ? 0 : expectInteger(where, 'numFeatures', numFeatures);
-    this.eps = expectNumber(where, 'eps', eps);
-    this.momentum = momentum === null ? null : expectNumber(where, 'momentum', momentum);
+    for (const [name, value] of Object.entries({ eps, momentum }))
+      expectArgument(where, name, value, value === null || Number.isFinite(value), 'a number');
+    this.eps = eps;
+    this.momentum = momentum;
     this.affine = affine ?? defaults.affine;
     this.trackRunningStats = trackRunningStats ?? defaults.trackRunningStats;
     const factory = { ...(dtype && { dtype }), ...(device && { device }) };

@@ -410,15 +410,11 @@ abstract class FractionalMaxPoolNd<Indices extends boolean> extends Module<[inpu
   constructor(dims: 2 | 3, kernelSize: Sized, options: FractionalMaxPoolOptions<Sized, boolean>) {
     super();
     const where = new.target.name;
-    const { randomSamples, returnIndices = false } = optionsOf(where, options, [
-      'outputSize',
-      'outputRatio',
-      'returnIndices',
-      'randomSamples',
-    ]);
+    const given = optionsOf(where, options, ['outputSize', 'outputRatio', 'returnIndices', 'randomSamples']);
+    const { randomSamples, returnIndices = false } = given;
     this.dims = dims;
     this.kernelSize = spreadWhole(where, 'kernelSize', kernelSize, dims, 1);
-    const { size = null, ratio = null } = fractionalSize(where, dims, options ?? {});
+    const { size = null, ratio = null } = fractionalSize(where, dims, given);
     this.outputSize = size;
     this.outputRatio = ratio;
     this.returnIndices = expectBoolean(where, 'returnIndices', returnIndices);
