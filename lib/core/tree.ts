@@ -172,7 +172,7 @@ function rebuilt(kind: Branch, entries: readonly [unknown, unknown][]): unknown 
 /** The leaves of a nested value, in order; those that are wanted where a test is given. @internal */
 export function leaves<L = unknown>(
   value: unknown,
-  wanted: (leaf: unknown) => leaf is L = (leaf): leaf is L => true,
+  wanted: (leaf: unknown) => leaf is L = (_leaf): _leaf is L => true,
   walk: Walk = {},
 ): L[] {
   const found: L[] = [];

@@ -201,13 +201,16 @@ export interface NativeAddon {
   forwardModule(module: number, input: number, weight: number | null, bias: number | null): number | number[];
   // optimizers
   createSgd(): number;
-  addSgdGroup(handle: number, parameters: number[]): void;
-  stepSgd(handle: number, settings: number[]): void;
-  sgdUnused(handle: number, group: number): boolean;
-  sgdStepped(handle: number): void;
-  zeroSgdGrad(handle: number, setToNone: boolean): void;
-  momentumBuffers(handle: number, group: number): number[];
-  setMomentumBuffers(handle: number, group: number, buffers: (number | null)[]): void;
+  /** Eight numbers a group: see Sgd::Group. Gives the momentum buffers that were made, at their parameters' places. */
+  stepSgd(
+    handle: number,
+    options: number[],
+    parameters: number[],
+    buffers: number[],
+    gradScale: number | null,
+    foundInf: number | null,
+  ): number[];
+  zeroGrad(parameters: number[], setToNone: boolean): void;
   // programs
   recordStep(
     step: () => number[],

@@ -110,7 +110,11 @@ export class Adagrad extends UpdatingOptimizer<AdagradOptions, State> {
     const roots = foreach('sqrt', sums);
     foreach_('add', roots, group.eps);
     const rates = counts.map((t) => scheduled(() => -numberOf(group.lr) / (1 + (t() - 1) * group.lrDecay)));
-    foreach_('addcdiv', columns.parameters, foreach('mul', gradients, rates), roots);
+    // Gradients that are its own PyTorch multiplies in place, which in low precision rounds the rates.
+    const own = group.weightDecay !== 0 || group.maximize;
+    const steps = own ? gradients : foreach('mul', gradients, rates);
+    if (own) foreach_('mul', gradients, rates);
+    foreach_('addcdiv', columns.parameters, steps, roots);
   }
 
   /** @internal */

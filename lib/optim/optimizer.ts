@@ -1,6 +1,9 @@
 // Optimizer: the base of all optimizers, with parameter groups, state, hooks and state dicts as torch.optim.Optimizer has
 // them: https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
 import { types } from 'node:util';
+import { handleOf } from '../core/handles.js';
+import { native } from '../native/binding.js';
+import { map } from '../core/tree.js';
 import { camelCase, nearest, snakeCase } from '../core/names.js';
 import { isIterable } from '../core/checks.js';
 import { options, unknownOption } from '../core/options.js';
@@ -9,7 +12,6 @@ import { recording } from '../program/recording.js';
 import { noGrad } from '../autograd/gradMode.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
-import { scope } from '../tensor/scope.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
 import { refuseDifferentiable, settled } from './settings.js';
 import type { Value } from './values.js';
@@ -208,19 +210,9 @@ export abstract class Optimizer<
   /** Forgets the gradients; with `setToNone: false` fills them with zeros instead. */
   zeroGrad(given: { setToNone?: boolean } = {}): void {
     const { setToNone = true } = options(`${this.constructor.name}.zeroGrad`, given, ['setToNone']);
-    noGrad(() =>
-      scope(() => {
-        for (const { params } of this.paramGroups) {
-          for (const parameter of params) {
-            const gradient = setToNone ? null : parameter.grad;
-            if (gradient === null) parameter.grad = null;
-            else {
-              gradient.detach_();
-              gradient.zero_();
-            }
-          }
-        }
-      }),
+    native.zeroGrad(
+      this.paramGroups.flatMap(({ params }) => params.map((parameter) => parameter[handleOf])),
+      setToNone,
     );
   }
 
@@ -290,7 +282,10 @@ export abstract class Optimizer<
     const state: Record<number, S> = {};
     for (const [parameter, entry] of this.state) {
       const number = numbers.get(parameter);
-      if (number !== undefined) state[number] = mapped(entry, copied) as S;
+      if (number !== undefined)
+        state[number] = Object.fromEntries(
+          Object.entries(entry).map(([name, value]) => [name, copied(value)]),
+        ) as S;
     }
     return { state, param_groups: groups };
   }
@@ -348,8 +343,7 @@ export abstract class Optimizer<
     const { device, dtype } = parameter;
     const layout = this.layout(group, parameter);
     const floating = dtype.startsWith('float') || dtype === 'bfloat16';
-    const cast = (value: StateValue, name?: string): StateValue => {
-      if (Array.isArray(value)) return value.map((item) => cast(item as StateValue));
+    const cast = (value: unknown, name?: string): unknown => {
       // Older states have numbers for some tensors.
       if (!isTensor(value))
         return typeof value === 'number' && layout[name ?? ''] === 'scalar' ? scalar(value) : value;
@@ -361,7 +355,9 @@ export abstract class Optimizer<
             : { dtype: value.dtype };
       return value.detach().to(target, { copy: true }).keep();
     };
-    return Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, cast(value, name)])) as S;
+    return Object.fromEntries(
+      Object.entries(entry).map(([name, value]) => [name, map(value, (leaf) => cast(leaf, name))]),
+    ) as S;
   }
 
   toString(): string {
@@ -478,19 +474,13 @@ export function zeros(shape: readonly number[], like: Tensor): Tensor {
   return (operator('aten::new_zeros').call(like, shape) as Tensor).keep();
 }
 
-function mapped(entry: ParameterState, map: (value: StateValue) => StateValue): ParameterState {
-  return Object.fromEntries(Object.entries(entry).map(([name, value]) => [name, map(value)]));
-}
-
 function copied(value: StateValue): StateValue {
-  if (Array.isArray(value)) return value.map((item) => copied(item as StateValue));
-  return isTensor(value) ? value.detach() : value;
+  return map(value, (leaf) => (isTensor(leaf) ? leaf.detach() : leaf)) as StateValue;
 }
 
 // A copy that no scope releases.
 function owned(value: StateValue): StateValue {
-  if (Array.isArray(value)) return value.map((item) => owned(item as StateValue));
-  return isTensor(value) ? value.detach().clone().keep() : value;
+  return map(value, (leaf) => (isTensor(leaf) ? leaf.detach().clone().keep() : leaf)) as StateValue;
 }
 
 function isStateDict(value: unknown): value is SavedOptimizerState {

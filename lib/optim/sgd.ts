@@ -1,21 +1,16 @@
 // Stochastic gradient descent. The update is one native call over all parameters.
 import { expectNumber } from '../core/checks.js';
 import { handleOf } from '../core/handles.js';
-import { options } from '../core/options.js';
 import { native } from '../native/binding.js';
-import { recording, scheduled, scheduledFor } from '../program/recording.js';
-import { enableGrad } from '../autograd/gradMode.js';
+import { outsideOfStep, recording, scheduled, scheduledFor, type Recording } from '../program/recording.js';
+import { noGrad } from '../autograd/gradMode.js';
 import { named, TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { Tensor } from '../tensor/tensor.js';
-import {
-  Optimizer,
-  type OptimizerState,
-  type ParamGroup,
-  type Params,
-  type StateLayout,
-} from './optimizer.js';
+import type { OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectRate } from './settings.js';
+import { formOf, StatefulOptimizer } from './stateful.js';
 import { numberOf, type Value } from './values.js';
 
 export interface SGDOptions {
@@ -32,10 +27,12 @@ export interface SGDOptions {
   /** Climb instead of descend. Default false. */
   maximize?: boolean;
   /**
-   * How the update is carried out; null (the default) chooses as PyTorch does: foreach on CUDA, a loop on the CPU. Both
-   * give equal bits. */
+   * How the update is carried out; null (the default) chooses as PyTorch does: foreach on CUDA, a loop on the CPU. On the
+   * CPU both give equal bits in float32 and float64; in bfloat16 and float16 foreach rounds momentum. */
   foreach?: boolean | null;
-  /** One fused kernel (_fused_sgd_): quicker, and different in the last bits. Default null, which is no. */
+  /**
+   * One fused kernel (_fused_sgd_): quicker, and different in the last bits. Not for bfloat16 and float16 on the CPU, where
+   * libtorch's kernel is wrong. Default null, which is no. */
   fused?: boolean | null;
 }
 
@@ -64,10 +61,8 @@ const DEFAULTS = {
 } as const satisfies Required<SGDOptions>;
 
 /** torch.optim.SGD: https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html, equal to it in bits on the CPU. */
-export class SGD extends Optimizer<SGDOptions, Momentum> {
+export class SGD extends StatefulOptimizer<SGDOptions, Momentum> {
   readonly #handle: number;
-  // How many of the groups the native side knows.
-  #known = 0;
 
   /** `params`: parameters, or groups with settings of their own. Throws a TorchError for settings out of range. */
   constructor(params: Params<SGDOptions>, options: SGDOptions = {}) {
@@ -76,41 +71,55 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
     native.adopt(this, this.#handle);
   }
 
-  override get state(): ReadonlyMap<Tensor, Momentum> {
-    const native_ = this.#native();
-    return new Map(
-      this.paramGroups.flatMap(({ params }, g) => {
-        const buffers = native.momentumBuffers(native_, g);
-        return params.flatMap((parameter, i): [Tensor, Momentum][] =>
-          buffers[i] === 0 ? [] : [[parameter, { momentum_buffer: new Tensor(buffers[i]!) }]],
-        );
-      }),
-    );
-  }
-
-  override zeroGrad(given: { setToNone?: boolean } = {}): void {
-    const { setToNone = true } = options('SGD.zeroGrad', given, ['setToNone']);
-    native.zeroSgdGrad(this.#native(), setToNone);
-  }
-
   /** @internal */
-  protected override run<T>(closure?: () => T): T | undefined {
-    const result = closure === undefined ? undefined : enableGrad(closure);
-    const handle = this.#native();
-    const settings = this.paramGroups.flatMap((group, g) => this.#settings(handle, group, g));
-    named('SGD.step', () => native.stepSgd(handle, settings));
-    recording()?.watch({ end: () => native.sgdStepped(handle) });
-    return result;
+  protected override update(): void {
+    const into = recording();
+    const options: number[] = [];
+    const stepped: Tensor[] = [];
+    const buffers: number[] = [];
+    for (const group of this.paramGroups) {
+      const slots: readonly Part[] =
+        into === undefined ? this.#parts(group) : scope(() => this.#recordedParts(group));
+      options.push(slots.length, ...this.#options(group, slots, into));
+      for (const { parameter, buffer } of slots) {
+        stepped.push(parameter);
+        buffers.push(buffer === null ? 0 : buffer[handleOf]);
+      }
+    }
+    const made = named('SGD.step', () =>
+      native.stepSgd(
+        this.#handle,
+        options,
+        stepped.map((parameter) => parameter[handleOf]),
+        buffers,
+        this.gradScale === null ? null : this.gradScale[handleOf],
+        this.foundInf === null ? null : this.foundInf[handleOf],
+      ),
+    );
+    for (const [i, handle] of made.entries())
+      if (handle !== 0) this.begin(stepped[i]!, { momentum_buffer: new Tensor(handle).keep() });
+  }
+
+  #parts(group: SGDParamGroup): Part[] {
+    return group.params.map((parameter) => ({
+      parameter,
+      buffer: (group.momentum !== 0 && this.state.get(parameter)?.momentum_buffer) || null,
+    }));
+  }
+
+  // What a recorded step has to find: the parameters that have a gradient, each with a buffer.
+  #recordedParts(group: SGDParamGroup): Part[] {
+    if (group.momentum === 0) return this.#parts(group).filter(({ parameter }) => parameter.grad !== null);
+    return this.slots(group).map(({ parameter, state }) => ({ parameter, buffer: state.momentum_buffer }));
   }
 
   // As the native side takes them. Numbers are read anew before each step of a program.
-  #settings(handle: number, group: SGDParamGroup, g: number): number[] {
-    const how = form(group);
-    const rest = [Number(group.nesterov), Number(group.maximize), how];
+  #options(group: SGDParamGroup, parts: readonly Part[], into: Recording | undefined): number[] {
+    const form = formOf(group);
+    const rest = [Number(group.nesterov), Number(group.maximize), FORMS.indexOf(form)];
     // The fused kernel takes the dampening itself.
-    const keep = (dampening: number): number => (how === FUSED ? dampening : 1 - dampening);
-    const into = recording();
-    if (into === undefined || !hasGradient(group))
+    const keep = (dampening: number): number => (form === 'fused' ? dampening : 1 - dampening);
+    if (into === undefined || parts.length === 0)
       return [numberOf(group.lr), group.momentum, keep(group.dampening), group.weightDecay, ...rest];
     const unless0 = (name: 'momentum' | 'weightDecay'): number =>
       group[name] === 0 ? 0 : scheduledFor(group, name, () => group[name]);
@@ -121,11 +130,23 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
     let first = false;
     if (!into.again(group))
       into.watch({
-        begin: () => (first = native.sgdUnused(handle, g)),
+        begin: () => (first = this.#isFirst(parts)),
         step: () => (first = false),
       });
     const kept = scheduled(() => keep(first ? 0 : group.dampening));
     return [lr, momentum, kept, weightDecay, ...rest];
+  }
+
+  // Whether no parameter has made a step with momentum yet.
+  #isFirst(parts: readonly Part[]): boolean {
+    const old = parts.filter(({ parameter }) => this.state.has(parameter)).length;
+    if (old > 0 && old < parts.length)
+      throw new TorchError(
+        'SGD',
+        'some parameters of a group have momentum and some have none yet, which dampening makes a difference of: make ' +
+          'one step without the program first',
+      );
+    return old === 0;
   }
 
   /** @internal */
@@ -133,17 +154,22 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
     return ['lr', 'momentum', 'weightDecay', 'dampening'];
   }
 
+  // Adding to it changes not even the sign of a zero, so that a first step leaves the gradient.
+  /** @internal */
+  protected override initialState(_group: SGDParamGroup, parameter: Tensor): Momentum {
+    return scope(() => {
+      const like = parameter.grad ?? parameter;
+      const buffer = outsideOfStep(() => noGrad(() => operator('aten::full_like').call(like, -0) as Tensor));
+      return { momentum_buffer: buffer.keep() };
+    });
+  }
+
   /** @internal */
   protected override replaceState(state: Map<Tensor, Momentum>): void {
-    const handle = this.#native();
-    this.paramGroups.forEach(({ params }, g) =>
-      native.setMomentumBuffers(
-        handle,
-        g,
-        params.map((parameter) => state.get(parameter)?.momentum_buffer?.[handleOf] ?? null),
-      ),
-    );
-    for (const entry of state.values()) entry.momentum_buffer?.dispose();
+    // Older versions of PyTorch write null for what has made no step.
+    for (const [parameter, { momentum_buffer: buffer }] of state)
+      if (buffer === null) state.delete(parameter);
+    super.replaceState(state);
   }
 
   /** @internal */
@@ -163,27 +189,13 @@ export class SGD extends Optimizer<SGDOptions, Momentum> {
     if (settings.fused && settings.foreach)
       throw new TorchError('SGD', 'fused and foreach cannot both be true');
   }
-
-  // Groups are made known when they are first needed: the base class's constructor adds some before there is a handle.
-  #native(): number {
-    for (; this.#known < this.paramGroups.length; this.#known++) {
-      native.addSgdGroup(
-        this.#handle,
-        this.paramGroups[this.#known]!.params.map((parameter) => parameter[handleOf]),
-      );
-    }
-    return this.#handle;
-  }
 }
 
-function hasGradient(group: SGDParamGroup): boolean {
-  return scope(() => group.params.some((parameter) => parameter.grad !== null));
+/** A parameter, with its momentum buffer if it has one. */
+interface Part {
+  readonly parameter: Tensor;
+  readonly buffer: Tensor | null;
 }
 
-const FUSED = 2;
-
-// Numbers as the native side knows the forms: single, foreach, fused.
-function form(group: SGDParamGroup): 0 | 1 | 2 {
-  if (group.fused) return FUSED;
-  return (group.foreach ?? group.params.every((parameter) => parameter.device.startsWith('cuda'))) ? 1 : 0;
-}
+// In the native side's order.
+const FORMS = ['single', 'foreach', 'fused'];

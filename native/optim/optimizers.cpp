@@ -1,7 +1,12 @@
-// SGD with PyTorch's arithmetic, in PyTorch's order, so that the bits are PyTorch's.
+// SGD with PyTorch's arithmetic, in PyTorch's order, so that the bits are PyTorch's; and what all optimizers need of the
+// native side.
 #include "optimizers.h"
 
+#include <ATen/ScalarOps.h>
+
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "bindings.h"
 #include "program/recorder.h"
@@ -10,175 +15,127 @@ namespace torch_node {
 
 namespace {
 
-// The parameters of one step that have gradients, with their places in the group.
-struct Work {
-  std::vector<size_t> places;
-  std::vector<at::Tensor> parameters;
-  std::vector<at::Tensor> gradients;
+// A parameter that has a gradient, with its momentum buffer.
+struct Slot {
+  at::Tensor parameter;
+  at::Tensor gradient;
+  at::Tensor* buffer;
 };
 
-Work gather(const Sgd::Group& group) {
-  Work work;
-  for (size_t i = 0; i < group.parameters.size(); i++) {
-    const at::Tensor& gradient = group.parameters[i].grad();
-    if (!gradient.defined()) continue;
-    work.places.push_back(i);
-    work.parameters.push_back(group.parameters[i]);
-    work.gradients.push_back(gradient);
-  }
-  return work;
-}
-
-// Whether a parameter has made no step with momentum yet. While a step is recorded buffers of zeros serve as if it had:
-// the number that the gradient is multiplied by differs in the first step.
-bool isNew(const Sgd::Group& group, size_t place) {
-  return !group.momentumBuffers[place].defined() || (group.unused[place] && Recorder::current() == nullptr);
-}
-
-// Adding to it changes not even the sign of a zero.
-constexpr double kNothing = -0.0;
-
-void start(Sgd::Group& group, size_t place, const at::Tensor& gradient) {
-  at::Tensor& buffer = group.momentumBuffers[place];
-  if (buffer.defined()) {
-    buffer.copy_(gradient);  // programs hold it
+// Python multiplies by a number that is the second operand, which low-precision kernels take as it is. The overload for
+// numbers, which _foreach_mul_ calls, puts it first, where it is rounded to the tensor's dtype.
+void intoMomentum(const Slot& slot, const at::Tensor& gradient, const at::Tensor& momentum, double keep) {
+  if (slot.buffer->defined()) {
+    slot.buffer->mul_(momentum).add_(gradient, keep);
   } else {
-    buffer = gradient.detach().clone();
+    *slot.buffer = gradient.detach().clone();
   }
-  group.unused[place] = false;
 }
 
-void stepSingle(Sgd::Group& group, const Work& work, const SgdSettings& s) {
-  for (size_t i = 0; i < work.parameters.size(); i++) {
-    const at::Tensor& parameter = work.parameters[i];
-    at::Tensor gradient = s.maximize ? -work.gradients[i] : work.gradients[i];
-    if (s.weightDecay != 0) gradient = gradient.add(parameter, s.weightDecay);
-    if (s.momentum != 0) {
-      const at::Tensor& buffer = group.momentumBuffers[work.places[i]];
-      if (isNew(group, work.places[i])) {
-        start(group, work.places[i], gradient);
-      } else {
-        buffer.mul_(s.momentum).add_(gradient, s.keep);
-      }
-      gradient = s.nesterov ? gradient.add(buffer, s.momentum) : buffer;
+void stepSingle(const std::vector<Slot>& slots, const Sgd::Group& group) {
+  const at::Tensor momentum = at::native::wrapped_scalar_tensor(group.momentum);
+  for (const Slot& slot : slots) {
+    at::Tensor gradient = group.maximize ? -slot.gradient : slot.gradient;
+    if (group.weightDecay != 0) gradient = gradient.add(slot.parameter, group.weightDecay);
+    if (group.momentum != 0) {
+      intoMomentum(slot, gradient, momentum, group.keep);
+      gradient = group.nesterov ? gradient.add(*slot.buffer, group.momentum) : *slot.buffer;
     }
-    parameter.add_(gradient, -s.lr);
+    slot.parameter.add_(gradient, -group.lr);
   }
 }
 
-void stepForeach(Sgd::Group& group, const Work& work, const SgdSettings& s) {
-  std::vector<at::Tensor> gradients = s.maximize ? at::_foreach_neg(work.gradients) : work.gradients;
-  if (s.weightDecay != 0) gradients = at::_foreach_add(gradients, work.parameters, s.weightDecay);
-  if (s.momentum != 0) {
+void stepForeach(const std::vector<Slot>& slots, const Sgd::Group& group) {
+  std::vector<at::Tensor> parameters;
+  std::vector<at::Tensor> gradients;
+  for (const Slot& slot : slots) {
+    parameters.push_back(slot.parameter);
+    gradients.push_back(slot.gradient);
+  }
+  if (group.maximize) gradients = at::_foreach_neg(gradients);
+  if (group.weightDecay != 0) gradients = at::_foreach_add(gradients, parameters, group.weightDecay);
+  if (group.momentum != 0) {
+    const bool first = std::ranges::any_of(slots, [](const Slot& slot) { return !slot.buffer->defined(); });
     std::vector<at::Tensor> buffers;
-    const bool first = std::ranges::any_of(work.places, [&](size_t i) { return isNew(group, i); });
-    for (size_t i = 0; i < work.places.size(); i++) {
-      const at::Tensor& buffer = group.momentumBuffers[work.places[i]];
-      if (isNew(group, work.places[i])) {
-        start(group, work.places[i], gradients[i]);
-      } else if (first) {
-        buffer.mul_(s.momentum).add_(gradients[i], s.keep);
+    for (size_t i = 0; i < slots.size(); i++) {
+      if (first) {
+        intoMomentum(slots[i], gradients[i], at::native::wrapped_scalar_tensor(group.momentum), group.keep);
       }
-      buffers.push_back(buffer);
+      buffers.push_back(*slots[i].buffer);
     }
     if (!first) {
-      at::_foreach_mul_(buffers, s.momentum);
-      at::_foreach_add_(buffers, gradients, s.keep);
+      at::_foreach_mul_(buffers, group.momentum);
+      at::_foreach_add_(buffers, gradients, group.keep);
     }
-    gradients = s.nesterov ? at::_foreach_add(gradients, buffers, s.momentum) : buffers;
+    gradients = group.nesterov ? at::_foreach_add(gradients, buffers, group.momentum) : buffers;
   }
-  at::_foreach_add_(work.parameters, gradients, -s.lr);
+  at::_foreach_add_(parameters, gradients, -group.lr);
 }
 
-void stepFused(Sgd::Group& group, const Work& work, const SgdSettings& s) {
-  // The kernel takes momentum buffers that are all new or all old. Parameters whose first gradient came later than
-  // the others' are stepped in a call of their own.
-  // Old ones go first: those that the first call makes must not be stepped again by the second.
+void stepFused(const std::vector<Slot>& slots, const Sgd::Group& group, const Sgd::Scaling& scaling) {
+  const at::Tensor& like = slots.front().parameter;
+  if (like.is_cpu() && at::isReducedFloatingType(like.scalar_type())) {
+    throw std::invalid_argument(
+        "fused: on the CPU libtorch's kernel leaves most elements of a bfloat16 or float16 parameter as they are "
+        "(pytorch/pytorch issue 191763): leave the option out");
+  }
+  // The kernel takes momentum buffers that are all new or all old. Parameters whose first gradient came later than the
+  // others' are stepped in a call of their own. Old ones go first: those that the first call makes must not be stepped
+  // again by the second.
   for (const bool first : {false, true}) {
     std::vector<at::Tensor> parameters;
     std::vector<at::Tensor> gradients;
     std::vector<at::Tensor> buffers;
-    for (size_t i = 0; i < work.places.size(); i++) {
-      at::Tensor& buffer = group.momentumBuffers[work.places[i]];
-      if (s.momentum == 0 ? first : isNew(group, work.places[i]) != first) continue;
-      if (s.momentum != 0) {
-        if (!buffer.defined()) buffer = at::empty_like(work.gradients[i]);
-        if (Recorder::current() == nullptr) group.unused[work.places[i]] = false;
-        buffers.push_back(buffer);
-      }
-      parameters.push_back(work.parameters[i]);
-      gradients.push_back(work.gradients[i]);
+    for (const Slot& slot : slots) {
+      if (first != (group.momentum != 0 && !slot.buffer->defined())) continue;
+      parameters.push_back(slot.parameter);
+      gradients.push_back(slot.gradient);
     }
     if (parameters.empty()) continue;
-    at::_fused_sgd_(parameters, gradients, buffers, s.weightDecay, s.momentum, s.lr, s.keep, s.nesterov, s.maximize,
-                    first && s.momentum != 0);
+    // The kernel does nothing then, and a buffer that it did not fill would be taken for momentum by the next step.
+    if (first && scaling.foundInf && scaling.foundInf->item<double>() != 0) continue;
+    for (const Slot& slot : slots) {
+      if (group.momentum == 0 || first == slot.buffer->defined()) continue;
+      if (first) *slot.buffer = at::empty_like(slot.gradient);
+      buffers.push_back(*slot.buffer);
+    }
+    at::_fused_sgd_(parameters, gradients, buffers, group.weightDecay, group.momentum, group.lr, group.keep,
+                    group.nesterov, group.maximize, first, scaling.scale, scaling.foundInf);
   }
+}
+
+// Slots by device and dtype, which operators on lists want to be the same.
+std::vector<std::vector<Slot>> byKind(const std::vector<Slot>& slots) {
+  std::map<std::tuple<c10::DeviceType, c10::DeviceIndex, c10::ScalarType>, std::vector<Slot>> kinds;
+  for (const Slot& slot : slots) {
+    const c10::Device device = slot.parameter.device();
+    kinds[{device.type(), device.index(), slot.parameter.scalar_type()}].push_back(slot);
+  }
+  std::vector<std::vector<Slot>> out;
+  for (auto& [kind, some] : kinds) out.push_back(std::move(some));
+  return out;
 }
 
 }  // namespace
 
-void Sgd::addGroup(std::vector<at::Tensor> parameters) {
-  Group group;
-  group.momentumBuffers.resize(parameters.size());
-  group.unused.resize(parameters.size());
-  group.held.resize(parameters.size());
-  group.parameters = std::move(parameters);
-  groups_.push_back(std::move(group));
-}
-
-void Sgd::makeBuffers(const std::vector<SgdSettings>& settings) {
+void Sgd::step(std::span<const at::Tensor> parameters, std::span<at::Tensor> buffers, const Scaling& scaling) const {
   const at::NoGradGuard noGrad;
-  const Unrecorded before;
-  for (size_t g = 0; g < groups_.size() && g < settings.size(); g++) {
-    Group& group = groups_[g];
-    for (size_t i = 0; i < group.parameters.size() && settings[g].momentum != 0; i++) {
-      if (!group.parameters[i].grad().defined()) continue;
-      group.held[i] = true;
-      if (group.momentumBuffers[i].defined()) continue;
-      group.momentumBuffers[i] = at::full_like(group.parameters[i].grad(), kNothing);
-      group.unused[i] = true;
+  size_t next = 0;
+  for (const Group& group : groups) {
+    std::vector<Slot> slots;
+    for (const size_t end = next + group.parameters; next < end; next++) {
+      const at::Tensor& gradient = parameters[next].grad();
+      if (gradient.defined()) slots.push_back({parameters[next], gradient, &buffers[next]});
     }
-  }
-}
-
-void Sgd::stepped() {
-  for (Group& group : groups_) group.unused.assign(group.unused.size(), false);
-}
-
-void Sgd::step(const std::vector<SgdSettings>& settings) {
-  const at::NoGradGuard noGrad;
-  if (Recorder::current() != nullptr) {
-    for (const Group& group : groups_) std::ranges::for_each(group.parameters, Recorder::readsGradient);
-    makeBuffers(settings);
-  }
-  for (size_t g = 0; g < groups_.size() && g < settings.size(); g++) {
-    Group& group = groups_[g];
-    const Work work = gather(group);
-    if (work.parameters.empty()) continue;
-    switch (settings[g].form) {
-      case SgdSettings::Form::kSingle: stepSingle(group, work, settings[g]); break;
-      case SgdSettings::Form::kForeach: stepForeach(group, work, settings[g]); break;
-      case SgdSettings::Form::kFused: stepFused(group, work, settings[g]); break;
+    if (group.form == Form::kSingle) {
+      stepSingle(slots, group);
+      continue;
     }
-  }
-}
-
-void Sgd::zeroGrad(bool setToNone) {
-  const at::NoGradGuard noGrad;
-  for (const Group& group : groups_) {
-    for (const at::Tensor& parameter : group.parameters) {
-      if (setToNone) {
-        Recorder::replacesGradient(parameter);
+    for (const std::vector<Slot>& kind : byKind(slots)) {
+      if (group.form == Form::kForeach) {
+        stepForeach(kind, group);
       } else {
-        Recorder::readsGradient(parameter);
-      }
-      at::Tensor& gradient = parameter.mutable_grad();
-      if (!gradient.defined()) continue;
-      if (setToNone) {
-        gradient.reset();
-      } else {
-        gradient.detach_();
-        gradient.zero_();
+        stepFused(kind, group, scaling);
       }
     }
   }
@@ -188,77 +145,58 @@ namespace {
 
 uint32_t createSgd(Environment& environment) { return hold<Sgd>(environment); }
 
-void addGroup(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, std::vector<at::Tensor> parameters) {
-  sgd->addGroup(std::move(parameters));
-}
-
-// stepSgd(handle, settings): settings holds seven numbers a group, in the order of SgdSettings.
-void stepSgd(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, const std::vector<double>& numbers) {
-  constexpr size_t kNumbers = 7;
-  std::vector<SgdSettings> settings;
-  for (size_t i = 0; i + kNumbers <= numbers.size(); i += kNumbers) {
-    const double* n = &numbers[i];
-    settings.push_back(
-        {n[0], n[1], n[2], n[3], n[4] != 0, n[5] != 0, static_cast<SgdSettings::Form>(static_cast<int>(n[6]))});
+// stepSgd(handle, options, parameters, buffers, gradScale, foundInf): options holds eight numbers a group, in the order of
+// Sgd::Group; a buffer is 0 where there is none yet. Gives the buffers that were made, at their parameters' places, or an
+// empty list where none was.
+std::vector<at::Tensor> stepSgd(Environment& environment, const c10::intrusive_ptr<Sgd>& sgd,
+                                const std::vector<double>& options, const std::vector<at::Tensor>& parameters,
+                                const std::vector<uint32_t>& handles, const std::optional<at::Tensor>& gradScale,
+                                const std::optional<at::Tensor>& foundInf) {
+  constexpr size_t kNumbers = 8;
+  sgd->groups.clear();
+  size_t expected = 0;
+  for (size_t i = 0; i + kNumbers <= options.size(); i += kNumbers) {
+    const double* n = &options[i];
+    sgd->groups.push_back({static_cast<size_t>(n[0]), n[1], n[2], n[3], n[4], n[5] != 0, n[6] != 0,
+                           static_cast<Sgd::Form>(static_cast<int>(n[7]))});
+    expected += sgd->groups.back().parameters;
   }
-  sgd->step(settings);
-}
-
-void zeroGrad(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, bool setToNone) {
-  sgd->zeroGrad(setToNone);
-}
-
-std::vector<at::Tensor> momentumBuffers(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd,
-                                        uint32_t index) {
-  const Sgd::Group& group = sgd->group(index);
-  std::vector<at::Tensor> out = group.momentumBuffers;
-  for (size_t i = 0; i < out.size(); i++) {
-    if (group.unused[i]) out[i].reset();
+  if (parameters.size() != expected || handles.size() != expected) {
+    throw std::logic_error("stepSgd: there is not a parameter and a buffer for each place of the groups");
   }
-  return out;
-}
-
-// sgdUnused(handle, group): whether no parameter of the group has made a step with momentum yet. Throws where some have
-// and some have not.
-bool unused(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, uint32_t index) {
-  const Sgd::Group& group = sgd->group(index);
-  size_t old = 0;
-  size_t fresh = 0;
-  for (size_t i = 0; i < group.unused.size(); i++) {
-    if (group.momentumBuffers[i].defined()) (group.unused[i] ? fresh : old)++;
-  }
-  if (old > 0 && fresh > 0) {
-    throw std::invalid_argument(
-        "some parameters of a group have momentum and some have none yet, which dampening makes a difference of: make "
-        "one step without the program first");
-  }
-  return old == 0;
-}
-
-void stepped(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd) { sgd->stepped(); }
-
-void setMomentumBuffers(Environment& /*environment*/, const c10::intrusive_ptr<Sgd>& sgd, uint32_t index,
-                        const std::vector<std::optional<at::Tensor>>& buffers) {
-  Sgd::Group& group = sgd->group(index);
-  if (buffers.size() != group.parameters.size()) {
-    throw TypeMismatch("expected " + std::to_string(group.parameters.size()) + " momentum buffers, got " +
-                       std::to_string(buffers.size()));
-  }
-  for (size_t i = 0; i < buffers.size(); i++) {
-    // Copies: the state belongs to the optimizer alone.
-    const std::optional<at::Tensor>& buffer = buffers[i];
-    if (group.held[i] && group.momentumBuffers[i].defined()) {
-      const at::NoGradGuard noGrad;
-      if (buffer) {
-        group.momentumBuffers[i].copy_(*buffer);
-      } else {
-        group.momentumBuffers[i].fill_(kNothing);
-      }
-      group.unused[i] = !buffer;
-      continue;
+  std::vector<at::Tensor> buffers;
+  buffers.reserve(handles.size());
+  for (const uint32_t handle : handles) buffers.push_back(handle == 0 ? at::Tensor() : environment.tensor(handle));
+  sgd->step(parameters, buffers, {gradScale, foundInf});
+  bool made = false;
+  for (size_t i = 0; i < handles.size(); i++) {
+    if (handles[i] != 0) {
+      buffers[i].reset();
+    } else {
+      made = made || buffers[i].defined();
     }
-    group.momentumBuffers[i] = buffer ? buffer->detach().to(group.parameters[i].options()).clone() : at::Tensor();
-    group.unused[i] = false;
+  }
+  if (!made) buffers.clear();
+  return buffers;
+}
+
+// zeroGrad(parameters, setToNone): forgets the gradients, or fills them with zeros.
+void zeroGrad(Environment& /*environment*/, const std::vector<at::Tensor>& parameters, bool setToNone) {
+  const at::NoGradGuard noGrad;
+  for (const at::Tensor& parameter : parameters) {
+    if (setToNone) {
+      Recorder::replacesGradient(parameter);
+    } else {
+      Recorder::readsGradient(parameter);
+    }
+    at::Tensor& gradient = parameter.mutable_grad();
+    if (!gradient.defined()) continue;
+    if (setToNone) {
+      gradient.reset();
+    } else {
+      gradient.detach_();
+      gradient.zero_();
+    }
   }
 }
 
@@ -282,13 +220,8 @@ TORCH_LIBRARY_FRAGMENT(torch_node, library) {
 std::vector<Binding> optimizerBindings() {
   return {
       bound<&createSgd>("createSgd"),
-      bound<&addGroup>("addSgdGroup"),
       bound<&stepSgd>("stepSgd"),
-      bound<&unused>("sgdUnused"),
-      bound<&stepped>("sgdStepped"),
-      bound<&zeroGrad>("zeroSgdGrad"),
-      bound<&momentumBuffers>("momentumBuffers"),
-      bound<&setMomentumBuffers>("setMomentumBuffers"),
+      bound<&zeroGrad>("zeroGrad"),
   };
 }
 

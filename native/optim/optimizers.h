@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "capsule.h"
@@ -10,42 +11,39 @@
 
 namespace torch_node {
 
-// One group's settings, as TypeScript hands them over at every step, so that a schedule or a user who changes
-// `paramGroups[0].lr` needs no other way in.
-struct SgdSettings {
-  double lr;
-  double momentum;
-  double keep;  // of the gradient, in a momentum buffer: 1 - dampening, or the dampening itself where the form is fused
-  double weightDecay;
-  bool nesterov;
-  bool maximize;
-  // How the update is carried out. Single and foreach give equal bits; fused does not.
-  enum class Form : uint8_t { kSingle, kForeach, kFused } form;
-};
-
+// torch.optim.SGD: https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+//
+// The groups' options are set before every step, so that a schedule or a user who changes `paramGroups[0].lr` needs no
+// other way in. Parameters and momentum buffers belong to the optimizer's JavaScript side and are handed in.
 class Sgd final : public torch::CustomClassHolder {
  public:
   static constexpr const char* kName = "optimizer";
+
+  // How an update is carried out. The loop and foreach give equal bits in float32 and float64; fused does not.
+  enum class Form : uint8_t { kSingle, kForeach, kFused };
+
   struct Group {
-    std::vector<at::Tensor> parameters;
-    std::vector<at::Tensor> momentumBuffers;  // undefined until a parameter's first step with momentum
-    // Buffers of zeros that a recording made, which has to find them there; they stand for none until a step was made.
-    std::vector<bool> unused;
-    std::vector<bool> held;  // by programs, which go on with this very buffer
+    size_t parameters = 0;  // how many of the step's parameters, which stand in the order of the groups
+    double lr = 0;
+    double momentum = 0;
+    double keep = 0;  // the gradient's factor in a momentum buffer: 1 - dampening, or where fused the dampening itself
+    double weightDecay = 0;
+    bool nesterov = false;
+    bool maximize = false;
+    Form form = Form::kSingle;
   };
 
-  void addGroup(std::vector<at::Tensor> parameters);
-  // torch.optim.SGD's update: https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
-  void step(const std::vector<SgdSettings>& settings);
-  void zeroGrad(bool setToNone);
-  // Before a step is recorded: every parameter that has none gets a momentum buffer of zeros.
-  void makeBuffers(const std::vector<SgdSettings>& settings);
-  // After steps that a program made: no buffer is unused any more.
-  void stepped();
-  Group& group(uint32_t index) { return groups_.at(index); }
+  // What gradients were multiplied by, and 1 where one was infinite or NaN: for the fused form alone.
+  struct Scaling {
+    std::optional<at::Tensor> scale;
+    std::optional<at::Tensor> foundInf;
+  };
 
- private:
-  std::vector<Group> groups_;
+  std::vector<Group> groups;
+
+  // Updates the parameters that have a gradient. A buffer is undefined before its parameter's first step with momentum,
+  // and is made by that step.
+  void step(std::span<const at::Tensor> parameters, std::span<at::Tensor> buffers, const Scaling& scaling) const;
 };
 
 }  // namespace torch_node

@@ -20,6 +20,15 @@ struct Number {
   }
 };
 
+using Numbers = std::unordered_map<ValueId, Number>;
+
+// A placeholder that stands in a tensor, as numbers beside a tensor do.
+std::optional<Number> numberOf(const Instruction& instruction, uint32_t argument, const Numbers& tensors) {
+  const auto found = tensors.find(instruction.argument(argument));
+  if (found == tensors.end()) return std::nullopt;
+  return found->second;
+}
+
 std::optional<Number> numberOf(const Instruction& instruction, uint32_t argument) {
   for (const auto& number : instruction.numbers) {
     if (number.place.argument == argument) return Number{number.placeholder, number.negated, 0};
@@ -46,8 +55,8 @@ struct Update {
   }
 };
 
-std::optional<Update> updateAt(const std::vector<Instruction>& all, size_t i) {
-  if (i + 2 >= all.size() || !is(all[i], "aten::mul_", "Scalar") || !is(all[i + 1], "aten::add_", "Tensor") ||
+std::optional<Update> updateAt(const std::vector<Instruction>& all, size_t i, const Numbers& tensors) {
+  if (i + 2 >= all.size() || !is(all[i], "aten::mul_", "Tensor") || !is(all[i + 1], "aten::add_", "Tensor") ||
       !is(all[i + 2], "aten::add_", "Tensor")) {
     return std::nullopt;
   }
@@ -56,7 +65,7 @@ std::optional<Update> updateAt(const std::vector<Instruction>& all, size_t i) {
   update.gradient = all[i + 1].argument(1);
   update.parameter = all[i + 2].argument(0);
   if (all[i + 1].argument(0) != update.buffer || all[i + 2].argument(1) != update.buffer) return std::nullopt;
-  const auto momentum = numberOf(all[i], 1);
+  const auto momentum = numberOf(all[i], 1, tensors);
   const auto keep = numberOf(all[i + 1], 2);
   const auto rate = numberOf(all[i + 2], 2);
   if (!momentum || !keep || !rate) return std::nullopt;
@@ -99,12 +108,16 @@ void fuseSgd(const Recorded& recorded, Fusion& fusion) {
     return found != externals.end() && found->second->is_cpu() && found->second->scalar_type() == at::kFloat &&
            found->second->is_contiguous();
   };
+  Numbers tensors;
+  for (const NumberTensor& number : recorded.numbers) {
+    tensors[number.value] = Number{number.placeholder, number.negated, 0};
+  }
   const auto& all = recorded.instructions;
   size_t i = 0;
   while (i < all.size()) {
     std::vector<Update> updates;
     const size_t start = i;
-    for (auto update = updateAt(all, i); update; update = updateAt(all, i)) {
+    for (auto update = updateAt(all, i, tensors); update; update = updateAt(all, i, tensors)) {
       if (!fits(update->parameter) || !fits(update->buffer)) break;
       if (!updates.empty() && !update->goesWith(updates.front())) break;
       updates.push_back(*update);

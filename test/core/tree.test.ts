@@ -1,4 +1,5 @@
 // The one walker of nested values, and all that use it, over values that a generator makes.
+import { types } from 'node:util';
 import vm from 'node:vm';
 import torch, { data, isTensor, optim, type Tensor } from 'torch-node';
 import { flatten, leaves, map, visit } from '../../lib/core/tree.js';
@@ -49,9 +50,9 @@ function nested(draw: Draw, leaf: () => unknown, kinds = 4, depth = 0): unknown 
 function words(value: unknown): string {
   if (isTensor(value)) return `tensor ${[...value.dataSync()].join()} of ${value.dtype}`;
   if (Array.isArray(value)) return `[${value.map(words).join()}]`;
-  if (value instanceof Map)
+  if (types.isMap(value))
     return `Map(${[...value].map(([key, item]) => `${words(key)}: ${words(item)}`).join()})`;
-  if (value instanceof Set) return `Set(${[...value].map(words).join()})`;
+  if (types.isSet(value)) return `Set(${[...value].map(words).join()})`;
   if (typeof value === 'object' && value !== null)
     return `{${Object.entries(value)
       .map(([name, item]) => `${name}: ${words(item)}`)
@@ -236,7 +237,7 @@ describe('what walks over nested values', () => {
 // Plain objects as the Maps that the native side gives for them.
 function asMaps(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asMaps);
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, asMaps(item)]));
+  if (types.isMap(value)) return new Map([...value].map(([key, item]) => [key, asMaps(item)]));
   if (typeof value !== 'object' || value === null || isTensor(value)) return value;
   return new Map(Object.entries(value).map(([name, item]) => [name, asMaps(item)]));
 }

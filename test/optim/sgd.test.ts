@@ -76,6 +76,77 @@ describe('SGD', () => {
     expect(torch.scope(() => learn(p, sgd))).toBe(-3);
   });
 
+  it('has one state, as all optimizers have it', () => {
+    const [a, b, c] = [parameter(1), parameter(2), parameter(3)];
+    const sgd = new optim.SGD([{ params: [a], momentum: 0.5 }, { params: [b] }], { lr: 1 });
+    expect(sgd.state.size).toBe(0);
+    learn(a, sgd);
+    b.grad = torch.tensor([1]);
+    sgd.step();
+    expect([...sgd.state.keys()]).toEqual([a]);
+    const buffer = sgd.state.get(a)!.momentum_buffer!;
+    expect(buffer.item()).toBe(1.5);
+    expect(Object.keys(sgd.stateDict().state)).toEqual(['0']);
+    // What is changed there is what the next step goes on with, as are parameters that are put in or taken out.
+    torch.noGrad(() => buffer.fill_(10));
+    sgd.paramGroups[1]!.params.push(c);
+    c.grad = torch.tensor([7]);
+    a.grad = torch.tensor([0]);
+    const before = a.item();
+    sgd.step();
+    expect([a.item(), c.item()]).toEqual([before - 5, -4]);
+    expect(sgd.state.get(a)!.momentum_buffer).toBe(buffer);
+    sgd.paramGroups.splice(0, 1);
+    sgd.step();
+    expect([a.item(), c.item()]).toEqual([before - 5, -11]);
+  });
+
+  it('reads states of older versions, which have null for a buffer that is not there yet', () => {
+    const p = parameter(1);
+    const sgd = new optim.SGD([p], { lr: 1, momentum: 0.5 });
+    sgd.loadStateDict({ ...sgd.stateDict(), state: { 0: { momentum_buffer: null } } });
+    expect(sgd.state.size).toBe(0);
+    expect([learn(p, sgd), learn(p, sgd)]).toEqual([0, -1.5]);
+  });
+
+  it('refuses its fused form where the kernel is wrong', () => {
+    for (const dtype of ['bfloat16', 'float16'] as const) {
+      const p = new nn.Parameter(torch.ones([20], { dtype }));
+      const sgd = new optim.SGD([p], { fused: true });
+      p.grad = torch.ones([20], { dtype });
+      expect(() => sgd.step()).toThrow(/^SGD.step: fused: .*leave the option out/);
+      expect(
+        p
+          .isclose(torch.ones([20], { dtype }))
+          .all()
+          .item(),
+      ).toBe(true);
+    }
+  });
+
+  it.each([0, 0.9])('leaves a step out that a GradScaler found infinite (fused, momentum %s)', (momentum) => {
+    const p = new nn.Parameter(torch.ones([9]));
+    const sgd = new optim.SGD([p], { lr: 0.5, momentum, dampening: momentum / 3, fused: true });
+    const scaler = new torch.amp.GradScaler('cpu', { initScale: 4 });
+    const step = (factor: number): number => {
+      sgd.zeroGrad();
+      scaler.scale(p.mul(factor).sum()).backward();
+      scaler.step(sgd);
+      scaler.update();
+      return p.dataSync()[8] as number;
+    };
+    const results = [Infinity, 1, Infinity, 1].map(step);
+    // As if only the second and the fourth had been.
+    const q = new nn.Parameter(torch.ones([9]));
+    const plain = new optim.SGD([q], { lr: 0.5, momentum, dampening: momentum / 3, fused: true });
+    const expected = [1, 1].map((gradient) => {
+      q.grad = torch.full([9], gradient);
+      plain.step();
+      return q.dataSync()[8] as number;
+    });
+    expect(results).toEqual([1, expected[0], expected[0], expected[1]]);
+  });
+
   it('refuses what does not fit', () => {
     const p = parameter(0);
     const bad: [() => unknown, RegExp][] = [

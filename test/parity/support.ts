@@ -195,7 +195,8 @@ export function numbers(spec: Numbers): Tensor {
     positive: (r: number) => r / 2 ** 24,
   }[kind];
   const Values = dtype === 'float64' ? Float64Array : Float32Array;
-  return torch.tensor(Values.from(raw.map(value)), { shape });
+  const made = torch.tensor(Values.from(raw.map(value)), { shape });
+  return made.dtype === dtype ? made : made.to(dtype);
 }
 
 // ---- modules by name ----

@@ -160,19 +160,21 @@ class Wide extends nn.Module {
   }
 }
 
-it.each(['Adam', 'NAdam', 'ASGD', 'RAdam', 'Adafactor', 'SGD'] as Name[])(
-  'bfloat16 parameters learn the same with %s',
-  (name) => {
+const LOW = cases.filter(([name, { fused }]) => name !== 'SGD' || fused !== true);
+
+it.each(LOW.flatMap((one) => (['bfloat16', 'float16'] as const).map((dtype) => [dtype, ...one] as const)))(
+  '%s parameters learn the same with %s %j',
+  (dtype, name, options) => {
     const learn = (record: boolean): unknown => {
       torch.manualSeed(0);
-      const net = new nn.Linear(5, 2).to('bfloat16');
-      const descent = make(name, net.parameters(), { lr: 0.1 });
+      const net = new nn.Linear(5, 7).to(dtype);
+      const descent = make(name, net.parameters(), options);
       const step = (x: Tensor): void => {
         descent.zeroGrad();
         net.forward(x).pow(2).sum().backward();
         descent.step();
       };
-      const x = torch.randn([4, 5]).to('bfloat16');
+      const x = torch.randn([4, 5]).to(dtype);
       const program = record ? torch.compileStep(step, [x], { exact: true }) : undefined;
       for (let i = 0; i < 8; i++) {
         if (program === undefined) step(x);

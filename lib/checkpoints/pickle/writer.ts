@@ -2,6 +2,7 @@
 // allows.
 
 import { types } from 'node:util';
+import { isPlain } from '../../core/tree.js';
 
 export interface PickleSource {
   /**
@@ -238,9 +239,3 @@ const isEncoded = (value: unknown): value is Call | Global | PersistentId =>
   typeof value === 'object' && value !== null && encodedMark in value;
 
 const place = (path: string): string => (path === '' ? 'the value' : path);
-
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // A plain object's prototype is the end of its chain, whichever realm it comes from.
-  return prototype === null || (Object.getPrototypeOf(prototype) === null && !(Symbol.toStringTag in value));
-}

@@ -2,7 +2,8 @@
 
 A case: {class, options, groups, dtype, and what happens on the way}, for optim.run.ts to run. Options carry Python's names; {"tensor": x} stands for a
 tensor. late: a parameter that has a gradient only from step 3 on; frozen: one that has none any more from then on; zero:
-gradients are filled with zeros between steps; rates: the first group's lr at each step; net: 'complex' for complex parameters.
+gradients are filled with zeros between steps; rates: the first group's lr at each step; net: 'complex' for complex parameters, 'given' for
+gradients that no network's rounding has a part in.
 """
 import torch
 from torch import nn
@@ -67,6 +68,22 @@ def cases():
             if not (kind == 'SGD' and fused and form):  # whose fused form wants all buffers to be old or new
                 yield case(kind, options=options, late=1)
             yield case(kind, options=options, zero=True, frozen=2)
+        for form in forms:
+            for dtype, changes in [('float64', [{}, variations[-1]]), ('bfloat16', variations), ('float16', [{}, variations[-1]])]:
+                # PyTorch's fused SGD leaves most of a parameter in low precision as it is: https://github.com/pytorch/pytorch/issues/191763
+                if kind == 'SGD' and form.get('fused') and dtype != 'float64':
+                    continue
+                for change in changes:
+                    yield case(kind, options={**base, **change, **form}, net='given', dtype=dtype)
+            if kind == 'SGD' and form.get('fused'):
+                continue
+            yield case(kind, options={**base, **form}, net='given', dtype='bfloat16', rates=[base['lr'] / (i + 1) for i in range(STEPS)])
+            yield case(kind, options={**base, **form}, net='given', dtype='bfloat16', late=1)
+            yield case(kind, options={**base, **form}, net='given', dtype='bfloat16', groups=[
+                dict(params=[0], lr=base['lr'] / 2), dict(params=[2, 1], **({} if kind == 'Rprop' else dict(weight_decay=0.1)))])
+        if kind == 'SGD':
+            for dtype, form in [('bfloat16', {}), ('bfloat16', dict(foreach=False)), ('float32', {}), ('float32', dict(fused=True))]:
+                yield case(kind, options={**base, 'lr': dict(tensor=0.1), **form}, net='given', dtype=dtype)
         if not (kind == 'SGD'):
             yield case(kind, options={**base, 'lr': dict(tensor=base['lr'])})
             if 'weight_decay' in base or kind not in ('Rprop',):
@@ -116,6 +133,14 @@ def build(net, dtype):
     images, labels = numbers([6, 5], seed=11, dtype=dtype, scale=2), numbers([6], seed=12, kind='classes', classes=3)
     torch.manual_seed(0)
     kind = getattr(torch, dtype)
+    if net == 'given':
+        parameters = [nn.Parameter(numbers(shape, seed=15 + i, dtype=dtype)) for i, shape in enumerate([[3, 17], [5], []])]
+        steps = iter(range(STEPS))
+
+        def loss_of():
+            step = next(steps)
+            return torch.stack([(p * numbers(list(p.shape), seed=100 + 3 * step + i, dtype=dtype)).sum() for i, p in enumerate(parameters)]).sum()
+        return parameters, loss_of
     if net == 'embedding':
         table = nn.Parameter(torch.randn(7, 3))
         indices = numbers([6], seed=13, kind='classes', classes=5)

@@ -10,7 +10,7 @@ interface OptimCase extends TableCase {
   options: Options;
   groups?: (Options & { params: number[] })[];
   dtype?: DType;
-  net?: 'complex' | 'embedding';
+  net?: 'complex' | 'embedding' | 'given';
   rates?: number[];
   zero?: boolean;
   late?: number;
@@ -43,6 +43,22 @@ function build(net: OptimCase['net'], dtype: DType): [Tensor[], () => Tensor] {
   const images = numbers({ shape: [6, 5], seed: 11, dtype, scale: 2 });
   const labels = numbers({ shape: [6], seed: 12, kind: 'classes', classes: 3 });
   torch.manualSeed(0);
+  if (net === 'given') {
+    const parameters = [[3, 17], [5], []].map(
+      (shape, i) => new nn.Parameter(numbers({ shape, seed: 15 + i, dtype })),
+    );
+    let step = 0;
+    return [
+      parameters,
+      () => {
+        const weights = parameters.map(({ shape }, i) =>
+          numbers({ shape: [...shape], seed: 100 + 3 * step + i, dtype }),
+        );
+        step++;
+        return torch.stack(parameters.map((p, i) => p.mul(weights[i]!).sum())).sum();
+      },
+    ];
+  }
   if (net === 'embedding') {
     const table = new nn.Parameter(torch.randn([7, 3]));
     const indices = numbers({ shape: [6], seed: 13, kind: 'classes', classes: 5 });
