@@ -29,6 +29,7 @@ export {
 export { fromBuffer, fromTypedArray, type BufferOptions } from './tensor/buffers.js';
 export { arange, full, shape, tensor, type TensorOptions } from './tensor/create.js';
 export { cuda, Stream } from './tensor/devices.js';
+export * from './tensor/dtypes.js';
 export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './core/dtype.js';
 export {
   ArgumentTypeError,

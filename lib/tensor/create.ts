@@ -1,10 +1,10 @@
 // Functions that make tensors from JavaScript values. Those that are operators as they stand are generated.
 import { types } from 'node:util';
-import { expectOptions, isOptions } from '../core/options.js';
+import { checkNames, isOptions, options as expectOptions } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
-import { BYTES, dtypeOfArray, type Device, type DType } from '../core/dtype.js';
+import { BYTES, dtypeOfArray, type Device, type DType, type Layout } from '../core/dtype.js';
 import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import {
@@ -29,26 +29,11 @@ export interface TensorOptions<D extends DType = DType, V extends Device = Devic
   requiresGrad?: boolean;
 }
 
+const TENSOR_OPTIONS = ['dtype', 'device', 'requiresGrad'] as const;
+
 function finish(tensor: Tensor, options: TensorOptions): Tensor {
   if (options.requiresGrad) tensor.requiresGrad = true;
   return tensor;
-}
-
-function factory(
-  name: string,
-  args: unknown[],
-  options: TensorOptions,
-  fallback: DType | 'inferred' = 'float32',
-): Tensor {
-  expectOptions(name, options);
-  if (options.device !== undefined) checkDevice(options.device);
-  const result = operator(name).call(
-    ...args,
-    options.dtype ?? (fallback === 'inferred' ? undefined : fallback),
-    undefined,
-    options.device,
-  ) as Tensor;
-  return finish(result, options);
 }
 
 // Uint16Array and its kin have no dtype: `tensor` throws.
@@ -115,7 +100,7 @@ export function tensor(
   data: NestedArray<Scalar> | TypedArray | ArrayBuffer | Tensor,
   options: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
-  expectOptions('tensor', options);
+  expectOptions('tensor', options, [...TENSOR_OPTIONS, 'shape']);
   if (isTensor(data)) {
     const copy = (operator('aten::detach').call(data) as Tensor).to(
       { dtype: options.dtype ?? data.dtype, device: options.device ?? data.device },
@@ -278,6 +263,54 @@ function unfit(value: PlainScalar, dtype: DType, expected: string): TorchError {
   );
 }
 
+interface MoreOptions<E extends DType, W extends Device> extends TensorOptions<E, W> {
+  layout?: Layout | null;
+  /** Whether the memory is pinned, which copies to CUDA are quicker from. Default false. */
+  pinMemory?: boolean | null;
+  /** A tensor that takes the result. */
+  out?: Tensor<E> | null;
+}
+const MORE_OPTIONS = [...TENSOR_OPTIONS, 'layout', 'pinMemory', 'out'] as const;
+
+/** Calls an operator that makes a tensor, or the one that writes to `out`. */
+function make(
+  name: string,
+  outName: string,
+  args: unknown[],
+  options: MoreOptions<DType, Device>,
+  fallback?: DType,
+): Tensor {
+  const { dtype, layout, device, pinMemory, out } = options;
+  if (out !== undefined && out !== null) return operator(outName).call(...args, out) as Tensor;
+  if (device !== undefined) checkDevice(device);
+  return finish(
+    operator(name).call(...args, dtype ?? fallback, layout, device, pinMemory) as Tensor,
+    options,
+  );
+}
+
+/** The arguments by position, without undefined ones at the end, and the object of those by name. */
+function split(
+  where: string,
+  args: readonly unknown[],
+  names: readonly string[],
+): { given: unknown[]; options: Readonly<Record<string, unknown>> } {
+  const last = args.at(-1);
+  const options = isOptions(last) ? last : {};
+  checkNames(where, options, [...names, ...MORE_OPTIONS]);
+  const given: unknown[] = args.slice(0, isOptions(last) ? -1 : undefined);
+  while (given.length > 0 && given.at(-1) === undefined) given.pop();
+  if (given.length > names.length)
+    throw new ArgumentTypeError(
+      where,
+      `it takes at most ${names.length} arguments by position, ${given.length} were given`,
+    );
+  return { given, options };
+}
+
+const twice = (where: string, name: string): TorchError =>
+  new ArgumentTypeError(where, `'${name}' was given by position and among the options`);
+
 /**
  * A tensor of one value. Numbers are float32, as with `tensor`, unless `dtype` says otherwise: PyTorch's full([2], 7) is
  * int64. Complex numbers are complex64; a `scalar(7, 'int64')` has the dtype that PyTorch gives it.
@@ -287,9 +320,30 @@ export function full<
   E extends DType = N extends number | bigint | boolean ? 'float32' : DType,
   W extends Device = 'cpu',
   R extends Shape = Shape,
->(shape: R, value: N, options: TensorOptions<E, W> = {}): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>> {
-  const fallback = isTypedScalar(value) || isComplex(value) ? 'inferred' : 'float32';
-  return factory('aten::full', [shape, value], options, fallback) as Tensor<E, On<W>, Known<R>>;
+>(size: R, fillValue: N, options?: MoreOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function full<
+  N extends Scalar,
+  E extends DType = N extends number | bigint | boolean ? 'float32' : DType,
+  W extends Device = 'cpu',
+  R extends Shape = Shape,
+>(size: R, options: MoreOptions<E, W> & { fillValue: N }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function full<
+  N extends Scalar,
+  E extends DType = N extends number | bigint | boolean ? 'float32' : DType,
+  W extends Device = 'cpu',
+  R extends Shape = Shape,
+>(options: MoreOptions<E, W> & { size: R; fillValue: N }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function full(...args: unknown[]): Tensor {
+  const names = ['size', 'fillValue'];
+  const { given, options } = split('full', args, names);
+  const [size, value] = names.map((name, i) => {
+    if (options[name] !== undefined && given[i] !== undefined) throw twice('full', name);
+    const argument = given[i] ?? options[name];
+    if (argument === undefined) throw new ArgumentTypeError('full', `'${name}' is missing`);
+    return argument;
+  });
+  const inferred = isTypedScalar(value) || isComplex(value);
+  return make('aten::full', 'aten::full.out', [size, value], options, inferred ? undefined : 'float32');
 }
 
 // Literals tell whether they are whole; one that is not makes the range float32.
@@ -303,25 +357,41 @@ type RangeOf<N extends Scalar> = [N] extends [number]
 /** start, start + step, ... up to but without end; from 0 where there is no start. dtype int64 when all are whole numbers, else float32. */
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   end: N,
-  options?: TensorOptions<E, W>,
+  options?: MoreOptions<E, W>,
 ): Tensor<NoInfer<E>, On<NoInfer<W>>>;
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   start: N,
   end: N,
-  options?: TensorOptions<E, W>,
+  options?: MoreOptions<E, W> & { step?: N },
 ): Tensor<NoInfer<E>, On<NoInfer<W>>>;
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   start: N,
   end: N,
   step: N,
-  options?: TensorOptions<E, W>,
+  options?: MoreOptions<E, W>,
 ): Tensor<NoInfer<E>, On<NoInfer<W>>>;
-export function arange(...args: (Scalar | TensorOptions | undefined)[]): Tensor {
-  const numbers = args.filter(isNumeric);
-  const options: TensorOptions | undefined = args.find(isOptions);
-  const [first = NaN, second, step = 1] = numbers;
-  const [from, to] = second === undefined ? [0, first] : [first, second];
-  return factory('aten::arange.start_step', [from, to, step], options ?? {}, 'inferred');
+export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
+  start: N,
+  options: MoreOptions<E, W> & { end: N; step?: N },
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
+  options: MoreOptions<E, W> & { start?: N; end: N; step?: N },
+): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+export function arange(...args: unknown[]): Tensor {
+  const names = ['start', 'end', 'step'] as const;
+  const { given, options } = split('arange', args, names);
+  // One number alone is the end.
+  const byPosition =
+    given.length === 1 && names.every((name) => options[name] === undefined) ? [0, ...given] : given;
+  const [start = 0, end, step = 1] = names.map((name, i) => {
+    if (options[name] !== undefined && byPosition[i] !== undefined) throw twice('arange', name);
+    const number = byPosition[i] ?? options[name];
+    if (number !== undefined && !isNumeric(number))
+      throw new ArgumentTypeError('arange', `${name}: expected a number, got ${describe(number)}`);
+    return number;
+  });
+  if (end === undefined) throw new ArgumentTypeError('arange', "'end' is missing");
+  return make('aten::arange.start_step', 'aten::arange.start_out', [start, end, step], options);
 }
 
 /** A shape whose sizes the compiler knows: `torch.zeros(torch.shape(2, 3))`, the same as `[2, 3] as const`. */

@@ -2,7 +2,7 @@
 // (lib/operators/generated/methods.ts).
 import { inspect, type InspectOptions } from 'node:util';
 import '../operators/generated/methods.js';
-import { expectOptions } from '../core/options.js';
+import { expectOptions, options as checkOptions } from '../core/options.js';
 import { expectArgument } from '../core/checks.js';
 import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
@@ -372,26 +372,31 @@ export class Tensor<
   to<E extends DType>(dtype: E, options?: CopyOptions): Tensor<E, V, S>;
   to<W extends Device>(device: W, options?: CopyOptions): Tensor<D, On<W>, S>;
   to<E extends DType = D, W extends Device = V>(
-    target: { dtype?: E; device?: W },
+    target: { dtype?: E; device?: W } & CopyOptions,
     options?: CopyOptions,
   ): Tensor<NoInfer<E>, On<NoInfer<W>>, S>;
   to(
-    target: DType | Device | { dtype?: DType; device?: Device },
+    target: DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions),
     options?: CopyOptions,
   ): Tensor<DType, Device, S>;
   to(
-    target: DType | Device | { dtype?: DType; device?: Device },
-    options: CopyOptions = {},
+    target: DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions),
+    options?: CopyOptions,
   ): Tensor<DType, Device, S> {
-    expectOptions('Tensor.to', options);
     const wanted =
       typeof target === 'string'
         ? isDType(target)
           ? { dtype: target }
           : { device: target }
-        : expectOptions('Tensor.to', target);
+        : isTensor(target)
+          ? { dtype: target.dtype, device: target.device }
+          : checkOptions('Tensor.to', target, ['dtype', 'device', 'nonBlocking', 'copy']);
+    const how: CopyOptions = {
+      ...('copy' in wanted || 'nonBlocking' in wanted ? wanted : {}),
+      ...checkOptions('Tensor.to', options, ['nonBlocking', 'copy']),
+    };
     if (wanted.device !== undefined) checkDevice(wanted.device);
-    return !options.copy && this.#is(wanted)
+    return !how.copy && this.#is(wanted)
       ? this
       : this.#call(
           'aten::_to_copy',
@@ -399,7 +404,7 @@ export class Tensor<
           undefined,
           wanted.device,
           undefined,
-          options.nonBlocking ?? false,
+          how.nonBlocking ?? false,
         );
   }
   #is(wanted: { dtype?: DType; device?: Device }): boolean {

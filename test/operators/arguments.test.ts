@@ -505,4 +505,44 @@ describe('calls that were silent, and calls that were refused', () => {
       expect(torch.add({ input: x, other: x }).toArray()).toEqual(x.mul(2).toArray());
     });
   });
+
+  it('make tensors with what is asked for, and with nothing else', () => {
+    torch.scope(() => {
+      const shown = ({ dtype, shape }: Tensor): unknown => [dtype, shape];
+      expect(shown(torch.tensor([2], { dtype: torch.int64 }))).toEqual(['int64', [1]]);
+      expect(() => torch.tensor([1], any({ dtpye: 'int64' }))).toThrow(/did you mean dtype/);
+      expect(torch.arange(0, 10, { step: 2 }).toArray()).toEqual([0, 2, 4, 6, 8]);
+      expect(torch.arange({ end: 3 }).toArray()).toEqual([0, 1, 2]);
+      expect(torch.arange(1, { end: 3, dtype: torch.float }).toArray()).toEqual([1, 2]);
+      expect(() => torch.arange(3, any({ step: 2 }))).toThrow(/'end' is missing/);
+      expect(() => torch.arange(0, 3, any({ end: 2 }))).toThrow(/'end' was given by position and among/);
+      expect(() => torch.arange(any('x'))).toThrow(/end: expected a number, got 'x'/);
+      expect(() => torch.arange(0, 10, any({ stpe: 2 }))).toThrow(/did you mean step/);
+      const out = torch.empty([2]);
+      expect(torch.full([2], 7, { out })).toBe(out);
+      expect(out.toArray()).toEqual([7, 7]);
+      expect(torch.full({ size: [1], fillValue: 3 }).toArray()).toEqual([3]);
+      expect(() => torch.full([2], 7, any({ dtpye: 'int64' }))).toThrow(/did you mean dtype/);
+      const x = torch.zeros([1]);
+      expect(() => x.to(any({ dtyp: 'int64' }))).toThrow(/did you mean dtype/);
+      expect(() => x.to('float64', any({ cpy: true }))).toThrow(/did you mean copy/);
+      expect(x.to('float32', { copy: true })).not.toBe(x);
+      expect(x.to({ dtype: 'float32', copy: true })).not.toBe(x);
+      expect(x.to({ dtype: 'float32' })).toBe(x);
+    });
+  });
+
+  it('know the names of dtypes', () => {
+    const names =
+      'uint8 int8 int16 short int32 int int64 long float16 half bfloat16 float32 float float64 double bool'.split(
+        ' ',
+      );
+    const dtypes = names.map((name) => (torch as unknown as Record<string, string>)[name]);
+    expect(dtypes).toEqual(
+      'uint8 int8 int16 int16 int32 int32 int64 int64 float16 float16 bfloat16 float32 float32 float64 float64 bool'.split(
+        ' ',
+      ),
+    );
+    expect([torch.strided, torch.channelsLast]).toEqual(['strided', 'channels_last']);
+  });
 });
