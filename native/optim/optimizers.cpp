@@ -1,5 +1,5 @@
-// SGD with PyTorch's arithmetic, in PyTorch's order, so that the bits are PyTorch's; and what all optimizers need of the
-// native side.
+// SGD with PyTorch's arithmetic, in PyTorch's order, so that the bits are PyTorch's; and what all optimizers need of
+// the native side.
 #include "optimizers.h"
 
 #include <ATen/ScalarOps.h>
@@ -145,9 +145,9 @@ namespace {
 
 uint32_t createSgd(Environment& environment) { return hold<Sgd>(environment); }
 
-// stepSgd(handle, options, parameters, buffers, gradScale, foundInf): options holds eight numbers a group, in the order of
-// Sgd::Group; a buffer is 0 where there is none yet. Gives the buffers that were made, at their parameters' places, or an
-// empty list where none was.
+// stepSgd(handle, options, parameters, buffers, gradScale, foundInf): options holds eight numbers a group, in the order
+// of Sgd::Group; a buffer is 0 where there is none yet. Gives the buffers that were made, at their parameters' places,
+// or an empty list where none was.
 std::vector<at::Tensor> stepSgd(Environment& environment, const c10::intrusive_ptr<Sgd>& sgd,
                                 const std::vector<double>& options, const std::vector<at::Tensor>& parameters,
                                 const std::vector<uint32_t>& handles, const std::optional<at::Tensor>& gradScale,
