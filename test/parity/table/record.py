@@ -272,6 +272,10 @@ def recorded(area):
             raise RuntimeError(f'{area}: {case["name"]}: {error}') from error
 
 
+def compact(value):
+    return json.dumps(value, separators=(',', ':'))
+
+
 def main():
     areas = sorted(path.stem for path in HERE.glob('*.py') if path.name not in ('record.py', 'trajectory.py'))
     p = argparse.ArgumentParser()
@@ -282,11 +286,11 @@ def main():
     folder = KEPT if a.out is None else a.out / 'table'
     folder.mkdir(parents=True, exist_ok=True)
     for area in a.areas or areas:
-        cases = [json.dumps(plain(case)) for case in recorded(area)]
+        cases = [compact(plain(case)) for case in recorded(area)]
         header = dict(torch=torch.__version__, cpuCapability=torch.backends.cpu.get_cpu_capability(), cpu=cpu_model(), threads=1)
         path = folder / f'{area}.json'
         # A case a line: changes stay readable.
-        path.write_text(f'{json.dumps(header)[:-1]}, "cases": [\n' + ',\n'.join(cases) + '\n]}\n')
+        path.write_text(f'{compact(header)[:-1]},"cases":[\n' + ',\n'.join(cases) + '\n]}\n')
         print(f'{area}: {len(cases)} cases, {path.stat().st_size} bytes')
 
 
