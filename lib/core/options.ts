@@ -52,9 +52,3 @@ export function isOptions(value: unknown): value is Readonly<Record<string, unkn
   if (value.constructor === Object) return !isNumeric(value);
   return !(streamOf in value) && !ArrayBuffer.isView(value) && !types.isMap(value) && !isNumeric(value);
 }
-
-/** The options, or a TorchError where what was given for them is no object. @internal */
-export function expectOptions<T extends object>(where: string, options: T): T {
-  if (typeof options === 'object' && (options as T | null) !== null) return options;
-  throw new ArgumentTypeError(where, `expected an object of options, got ${describe(options)}`);
-}

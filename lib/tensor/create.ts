@@ -1,6 +1,6 @@
 // Functions that make tensors from JavaScript values. Those that are operators as they stand are generated.
 import { types } from 'node:util';
-import { checkNames, isOptions, options as expectOptions } from '../core/options.js';
+import { checkNames, isOptions, options as checkOptions } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
@@ -100,7 +100,7 @@ export function tensor(
   data: NestedArray<Scalar> | TypedArray | ArrayBuffer | Tensor,
   options: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
-  expectOptions('tensor', options, [...TENSOR_OPTIONS, 'shape']);
+  checkOptions('tensor', options, [...TENSOR_OPTIONS, 'shape']);
   if (isTensor(data)) {
     const copy = (operator('aten::detach').call(data) as Tensor).to(
       { dtype: options.dtype ?? data.dtype, device: options.device ?? data.device },

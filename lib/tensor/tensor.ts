@@ -2,7 +2,7 @@
 // (lib/operators/generated/methods.ts).
 import { inspect, type InspectOptions } from 'node:util';
 import '../operators/generated/methods.js';
-import { expectOptions, options as checkOptions } from '../core/options.js';
+import { options as checkOptions } from '../core/options.js';
 import { expectArgument } from '../core/checks.js';
 import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
@@ -214,7 +214,8 @@ export class Tensor<
     gradient?: Tensor,
     options: { retainGraph?: boolean; createGraph?: boolean; inputs?: Tensor[] } = {},
   ): void {
-    const createGraph = expectOptions('Tensor.backward', options).createGraph ?? false;
+    checkOptions('Tensor.backward', options, ['retainGraph', 'createGraph', 'inputs']);
+    const createGraph = options.createGraph ?? false;
     backwardPass(
       'Tensor.backward',
       () =>

@@ -1,6 +1,6 @@
 // Tables of vectors that are looked up by numbers.
-import { expectInteger } from '../../core/checks.js';
-import { expectOptions, options as optionsOf } from '../../core/options.js';
+import { expectArgument, expectInteger } from '../../core/checks.js';
+import { isOptions, options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError } from '../../core/errors.js';
 import { noGrad } from '../../autograd/gradMode.js';
@@ -182,8 +182,9 @@ function pretrained<O extends { freeze?: boolean }>(
   embeddings: Tensor,
   options: O,
 ): { rows: number; features: number; freeze: boolean; rest: Omit<O, 'freeze'> } {
-  // What there is not the constructor refuses.
-  const { freeze = true, ...rest } = expectOptions(where, options);
+  // The constructor refuses an option that there is not.
+  expectArgument(where, 'options', options, isOptions(options), 'an object of options');
+  const { freeze = true, ...rest } = options;
   const [rows, features, more] = expectTensor(where, 'embeddings', embeddings).shape;
   if (rows === undefined || features === undefined || more !== undefined)
     throw new TorchError(where, `embeddings: expected 2 dimensions, got ${describe(embeddings)}`);
