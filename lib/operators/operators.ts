@@ -3,7 +3,8 @@ import type { AtenOperators } from './generated/aten.js';
 import * as table from './generated/table.js';
 import { native, type OperatorDescription } from '../native/binding.js';
 import { tagged, untagged } from './taggedValues.js';
-import { asTorchError, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { asTorchError, TorchError, ArgumentTypeError, UnknownOptionError } from '../core/errors.js';
+import { camelCase, nearest } from '../core/names.js';
 import { describe } from '../core/describe.js';
 import { handleKind, handleOf, isHandled, isHandledTensor, type Handled } from '../core/handles.js';
 import { isOptions } from '../core/options.js';
@@ -355,8 +356,14 @@ function callByName(
       ? name
       : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     const index = names.indexOf(inSchema);
-    if (index < 0)
-      throw new TorchError(op.name, `there is no argument '${name}'; the schema is ${op.schema}`);
+    if (index < 0) {
+      const meant = nearest(name, names.map(camelCase));
+      const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+      throw new UnknownOptionError(
+        op.name,
+        `there is no argument '${name}'${hint}; the schema is ${op.schema}`,
+      );
+    }
     if (index < args.length) throw new TorchError(op.name, `argument '${name}' is given twice`);
     all[index] = value;
   }

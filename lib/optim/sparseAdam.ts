@@ -101,7 +101,7 @@ export class SparseAdam extends UpdatingOptimizer<SparseAdamOptions, State> {
 
   /** @internal */
   protected override foreach(): void {
-    throw new Error('SparseAdam has no such option');
+    throw new TorchError('SparseAdam', 'has no option foreach');
   }
 }
 
