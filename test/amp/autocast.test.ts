@@ -97,7 +97,7 @@ describe('autocast', () => {
       ],
       [() => autocast('cpu', 7 as never), /expected a function, got 7/],
       [() => autocast('cpu', async () => 1), /returns a promise/],
-      [() => isAutocastEnabled('meta' as never), /expected a type of device/],
+      [() => isAutocastEnabled('meta' as never), /device: expected 'cpu' or 'cuda', got 'meta'/],
     ];
     for (const [run, message] of bad) expect(run).toThrow(message);
     expect(isAutocastEnabled('cpu')).toBe(false);

@@ -141,14 +141,20 @@ describe('schedules', () => {
     const bad: [() => unknown, RegExp][] = [
       [() => new lrScheduler.StepLR({} as never, 1), /^StepLR: expected an optimizer, got an object/],
       [() => new lrScheduler.StepLR(o, 0), /stepSize: expected a whole number of 1 or more, got 0/],
-      [() => new lrScheduler.StepLR(o, 1, { lastEpoch: -2 }), /lastEpoch: expected -1 or an epoch/],
+      [
+        () => new lrScheduler.StepLR(o, 1, { lastEpoch: -2 }),
+        /lastEpoch: expected a whole number of -1 or more, got -2/,
+      ],
       [() => new lrScheduler.LambdaLR(o, [() => 1, () => 2]), /one for each of the 1 groups/],
       [() => new lrScheduler.LambdaLR(o, 7 as never), /lrLambda: expected a function/],
       [() => new lrScheduler.ConstantLR(o, { factor: 2 }), /factor: expected/],
       [() => new lrScheduler.LinearLR(o, { startFactor: 0 }), /startFactor: expected a number above 0/],
       [() => new lrScheduler.CosineAnnealingLR(o, 0), /tMax: expected a number above 0/],
       [() => new lrScheduler.CosineAnnealingWarmRestarts(o, 1.5), /t0: expected a whole number/],
-      [() => new lrScheduler.CosineAnnealingWarmRestarts(o, 2).step(-1), /expected an epoch of 0 or more/],
+      [
+        () => new lrScheduler.CosineAnnealingWarmRestarts(o, 2).step(-1),
+        /epoch: expected a number of 0 or more, got -1/,
+      ],
       [() => new lrScheduler.OneCycleLR(o, 1), /expected totalSteps, or epochs and stepsPerEpoch/],
       [
         () => new lrScheduler.OneCycleLR(o, [1, 2], { totalSteps: 3 }),
@@ -164,7 +170,7 @@ describe('schedules', () => {
       ],
       [
         () => new lrScheduler.CyclicLR(o, 0.1, 1, { mode: 'round' as never }),
-        /mode: expected 'triangular' or/,
+        /mode: expected 'triangular', 'triangular2' or 'exp_range', got 'round'/,
       ],
       [() => new lrScheduler.ReduceLROnPlateau(o, { factor: 1 }), /factor: expected a number below 1/],
       [() => new lrScheduler.ReduceLROnPlateau(o, { mode: 'up' as never }), /mode: expected 'min' or 'max'/],

@@ -79,6 +79,8 @@ it('say what is wrong', () => {
   expect(() => new transforms.RandomRotation(20, { expand: true }).forward(image.unsqueeze(0))).toThrow(
     /differ in size/,
   );
-  expect(() => new transforms.RandomHorizontalFlip({ p: 2 })).toThrow(/probability/);
+  expect(() => new transforms.RandomHorizontalFlip({ p: 2 })).toThrow(
+    /p: expected a number from 0 to 1, got 2/,
+  );
   expect(() => new transforms.ColorJitter({ hue: 0.6 })).toThrow(/hue: expected/);
 });
