@@ -14,6 +14,24 @@ export { load, save } from './checkpoints/torchFile.js';
 
 // The operators; a name that is exported below instead is written by hand.
 export * from './operators/generated/functions.js';
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  blockDiag,
+  broadcastTensors,
+  cartesianProd,
+  cdist,
+  chainMatmul,
+  einsum,
+  meshgrid,
+  nonzero,
+  norm,
+  tensordot,
+  unique,
+  uniqueConsecutive,
+  type Norm,
+} from './operators/functional.js';
 export * as fft from './operators/generated/fft.js';
 export * as linalg from './operators/generated/linalg.js';
 export * as special from './operators/generated/special.js';

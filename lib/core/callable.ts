@@ -60,11 +60,7 @@ export function named(where: string, names: Names, run: Run, nameOnly: Names = [
   const call = run as unknown as (...args: unknown[]) => unknown;
   const required = run.length;
   const called = (...args: unknown[]): unknown => {
-    const options = args.at(-1);
-    const values = isOptions(options) ? placed(where, names, nameOnly, args, options) : args;
-    if (values === args && args.length > names.length) expectFew(where, names, nameOnly, args);
-    for (let i = 0; i < required; i++)
-      if (values[i] === undefined) throw new ArgumentTypeError(where, `'${names[i]!}' is missing`);
+    const values = byPosition(where, names, nameOnly, required, args);
     // Spreading an array takes longer than all else here.
     switch (values.length) {
       case 1:
@@ -79,6 +75,64 @@ export function named(where: string, names: Names, run: Run, nameOnly: Names = [
   };
   Object.defineProperty(called, 'name', { value: where.slice(where.lastIndexOf('.') + 1) });
   return called;
+}
+
+/**
+ * A method whose arguments have these names; what calls it hands over the object and the arguments. `run` takes the object
+ * before them. @internal
+ */
+export function method<T>(
+  where: string,
+  names: Names,
+  run: (self: T, ...args: never[]) => unknown,
+  nameOnly: Names = [],
+): (self: T, args: Values) => unknown {
+  const call = run as unknown as (self: T, ...args: unknown[]) => unknown;
+  const required = run.length - 1;
+  return (self, args) => call(self, ...byPosition(where, names, nameOnly, required, args));
+}
+
+/**
+ * A function that takes any number of values of a kind, one by one or as a list, as Python's `f(*tensors)`: `run` gets the
+ * list, and the object of those arguments that go by name only. The list has a name too.
+ *
+ * Throws a TorchError for a name that there is not, and for what stands beside the list. @internal
+ */
+export function variadic<F extends Run>(
+  where: string,
+  name: string,
+  nameOnly: Names,
+  run: (values: never, options: never) => unknown,
+): F {
+  const call = run as unknown as (values: unknown, options: Readonly<Record<string, unknown>>) => unknown;
+  const called = (...args: unknown[]): unknown => {
+    const last = args.at(-1);
+    const options = isOptions(last) ? last : {};
+    for (const given of Object.keys(options))
+      if (given !== name && !nameOnly.includes(given)) throw unknownOption(where, given, [name, ...nameOnly]);
+    const values = isOptions(last) ? args.slice(0, -1) : args;
+    const { [name]: listed, ...others } = options;
+    if (listed !== undefined && values.length > 0)
+      throw new ArgumentTypeError(where, `'${name}' was given by position and among the options`);
+    if (values.length > 1 && Array.isArray(values[0]))
+      throw new ArgumentTypeError(
+        where,
+        `it takes one list, or its ${name} one by one; ${values.length} arguments were given`,
+      );
+    return call(listed ?? (values.length === 1 && Array.isArray(values[0]) ? values[0] : values), others);
+  };
+  Object.defineProperty(called, 'name', { value: where.slice(where.lastIndexOf('.') + 1) });
+  return called as unknown as F;
+}
+
+/** All arguments by position, of which the first `required` have to be there. */
+function byPosition(where: string, names: Names, nameOnly: Names, required: number, args: Values): Values {
+  const options = args.at(-1);
+  const values = isOptions(options) ? placed(where, names, nameOnly, args, options) : args;
+  if (values === args && args.length > names.length) expectFew(where, names, nameOnly, args);
+  for (let i = 0; i < required; i++)
+    if (values[i] === undefined) throw new ArgumentTypeError(where, `'${names[i]!}' is missing`);
+  return values;
 }
 
 /** All arguments in their order; behind them the object of those that go by name only, where there are such. */

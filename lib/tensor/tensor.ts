@@ -2,13 +2,14 @@
 // (lib/operators/generated/methods.ts).
 import { inspect, type InspectOptions } from 'node:util';
 import '../operators/generated/methods.js';
-import { options as checkOptions } from '../core/options.js';
+import { isOptions, options as checkOptions } from '../core/options.js';
 import { expectArgument } from '../core/checks.js';
 import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { backwardPass } from '../autograd/anomaly.js';
 import type { On } from '../types/pairs.js';
+import type { Part } from '../types/results.js';
 import type { Reshaped, Shape } from '../types/shapes.js';
 import { callback, HookHandle, replacement } from '../autograd/callbacks.js';
 import { checkDevice } from './devices.js';
@@ -24,6 +25,7 @@ import { named, namedAsync, TorchError, ArgumentTypeError } from '../core/errors
 import { format, inspectTensor } from './format/index.js';
 import { assign, indexed, rows, type TensorIndex } from './indexing.js';
 import { NativeObject } from '../operators/nativeObject.js';
+import * as functional from '../operators/functional.js';
 import { operator, wrapResultsWith } from '../operators/operators.js';
 import { installMethods } from '../operators/overloads.js';
 import { traceTensor } from './trace.js';
@@ -161,8 +163,12 @@ export class Tensor<
   get isContiguous(): boolean {
     return native.isContiguous(this[handleOf]);
   }
-  /** Size of a dimension; negative numbers count from the end. */
-  size(dim: number): number {
+  /** Size of a dimension; negative numbers count from the end. Without a dimension, all sizes. */
+  size(): S;
+  size(dim: number | { dim: number }): number;
+  size(given?: number | { dim: number }): number | S {
+    if (given === undefined) return this.shape;
+    const dim = isOptions(given) ? checkOptions('Tensor.size', given, ['dim']).dim : given;
     const shape = this.shape;
     const size = Number.isInteger(dim) ? shape.at(dim) : undefined;
     if (size === undefined || dim < -shape.length) {
@@ -494,6 +500,75 @@ export class Tensor<
       'Tensor.expectShape',
       `expected a tensor of shape [${shape.map(describe).join(', ')}] (-1 stands for any size), got ${this[describeTensor]()}`,
     );
+  }
+
+  // ---- operators whose arguments are Python's (lib/operators/functional.ts) ----
+
+  /** As `torch.nonzero`: indices of the elements that are not zero; with `asTuple` a tensor for each dimension. */
+  nonzero<T extends Tensor>(this: T, options?: { asTuple?: false }): Part<T, 'int64'>;
+  nonzero(options: { asTuple: true }): Tensor<'int64'>[];
+  nonzero(...args: unknown[]): unknown {
+    return functional.nonzeroOf(this, args);
+  }
+  /** As `torch.norm`: the norm over all dimensions, or over `dim`; `p` is 'fro' unless given. */
+  norm(options?: {
+    p?: functional.Norm;
+    dim?: number | readonly number[] | null;
+    keepdim?: boolean;
+    dtype?: DType | null;
+  }): Tensor;
+  norm(
+    p: functional.Norm | undefined,
+    options: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null },
+  ): Tensor;
+  norm(
+    p: functional.Norm | undefined,
+    dim: number | readonly number[] | null | undefined,
+    options: { keepdim?: boolean; dtype?: DType | null },
+  ): Tensor;
+  norm(
+    p: functional.Norm | undefined,
+    dim: number | readonly number[] | null | undefined,
+    keepdim: boolean | undefined,
+    options: { dtype?: DType | null },
+  ): Tensor;
+  norm(
+    p?: functional.Norm,
+    dim?: number | readonly number[] | null,
+    keepdim?: boolean,
+    dtype?: DType | null,
+  ): Tensor;
+  norm(...args: unknown[]): unknown {
+    return functional.normOf(this, args);
+  }
+  /** As `torch.unique`: the different values, and with `returnInverse` and `returnCounts` where and how often they are. */
+  unique<I extends boolean = false, C extends boolean = false>(
+    options: { sorted?: boolean } & functional.UniqueOptions<I, C>,
+  ): functional.Unique<I, C>;
+  unique<I extends boolean = false, C extends boolean = false>(
+    sorted: boolean,
+    options: functional.UniqueOptions<I, C>,
+  ): functional.Unique<I, C>;
+  unique<I extends boolean = false, C extends boolean = false>(
+    sorted?: boolean,
+    returnInverse?: I,
+    returnCounts?: C,
+    dim?: number | null,
+  ): functional.Unique<I, C>;
+  unique(...args: unknown[]): unknown {
+    return functional.uniqueOf(this, args);
+  }
+  /** As `torch.uniqueConsecutive`: as `unique`, of values that follow each other only, and in their order. */
+  uniqueConsecutive<I extends boolean = false, C extends boolean = false>(
+    options: functional.UniqueOptions<I, C>,
+  ): functional.Unique<I, C>;
+  uniqueConsecutive<I extends boolean = false, C extends boolean = false>(
+    returnInverse?: I,
+    returnCounts?: C,
+    dim?: number | null,
+  ): functional.Unique<I, C>;
+  uniqueConsecutive(...args: unknown[]): unknown {
+    return functional.uniqueConsecutiveOf(this, args);
   }
 
   // ---- indexing ----

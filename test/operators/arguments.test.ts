@@ -31,7 +31,7 @@ const SPACES: [lines: string, title: string, prefix: string, find: (name: string
 
 // Written by hand: they have arguments that no schema has, and are held against Python's signatures below.
 const BY_HAND =
-  /^(torch\.(arange|full|isFloatingPoint)|Tensor\.retainGrad|nn\.functional\.adaptiveAvgPool[23]d)$/;
+  /^(torch\.(arange|full|isFloatingPoint|tensordot)|Tensor\.retainGrad|nn\.functional\.adaptiveAvgPool[23]d)$/;
 
 /** All public functions and methods that are operators, each of their forms. */
 function places(): Place[] {
@@ -222,7 +222,7 @@ const words = (said: ReturnType<typeof ask>): string =>
 type Recorded = readonly (readonly [name: string, kind: string, fallback?: unknown])[];
 const recorded = JSON.parse(
   readFileSync(path.resolve(__dirname, '../parity/recorded/signatures.json'), 'utf8'),
-) as Record<'functional' | 'init', Record<string, Recorded>>;
+) as Record<'functional' | 'init' | 'torch.functional', Record<string, Recorded>>;
 
 // What Python has beside what PyTorch documents, or what is not here yet.
 const ABSENT =
@@ -232,6 +232,11 @@ const IMPLICIT = new Set(['_stacklevel', 'options']);
 
 const F = torch.nn.functional as unknown as Record<string, Call>;
 const init = torch.nn.init as unknown as Record<string, Call>;
+const all = torch as unknown as Record<string, Call>;
+// Operators as they stand (in the schemas' words: split), and what is not here.
+const OTHERS = /^(stft|split|lu|pca_lowrank|svd_lowrank|unravel_index|broadcast_shapes)$/;
+const inPython = Object.entries(recorded['torch.functional']).filter(([name]) => !OTHERS.test(name));
+const isVariadic = ([, given]: [string, Recorded]): boolean => given.some(([, kind]) => kind === 'variadic');
 const PYTHON: [title: string, call: Call, arguments: Recorded][] = [
   ...Object.entries(recorded.functional)
     .filter(([name]) => !ABSENT.test(camelCase(name)))
@@ -245,6 +250,13 @@ const PYTHON: [title: string, call: Call, arguments: Recorded][] = [
     .map(([name, given]): [string, Call, Recorded] => [
       `nn.init.${camelCase(name)}`,
       init[camelCase(name)]!,
+      given,
+    ]),
+  ...inPython
+    .filter((each) => !isVariadic(each))
+    .map(([name, given]): [string, Call, Recorded] => [
+      `torch.${camelCase(name)}`,
+      all[camelCase(name)]!,
       given,
     ]),
 ];
@@ -264,7 +276,7 @@ function said(call: Call): { names: string[]; positional: number } {
   return { names: names.split(', '), positional: Number(count) };
 }
 
-describe('torch.nn.functional and torch.nn.init', () => {
+describe('torch.nn.functional, torch.nn.init and what else Python implements', () => {
   it("have Python's arguments, in Python's order", () => {
     const wrong: string[] = [];
     for (const [title, call, given] of PYTHON) {
@@ -282,6 +294,36 @@ describe('torch.nn.functional and torch.nn.init', () => {
     }
     expect(wrong).toEqual([]);
     expect(PYTHON.length).toBeGreaterThan(95);
+  });
+
+  it('take any number of tensors where Python does, one by one, as a list, or by its name', () => {
+    const wrong: string[] = [];
+    const values = (): unknown[] => [torch.tensor([[1, 2], [3, 4]]), torch.tensor([[5, 6], [7, 8]])]; // prettier-ignore
+    let tried = 0;
+    torch.scope(() => {
+      for (const [name, given] of inPython.filter(isVariadic)) {
+        const shown = camelCase(name);
+        if (shown === 'einsum') continue; // it has an equation, and is held against Python's results
+        const call = all[shown]!;
+        const tensors = /meshgrid|cartesian/i.test(shown)
+          ? [torch.ones([2]), torch.arange(3).float()]
+          : values();
+        const [list] = given[0]!;
+        const expected = result(call(...tensors));
+        for (const args of [[tensors], [{ [list]: tensors }]]) {
+          tried++;
+          if (result(call(...args)) !== expected) wrong.push(`${shown}(${Object.keys(args[0]!).join()})`);
+        }
+        const { names } = said(call);
+        const python = given.map(([each]) => each);
+        if (!python.every((each) => names.includes(each))) wrong.push(`${shown}: ${String(names)}`);
+        const twice = ask(call, [tensors[0], { [list]: tensors }]);
+        if (!shown.startsWith('atleast') && !/given by position and among/.test(words(twice)))
+          wrong.push(`${shown}: ${words(twice)}`);
+      }
+    });
+    expect(wrong).toEqual([]);
+    expect(tried).toBeGreaterThan(15);
   });
 
   it('give the same by position and by name', () => {
@@ -462,6 +504,11 @@ const SAMPLES: Record<string, () => Record<string, unknown>> = {
   threshold: () => ({ ...alike(), threshold: 0.5, value: 7 }),
   tripletMarginLoss: triplets,
   tripletMarginWithDistanceLoss: triplets,
+  norm: () => ({ input: torch.randn([3, 5]) }),
+  tensordot: () => ({ a: torch.randn([2, 3, 4]), b: torch.randn([3, 4, 5]) }),
+  cdist: () => ({ x1: torch.randn([3, 4]), x2: torch.randn([2, 4]) }),
+  unique: () => ({ input: labels([3, 1, 3, 2]), returnCounts: true }),
+  uniqueConsecutive: () => ({ input: labels([3, 3, 2]), returnCounts: true }),
   calculateGain: () => ({ nonlinearity: 'relu' }),
   constant_: () => ({ ...matrix(), val: 3 }),
   dirac_: () => ({ tensor: torch.zeros([2, 2, 3]) }),
@@ -501,6 +548,10 @@ describe('calls that were silent, and calls that were refused', () => {
       expect(f.dropout(x, { p: 0 }).toArray()).toEqual(x.toArray());
       expect(f.maxPool2d(torch.ones([1, 1, 4, 4]), { kernelSize: 2 }).shape).toEqual([1, 1, 2, 2]);
       expect(torch.nn.init.normal_(torch.empty([2]), 0, 0).toArray()).toEqual([0, 0]);
+      expect(torch.nonzero(x, { asTuple: true }).length).toBe(2);
+      expect(x.nonzero({ asTuple: true }).map((each) => each.shape)).toEqual([[6], [6]]);
+      expect(torch.tensordot(x, x.t(), { dims: 1 }).shape).toEqual([2, 2]);
+      expect(x.norm('fro').item()).toBeCloseTo(Math.sqrt(91), 5);
       expect(f.relu({ input: x }).toArray()).toEqual(x.toArray());
       expect(torch.add({ input: x, other: x }).toArray()).toEqual(x.mul(2).toArray());
     });

@@ -202,10 +202,12 @@ describe('the choice of an overload, as in Python', () => {
     torch.scope(() => {
       const recorded = result as { raises?: true; names?: string[]; results?: Json } | null;
       if (recorded?.raises) {
+        // An option of these is one that there is not; squeeze's dim is given twice.
+        const unknown = Object.keys(options).length > 0 && name !== 'Tensor.squeeze';
         expect(() => call(name, args, options)).toThrow(
           expect.objectContaining({
             name: 'TorchError',
-            code: expect.stringMatching(/^(ERR_INVALID_ARG_TYPE|ERR_TORCH_UNKNOWN_OPTION)$/) as string,
+            code: unknown ? 'ERR_TORCH_UNKNOWN_OPTION' : 'ERR_INVALID_ARG_TYPE',
           }),
         );
         return;

@@ -24,6 +24,9 @@ J = t([2, 3, 1], 'int64')
 M = t([[True, False, True], [False, True, True]], 'bool')
 S = t([[4, 1], [2, 3]])
 ZERO_D = t(2.5)
+T = t([[1, 0.5], [2, -1], [0, 4]])
+R = t([[3, 1, 1], [3, 1, 1], [2, 2, 3], [3, 1, 1]])
+W = t([2.5, -1])
 X = t([[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]])
 
 CASES = [
@@ -98,6 +101,43 @@ CASES = [
     ('F.avg_pool2d', [X, 2], {}), ('F.avg_pool2d', [X, [2, 1]], dict(stride=1)), ('F.linear', [A, A], {}), ('F.gelu', [A], {}),
     ('F.gelu', [A], dict(approximate='tanh')), ('F.softplus', [A], dict(beta=2)), ('F.logsigmoid', [A], {}), ('F.one_hot', [J], {}),
     ('F.pixel_unshuffle', [t([[[1, 2], [3, 4]]]), 2], {}), ('F.cosine_similarity', [A, B], dict(dim=1)),
+    # what PyTorch implements in Python, by position and by name
+    ('torch.nonzero', [A], {}), ('torch.nonzero', [A], dict(as_tuple=False)), ('torch.nonzero', [I], dict(as_tuple=True)),
+    ('Tensor.nonzero', [M], {}), ('Tensor.nonzero', [M], dict(as_tuple=True)), ('Tensor.nonzero', [ZERO_D], dict(as_tuple=True)),
+    ('torch.nonzero', [], dict(input=M, as_tuple=True)),
+    ('torch.tensordot', [A, T, 1], {}), ('torch.tensordot', [A, B], {}), ('torch.tensordot', [A, T], dict(dims=1)),
+    ('torch.tensordot', [A, B, 0], {}), ('torch.tensordot', [A, B, [[0], [0]]], {}), ('torch.tensordot', [A], dict(b=B, dims=[[1, 0], [1, 0]])),
+    ('torch.tensordot', [A, B, t([[1], [1]], 'int64')], {}), ('torch.tensordot', [A, T, t(1, 'int64')], {}),
+    *((f'{space}.norm', [x, *rest], named) for space in ('Tensor', 'torch') for x in (A, X)
+      for rest, named in (([], {}), (['fro'], {}), (['fro', -1], {}), (['fro', [-2, -1]], {}), ([1], {}), ([None], {}), ([3.5, 0], {}),
+                          ([0.5, [-1], True], {}), ([], dict(p=1)), ([], dict(dim=0)), ([2], dict(dim=[0], keepdim=True)),
+                          ([], dict(dtype='float64')), ([], dict(p='nuc', dim=[-1, -2])), (['nuc', [-2, -1]], dict(keepdim=True)))),
+    ('Tensor.norm', [A, 'nuc'], {}), ('torch.norm', [S, 'nuc'], dict(dtype='float64')), ('Tensor.norm', [A, 2, 0, True, 'float64'], {}),
+    ('torch.norm', [A, 2, 0, True, None, 'float64'], {}), ('torch.norm', [], dict(input=A, p='fro', dim=1)),
+    ('torch.einsum', ['ij,kj->ik', A, B], {}), ('torch.einsum', ['ii', S], {}), ('torch.einsum', ['i,j,k->ijk', V, V, V], {}),
+    ('torch.einsum', ['ii', [S]], {}),
+    ('torch.meshgrid', [V, W], {}), ('torch.meshgrid', [V, V], dict(indexing='xy')), ('torch.meshgrid', [[V, V]], dict(indexing='ij')),
+    ('torch.meshgrid', [V], {}), ('torch.meshgrid', [[V, V]], {}),
+    ('torch.cdist', [A, B], {}), ('torch.cdist', [A, B, 1.5], {}), ('torch.cdist', [A, B], dict(compute_mode='use_mm_for_euclid_dist')),
+    ('torch.cdist', [A], dict(x2=B, p=2.5, compute_mode='donot_use_mm_for_euclid_dist')),
+    *((f'{space}.unique', [R, *rest], named) for space in ('Tensor', 'torch')
+      for rest, named in (([], {}), ([True, True], {}), ([True, True, True], {}), ([True, False, True], {}), ([], dict(return_inverse=True)),
+                          ([], dict(return_counts=True)), ([], dict(return_inverse=True, return_counts=True)), ([], dict(dim=0)),
+                          ([True], dict(dim=1, return_counts=True)), ([True, True, True, 0], {}))),
+    # torch.unique_consecutive takes its second argument for the third where they are given by position.
+    *((f'{space}.unique_consecutive', [R], named) for space in ('Tensor', 'torch')
+      for named in ({}, dict(return_inverse=True), dict(return_counts=True), dict(return_inverse=True, return_counts=True), dict(dim=0))),
+    *(('Tensor.unique_consecutive', [R, *rest], {}) for rest in ([True], [True, True], [False, True], [True, True, 1])),
+    ('torch.chain_matmul', [A, T, A], {}), ('torch.cartesian_prod', [V, V], {}), ('torch.cartesian_prod', [V], {}),
+    ('torch.block_diag', [A, V, ZERO_D], {}), ('torch.broadcast_tensors', [A, V], {}), ('torch.broadcast_tensors', [V, ZERO_D, A], {}),
+    *((f'torch.atleast_{dims}d', given, {}) for dims in (1, 2, 3) for given in ([ZERO_D], [V, ZERO_D], [[A, V]], [[A]])),
+    ('Tensor.size', [A], {}), ('Tensor.size', [A, -1], {}), ('Tensor.size', [A], dict(dim=0)),
+    ('Tensor.split', [V, 2], {}), ('Tensor.split', [A], dict(split_size=2, dim=1)), ('Tensor.split', [A, [1, 2], 1], {}),
+    ('torch.split', [A, [1, 2]], dict(dim=1)), ('torch.split', [A, 2, 1], {}),
+    # refused
+    ('torch.nonzero', [A, True], {}), ('Tensor.nonzero', [A], dict(out=I)), ('Tensor.norm', [A, 2, 0, True, 'float64', 1], {}),
+    ('torch.cdist', [A], {}), ('torch.cdist', [A, B], dict(mode=1)), ('torch.tensordot', [A], {}), ('torch.tensordot', [A, B, 1, None, 1], {}),
+    ('Tensor.unique', [A], dict(inverse=True)), ('torch.meshgrid', [V, V], dict(index='ij')), ('torch.block_diag', [A], dict(dim=1)),
     # what is not a tensor
     ('Tensor.is_floating_point', [A], {}), ('Tensor.dim', [A], {}), ('torch.result_type', [I, 1.5], {}), ('torch.can_cast', ['int64', 'float32'], {}),
     ('torch.promote_types', ['int32', 'float16'], {}), ('Tensor.equal', [A, A], {}),

@@ -49,7 +49,9 @@ print(json.dumps({
     'torch': torch.__version__.split('+')[0],
     'functional': module(functional),
     'init': module(init),
-    'torch.functional': {name: signature(getattr(torch.functional, name)) for name in torch.functional.__all__
+    # What dispatches by the results that are asked for has the signature of the implementation.
+    'torch.functional': {name: signature(getattr(torch.functional, f'_{name}_impl', getattr(torch.functional, name)))
+                         for name in torch.functional.__all__
                          if inspect.isfunction(getattr(torch.functional, name))},
     'Tensor': {name: signature(function) for name, function in sorted(vars(torch.Tensor).items())
                if inspect.isfunction(function) and not name.startswith('_')},
