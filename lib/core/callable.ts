@@ -6,6 +6,9 @@ type Names = readonly string[];
 type Values = readonly unknown[];
 type Run = (...args: never[]) => unknown;
 
+// One object type instead of several, for what editors and the compiler show.
+type Flat<T> = T extends infer O ? { [K in keyof O]: O[K] } : never;
+
 /** Arguments by their names; `V` holds their types, and behind those the object of the arguments that go by name only. */
 type ByName<N extends Names, V extends Values> = N extends readonly [
   infer Name extends string,
@@ -25,7 +28,7 @@ export type CallsByName<N extends Names, V extends Values, Head extends Values =
   string,
   ...infer Rest extends Names,
 ]
-  ? | [...Head, options: ByName<N, V>]
+  ? | [...Head, options: Flat<ByName<N, V>>]
     | (V extends readonly [infer Value, ...infer Others]
         ? CallsByName<Rest, Others, [...Head, Value]>
         : V extends readonly [(infer Value)?, ...infer Others]

@@ -390,6 +390,14 @@ export class Tensor<
     target: DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions),
     options?: CopyOptions,
   ): Tensor<DType, Device, S> {
+    const given: unknown = target;
+    expectArgument(
+      'Tensor.to',
+      'target',
+      given,
+      given !== undefined,
+      'a dtype, a device or an object of both',
+    );
     const wanted =
       typeof target === 'string'
         ? isDType(target)

@@ -38,7 +38,7 @@ export function setPrintOptions(
   } = options(where, given, ['profile', 'precision', 'threshold', 'edgeitems', 'linewidth', 'sciMode']);
   if (profile !== undefined) expectOneOf(where, 'profile', profile, ['default', 'short', 'full']);
   const numbers = { ...current, ...(profile && PROFILES[profile]) };
-  for (const [name, value] of Object.entries(rest))
+  for (const [name, value] of Object.entries(rest) as [string, unknown][])
     if (value !== undefined) Object.assign(numbers, { [name]: value });
   const { precision, threshold, edgeitems, linewidth } = numbers;
   const mode: unknown = sciMode;
