@@ -49,6 +49,8 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     try {
       child = spawn(command, args, {
         ...settings,
+        // Named, since a realm such as Jest's has a process.env of its own.
+        env: settings.env ?? process.env,
         stdio: ['ignore', 'pipe', 'pipe'],
         windowsHide: true,
       });

@@ -4,6 +4,7 @@ import { noGrad } from '../autograd/gradMode.js';
 import type { Device, DType } from '../core/dtype.js';
 import { TorchError } from '../core/errors.js';
 import { describeTensor, handleOf } from '../core/handles.js';
+import { options as checkOptions } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { operator } from '../operators/operators.js';
 import { isParameter, Parameter, Tensor } from '../tensor/tensor.js';
@@ -33,6 +34,7 @@ function start({ dtype = 'float32', device }: Place): Tensor {
  */
 export class UninitializedParameter extends Parameter {
   constructor(options: Place & { requiresGrad?: boolean } = {}) {
+    checkOptions('UninitializedParameter', options, ['dtype', 'device', 'requiresGrad']);
     const data = start(options);
     super(data, options.requiresGrad);
     data.dispose();
@@ -43,6 +45,7 @@ export class UninitializedParameter extends Parameter {
 /** A buffer that gets its shape and values from the first batch, as an UninitializedParameter does. */
 export class UninitializedBuffer extends Tensor {
   constructor(options: Place = {}) {
+    checkOptions('UninitializedBuffer', options, ['dtype', 'device']);
     const data = start(options);
     super(native.alias(data[handleOf]));
     this.keep();

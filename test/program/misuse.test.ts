@@ -92,7 +92,10 @@ describe('a step that cannot be recorded', () => {
       thrownBy(() => torch.compileStep((() => give) as () => Tensor, [])).message;
     expect(compile({ loss: 0.5 })).toMatch(/what the step gives\.loss: expected a tensor.*got 0\.5/);
     expect(compile([1n])).toMatch(/what the step gives\[0\]/);
-    expect(compile(new Map())).toMatch(/what the step gives: expected a tensor/);
+    expect(compile(new Map([['loss', 0.5]]))).toMatch(
+      /what the step gives.*loss.*: expected a tensor.*got 0\.5/,
+    );
+    expect(compile(new Date(0))).toMatch(/what the step gives: expected a tensor/);
     expect(compile(Promise.resolve())).toMatch(/synchronous function/);
     expect(compile(Promise.reject(new Error('never seen')))).toMatch(/synchronous function/);
     expect(() => torch.compileStep(7 as never, [])).toThrow(/expected a function, got 7/);
