@@ -21,8 +21,6 @@ export interface OperatorDescription {
   }[];
 }
 
-type NamedHandles = readonly (readonly [name: string, handle: number])[];
-
 /** Parts of a TorchScript module: `part` is the same number for the same part, as long as that lives. */
 export type ScriptParts = readonly (readonly [name: string, handle: number, part: number])[];
 

@@ -98,6 +98,6 @@ it('refuses what is no package', async () => {
   expect(() => aotiLoadPackage(file)).toThrow('zip archive');
   await expect(aotiLoadPackageAsync(file)).rejects.toThrow('zip archive');
   expect(() => aotiLoadPackage(path.join(__dirname, 'files', 'net.pt'))).toThrow('inductor.aotiLoadPackage');
-  expect(() => aotiLoadPackage(3 as unknown as string)).toThrow("expected the path of a file, got 3");
+  expect(() => aotiLoadPackage(3 as unknown as string)).toThrow('expected the path of a file, got 3');
   expect(() => aotiLoadPackage(file, { numRunners: 0 })).toThrow('numRunners');
 });

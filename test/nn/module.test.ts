@@ -114,7 +114,10 @@ describe('Module', () => {
         () => new nn.Conv2d(3, 6, 5, { groups: 2 }),
         /inChannels: expected a multiple of groups, which is 2, got 3/,
       ],
-      [() => new nn.Conv2d(3, 6, 5, { padding: 'all' as never }), /padding: expected 'same' or 'valid', got 'all'/],
+      [
+        () => new nn.Conv2d(3, 6, 5, { padding: 'all' as never }),
+        /padding: expected 'same' or 'valid', got 'all'/,
+      ],
       [() => new nn.Linear(-1, 2), /inFeatures: expected a whole number of 0 or more, got -1/],
       [
         () => new nn.Linear(2, 2).forward(torch.ones([1, 3])),

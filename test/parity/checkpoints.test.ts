@@ -46,7 +46,7 @@ class Training {
   constructor(model: keyof typeof MODELS, kind: keyof typeof OPTIMIZERS) {
     const { net, inputs, labels } = MODELS[model]();
     [this.net, this.#inputs, this.#labels] = [net, inputs, labels];
-    this.optimizer = OPTIMIZERS[kind](net) as optim.Optimizer;
+    this.optimizer = OPTIMIZERS[kind](net);
   }
 
   steps(count: number): number[] {
