@@ -39,6 +39,15 @@ export type TensorLike = Tensor | Scalar;
 export type NestedArray<T> = T | NestedArray<T>[];
 export type { Scalar } from '../core/scalar.js';
 
+interface BackwardOptions {
+  /** Whether the graph is kept for another pass; as `createGraph` unless given. */
+  retainGraph?: boolean;
+  /** Whether the gradients can be differentiated again. Default false. */
+  createGraph?: boolean;
+  /** The leaves that get gradients. Default all. */
+  inputs?: Tensor[];
+}
+
 interface CopyOptions {
   nonBlocking?: boolean;
   copy?: boolean;
@@ -216,18 +225,26 @@ export class Tensor<
    * Computes the gradients of this tensor with respect to the leaves of its graph and adds them to their `grad`.
    * A tensor of more than one element needs a `gradient` of its own shape to begin with.
    */
+  backward(gradient?: Tensor | null, options?: BackwardOptions): void;
+  backward(options: BackwardOptions & { gradient?: Tensor | null }): void;
   backward(
-    gradient?: Tensor,
-    options: { retainGraph?: boolean; createGraph?: boolean; inputs?: Tensor[] } = {},
+    given?: Tensor | null | (BackwardOptions & { gradient?: Tensor | null }),
+    more?: BackwardOptions,
   ): void {
-    checkOptions('Tensor.backward', options, ['retainGraph', 'createGraph', 'inputs']);
+    const byName = isOptions(given) ? (given as BackwardOptions & { gradient?: Tensor | null }) : undefined;
+    if (byName) {
+      checkOptions('Tensor.backward', byName, ['gradient', 'retainGraph', 'createGraph', 'inputs']);
+      expectArgument('Tensor.backward', 'options', more, more === undefined, 'them once');
+    }
+    const options = byName ?? checkOptions('Tensor.backward', more, ['retainGraph', 'createGraph', 'inputs']);
+    const gradient = byName ? byName.gradient : (given as Tensor | null | undefined);
     const createGraph = options.createGraph ?? false;
     backwardPass(
       'Tensor.backward',
       () =>
         native.backward(
           [this[handleOf]],
-          [gradient === undefined ? null : gradient[handleOf]],
+          [gradient?.[handleOf] ?? null],
           options.retainGraph ?? createGraph,
           createGraph,
           (options.inputs ?? []).map((input) => input[handleOf]),

@@ -557,6 +557,19 @@ describe('calls that were silent, and calls that were refused', () => {
     });
   });
 
+  it('begin a backward pass by name', () => {
+    torch.scope(() => {
+      const w = torch.tensor([1, 2], { requiresGrad: true });
+      const y = w.mul(w);
+      y.backward({ gradient: torch.ones([2]), retainGraph: true });
+      y.backward(torch.ones([2]), { retainGraph: true });
+      y.sum().backward({ inputs: [w] });
+      expect(w.grad!.toArray()).toEqual([6, 12]);
+      expect(() => y.backward(any({ retain_graph: true }))).toThrow(/did you mean retainGraph/);
+      expect(() => y.backward(any(5))).toThrow(/Tensor.backward/);
+    });
+  });
+
   it('make tensors with what is asked for, and with nothing else', () => {
     torch.scope(() => {
       const shown = ({ dtype, shape }: Tensor): unknown => [dtype, shape];
