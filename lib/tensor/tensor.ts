@@ -407,6 +407,7 @@ export class Tensor<
     target: DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions),
     options?: CopyOptions,
   ): Tensor<DType, Device, S> {
+    const copying = checkOptions('Tensor.to', options, ['nonBlocking', 'copy']);
     const given: unknown = target;
     expectArgument(
       'Tensor.to',
@@ -425,7 +426,7 @@ export class Tensor<
           : checkOptions('Tensor.to', target, ['dtype', 'device', 'nonBlocking', 'copy']);
     const how: CopyOptions = {
       ...('copy' in wanted || 'nonBlocking' in wanted ? wanted : {}),
-      ...checkOptions('Tensor.to', options, ['nonBlocking', 'copy']),
+      ...copying,
     };
     if (wanted.device !== undefined) checkDevice(wanted.device);
     return !how.copy && this.#is(wanted)

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import torch, { nn, type Tensor } from 'torch-node';
-import { withoutLeaks } from '../support/leaks.js';
+import { withoutLeaksAfterwards } from '../support/leaks.js';
 
 type Value = 'tensor' | 'parameter' | 'null' | 'number' | 'module' | 'empty';
 type Step = [
@@ -66,7 +66,7 @@ describe('what is assigned to a registered name', () => {
     return [text, [kind, args, options], outcomes] as [string, Kind, Record<string, string[]>];
   });
   it.each(kinds)('of %s is taken or refused as in Python', (_, kind, outcomes) => {
-    withoutLeaks(() => {
+    return withoutLeaksAfterwards(() => {
       const differences: string[] = [];
       const before = Object.keys(build(kind).stateDict());
       for (const [name, expected] of Object.entries(outcomes)) {
@@ -124,7 +124,7 @@ describe('a module', () => {
 
   it('holds what Python holds after each of some operations drawn by chance, 300 times', () => {
     expect(recorded.sequences).toHaveLength(300);
-    withoutLeaks(() => {
+    return withoutLeaksAfterwards(() => {
       const differences: string[] = [];
       for (const [steps, outcomes] of recorded.sequences) {
         const module = new Plain();
