@@ -25,7 +25,7 @@ export function isHandled(value: unknown): value is Handled {
 
 /** Whether a value is a tensor, of this thread and this copy of the package. @internal */
 export function isHandledTensor(value: unknown): value is Handled {
-  return isHandled(value) && describeTensor in value;
+  return typeof value === 'object' && value !== null && describeTensor in value;
 }
 
 /** What a value with a handle is. @internal */

@@ -176,6 +176,20 @@ export class Operator {
     return this.callList(trimmed(first, second, third));
   }
 
+  /** Whether callTwoTensors() may call it. @internal */
+  get takesTwoTensors(): boolean {
+    return this.#wrapsOne && this.#leadingTensors > 1;
+  }
+
+  /** call() for two tensors, of an operator that gives one of them. @internal */
+  callTwoTensors(first: Handled, second: Handled): unknown {
+    try {
+      return wrap(native.callOperator(this.id, first[handleOf], second[handleOf]) as number);
+    } catch (error) {
+      throw this.#fail(error, [first, second]);
+    }
+  }
+
   #list(index: number, value: unknown): unknown[] {
     if (!Array.isArray(value)) throw this.#mismatch(index, value);
     return value.map((item: unknown) => {

@@ -57,6 +57,7 @@ const UNKNOWN_OPTION = -2;
 
 /** What the short ways of calling give where they do not apply. */
 const NOT_SO = Symbol('not so');
+const NONE = Symbol('none');
 
 /** A public function with all its forms. */
 export class Overloads {
@@ -68,6 +69,7 @@ export class Overloads {
   readonly #selves: 0 | 1;
   #forms: readonly Form[] | undefined;
   #alone: Alone | undefined;
+  #twoTensors: Operator | typeof NONE | undefined;
 
   /** `spec` lists the forms of aten::`base` as the table does: "Tensor>out Scalar". */
   constructor(name: string, base: string, spec: string, method = false) {
@@ -99,6 +101,11 @@ export class Overloads {
 
   /** call() with a method's tensor and one argument. */
   callWithOne(self: unknown, value: unknown): unknown {
+    // Two tensors always go to the same form.
+    if (isHandledTensor(value) && isHandledTensor(self)) {
+      const operator = (this.#twoTensors ??= this.#findTwoTensors(self, value));
+      if (operator !== NONE) return operator.callTwoTensors(self, value);
+    }
     if (isOptions(value)) return this.#choose([self, value], value);
     const result = this.#withOne(self, value);
     return result === NOT_SO ? this.#choose([self, value], undefined) : result;
@@ -171,6 +178,14 @@ export class Overloads {
       return (this.#forms ??= this.#load()).find((each) => each.operator === operator)!;
     }
     return { operator: undefined, wrap: (result) => result };
+  }
+
+  // The operator of the first form that two tensors fit, where it gives one tensor of them.
+  #findTwoTensors(self: unknown, other: unknown): Operator | typeof NONE {
+    const found = (this.#forms ??= this.#load()).find(
+      (form) => fits(form, 2) && form.parameters[0]!.accepts(self) && form.parameters[1]!.accepts(other),
+    );
+    return found?.devices.length === 0 && found.operator.takesTwoTensors ? found.operator : NONE;
   }
 
   #load(): Form[] {
@@ -471,16 +486,19 @@ export function installMethods(prototype: object): void {
     if (shown in prototype) continue;
     let overloads: Overloads | undefined;
     const method = {
-      [shown](this: unknown, ...args: unknown[]): unknown {
+      // Most calls have few arguments, and making an array of them takes as long as all of the choice.
+      [shown](this: unknown, first: unknown, second: unknown, ...rest: unknown[]): unknown {
         overloads ??= findMethod(name);
-        // Most calls have few arguments, and spreading an array takes as long as all of the choice.
-        return args.length === 0
-          ? overloads.callAlone(this)
-          : args.length === 1
-            ? overloads.callWithOne(this, args[0])
-            : args.length === 2
-              ? overloads.callWithTwo(this, args[0], args[1])
-              : overloads.call([this, ...args]);
+        switch (arguments.length) {
+          case 0:
+            return overloads.callAlone(this);
+          case 1:
+            return overloads.callWithOne(this, first);
+          case 2:
+            return overloads.callWithTwo(this, first, second);
+          default:
+            return overloads.call([this, first, second, ...rest]);
+        }
       },
     }[shown];
     Object.defineProperty(prototype, shown, { value: method, writable: true, configurable: true });

@@ -84,7 +84,10 @@ it('what is of another kind altogether is named, never compared, spread or print
       /FractionalMaxPool2d: expected outputSize or outputRatio, got neither/,
     ],
     [() => new nn.FractionalMaxPool3d(2, null as never), /FractionalMaxPool3d: expected an object of opt/],
-    [() => F.fractionalMaxPool2d(t(1, 4, 4), 2, null as never), /expected an object of options, got null/],
+    [
+      () => F.fractionalMaxPool2d(t(1, 4, 4), 2, null as never),
+      /fractionalMaxPool2d: expected outputSize or outputRatio, got neither/,
+    ],
     [
       () => new nn.Linear(2, 3).forward(undefined as never),
       /Linear: input: expected a Tensor, got undefined/,
