@@ -184,8 +184,8 @@ export class GPT extends nn.Module {
   /**
    * Goes on with tokens int64 [N, L]: draws `count` more, one after another, and gives all, [N, L + count].
    *
-   * @param options.temperature divides the logits: less than 1 makes likely tokens likelier. Default 1.
-   * @param options.topK draws among the likeliest tokens only. Default among all.
+   * @param given.temperature divides the logits: less than 1 makes likely tokens likelier. Default 1.
+   * @param given.topK draws among the likeliest tokens only. Default among all.
    */
   generate(tokens: Tensor, count: number, given?: { temperature?: number; topK?: number }): Tensor {
     const { temperature = 1, topK } = options('GPT.generate', given, ['temperature', 'topK']);

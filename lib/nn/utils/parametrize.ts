@@ -133,7 +133,7 @@ function isNotInvertible(error: unknown): boolean {
  * Has a parameter or buffer of a module computed by a parametrisation from now on, whenever it is read. What it is computed
  * from is `parametrizations.NAME.original` in the state dict. A second parametrisation takes what the first one gives.
  *
- * @param options.unsafe lets a parametrisation change dtype and shape, and checks nothing. Default false.
+ * @param given.unsafe lets a parametrisation change dtype and shape, and checks nothing. Default false.
  * @throws TorchError when the module has no such tensor, or when dtype or shape would change.
  */
 export function registerParametrization<M extends AnyModule>(
