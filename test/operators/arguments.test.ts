@@ -117,6 +117,7 @@ describe('operators', () => {
         return record.apply(this, [...args]);
       }),
       jest.spyOn(Operator.prototype, 'callTensors').mockImplementation(record),
+      jest.spyOn(Operator.prototype, 'callTwoTensors').mockImplementation(record),
       jest.spyOn(Operator.prototype, 'call').mockImplementation(record),
     ];
   });
