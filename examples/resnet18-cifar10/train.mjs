@@ -5,7 +5,7 @@
 //         [--device cpu|cuda] [--threads N] [--synthetic] [--out FILE]
 //
 // FOLDER holds CIFAR-10's binary files; without it the set is looked for in the cache, and downloaded. --synthetic takes drawn
-// pictures instead. train.py beside this file is the same program in Python; scripts/compareResnet.mjs holds their losses
+// pictures instead. train.py beside this file is the same program in Python; scripts/check/resnet.mjs holds their losses
 // against each other.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

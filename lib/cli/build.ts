@@ -20,7 +20,7 @@ export function addBuildCommand(program: Command): void {
     .option('--libtorch <folder>', 'a libtorch folder or site-packages/torch to compile it for')
     .option('--clean', 'start afresh')
     .action(async ({ libtorch: folder, clean = false }: { libtorch?: string; clean?: boolean }) => {
-      const script = path.join(packageRoot(), 'scripts', 'build-addon.mjs');
+      const script = path.join(packageRoot(), 'scripts', 'build', 'addon.mjs');
       const builder = (await import(pathToFileURL(script).href)) as Builder;
       try {
         await builder.buildAddon(await libtorchFor(folder), { clean });

@@ -7,6 +7,9 @@ export const handleOf = Symbol('torch-node.handle');
 /** Under this symbol a Tensor describes itself as "float32 [2, 3]". @internal */
 export const describeTensor = Symbol('torch-node.describe');
 
+/** Marks parameters among tensors. @internal */
+export const parameterMark = Symbol('torch-node.parameter');
+
 /** Under this symbol a NativeObject tells its type. @internal */
 export const objectType = Symbol('torch-node.objectType');
 

@@ -12,7 +12,8 @@ import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { NativeObject } from '../operators/nativeObject.js';
 import { type Operator } from '../operators/operators.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from '../tensor/scope.js';
-import { Parameter, Tensor } from '../tensor/tensor.js';
+import { Parameter } from '../tensor/parameter.js';
+import { Tensor } from '../tensor/tensor.js';
 import { scriptMethod } from './method.js';
 
 export interface LoadOptions {

@@ -2,7 +2,8 @@
 import { types } from 'node:util';
 import { expectArgument } from '../core/checks.js';
 import { noGrad } from '../autograd/gradMode.js';
-import { isParameter, isTensor, Parameter, type Tensor } from '../tensor/tensor.js';
+import { isParameter, Parameter } from '../tensor/parameter.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { copyUninitialized, isUninitialized } from './uninitialized.js';
 
 /** Copies by what they are copies of: what is shared stays shared. */

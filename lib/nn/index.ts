@@ -9,7 +9,7 @@ export {
   type StateDict,
 } from './module.js';
 export { RemovableHandle, type Gradients } from './hooks.js';
-export { Parameter } from '../tensor/tensor.js';
+export { Parameter } from '../tensor/parameter.js';
 export { UninitializedBuffer, UninitializedParameter } from './uninitialized.js';
 export * as functional from './functional.js';
 export * as init from './init.js';

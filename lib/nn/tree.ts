@@ -5,7 +5,8 @@
 // properties.
 import { describe } from '../core/describe.js';
 import { ArgumentTypeError, TorchError } from '../core/errors.js';
-import { isParameter, isTensor, type Parameter, type Tensor } from '../tensor/tensor.js';
+import { isParameter, type Parameter } from '../tensor/parameter.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { accessorOf, internals, isAccessor, slotOf } from './accessors.js';
 import { copied, copyProperty, type Copies } from './deepcopy.js';
 import { ModuleHooks } from './hooks.js';

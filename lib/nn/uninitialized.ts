@@ -7,7 +7,8 @@ import { describeTensor, handleOf } from '../core/handles.js';
 import { options as checkOptions } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { operator } from '../operators/operators.js';
-import { isParameter, Parameter, Tensor } from '../tensor/tensor.js';
+import { isParameter, Parameter } from '../tensor/parameter.js';
+import { Tensor } from '../tensor/tensor.js';
 
 interface Place {
   readonly dtype?: DType;

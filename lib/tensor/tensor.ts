@@ -4,7 +4,7 @@ import { inspect, type InspectOptions } from 'node:util';
 import '../operators/generated/methods.js';
 import { isOptions, options as checkOptions } from '../core/options.js';
 import { expectArgument } from '../core/checks.js';
-import { describeTensor, handleOf } from '../core/handles.js';
+import { describeTensor, handleOf, parameterMark } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { backwardPass } from '../autograd/anomaly.js';
@@ -29,14 +29,15 @@ import * as functional from '../operators/functional.js';
 import { operator, wrapResultsWith } from '../operators/operators.js';
 import { installMethods } from '../operators/overloads.js';
 import { traceTensor } from './trace.js';
+import { converted, type ConversionTarget, type CopyOptions } from './conversion.js';
+import { nested, type NestedArray } from './nested.js';
 import type { Complex, Scalar } from '../core/scalar.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from './scope.js';
 import { isShared, shareMemory, viewOf } from './views.js';
 
 /** A value for an operator's tensor argument: numbers take part in type promotion as PyTorch's bare numbers do. */
 export type TensorLike = Tensor | Scalar;
-/** Nested arrays of a tensor's values. */
-export type NestedArray<T> = T | NestedArray<T>[];
+export type { NestedArray } from './nested.js';
 export type { Scalar } from '../core/scalar.js';
 
 interface BackwardOptions {
@@ -48,15 +49,8 @@ interface BackwardOptions {
   inputs?: Tensor[];
 }
 
-interface CopyOptions {
-  nonBlocking?: boolean;
-  copy?: boolean;
-}
-
 // What has a tensor's properties without being one: the private field is missing.
 const IMITATION = 'an object that inherits from a Tensor, or a Proxy of one';
-
-const parameterMark = Symbol('torch-node.parameter');
 
 /**
  * A tensor of libtorch.
@@ -365,19 +359,7 @@ export class Tensor<
   }
   /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans, complex ones as { re, im }. */
   toArray(): NestedArray<number | bigint | boolean | Complex> {
-    const { dtype, shape } = this;
-    const flat = this.dataSync();
-    const complex = dtype.startsWith('complex');
-    const value = (i: number): number | bigint | boolean | Complex => {
-      if (complex) return { re: Number(flat[2 * i]), im: Number(flat[2 * i + 1]) };
-      const raw = flat[i]!;
-      if (dtype === 'bool') return raw === 1;
-      return typeof raw === 'bigint' && Number.isSafeInteger(Number(raw)) ? Number(raw) : raw;
-    };
-    let next = 0;
-    const build = (dim: number): NestedArray<number | bigint | boolean | Complex> =>
-      dim === shape.length ? value(next++) : Array.from({ length: shape[dim]! }, () => build(dim + 1));
-    return build(0);
+    return nested(this);
   }
 
   /** The memory behind the tensor and all its views, for the operators that take a Storage, as `set_`. */
@@ -399,52 +381,9 @@ export class Tensor<
     target: { dtype?: E; device?: W } & CopyOptions,
     options?: CopyOptions,
   ): Tensor<NoInfer<E>, On<NoInfer<W>>, S>;
-  to(
-    target: DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions),
-    options?: CopyOptions,
-  ): Tensor<DType, Device, S>;
-  to(
-    target: DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions),
-    options?: CopyOptions,
-  ): Tensor<DType, Device, S> {
-    const copying = checkOptions('Tensor.to', options, ['nonBlocking', 'copy']);
-    const given: unknown = target;
-    expectArgument(
-      'Tensor.to',
-      'target',
-      given,
-      given !== undefined,
-      'a dtype, a device or an object of both',
-    );
-    const wanted =
-      typeof target === 'string'
-        ? isDType(target)
-          ? { dtype: target }
-          : { device: target }
-        : isTensor(target)
-          ? { dtype: target.dtype, device: target.device }
-          : checkOptions('Tensor.to', target, ['dtype', 'device', 'nonBlocking', 'copy']);
-    const how: CopyOptions = {
-      ...('copy' in wanted || 'nonBlocking' in wanted ? wanted : {}),
-      ...copying,
-    };
-    if (wanted.device !== undefined) checkDevice(wanted.device);
-    return !how.copy && this.#is(wanted)
-      ? this
-      : this.#call(
-          'aten::_to_copy',
-          wanted.dtype,
-          undefined,
-          wanted.device,
-          undefined,
-          how.nonBlocking ?? false,
-        );
-  }
-  #is(wanted: { dtype?: DType; device?: Device }): boolean {
-    return (
-      (wanted.dtype === undefined || wanted.dtype === this.dtype) &&
-      (wanted.device === undefined || this.isDevice(wanted.device))
-    );
+  to(target: ConversionTarget, options?: CopyOptions): Tensor<DType, Device, S>;
+  to(target: ConversionTarget, options?: CopyOptions): Tensor<DType, Device, S> {
+    return converted(this, target, options) as Tensor<DType, Device, S>;
   }
   cpu(): Tensor<D, 'cpu', S> {
     return this.to<'cpu'>('cpu');
@@ -626,10 +565,13 @@ export class Tensor<
 
   /** PyTorch's text, under torch.setPrintOptions; of a large tensor only what is shown is read. */
   toString(): string {
-    return format(this, isParameter(this) ? 'Parameter' : 'Tensor');
+    return format(this, this.#kind);
   }
   [inspect.custom](depth: number | null, options: InspectOptions): string {
-    return inspectTensor(this, isParameter(this) ? 'Parameter' : 'Tensor', depth, options);
+    return inspectTensor(this, this.#kind, depth, options);
+  }
+  get #kind(): 'Parameter' | 'Tensor' {
+    return parameterMark in this ? 'Parameter' : 'Tensor';
   }
   /** @internal */
   [describeTensor](): string {
@@ -647,43 +589,6 @@ export class Tensor<
 
 wrapResultsWith((handle) => new Tensor(handle));
 installMethods(Tensor.prototype);
-
-/**
- * A tensor that modules register and optimizers train: it requires a gradient unless told otherwise, and no scope
- * releases it. Shares memory with the tensor that it is made from.
- */
-export class Parameter extends Tensor {
-  /** @internal */
-  get [parameterMark](): true {
-    return true;
-  }
-
-  constructor(data: Tensor | { readonly handle: number }, requiresGrad = true) {
-    if (isTensor(data)) {
-      const { dtype } = data;
-      if (requiresGrad && !isFloatingPoint(dtype) && !dtype.startsWith('complex')) {
-        throw new TorchError(
-          'Parameter',
-          `only floating point tensors have gradients, this one is ${dtype}: pass requiresGrad = false`,
-        );
-      }
-      const detached = data.detach();
-      super(native.alias(detached[handleOf]));
-      detached.dispose();
-    } else {
-      const handle = (data as { readonly handle?: unknown } | null | undefined)?.handle;
-      expectArgument('Parameter', 'data', data, typeof handle === 'number', 'a Tensor');
-      super(handle as number);
-    }
-    this.keep();
-    this.requiresGrad = requiresGrad;
-  }
-}
-
-/** Whether a value is a Parameter of this copy of the package; works across realms. */
-export function isParameter(value: unknown): value is Parameter {
-  return typeof value === 'object' && value !== null && parameterMark in value;
-}
 
 /** Whether a value is a Tensor of this copy of the package; works across realms. */
 export function isTensor(value: unknown): value is Tensor {

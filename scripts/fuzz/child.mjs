@@ -11,7 +11,7 @@ import { generator } from './values.mjs';
 const { seed, from, to, note, lib, overloads, describe: describing } = JSON.parse(process.argv[2]);
 const load = await loader();
 const torch = await load('torch');
-const { parseSchema } = await load('tensor/schema');
+const { parseSchema } = await load('operators/schema');
 const { describe } = await load('tensor/operators');
 const { native } = await load('native/binding');
 

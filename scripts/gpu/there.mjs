@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildAgainst, versionOf } from '../build-other.mjs';
+import { buildAgainst, versionOf } from '../build/other.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { OUT: out, LIBTORCH: libtorch, TESTS: tests } = process.env;

@@ -1,4 +1,4 @@
-// Calls of operators as scripts/operators/samples.py writes them down: made again here, and held against what Python got.
+// Calls of operators as scripts/check/operators/samples.py writes them down: made again here, and held against what Python got.
 // For operators.test.ts, and for scripts/operators, which makes docs/operators.md.
 import torch, { isTensor, type Tensor, type TypedArray } from 'torch-node';
 

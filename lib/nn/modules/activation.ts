@@ -13,7 +13,8 @@ import {
   softshrink,
 } from '../../operators/generated/functional.js';
 import { TorchError } from '../../core/errors.js';
-import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
+import type { Parameter } from '../../tensor/parameter.js';
+import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import * as F from '../functional/activation.js';
 import { constant_ } from '../init.js';
 import { Module } from '../module.js';

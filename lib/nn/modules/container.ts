@@ -4,7 +4,8 @@ import { expectArgument, isIterable } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import type { DType } from '../../core/dtype.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
-import { isParameter, isTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
+import { isParameter, Parameter } from '../../tensor/parameter.js';
+import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import { indented, isModule, Module, type AnyModule } from '../module.js';
 import { keepModule, modulesOf, removePart } from '../tree.js';
 

@@ -2,7 +2,8 @@
 import { operator } from '../../operators/operators.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import type { Device, DType } from '../../core/dtype.js';
-import { Parameter, type Tensor } from '../../tensor/tensor.js';
+import { Parameter } from '../../tensor/parameter.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { kaimingUniform_, uniform_ } from '../init.js';
 
 export interface FactoryOptions {

@@ -2,7 +2,8 @@
 // shape and values then; loadStateDict() does so too. Until then these are uninitialised: they can be moved and cast with the
 // network, and whoever reads their values gets an error. From then on they print as the plain module does, but stay of their
 // own class.
-import { Parameter, type Tensor } from '../../tensor/tensor.js';
+import { Parameter } from '../../tensor/parameter.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import type { Device } from '../../core/dtype.js';
 import {
   isUninitialized,

@@ -2,7 +2,8 @@
 import { expectBoolean, expectInteger } from '../../core/checks.js';
 import { options as optionsOf } from '../../core/options.js';
 import { bilinear } from '../../operators/generated/functional.js';
-import type { Parameter, Tensor } from '../../tensor/tensor.js';
+import type { Parameter } from '../../tensor/parameter.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { uniform_ } from '../init.js';
 import { Module } from '../module.js';
 import { emptyParameter, type FactoryOptions } from './initial.js';

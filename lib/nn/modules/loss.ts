@@ -5,7 +5,8 @@ import { camelCase, snakeCase } from '../../core/names.js';
 import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
-import { expectTensor, isParameter, type Tensor } from '../../tensor/tensor.js';
+import { isParameter } from '../../tensor/parameter.js';
+import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import * as F from '../functional/loss.js';
 import {
   checkMargin,

@@ -3,7 +3,8 @@ import { expectInteger, expectNumber } from '../../core/checks.js';
 import { options as optionsOf } from '../../core/options.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { rmsNorm } from '../../operators/generated/functional.js';
-import { expectTensor, type Parameter, type Tensor } from '../../tensor/tensor.js';
+import type { Parameter } from '../../tensor/parameter.js';
+import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import {
   groupNorm,
   layerNorm,

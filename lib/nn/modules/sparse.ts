@@ -4,7 +4,8 @@ import { isOptions, options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError } from '../../core/errors.js';
 import { noGrad } from '../../autograd/gradMode.js';
-import { expectTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
+import { Parameter } from '../../tensor/parameter.js';
+import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import {
   embedding,
   embeddingBag,

@@ -3,7 +3,8 @@ import { options as optionsOf } from '../../core/options.js';
 import { expectArgument } from '../../core/checks.js';
 import { onesLike, zerosLike } from '../../operators/generated/functions.js';
 import { TorchError } from '../../core/errors.js';
-import { expectTensor, Parameter, type Tensor } from '../../tensor/tensor.js';
+import { Parameter } from '../../tensor/parameter.js';
+import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import { isModule, type AnyModule } from '../module.js';
 

@@ -3,7 +3,8 @@ import { expectArgument, expectInteger, expectString } from '../../core/checks.j
 import { options } from '../../core/options.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError } from '../../core/errors.js';
-import { Parameter, type Tensor } from '../../tensor/tensor.js';
+import { Parameter } from '../../tensor/parameter.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import { isModule, type AnyModule } from '../module.js';
 import { removePart } from '../tree.js';

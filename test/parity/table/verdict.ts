@@ -1,5 +1,5 @@
 // What a case of a table comes to, whichever runner ran it: equal bit for bit, equal within the tolerance, or what differs.
-// For the tests beside this file and for scripts/parity.mjs.
+// For the tests beside this file and for scripts/check/parity.mjs.
 import torch, { type Tensor } from 'torch-node';
 import { Comparison, type Recorded } from '../support.js';
 

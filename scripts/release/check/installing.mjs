@@ -62,14 +62,14 @@ export async function withScripts() {
   };
   // The script has npm's dependencies to run with, and nothing else to get libtorch from than the folder of wheels.
   await npm(['install', '--no-audit', '--no-fund', '--prefer-offline', state.tarball], { cwd: folder, env });
-  await node([path.join('node_modules', 'torch-node', 'scripts', 'install.mjs')], {
+  await node([path.join('node_modules', 'torch-node', 'scripts', 'build', 'install.mjs')], {
     cwd: folder,
     env: { ...plain, ...env },
   });
   trained(await node(['train.mjs'], { cwd: folder, env: { ...environment, ...env } }));
   // Without any source it says so and succeeds.
   const none = { ...environment, TORCH_NODE_CACHE: path.join(base, 'cache-none'), PATH: '/nowhere' };
-  const output = await node([path.join('node_modules', 'torch-node', 'scripts', 'install.mjs')], {
+  const output = await node([path.join('node_modules', 'torch-node', 'scripts', 'build', 'install.mjs')], {
     cwd: folder,
     env: none,
   });

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const { resolve } = createRequire(import.meta.url);
 const node = (args, env) =>
   spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
@@ -39,5 +39,5 @@ if (args.includes('--quick')) {
   // Without Python, which takes half a minute to record what it computes on this machine.
   process.exitCode = jest([...patterns, ...rest], { TORCH_NODE_TEST_WITHOUT_PYTHON: '1' });
 } else {
-  process.exitCode = node(['scripts/build-ts.mjs']) || tsc('-p', 'tsconfig.json', '--noEmit') || jest(args);
+  process.exitCode = node(['scripts/build/ts.mjs']) || tsc('-p', 'tsconfig.json', '--noEmit') || jest(args);
 }

@@ -1,6 +1,6 @@
 // `npm run manifest`: writes lib/install/manifest.ts, the list of official archives with their sizes and hashes.
 //
-//   node scripts/manifest.mjs [--offline] [--hash]
+//   node scripts/release/manifest.mjs [--offline] [--hash]
 //
 // Each archive's size is asked for, and its SHA-256 where the site tells it; with --hash what it does not tell is
 // downloaded and computed (several gigabytes). What cannot be reached keeps what the manifest had. --offline asks nobody:
@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import prettier from 'prettier';
 import { request } from 'undici';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const file = path.join(root, 'lib', 'libtorch', 'manifest.ts');
 const site = 'https://download.pytorch.org/libtorch';
 const MARK = '/** The releases that are known, by version. */\n';
@@ -84,7 +84,7 @@ const { values } = parseArgs({ options: { offline: { type: 'boolean' }, hash: { 
 const text = readFileSync(file, 'utf8');
 const start = text.indexOf(MARK);
 const before = start < 0 ? text : text.slice(0, start);
-const known = start < 0 ? {} : (await import('../dist/install/manifest.js')).manifest;
+const known = start < 0 ? {} : (await import('../../dist/install/manifest.js')).manifest;
 
 const manifest = {};
 let unreached = 0;

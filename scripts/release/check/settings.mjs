@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { run as runChild } from '../../dist/files/child.js';
+import { run as runChild } from '../../../dist/files/child.js';
 import { commonJs, esm } from './programs.mjs';
 
-export const root = fileURLToPath(new URL('../..', import.meta.url));
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const { values } = parseArgs({
   options: {
     wheels: { type: 'string' },

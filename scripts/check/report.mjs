@@ -1,6 +1,6 @@
 /* global document, getComputedStyle, innerWidth */
 // Opens reports in headless Chromium as a reader does, and fails where one is not drawn or does not work as it should:
-//   node scripts/check-report.mjs [--screenshots DIR] report.html ...
+//   node scripts/check/report.mjs [--screenshots DIR] report.html ...
 //
 // Wide, on a phone and on paper: every plot must be drawn, nothing may be asked of a network or be cut off; where a table sorts
 // and curves are picked, both are tried; a plot's letters must be legible; what scrolls must say so.
@@ -15,7 +15,7 @@ const { values: options, positionals: files } = parseArgs({
   options: { screenshots: { type: 'string' } },
   allowPositionals: true,
 });
-if (files.length === 0) throw new Error('give the reports to open: check-report.mjs report.html ...');
+if (files.length === 0) throw new Error('give the reports to open: report.mjs report.html ...');
 
 const profile = mkdtempSync(path.join(os.tmpdir(), 'check-report-'));
 const flags = [

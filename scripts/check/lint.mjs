@@ -19,9 +19,9 @@ import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run as runChild } from '../dist/files/child.js';
+import { run as runChild } from '../../dist/files/child.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const require = createRequire(import.meta.url);
 const native = path.join(root, 'native');
 const verdicts = path.join(root, 'build', 'lint');

@@ -24,7 +24,7 @@ export async function pack() {
   }
   const listing = await run('tar', ['-tzf', state.tarball]);
   const allowed =
-    /^package\/(bin|cjs|dist|native|prebuilds|template)\/|^package\/scripts\/(install|build-addon|sources)\.mjs$|^package\/(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|CMakeLists\.txt)$/;
+    /^package\/(bin|cjs|dist|native|prebuilds|template)\/|^package\/scripts\/build\/(install|addon|sources)\.mjs$|^package\/(package\.json|README\.md|CHANGELOG\.md|LICENSE|THIRD_PARTY_NOTICES\.md|CMakeLists\.txt)$/;
   const names = listing.trim().split('\n');
   const strange = names.filter((name) => !allowed.test(name) || /\.(so|dll|dylib|lib|a)(\.\d+)*$/.test(name));
   expect(strange.length === 0, `the package holds what it should not: ${strange.join(', ')}`);

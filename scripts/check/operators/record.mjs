@@ -1,6 +1,6 @@
 // Keeps a part of what samples.py wrote for test/parity/operators.test.ts: test/parity/recorded/operators.safetensors.
 //
-//     node scripts/operators/main.mjs --python PYTHON --work FOLDER && node scripts/operators/record.mjs FOLDER
+//     node scripts/check/operators/main.mjs --python PYTHON --work FOLDER && node scripts/check/operators/record.mjs FOLDER
 //
 // Of every third operator of the database, the smallest call of each overload for each dtype; left out are calls whose bits
 // are not steady in Python itself. The calls are in the file's metadata, as JSON.
@@ -12,7 +12,7 @@ import torch, { checkpoints } from 'torch-node';
 
 const LARGEST_CALL = 1536; // bytes of its tensors
 const DTYPES = ['float32', 'float64', 'int64', 'complex64'];
-const out = fileURLToPath(new URL('../../test/parity/recorded/operators.safetensors', import.meta.url));
+const out = fileURLToPath(new URL('../../../test/parity/recorded/operators.safetensors', import.meta.url));
 const [work] = process.argv.slice(2);
 
 const operators = [];

@@ -1,6 +1,6 @@
 // Compiles the native addon with CMake, and writes down beside it what it was compiled with.
 //
-//   node scripts/build-addon.mjs [--libtorch DIR] [--clean]
+//   node scripts/build/addon.mjs [--libtorch DIR] [--clean]
 //
 // CMake works in .build/<minor version of libtorch>; what is finished is moved to build/Release, so that there is never
 // half an addon there, and node-gyp, which empties build/, is not in the way.
@@ -24,7 +24,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isCurrent, madeOf } from './sources.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const require = createRequire(import.meta.url);
 const works = path.join(root, '.build');
 const output = path.join(root, 'build', 'Release');
@@ -268,7 +268,7 @@ function describeFailure(step, lines) {
   );
   const solution = compiler
     ? 'Install a C++ compiler that knows C++20 (apt install g++, or on macOS xcode-select --install).'
-    : 'Is the compiler one that knows C++20 (GCC 11, Clang 14 or later)? Start afresh: node scripts/build-addon.mjs --clean';
+    : 'Is the compiler one that knows C++20 (GCC 11, Clang 14 or later)? Start afresh: node scripts/build/addon.mjs --clean';
   return [
     `The native addon could not be compiled (${step}):`,
     ...shown,

@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const lib = path.join(root, 'lib');
 const out = path.join(root, 'cjs');
 const leftOut = (name) => name.startsWith('cli/') || name === 'data/loader/worker.ts';

@@ -1,6 +1,6 @@
 // Holds the operators against PyTorch's own operator database, and writes docs/operators.md.
 //
-//     npm run build:ts && node scripts/operators/main.mjs --python PYTHON [--dtypes float32,float64,...]
+//     npm run build:ts && node scripts/check/operators/main.mjs --python PYTHON [--dtypes float32,float64,...]
 //                                                         [--work FOLDER] [--out docs/operators.md]
 //
 // PYTHON is one with the torch of the version of the linked libtorch, numpy and safetensors. samples.py runs the database's
@@ -13,7 +13,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import torch from 'torch-node';
-import { run } from '../../dist/files/child.js';
+import { run } from '../../../dist/files/child.js';
 import { page } from './page.mjs';
 
 const SILENCE = 120_000;
@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
     python: { type: 'string', default: 'python3' },
     dtypes: { type: 'string', default: 'float32,float64,int64,complex64,bfloat16' },
     work: { type: 'string' },
-    out: { type: 'string', default: path.join(here, '../../docs/operators.md') },
+    out: { type: 'string', default: path.join(here, '../../../docs/operators.md') },
   },
 });
 

@@ -1,7 +1,7 @@
 // Checks the package as users get it: packs it, installs the tarball in empty folders in the ways that people do, and
 // trains in each. Prints a line `ok NAME` for each check, and ends with code 1 if one fails.
 //
-//   node scripts/release-check/main.mjs [--wheels DIR] [--tarball FILE] [--node NODE]... [--cuda DIR] [--only a,b] [--keep]
+//   node scripts/release/check/main.mjs [--wheels DIR] [--tarball FILE] [--node NODE]... [--cuda DIR] [--only a,b] [--keep]
 //
 // --wheels is a folder with a wheel of torch for the CPU (by default pip is asked for one); installing is offline from
 // there. --node names further Nodes to train with; --cuda is a folder to fetch the CUDA set of 2.14 into (nine gigabytes while

@@ -1,6 +1,6 @@
 // Holds examples/resnet18-cifar10/train.mjs against train.py: both losses over the steps, and the largest difference.
 //
-//     npm run build:ts && node scripts/compareResnet.mjs --data FOLDER --python PYTHON [--steps 200] [--batch 32] [--width 16]
+//     npm run build:ts && node scripts/check/resnet.mjs --data FOLDER --python PYTHON [--steps 200] [--batch 32] [--width 16]
 //         [--lr 0.1] [--threads 1]
 //
 // On the same machine the first losses are equal: both draw the same numbers. Later ones part as rounding adds up; what is
@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { run } from '../dist/files/child.js';
+import { run } from '../../dist/files/child.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
   },
 });
 if (options.data === undefined) throw new Error('--data FOLDER: the folder with data_batch_1.bin in it');
-const folder = fileURLToPath(new URL('../examples/resnet18-cifar10/', import.meta.url));
+const folder = fileURLToPath(new URL('../../examples/resnet18-cifar10/', import.meta.url));
 const work = mkdtempSync(path.join(os.tmpdir(), 'torch-node-resnet-'));
 const WINDOW = 20;
 

@@ -1,8 +1,8 @@
 // Compiles the addon against another libtorch than the one in use, into a folder of its own: to see that the sources fit it,
 // or, on a machine without npm, to have an addon at all.
 //
-//   node scripts/build-other.mjs --version 2.14.1     the wheel of that version, from the index that pip is configured with
-//   node scripts/build-other.mjs --libtorch DIR       a libtorch or a site-packages/torch
+//   node scripts/build/other.mjs --version 2.14.1     the wheel of that version, from the index that pip is configured with
+//   node scripts/build/other.mjs --libtorch DIR       a libtorch or a site-packages/torch
 //   ... [--out DIR]                                   default: build/<minor version>
 //
 // Needs CMake and a compiler, and of node_modules node-addon-api and node-api-headers alone. Of a CUDA wheel the headers and
@@ -24,7 +24,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const require = createRequire(import.meta.url);
 
 /** Runs a program to its end, showing what it says. Throws when it fails. */
@@ -120,7 +120,7 @@ if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.me
   try {
     main();
   } catch (error) {
-    console.error(`build-other: ${error.message}`);
+    console.error(`build/other: ${error.message}`);
     process.exitCode = 1;
   }
 }

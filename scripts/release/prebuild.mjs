@@ -1,7 +1,7 @@
 // Makes the prebuilt binaries for this platform: prebuilds/<platform>-<arch>/ with an addon for each minor version of
 // libtorch that can be had here, what each was built with beside it, and the helper that loads libtorch.
 //
-//   node scripts/prebuild.mjs [--minors 2.13,2.14] [--libtorch DIR]...
+//   node scripts/release/prebuild.mjs [--minors 2.13,2.14] [--libtorch DIR]...
 //
 // A libtorch is taken from --libtorch (which may be given several times), the cache, or pip and the official site. A
 // minor version that cannot be had is named and left out; with --minors it is an error.
@@ -21,7 +21,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const release = path.join(root, 'build', 'Release');
 const prebuilds = path.join(root, 'prebuilds', `${process.platform}-${process.arch}`);
 const dist = (file) => import(pathToFileURL(path.join(root, 'dist', file)).href);

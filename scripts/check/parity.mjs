@@ -1,6 +1,6 @@
 // Holds modules, losses, optimizers and the like against Python PyTorch, and writes docs/parity.md.
 //
-//     npm run build:ts && node scripts/parity.mjs --python PYTHON [--out docs/parity.md] [AREA...]
+//     npm run build:ts && node scripts/check/parity.mjs --python PYTHON [--out docs/parity.md] [AREA...]
 //
 // PYTHON is one with numpy and the torch of the version of the linked libtorch. The cases are those of
 // test/parity/table/*.py, run in Python and here in the same minute, with one thread.
@@ -14,12 +14,12 @@ import { createJiti } from 'jiti';
 import torch from 'torch-node';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const tables = path.join(here, '../test/parity/table');
+const tables = path.join(here, '../../test/parity/table');
 const { values: options, positionals: areas } = parseArgs({
   allowPositionals: true,
   options: {
     python: { type: 'string', default: 'python3' },
-    out: { type: 'string', default: path.join(here, '../docs/parity.md') },
+    out: { type: 'string', default: path.join(here, '../../docs/parity.md') },
   },
 });
 const jiti = createJiti(import.meta.url);
@@ -73,7 +73,7 @@ function page(found) {
   return [
     '# Modules, losses, optimizers and schedules, held against PyTorch',
     '',
-    '<!-- Written by scripts/parity.mjs: do not edit. -->',
+    '<!-- Written by scripts/check/parity.mjs: do not edit. -->',
     '',
     `Each case builds the same thing in Python (PyTorch ${ours}) and here, on the CPU (${torch.cpuCapability()}) with one thread, under the`,
     'same seed. Of modules and losses are compared: the initial parameters, the keys of the state dict, the printed text, the',
@@ -84,7 +84,7 @@ function page(found) {
     'of the largest value: 1e-5 (float32), 1e-12 (float64), 1e-2 (half precision). The cases are those of',
     '`test/parity/table`, which `npm test` runs too.',
     '',
-    'To make this page again: `npm run build:ts && node scripts/parity.mjs --python PYTHON`.',
+    'To make this page again: `npm run build:ts && node scripts/check/parity.mjs --python PYTHON`.',
     '',
     ...head('area'),
     ...[...found].map(([area, rows]) => total(area, rows)),

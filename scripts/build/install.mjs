@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const dist = (file) => import(pathToFileURL(path.join(root, 'dist', file)).href);
 const log = (line) => console.log(line);
 
@@ -28,8 +28,8 @@ async function main() {
 }
 
 async function inClone() {
-  const { compileTypeScript, typeScriptIsCurrent } = await import('./build-ts.mjs');
-  const { addonIsCurrent, buildAddon, report } = await import('./build-addon.mjs');
+  const { compileTypeScript, typeScriptIsCurrent } = await import('./ts.mjs');
+  const { addonIsCurrent, buildAddon, report } = await import('./addon.mjs');
   try {
     const compiled = typeScriptIsCurrent();
     // npm runs this twice, since the workspace links to the package, and npx once more.

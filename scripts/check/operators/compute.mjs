@@ -7,7 +7,7 @@ import path from 'node:path';
 import { createJiti } from 'jiti';
 import torch, { checkpoints } from 'torch-node';
 
-const { compareCase } = await createJiti(import.meta.url).import('../../test/parity/operatorCases.ts');
+const { compareCase } = await createJiti(import.meta.url).import('../../../test/parity/operatorCases.ts');
 const [folder, first = '0', firstCall = '0'] = process.argv.slice(2);
 const numbers = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))

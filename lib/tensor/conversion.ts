@@ -1,0 +1,47 @@
+// A tensor under another dtype or on another device.
+import { expectArgument } from '../core/checks.js';
+import { isDType, type Device, type DType } from '../core/dtype.js';
+import { options as checkOptions } from '../core/options.js';
+import { operator } from '../operators/operators.js';
+import { checkDevice } from './devices.js';
+import { isTensor, type Tensor } from './tensor.js';
+
+export interface CopyOptions {
+  nonBlocking?: boolean;
+  copy?: boolean;
+}
+
+/** What a tensor may be converted to. */
+export type ConversionTarget = DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions);
+
+/** What `Tensor.to` gives: the tensor itself when nothing changes. */
+export function converted(tensor: Tensor, target: ConversionTarget, options?: CopyOptions): Tensor {
+  const copying = checkOptions('Tensor.to', options, ['nonBlocking', 'copy']);
+  const given: unknown = target;
+  expectArgument('Tensor.to', 'target', given, given !== undefined, 'a dtype, a device or an object of both');
+  const wanted =
+    typeof target === 'string'
+      ? isDType(target)
+        ? { dtype: target }
+        : { device: target }
+      : isTensor(target)
+        ? { dtype: target.dtype, device: target.device }
+        : checkOptions('Tensor.to', target, ['dtype', 'device', 'nonBlocking', 'copy']);
+  const how: CopyOptions = {
+    ...('copy' in wanted || 'nonBlocking' in wanted ? wanted : {}),
+    ...copying,
+  };
+  if (wanted.device !== undefined) checkDevice(wanted.device);
+  const same =
+    (wanted.dtype === undefined || wanted.dtype === tensor.dtype) &&
+    (wanted.device === undefined || tensor.isDevice(wanted.device));
+  if (same && !how.copy) return tensor;
+  return operator('aten::_to_copy').call(
+    tensor,
+    wanted.dtype,
+    undefined,
+    wanted.device,
+    undefined,
+    how.nonBlocking ?? false,
+  ) as Tensor;
+}
