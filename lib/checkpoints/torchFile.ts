@@ -2,6 +2,7 @@
 // bytes of each storage. https://docs.pytorch.org/docs/stable/notes/serialization.html
 import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
+import { Counter, isCounter } from '../core/counter.js';
 import { handleOf } from '../core/handles.js';
 import { expectPath } from '../core/checks.js';
 import { options } from '../core/options.js';
@@ -55,7 +56,7 @@ export interface LoadOptions {
 /**
  * Reads what torch.save wrote, in Python or here: tensors, dictionaries, lists and plain values, however nested, as
  * `torch.load(file, weights_only=True)` does. A dictionary whose keys are all texts comes as a plain object, another as
- * a Map; tuples and torch.Size come as frozen arrays, None as null, dtypes and devices as texts. Tensors that shared a
+ * a Map, and a collections.Counter as one too; tuples and torch.Size come as frozen arrays, None as null, dtypes and devices as texts. Tensors that shared a
  * storage share one again.
  *
  * Nothing in the file is run: a pickle that asks for anything but a fixed list of names is refused with the name.
@@ -172,6 +173,10 @@ class Loader {
       return new Parameter(data, requiresGrad === true);
     },
     'collections.OrderedDict': ([items]) => new Map((items as [unknown, unknown][] | undefined) ?? []),
+    'collections.Counter': ([counts = new Map()]) => {
+      if (!types.isMap(counts)) throw new Error('a Counter is not made of a dictionary');
+      return new Counter(counts as Map<unknown, number>);
+    },
     'torch.Size': ([sizes]) => Object.freeze([...expectInts(sizes, 'a torch.Size')]),
     'torch.device': ([kind, index]) =>
       index === undefined ? String(kind) : `${String(kind)}:${Number(index)}`,
@@ -276,7 +281,7 @@ function finished(value: unknown, seen = new Map<object, unknown>()): unknown {
   }
   if (!types.isMap(value)) return value;
   const keys = [...value.keys()];
-  if (keys.length > 0 && !keys.every((key) => typeof key === 'string')) {
+  if (isCounter(value) || (keys.length > 0 && !keys.every((key) => typeof key === 'string'))) {
     seen.set(value, value);
     for (const [key, item] of value) value.set(finished(key, seen), finished(item, seen));
     return value;
@@ -343,6 +348,7 @@ const REBUILD_TENSOR = new Global('torch._utils', '_rebuild_tensor_v2');
 const REBUILD_UNTYPED = new Global('torch._utils', '_rebuild_tensor_v3');
 const REBUILD_PARAMETER = new Global('torch._utils', '_rebuild_parameter');
 const ORDERED_DICT = new Global('collections', 'OrderedDict');
+const COUNTER = new Global('collections', 'Counter');
 
 /**
  * An optimizer's state is under the numbers of its parameters. JavaScript's objects make texts of them, which PyTorch does not
@@ -364,6 +370,7 @@ class Storages {
   encode(object: object): Call | Map<number, unknown> | null {
     if ('param_groups' in object && 'state' in object) this.#states.add(object.state);
     if (this.#states.has(object)) return numbered(object);
+    if (isCounter(object)) return new Call(COUNTER, [new Map(object)]);
     if (!isTensor(object)) return null;
     const hooks = new Call(ORDERED_DICT, []);
     const place = this.#place(object);

@@ -254,8 +254,8 @@ export class SWALR extends LRScheduler {
     const step = this.annealEpochs === 0 ? Math.max(1, this.stepCount - 1) : this.stepCount - 1;
     const before = this.#anneal((step - 1) / Math.max(1, this.annealEpochs));
     const now = this.#anneal(step / Math.max(1, this.annealEpochs));
-    return this.optimizer.paramGroups.map((group) => {
-      const swaLr = group.swaLr!;
+    return this.optimizer.paramGroups.map((group, g) => {
+      const swaLr = this.settingOf(g, 'swaLr');
       const initial = before === 1 ? swaLr : over(minus(group.lr, before * swaLr), 1 - before);
       return plus(swaLr * now, times(initial, 1 - now));
     });

@@ -187,6 +187,19 @@ describe('schedules', () => {
       [() => new lrScheduler.ChainedScheduler([]), /expected an array of one schedule or more/],
     ];
     for (const [run, message] of bad) expect(run).toThrow(message);
+    const states: [state: optim.lrScheduler.SchedulerState, message: RegExp][] = [
+      [7 as never, /state: expected a state dict, got 7/],
+      [{ gamma: '0.1' }, /gamma: expected a number, got '0.1'/],
+      [{ gamma: null }, /gamma: expected a number, got null/],
+      [{ last_epoch: 5, _last_lr: 5 }, /_last_lr: expected an array, got 5/],
+      [{ milestones: 5 }, /milestones: expected how often each epoch is a milestone, got 5/],
+      [{ milestones: { a: 1 } }, /milestones: expected a whole number of 0 or more, got 'a'/],
+      [{ milestones: new Map([[2, 'x']]) }, /milestones\[2\]: expected a whole number of 0 or more, got 'x'/],
+    ];
+    const steps = new lrScheduler.MultiStepLR(o, [2, 2]);
+    const before = JSON.stringify(steps.stateDict());
+    for (const [state, message] of states) expect(() => steps.loadStateDict(state)).toThrow(message);
+    expect(JSON.stringify(steps.stateDict())).toBe(before);
     const cycle = new lrScheduler.OneCycleLR(o, 1, { totalSteps: 3 });
     expect(() => go(o, cycle, 5)).toThrow(/was called 4 times; the cycle has 3 steps/);
   });

@@ -356,6 +356,7 @@ def main():
     write(a.out, 'modules', cases=list(module_cases()))
     write(a.out, 'sgd', cases=list(sgd_cases()))
     write(a.out, 'random', cases=list(random_cases()), saved=saved_state())
+    write(a.out, 'resumed', cases=resumed.record(a.out))
     if a.out != KEPT:
         return
     # As many pictures as make 200 steps one epoch, of which the last batch is smaller.
@@ -367,4 +368,6 @@ def main():
 
 
 if __name__ == '__main__':
+    import resumed  # which imports this
+
     main()

@@ -29,6 +29,7 @@ export class CosineAnnealingLR extends LRScheduler {
       return this.baseLrs.map((lr) => between(etaMin, lr, 1 + cos((lastEpoch * Math.PI) / tMax)));
     if ((lastEpoch - 1 - tMax) % (2 * tMax) === 0) {
       // From the lowest point up, where the quotient below would have a 0 in the denominator.
+      this.expectPairs(this.baseLrs, this.optimizer.paramGroups);
       const rise = 1 - cos(Math.PI / tMax);
       return this.eachLr((lr) => lr).map((lr, g) =>
         plus(lr, over(times(minus(this.baseLrs[g]!, etaMin), rise), 2)),

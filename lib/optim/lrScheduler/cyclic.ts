@@ -113,6 +113,7 @@ export class CyclicLR extends LRScheduler {
       return from + (this.maxLrs[g]! - from) * height * scale;
     });
     if (this.cycleMomentum) {
+      this.expectPairs(this.optimizer.paramGroups, this.maxMomentums!);
       this.optimizer.paramGroups.forEach((group, g) => {
         const most = this.maxMomentums![g]!;
         setMomentum(group, this.useBeta1!, most - (most - this.baseMomentums![g]!) * height * scale);
@@ -225,14 +226,15 @@ export class OneCycleLR extends LRScheduler {
     const found = this.schedulePhases.findIndex(({ endStep }) => step <= endStep);
     const at = found < 0 ? last : found;
     const phase = this.schedulePhases[at]!;
-    const from = at === 0 ? 0 : this.schedulePhases[at - 1]!.endStep;
-    const part = (step - from) / (phase.endStep - from);
-    return this.optimizer.paramGroups.map((group) => {
+    const begin = at === 0 ? 0 : this.schedulePhases[at - 1]!.endStep;
+    const part = (step - begin) / (phase.endStep - begin);
+    return this.optimizer.paramGroups.map((group, g) => {
+      const [from, to] = [phase.startLr, phase.endLr].map((name) => numberOf(this.settingOf(g, name)));
       if (this.cycleMomentum) {
-        const momentum = this.#anneal(group[phase.startMomentum]!, group[phase.endMomentum]!, part);
-        setMomentum(group, this.useBeta1!, momentum);
+        const [least, most] = [phase.startMomentum, phase.endMomentum].map((name) => this.settingOf(g, name));
+        setMomentum(group, this.useBeta1!, this.#anneal(least!, most!, part));
       }
-      return this.#anneal(numberOf(group[phase.startLr]!), numberOf(group[phase.endLr]!), part);
+      return this.#anneal(from!, to!, part);
     });
   }
 

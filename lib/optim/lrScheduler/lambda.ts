@@ -32,8 +32,10 @@ abstract class ByFunction extends LRScheduler {
     return { ...super.stateDict(), lr_lambdas: this.#lambdas.map(() => null) };
   }
 
-  protected factor(group: number): number {
-    return this.#lambdas[group]!(this.lastEpoch);
+  /** Each learning rate times the factor of its group. @internal */
+  protected multiplied(rates: readonly Value[]): Value[] {
+    this.expectPairs(this.#lambdas, rates);
+    return rates.map((lr, g) => times(lr, this.#lambdas[g]!(this.lastEpoch)));
   }
 }
 
@@ -50,7 +52,7 @@ export class LambdaLR extends ByFunction {
   }
 
   protected override getLr(): Value[] {
-    return this.baseLrs.map((lr, g) => times(lr, this.factor(g)));
+    return this.multiplied(this.baseLrs);
   }
 }
 
@@ -68,6 +70,6 @@ export class MultiplicativeLR extends ByFunction {
   }
 
   protected override getLr(): Value[] {
-    return this.isInitial ? this.currentLr() : this.currentLr().map((lr, g) => times(lr, this.factor(g)));
+    return this.isInitial ? this.currentLr() : this.multiplied(this.currentLr());
   }
 }

@@ -111,6 +111,11 @@ export class ReduceLROnPlateau extends LRScheduler {
     return ['baseLrs', 'stepCount'];
   }
 
+  /** @internal */
+  protected override loadedField(name: string, value: unknown, own: unknown): unknown {
+    return name === 'defaultMinLr' && value === null ? null : super.loadedField(name, value, own);
+  }
+
   override loadStateDict(state: SchedulerState): void {
     super.loadStateDict(state);
     this.modeWorse = this.mode === 'min' ? Infinity : -Infinity;
@@ -122,7 +127,8 @@ export class ReduceLROnPlateau extends LRScheduler {
       if (this.defaultMinLr === null) {
         throw new TorchError(
           'ReduceLROnPlateau.step',
-          `there are ${paramGroups.length} groups now, and minLr was given for ${this.minLrs.length}: lengthen minLrs`,
+          `the optimizer's groups of parameters are ${paramGroups.length} now, and minLr was given for ` +
+            `${this.minLrs.length}: set the schedule's minLrs to one for each group`,
         );
       }
       this.minLrs = Array<number>(paramGroups.length).fill(this.defaultMinLr);

@@ -1,7 +1,8 @@
 // LRScheduler: the base of learning-rate schedules, as torch.optim.lr_scheduler.LRScheduler is:
 // https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+import { types } from 'node:util';
 import { camelCase, snakeCase } from '../../core/names.js';
-import { expectArgument, expectInteger, expectObject } from '../../core/checks.js';
+import { expectArgument, expectInteger, expectObject, isNumber } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { map } from '../../core/tree.js';
 import { recording } from '../../program/recording.js';
@@ -9,7 +10,7 @@ import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { scope } from '../../tensor/scope.js';
 import { isTensor } from '../../tensor/tensor.js';
-import { isOptimizer, type AnyOptimizer } from '../optimizer.js';
+import { isOptimizer, type AnyOptimizer, type ScheduleSettings } from '../optimizer.js';
 import type { Value } from '../values.js';
 
 /** Options of most schedules. */
@@ -108,16 +109,35 @@ export abstract class LRScheduler {
     );
   }
 
-  /** Takes over a state that `stateDict()` gave, here or in Python; what it has more is left aside. */
+  /**
+   * Takes over a state that `stateDict()` gave, here or in Python; what it has more is left aside.
+   *
+   * @throws ArgumentTypeError for a value of another kind than the schedule's own; nothing is changed then
+   */
   loadStateDict(state: SchedulerState): void {
     const where = `${this.constructor.name}.loadStateDict`;
     expectObject(where, 'state', state, 'a state dict');
-    const fields = new Set(Object.keys(this).filter((name) => !this.unsaved.includes(name)));
-    fields.delete('optimizer');
-    for (const [key, value] of Object.entries(state)) {
+    const entries = types.isMap(state) ? (state as Map<string, unknown>) : Object.entries(state);
+    const own = new Map<string, unknown>(
+      Object.entries(this).filter(([name]) => name !== 'optimizer' && !this.unsaved.includes(name)),
+    );
+    const loaded: Record<string, unknown> = {};
+    for (const [key, value] of entries) {
       const name = OURS[key] ?? camelCase(key);
-      if (fields.has(name)) Object.assign(this, { [name]: structure(value) });
+      if (own.has(name)) loaded[name] = this.loadedField(name, value, own.get(name));
     }
+    Object.assign(this, loaded);
+  }
+
+  /** A field's value out of a saved state. @internal */
+  protected loadedField(name: string, value: unknown, own: unknown): unknown {
+    const expected = kindOf(own);
+    if (kindOf(value) !== expected && expected !== 'null')
+      throw new ArgumentTypeError(
+        `${this.constructor.name}.loadStateDict`,
+        `${pythonName(name)}: expected ${expected}, got ${describe(value)}`,
+      );
+    return structure(value);
   }
 
   // ---- for subclasses ----
@@ -185,8 +205,37 @@ export abstract class LRScheduler {
   }
 
   protected setLr(rates: readonly Value[]): void {
+    this.expectPairs(this.optimizer.paramGroups, rates);
     this.optimizer.paramGroups.forEach((group, g) => setLr(group, rates[g]!));
     this.lastLr = this.currentLr();
+  }
+
+  /** Throws where two lists are to be gone over together, as Python's zip() does: groups may have been added. @internal */
+  protected expectPairs(first: readonly unknown[], second: readonly unknown[]): void {
+    if (first.length === second.length) return;
+    const groups = this.optimizer.paramGroups.length;
+    throw new TorchError(
+      `${this.constructor.name}.step`,
+      `the optimizer has ${groups} groups of parameters now, the schedule was made for ` +
+        `${first.length === groups ? second.length : first.length} (zip() argument 2 is ` +
+        `${second.length < first.length ? 'shorter' : 'longer'} than argument 1): add groups before the schedule is ` +
+        'made, or make a new one',
+    );
+  }
+
+  /** What a schedule set in a group when it was made; throws for a group that came later. @internal */
+  protected settingOf<K extends keyof ScheduleSettings>(
+    g: number,
+    name: K,
+  ): NonNullable<ScheduleSettings[K]> {
+    const value = this.optimizer.paramGroups[g]![name];
+    if (value === undefined)
+      throw new TorchError(
+        `${this.constructor.name}.step`,
+        `group ${g} has no ${name} (KeyError: '${pythonName(name)}'): it was added after the schedule was made. Add ` +
+          'groups before, or make a new schedule',
+      );
+    return value;
   }
 
   /** The groups' learning rates as they are: copies. */
@@ -237,6 +286,13 @@ export function bisectRight(numbers: readonly number[], x: number): number {
     else low = middle + 1;
   }
   return low;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (isNumber(value) || isTensor(value)) return 'a number';
+  if (Array.isArray(value)) return 'an array';
+  return { boolean: 'true or false', string: 'a string' }[typeof value as string] ?? 'an object';
 }
 
 function structure(value: unknown): unknown {

@@ -1,10 +1,12 @@
 // Schedules that multiply the learning rate by simple factors. Each goes on from the rates that the groups have, so that
 // several can be chained, and gives PyTorch's numbers bit for bit.
-import { expectInteger, expectNumber } from '../../core/checks.js';
+import { types } from 'node:util';
+import { expectInteger, expectNumber, expectObject } from '../../core/checks.js';
+import { Counter } from '../../core/counter.js';
 import { options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { pow, times, type Value } from '../values.js';
-import { bisectRight, LRScheduler, type SchedulerOptions } from './scheduler.js';
+import { bisectRight, LRScheduler, type SchedulerOptions, type SchedulerState } from './scheduler.js';
 
 /**
  * lr = lr * gamma every `stepSize` epochs:
@@ -39,7 +41,7 @@ export class StepLR extends LRScheduler {
  */
 export class MultiStepLR extends LRScheduler {
   /** How often each epoch is a milestone. */
-  milestones: Record<number, number> = {};
+  milestones = new Counter<number>();
   gamma: number;
 
   /** gamma: default 0.1. */
@@ -52,24 +54,49 @@ export class MultiStepLR extends LRScheduler {
     const { gamma = 0.1, lastEpoch } = options('MultiStepLR', given, ['gamma', 'lastEpoch']);
     for (const each of milestones) {
       const milestone = expectInteger('MultiStepLR', 'milestones', each);
-      this.milestones[milestone] = (this.milestones[milestone] ?? 0) + 1;
+      this.milestones.set(milestone, (this.milestones.get(milestone) ?? 0) + 1);
     }
     this.gamma = expectNumber('MultiStepLR', 'gamma', gamma);
     this.start(lastEpoch);
   }
 
   protected override getLr(): Value[] {
-    const count = this.milestones[this.lastEpoch];
+    const count = this.milestones.get(this.lastEpoch);
     return count === undefined ? this.currentLr() : this.eachLr((lr) => times(lr, pow(this.gamma, count)));
   }
 
   protected override closedForm(): Value[] {
-    // The keys of an object that are numbers come in ascending order.
-    const all = Object.entries(this.milestones).flatMap(([epoch, count]) =>
-      Array<number>(count).fill(Number(epoch)),
-    );
+    const all = [...this.milestones]
+      .sort(([a], [b]) => a - b)
+      .flatMap(([epoch, count]) => Array<number>(count).fill(epoch));
     return this.baseLrs.map((lr) => times(lr, pow(this.gamma, bisectRight(all, this.lastEpoch))));
   }
+
+  /** Its milestones are Python's Counter, which torch.save writes as one. */
+  override stateDict(): SchedulerState {
+    return { ...super.stateDict(), milestones: new Counter(this.milestones) };
+  }
+
+  /** Milestones may come as an object under texts too: through JSON. @internal */
+  protected override loadedField(name: string, value: unknown, own: unknown): unknown {
+    return name === 'milestones'
+      ? milestonesOf(`${this.constructor.name}.loadStateDict`, value)
+      : super.loadedField(name, value, own);
+  }
+}
+
+function milestonesOf(where: string, value: unknown): Counter<number> {
+  expectObject(where, 'milestones', value, 'how often each epoch is a milestone');
+  const entries: [unknown, unknown][] = types.isMap(value) ? [...value] : Object.entries(value as object);
+  return new Counter(
+    entries.map(([epoch, count]) => {
+      const number = typeof epoch === 'string' && /^\d+$/.test(epoch) ? Number(epoch) : epoch;
+      return [
+        expectInteger(where, 'milestones', number),
+        expectInteger(where, `milestones[${String(epoch)}]`, count),
+      ];
+    }),
+  );
 }
 
 /**

@@ -27,7 +27,8 @@ const STEPS = 20;
 
 type AnyOptimizer = optim.Optimizer;
 
-function options(given: Options): Options {
+/** An optimizer's options by their names here. */
+export function optionsOf(given: Options): Options {
   return Object.fromEntries(
     Object.entries(given).map(([name, value]) => [
       ours(name),
@@ -91,10 +92,10 @@ function runOptimizer(one: OptimCase, found: Collector): void {
     options: Options,
   ) => AnyOptimizer;
   const groups = one.groups?.map(({ params, ...own }) => ({
-    ...options(own),
+    ...optionsOf(own),
     params: params.map((i) => parameters[i]!),
   }));
-  const optimizer = new Class(groups ?? parameters, options(one.options));
+  const optimizer = new Class(groups ?? parameters, optionsOf(one.options));
   const losses: Tensor[] = [];
   for (let step = 0; step < STEPS; step++) {
     if (one.rates) optimizer.paramGroups[0]!.lr = one.rates[step]!;

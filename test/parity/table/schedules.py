@@ -71,6 +71,9 @@ def cases():
     for kind, args, options in TABLE:  # by the epoch's number, which uses the closed form
         if kind in ('StepLR', 'MultiStepLR', 'ConstantLR', 'LinearLR', 'ExponentialLR', 'PolynomialLR', 'CosineAnnealingLR', 'CosineAnnealingWarmRestarts'):
             yield case(kind, args=args, options=options, optimizer='SGD', numbered=True)
+    for kind, args, options in TABLE:  # a group that is added after some epochs
+        for more in [{}, dict(numbered=True)] if kind in ('StepLR', 'MultiStepLR', 'CosineAnnealingLR') else [{}]:
+            yield case(kind, args=args, options=options, optimizer='Adam', added=3, **more)
 
 
 def made(value, optimizer):
@@ -105,15 +108,27 @@ def record_case(case):
             rates.append(float(group['lr']))
             momenta.append(group['betas'][0] if 'betas' in group else group['momentum'])
 
-    note()
-    for epoch in range(EPOCHS):
-        optimizer.step()
+    def step(epoch):
         if kind == 'ReduceLROnPlateau':
             scheduler.step(METRICS[epoch])
         elif case.get('numbered'):
             scheduler.step(epoch + 1)
         else:
             scheduler.step()
+
+    note()
+    for epoch in range(EPOCHS):
+        optimizer.step()
+        if epoch == case.get('added'):
+            optimizer.add_param_group(dict(params=[torch.nn.Parameter(torch.zeros(2))], lr=0.7))
+            try:
+                for epoch in range(epoch, EPOCHS):
+                    step(epoch)
+                    note()
+            except (ValueError, KeyError, RuntimeError) as error:
+                return dict(case, name=title(case), rates=doubles(rates), error=str(error))
+            break
+        step(epoch)
         note()
     return dict(case, name=title(case), rates=doubles(rates), momenta=doubles(momenta), state=state_of(scheduler))
 
@@ -145,7 +160,7 @@ def title(case):
     def call(kind, args, options):
         return f'{kind}(' + ', '.join([*map(text, args), *(f'{k}={text(v)}' for k, v in options.items())]) + ')'
 
-    notes = [case['optimizer']] + (['tensor rates'] if case.get('tensor') else []) + (['by number'] if case.get('numbered') else [])
+    notes = [case['optimizer']] + (['tensor rates'] if case.get('tensor') else []) + (['by number'] if case.get('numbered') else []) + (['a group is added'] if 'added' in case else [])
     return f'{call(case["class"].split(".")[-1], case["args"], case["options"])} of {", ".join(notes)}'
 
 

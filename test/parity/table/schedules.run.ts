@@ -15,10 +15,14 @@ interface ScheduleCase extends TableCase {
   tensor?: boolean;
   /** step() gets the epoch's number. */
   numbered?: boolean;
+  /** The epoch after which a group is added. */
+  added?: number;
   // recorded
   rates: Recorded;
-  momenta: Recorded;
-  state: Record<string, unknown>;
+  momenta?: Recorded;
+  state?: Record<string, unknown>;
+  /** In the place of momenta and state: what Python raises after a group was added. */
+  error?: string;
 }
 
 const EPOCHS = 24;
@@ -30,7 +34,7 @@ const FUNCTIONS: Record<string, (x: number) => number> = {
   half: (epoch) => (epoch % 4 === 0 ? 0.5 : 0.9),
   sine: (x) => 0.5 * (1 + (x % 5) / 4),
 };
-const METRICS = [
+export const METRICS = [
   1, 0.9, 0.8, 0.8, 0.79999, 0.8, 0.7, 0.7, 0.7, 0.71, 0.7, 0.7, 0.7, 0.6, 0.65, 0.64, 0.63, 0.62, 0.61, 0.6,
   0.6, 0.6, 0.6, 0.6,
 ];
@@ -44,7 +48,7 @@ export function run(one: ScheduleCase, found: Collector): void {
   const optimizer: optim.AnyOptimizer =
     one.optimizer === 'SGD' ? new optim.SGD(groups, { momentum: 0.9 }) : new optim.Adam(groups);
   const kind = one.class.split('.').at(-1)!;
-  const scheduler = build(kind, one.args, one.options, optimizer);
+  const scheduler = buildSchedule(kind, one.args, one.options, optimizer);
   const rates: number[] = [];
   const momenta: number[] = [];
   const note = (): void => {
@@ -56,13 +60,37 @@ export function run(one: ScheduleCase, found: Collector): void {
     });
   };
   note();
-  for (let epoch = 0; epoch < EPOCHS; epoch++) {
-    optimizer.step();
+  const double = (values: number[]): torch.Tensor => torch.tensor(values, { dtype: 'float64' });
+  const step = (epoch: number): void => {
     if (kind === 'ReduceLROnPlateau') scheduler.step(METRICS[epoch]);
     else scheduler.step(one.numbered ? epoch + 1 : undefined);
     note();
+  };
+  const run = (): void => {
+    for (let epoch = 0; epoch < EPOCHS; epoch++) {
+      if (one.added === undefined || epoch <= one.added) optimizer.step();
+      if (epoch === one.added)
+        (optimizer as unknown as optim.Optimizer).addParamGroup({
+          params: [new torch.nn.Parameter(torch.zeros([2]))],
+          lr: 0.7,
+        });
+      step(epoch);
+    }
+  };
+  if (one.error !== undefined) {
+    let message = 'nothing';
+    try {
+      run();
+    } catch (error) {
+      message = `${(error as Error).name}: ${(error as Error).message}`;
+    }
+    const words = /^(zip|')/.test(one.error) ? one.error : 'groups of parameters';
+    const right = message.startsWith('TorchError') && message.includes(words);
+    found.value('error', right ? words : message, words);
+    found.tensor('rates', double(rates), one.rates);
+    return;
   }
-  const double = (values: number[]): torch.Tensor => torch.tensor(values, { dtype: 'float64' });
+  run();
   found.tensor('rates', double(rates), one.rates);
   found.tensor('momenta', double(momenta), one.momenta);
   found.value('state', text(scheduler.stateDict()), text(one.state));
@@ -72,7 +100,8 @@ function Number_(value: number | torch.Tensor): number {
   return typeof value === 'number' ? value : value.item();
 }
 
-function build(
+/** A schedule by its name and options in Python. */
+export function buildSchedule(
   kind: string,
   args: unknown[],
   options: Record<string, unknown>,
@@ -83,7 +112,7 @@ function build(
     if (typeof value !== 'object' || value === null) return value;
     if ('function' in value) return FUNCTIONS[value.function as string];
     const [inner, innerArgs, innerOptions] = (value as { schedule: [string, unknown[], object] }).schedule;
-    return build(inner, innerArgs, { ...innerOptions }, optimizer);
+    return buildSchedule(inner, innerArgs, { ...innerOptions }, optimizer);
   };
   const holder = (kind === 'SWALR' ? optim.swaUtils : lrScheduler) as unknown as Record<string, unknown>;
   const Class = holder[kind] as new (...args: unknown[]) => Scheduler;
