@@ -37,7 +37,8 @@ export * as linalg from './operators/generated/linalg.js';
 export * as special from './operators/generated/special.js';
 
 export { autocast, getAutocastDtype, isAutocastEnabled } from './amp/autocast.js';
-export { enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './autograd/gradMode.js';
+export { enableGrad, inferenceMode, isGradEnabled, noGrad } from './autograd/gradMode.js';
+export { grad } from './autograd/passes.js';
 export {
   backends,
   getFloat32MatmulPrecision,

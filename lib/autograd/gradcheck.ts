@@ -4,7 +4,7 @@ import { options } from '../core/options.js';
 import { expectFunction } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { rand, stack, zerosLike } from '../operators/generated/functions.js';
-import { grad } from './gradMode.js';
+import { grad } from './passes.js';
 import { isFloatingPoint } from '../core/dtype.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';

@@ -1,5 +1,6 @@
 // torch.autograd
-export { backward, enableGrad, grad, inferenceMode, isGradEnabled, noGrad } from './gradMode.js';
+export { enableGrad, inferenceMode, isGradEnabled, noGrad } from './gradMode.js';
+export { backward, grad, type BackwardOptions, type GradOptions } from './passes.js';
 export { detectAnomaly, isAnomalyEnabled, setDetectAnomaly } from './anomaly.js';
 export { AutogradFunction as Function, type FunctionContext } from './function.js';
 export type { HookHandle } from './callbacks.js';

@@ -1,5 +1,6 @@
 // Errors: TorchError for everything that goes wrong in an operator, a module or an optimizer, and a class and a code for each
 // kind that a program may want to tell from the others.
+import { inOurNames } from './messages.js';
 
 /**
  * An error from libtorch, or a value that cannot be given to it.
@@ -129,21 +130,25 @@ export function passOn(error: unknown): unknown {
 
 /**
  * A TorchError for something caught; TorchErrors pass through, so that the innermost name stays, and so does what a user's
- * function threw.
+ * function threw. What the native side says is told in the names that there are here; `known` holds names of arguments.
  */
-export function asTorchError(operator: string, error: unknown, describe: () => readonly string[]): unknown {
+export function asTorchError(
+  operator: string,
+  error: unknown,
+  describe: () => readonly string[],
+  known: readonly string[] = [],
+): unknown {
   const passed = passing;
   passing = undefined;
   if (isTorchError(error) || (passed !== undefined && Object.is(passed.error, error))) return error;
   const { message, code } = error as { message?: string; code?: string };
   const Kind = CLASSES[code ?? ''];
   const details = { arguments: describe() };
+  const text = message ?? String(error);
+  const words = code?.startsWith('ERR_') === true ? inOurNames(text, known) : text;
   return Kind === undefined
-    ? new TorchError(operator, message ?? String(error), {
-        ...details,
-        ...(code === undefined ? {} : { code }),
-      })
-    : new Kind(operator, message ?? String(error), details);
+    ? new TorchError(operator, words, { ...details, ...(code === undefined ? {} : { code }) })
+    : new Kind(operator, words, details);
 }
 
 function isTorchError(error: unknown): error is TorchError {

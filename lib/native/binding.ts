@@ -275,7 +275,6 @@ const loaded = loadAddon();
 // An object of as many properties as the addon's exports is a hash table to V8, but no prototype is: this takes
 // some 20 ns off each operator.
 export const native = Object.create(loaded.addon as object) as NativeAddon;
-native.onWarning((text) => process.emitWarning(text, 'TorchWarning'));
 
 /** Where the addon and libtorch were found. */
 export const loadedFrom = loaded.info;

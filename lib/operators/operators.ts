@@ -4,12 +4,15 @@ import * as table from './generated/table.js';
 import { native, type OperatorDescription } from '../native/binding.js';
 import { tagged, untagged } from './taggedValues.js';
 import { asTorchError, TorchError, ArgumentTypeError, UnknownOptionError } from '../core/errors.js';
+import { inOurNames } from '../core/messages.js';
 import { camelCase, nearest } from '../core/names.js';
 import { describe } from '../core/describe.js';
 import { handleKind, handleOf, isHandled, isHandledTensor, type Handled } from '../core/handles.js';
 import { isOptions } from '../core/options.js';
 import { isNumeric } from '../core/scalar.js';
 import { packed } from './integers.js';
+
+native.onWarning((text) => process.emitWarning(inOurNames(text), 'TorchWarning'));
 
 // Set by tensor.ts and nativeObject.ts, which need this file for their methods: the classes that results are wrapped in.
 let wrap: (handle: number) => Handled;
@@ -230,10 +233,15 @@ export class Operator {
   }
 
   #fail(error: unknown, args: readonly unknown[]): unknown {
-    return asTorchError(this.name, error, () =>
-      args.flatMap((value, i) =>
-        value === undefined ? [] : [`${this.#description.arguments[i]?.name ?? i}: ${describe(value)}`],
-      ),
+    const names = this.argumentNames;
+    return asTorchError(
+      this.name,
+      error,
+      () =>
+        args.flatMap((value, i) =>
+          value === undefined ? [] : [`${camelCase(names[i] ?? String(i))}: ${describe(value)}`],
+        ),
+      names,
     );
   }
 }

@@ -5,7 +5,7 @@ import { native } from '../native/binding.js';
 import { checkDevice } from './devices.js';
 import type { Device } from '../core/dtype.js';
 import { named, ArgumentTypeError } from '../core/errors.js';
-import { Tensor } from './tensor.js';
+import { expectTensor, Tensor } from './tensor.js';
 
 function checkSeed(where: string, seed: number | bigint): void {
   if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed)) {
@@ -26,7 +26,7 @@ export function getRngState(): Tensor {
 
 /** Puts a state from `getRngState()` back. */
 export function setRngState(state: Tensor): void {
-  named('setRngState', () => native.setRngState(state[handleOf]));
+  named('setRngState', () => native.setRngState(expectTensor('setRngState', 'state', state)[handleOf]));
 }
 
 /** A source of random numbers of its own, for the functions that take a `generator`. */
@@ -53,6 +53,7 @@ export class Generator {
     return new Tensor(native.getGeneratorState(this.#handle));
   }
   setState(state: Tensor): void {
-    named('Generator.setState', () => native.setGeneratorState(this.#handle, state[handleOf]));
+    const { [handleOf]: handle } = expectTensor('Generator.setState', 'state', state);
+    named('Generator.setState', () => native.setGeneratorState(this.#handle, handle));
   }
 }

@@ -3,11 +3,11 @@
 import { inspect, type InspectOptions } from 'node:util';
 import '../operators/generated/methods.js';
 import { isOptions, options as checkOptions } from '../core/options.js';
-import { expectArgument } from '../core/checks.js';
+import { expectBoolean } from '../core/checks.js';
 import { describeTensor, handleOf, parameterMark } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
-import { backwardPass } from '../autograd/anomaly.js';
+import { backwardFrom, type BackwardOptions } from '../autograd/passes.js';
 import type { On } from '../types/pairs.js';
 import type { Part } from '../types/results.js';
 import type { Reshaped, Shape } from '../types/shapes.js';
@@ -39,15 +39,6 @@ import { isShared, shareMemory, viewOf } from './views.js';
 export type TensorLike = Tensor | Scalar;
 export type { NestedArray } from './nested.js';
 export type { Scalar } from '../core/scalar.js';
-
-interface BackwardOptions {
-  /** Whether the graph is kept for another pass; as `createGraph` unless given. */
-  retainGraph?: boolean;
-  /** Whether the gradients can be differentiated again. Default false. */
-  createGraph?: boolean;
-  /** The leaves that get gradients. Default all. */
-  inputs?: Tensor[];
-}
 
 // What has a tensor's properties without being one: the private field is missing.
 const IMITATION = 'an object that inherits from a Tensor, or a Proxy of one';
@@ -190,6 +181,7 @@ export class Tensor<
     return native.requiresGrad(this[handleOf]);
   }
   set requiresGrad(on: boolean) {
+    expectBoolean('Tensor.requiresGrad', 'requiresGrad', on);
     named(
       'Tensor.requiresGrad',
       () => native.setRequiresGrad(this[handleOf], on),
@@ -213,6 +205,7 @@ export class Tensor<
     return handle === 0 ? null : new Tensor<D, V, S>(handle);
   }
   set grad(gradient: Tensor | null) {
+    if (gradient !== null) expectTensor('Tensor.grad', 'grad', gradient, 'a Tensor or null');
     named('Tensor.grad', () => native.setGrad(this[handleOf], gradient === null ? null : gradient[handleOf]));
   }
   /**
@@ -221,30 +214,8 @@ export class Tensor<
    */
   backward(gradient?: Tensor | null, options?: BackwardOptions): void;
   backward(options: BackwardOptions & { gradient?: Tensor | null }): void;
-  backward(
-    given?: Tensor | null | (BackwardOptions & { gradient?: Tensor | null }),
-    more?: BackwardOptions,
-  ): void {
-    const byName = isOptions(given) ? (given as BackwardOptions & { gradient?: Tensor | null }) : undefined;
-    if (byName) {
-      checkOptions('Tensor.backward', byName, ['gradient', 'retainGraph', 'createGraph', 'inputs']);
-      expectArgument('Tensor.backward', 'options', more, more === undefined, 'them once');
-    }
-    const options = byName ?? checkOptions('Tensor.backward', more, ['retainGraph', 'createGraph', 'inputs']);
-    const gradient = byName ? byName.gradient : (given as Tensor | null | undefined);
-    const createGraph = options.createGraph ?? false;
-    backwardPass(
-      'Tensor.backward',
-      () =>
-        native.backward(
-          [this[handleOf]],
-          [gradient?.[handleOf] ?? null],
-          options.retainGraph ?? createGraph,
-          createGraph,
-          (options.inputs ?? []).map((input) => input[handleOf]),
-        ),
-      () => [`self: ${this[describeTensor]()}`],
-    );
+  backward(given?: unknown, more?: unknown): void {
+    backwardFrom(this, given, more);
   }
   /**
    * Calls a function with the gradient of this tensor whenever a backward pass has computed it; a tensor that it returns
@@ -608,7 +579,7 @@ function word(value: unknown): string {
 }
 
 /** Throws a TorchError unless the value is a tensor, and not released. @internal */
-export function expectTensor(where: string, name: string, value: unknown): Tensor {
+export function expectTensor(where: string, name: string, value: unknown, expected = 'a Tensor'): Tensor {
   if (isTensor(value) && value[handleOf] !== 0) return value;
-  throw new ArgumentTypeError(where, `${name}: expected a Tensor, got ${describe(value)}`);
+  throw new ArgumentTypeError(where, `${name}: expected ${expected}, got ${describe(value)}`);
 }

@@ -60,7 +60,7 @@ describe('autograd', () => {
       ).toThrow(/[Mm]ismatch|shape/);
       expect(() => torch.ones([1], { dtype: 'int64' }).requiresGrad_()).toThrow(/floating point/);
       expect(() => { x.grad = torch.ones([3]); }).toThrow(/shape, dtype and device/); // prettier-ignore
-      expect(() => x.add_(1)).toThrow(/leaf Variable.*in-place/);
+      expect(() => x.add_(1)).toThrow(/leaf tensor.*in-place operation; .*noGrad/);
     });
   });
 

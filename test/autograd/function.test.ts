@@ -195,7 +195,7 @@ describe('Function', () => {
       expect([t.toArray(), t.gradFn]).toEqual([[6, 2, 4], 'Double_Backward']);
       t.sum().backward();
       expect(x.grad!.toArray()).toEqual([2, 2, 2]);
-      expect(() => Double_.apply(x)).toThrow(/leaf Variable.*in-place/);
+      expect(() => Double_.apply(x)).toThrow(/leaf tensor.*in-place/);
     });
   });
 

@@ -148,7 +148,7 @@ describe('retainGrad', () => {
       // After the hooks, whichever came first.
       expect(y.grad!.toArray()).toEqual([12, 24]);
       expect(x.grad!.toArray()).toEqual([36, 72]);
-      expect(() => torch.ones([1]).retainGrad()).toThrow(/Tensor.retainGrad: .*requires_grad/);
+      expect(() => torch.ones([1]).retainGrad()).toThrow(/Tensor.retainGrad: .*requiresGrad/);
     });
   });
 });

@@ -232,14 +232,14 @@ describe('autograd', () => {
   it('refuses to write to a leaf that requires a gradient, in the words of PyTorch', () => {
     inScope(() => {
       const t = torch.ones([2, 3], { requiresGrad: true });
-      const view = /a view of a leaf Variable that requires grad is being used in an in-place operation/;
+      const view = /a view of a leaf tensor that requires grad is being used in an in-place operation/;
       expect(() => t.set(0, 0)).toThrow(view);
       expect(() => t.set(0, slice(1), 0)).toThrow(view);
       expect(() => t.set(torch.ones([3]), 0)).toThrow(view);
       expect(() => t.set(0, '...')).toThrow(
-        /a leaf Variable that requires grad is being used in an in-place/,
+        /a leaf tensor that requires grad is being used in an in-place/,
       );
-      expect(() => t.set(0, [0])).toThrow(/a leaf Variable that requires grad is being used in an in-place/);
+      expect(() => t.set(0, [0])).toThrow(/a leaf tensor that requires grad is being used in an in-place/);
       torch.noGrad(() => t.set(0, 0));
       expect(t.detach().toArray()).toEqual([[0, 0, 0], [1, 1, 1]]); // prettier-ignore
     });
