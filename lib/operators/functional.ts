@@ -127,9 +127,15 @@ function computeNorm(
   return linalg.matrixNorm(input, p, dims ?? [...input.shape.keys()], keepdim, more);
 }
 
-// Sparse tensors have steps of 0, as expanded ones have; an operator that a program cannot record is asked only then.
-function isSparse(input: Tensor): boolean {
-  return input.ndim > 0 && input.strides.every((step) => step === 0) && aten<number>('sparse_dim', input) > 0;
+/** Whether a tensor is sparse. @internal */
+export function isSparse(input: Tensor): boolean {
+  // Sparse tensors have steps of 0, as expanded ones have; an operator that a program cannot record is asked only then.
+  return (
+    !input.isContiguous &&
+    input.ndim > 0 &&
+    input.strides.every((step) => step === 0) &&
+    aten<number>('sparse_dim', input) > 0
+  );
 }
 
 // libtorch has other operators for sparse tensors.

@@ -1,4 +1,5 @@
 // Adadelta.
+import { operator } from '../operators/operators.js';
 import { expectNumber } from '../core/checks.js';
 import { scheduledFor } from '../program/recording.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -72,7 +73,10 @@ export class Adadelta extends UpdatingOptimizer<AdadeltaOptions, State> {
     const root = squares.add(eps).sqrt_();
     const delta = deltas.add(eps).sqrt_().div_(root).mul_(gradient);
     deltas.mul_(rho).addcmul_(delta, delta, { value: 1 - rho });
-    slot.parameter.add_(delta, { alpha: downOf(group) });
+    const alpha = downOf(group);
+    // Python adds complex numbers, whose last bits are others than those of their parts.
+    if (slot.complex === undefined) slot.parameter.add_(delta, { alpha });
+    else slot.complex.parameter.add_(operator('aten::view_as_complex').call(delta) as Tensor, { alpha });
   }
 
   /** @internal */

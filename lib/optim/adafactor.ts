@@ -7,6 +7,7 @@ import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectRate } from './settings.js';
+import { refuseSparse } from './stateful.js';
 import { TorchError } from '../core/errors.js';
 import {
   countedAll,
@@ -97,6 +98,13 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
   /** @internal */
   protected override readAnew(): readonly string[] {
     return ['lr', 'beta2Decay', 'weightDecay'];
+  }
+
+  /** @internal */
+  protected override expectGradients(_group: unknown, slots: readonly Slot<State>[]): void {
+    if (slots.some(({ parameter }) => parameter.isComplex()))
+      throw new TorchError('Adafactor', 'does not support complex parameters');
+    refuseSparse('Adafactor', slots, '');
   }
 
   /** @internal */

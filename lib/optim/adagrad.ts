@@ -2,16 +2,20 @@
 import { expectNumber } from '../core/checks.js';
 import { counted, scheduled, scheduledFor } from '../program/recording.js';
 import { TorchError } from '../core/errors.js';
+import { isSparse } from '../operators/functional.js';
 import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectRate } from './settings.js';
+import { sparseParts } from './sparseAdam.js';
+import { formOf, refuseSparse } from './stateful.js';
 import {
   countedAll,
   descent,
   descents,
   real,
+  scheduledValue,
   UpdatingOptimizer,
   type Columns,
   type Slot,
@@ -90,11 +94,27 @@ export class Adagrad extends UpdatingOptimizer<AdagradOptions, State> {
   }
 
   /** @internal */
+  protected override expectGradients(group: ParamGroup<AdagradOptions>, slots: readonly Slot<State>[]): void {
+    if (formOf(group) === 'fused') refuseSparse('Adagrad', slots, ' where fused is true');
+    if (group.weightDecay !== 0)
+      refuseSparse('Adagrad', slots, ' with weightDecay: the option is not compatible with them');
+  }
+
+  /** @internal */
   protected override single(group: ParamGroup<AdagradOptions>, slot: Slot<State>): void {
     const { sum, step } = slot.state;
     const t = counted(step);
-    const gradient = descent(group, slot);
     const rate = (): Value => over(group.lr, 1 + (t() - 1) * group.lrDecay);
+    if (isSparse(slot.gradient)) {
+      const { values, spread, masked } = sparseParts(group.maximize ? slot.gradient.neg() : slot.gradient);
+      sum.add_(spread(values.pow(2)));
+      const roots = masked(sum).sqrt_().add_(group.eps);
+      slot.parameter.add_(spread(values.div(roots)), {
+        alpha: scheduled(() => numberOf(negative(rate()))),
+      });
+      return;
+    }
+    const gradient = descent(group, slot);
     sum.addcmul_(gradient, gradient, { value: 1 });
     slot.parameter.addcdiv_(gradient, sum.sqrt().add_(group.eps), {
       value: scheduled(() => numberOf(negative(rate()))),
@@ -109,7 +129,10 @@ export class Adagrad extends UpdatingOptimizer<AdagradOptions, State> {
     foreach_('addcmul', sums, gradients, gradients, 1);
     const roots = foreach('sqrt', sums);
     foreach_('add', roots, group.eps);
-    const rates = counts.map((t) => scheduled(() => -numberOf(group.lr) / (1 + (t() - 1) * group.lrDecay)));
+    // All numbers, or all tensors where the learning rate is one.
+    const rates = counts.map((t) =>
+      scheduledValue(() => over(negative(group.lr), 1 + (t() - 1) * group.lrDecay)),
+    ) as number[] | Tensor[];
     // Gradients that are its own PyTorch multiplies in place, which in low precision rounds the rates.
     const own = group.weightDecay !== 0 || group.maximize;
     const steps = own ? gradients : foreach('mul', gradients, rates);

@@ -8,6 +8,7 @@ import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectBetas, expectRate, refuseDifferentiable, settled } from './settings.js';
+import { refuseSparse } from './stateful.js';
 import {
   countedAll,
   averageAllIn,
@@ -93,6 +94,11 @@ export class Adam extends UpdatingOptimizer<AdamOptions, State> {
   /** @internal */
   protected override readAnew(): readonly string[] {
     return ['lr', 'betas', 'weightDecay'];
+  }
+
+  /** @internal */
+  protected override expectGradients(_group: ParamGroup<AdamOptions>, slots: readonly Slot<State>[]): void {
+    refuseSparse(this.constructor.name, slots, ', please consider SparseAdam instead');
   }
 
   /** @internal */

@@ -14,7 +14,14 @@ import {
   type StateLayout,
 } from './optimizer.js';
 import { expectRate } from './settings.js';
-import { countedAll, descent, descents, UpdatingOptimizer, type Columns, type Slot } from './updating.js';
+import {
+  countedAll,
+  descentOfParts,
+  descents,
+  UpdatingOptimizer,
+  type Columns,
+  type Slot,
+} from './updating.js';
 import { numberOf, over, plus, power, times } from './values.js';
 
 export interface ASGDOptions extends CommonOptions {
@@ -90,7 +97,7 @@ export class ASGD extends UpdatingOptimizer<ASGDOptions, State> {
     const { lambd, alpha, t0 } = group;
     const { parameter, state } = slot;
     const t = counted(state.step);
-    const gradient = descent(group, slot);
+    const gradient = descentOfParts(group, slot);
     const nextEta = (): number =>
       numberOf(over(group.lr, power(plus(1, times(times(lambd, group.lr), t())), alpha)));
     const eta = tracked(state.eta, () => roundingOf(state.eta)(nextEta()), { late: true });

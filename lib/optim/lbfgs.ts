@@ -5,6 +5,7 @@ import { leaves } from '../core/tree.js';
 import { recording } from '../program/recording.js';
 import { enableGrad, noGrad } from '../autograd/gradMode.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
+import { isSparse } from '../operators/functional.js';
 import { operator } from '../operators/operators.js';
 import { inScopeAround, scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -289,7 +290,11 @@ function lossOf(value: unknown): number {
 // The gradients of all parameters in one vector, a copy; zeros for those that have none.
 function flatGradient(parameters: readonly Tensor[]): Tensor {
   return scope(() => {
-    const views = parameters.map((parameter) => real(parameter.grad ?? parameter.mul(0)).reshape(-1));
+    const views = parameters.map((parameter) => {
+      const gradient = parameter.grad ?? parameter.mul(0);
+      const dense = isSparse(gradient) ? (operator('aten::to_dense').call(gradient) as Tensor) : gradient;
+      return real(dense).reshape(-1);
+    });
     return operator('aten::cat').call(views, 0) as Tensor;
   });
 }

@@ -11,7 +11,7 @@ import {
   countedAll,
   decayed,
   decayedNumber,
-  descent,
+  descentOfParts,
   descents,
   UpdatingOptimizer,
   type Columns,
@@ -91,7 +91,7 @@ export class NAdam extends UpdatingOptimizer<NAdamOptions, State> {
     const { exp_avg: average, exp_avg_sq: squares } = state;
     const t = counted(state.step);
     if (group.weightDecay !== 0 && group.decoupledWeightDecay) parameter.mul_(decayed(group));
-    const gradient = descent(group, slot);
+    const gradient = descentOfParts(group, slot);
     const { mu, next } = momenta(group, t);
     state.mu_product.mul_(scheduled(mu));
     const product = productOf(state.mu_product, mu);

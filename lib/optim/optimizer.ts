@@ -8,6 +8,7 @@ import { camelCase, nearest, snakeCase } from '../core/names.js';
 import { isIterable } from '../core/checks.js';
 import { options, unknownOption } from '../core/options.js';
 import { describe } from '../core/describe.js';
+import { isModule } from '../nn/tree.js';
 import { recording } from '../program/recording.js';
 import { noGrad } from '../autograd/gradMode.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
@@ -137,13 +138,10 @@ export abstract class Optimizer<
       options<object, never[]>(where, given, Object.keys(defaults) as never[]),
     );
     this.check(this.defaults);
-    if (isTensor(params) || !isIterable(params))
-      throw new ArgumentTypeError(
-        where,
-        `expected an array of parameters or of groups, got ${describe(params)}`,
-      );
+    if (isTensor(params) || !isIterable(params)) throw noParameters(where, params);
     const list = [...params] as (Trained | GroupOf<O>)[];
     if (list.length === 0) throw this.#wrong('got an empty list of parameters');
+    if (isModule(list[0])) throw noParameters(where, isModule(params) ? params : list[0]);
     if (isGroup(list[0])) for (const group of list) this.addParamGroup(group as GroupOf<O>);
     else this.addParamGroup({ params: list as Trained[] } as unknown as GroupOf<O>);
   }
@@ -170,11 +168,17 @@ export abstract class Optimizer<
       throw new ArgumentTypeError(where, `expected a group, { params: [...] }, got ${describe(group)}`);
     const { params, ...settings } = group;
     this.#checkNames(settings);
+    if (!isTensor(params) && !isIterable(params)) throw noParameters(where, params);
     const given: Trained[] = isTensor(params) ? [params] : [...params];
+    if (given.some(isModule)) throw noParameters(where, isModule(params) ? params : given.find(isModule));
     const names = given.flatMap((one) => (Array.isArray(one) ? [String(one[0])] : []));
     const tensors = given.map((one): unknown => (Array.isArray(one) ? (one as unknown[])[1] : one));
     if (names.length > 0 && names.length < given.length)
-      throw this.#wrong('some parameters have names and some have none');
+      throw this.#wrong('some parameters have names and some have none: give all of them names, or none');
+    if (this.paramGroups.some(({ paramNames }) => (paramNames !== undefined) !== names.length > 0))
+      throw this.#wrong(
+        `all groups of parameters have to be with names, or all without: a group ${names.length > 0 ? 'with' : 'without'} names cannot be added`,
+      );
     const full = {
       ...settled(this.defaults, settings),
       params: tensors as Tensor[],
@@ -409,6 +413,25 @@ export abstract class Optimizer<
   #wrong(message: string): TorchError {
     return new TorchError(this.constructor.name, message);
   }
+}
+
+// What to write instead of what stands where parameters are expected.
+function noParameters(where: string, value: unknown): ArgumentTypeError {
+  const hint = isModule(value)
+    ? ': pass its parameters, as net.parameters()'
+    : typeof value === 'function'
+      ? value.name.endsWith('arameters')
+        ? `: call it, as net.${value.name.replace(/^bound /, '')}()`
+        : ': pass the parameters of a module, as net.parameters()'
+      : isTensor(value)
+        ? ': pass an array, [parameter]'
+        : isGroup(value)
+          ? ': pass an array of groups, [{ params: net.parameters() }]'
+          : '';
+  return new ArgumentTypeError(
+    where,
+    `expected an array of parameters or of groups, got ${describe(value)}${hint}`,
+  );
 }
 
 function isGroup(value: unknown): value is { params: unknown } {

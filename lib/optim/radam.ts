@@ -12,7 +12,7 @@ import {
   countedAll,
   decayed,
   decayedNumber,
-  descent,
+  descentOfParts,
   descents,
   scheduledValue,
   UpdatingOptimizer,
@@ -84,7 +84,7 @@ export class RAdam extends UpdatingOptimizer<RAdamOptions, State> {
     const { exp_avg: average, exp_avg_sq: squares } = state;
     const t = counted(state.step);
     if (group.weightDecay !== 0 && group.decoupledWeightDecay) parameter.mul_(decayed(group));
-    const gradient = descent(group, slot);
+    const gradient = descentOfParts(group, slot);
     averageIn(group, average, squares, gradient);
     const corrected = times(
       average.div(scheduled(() => 1 - pow(group.betas[0], t()))),

@@ -5,12 +5,13 @@ import { native } from '../native/binding.js';
 import { outsideOfStep, recording, scheduled, scheduledFor, type Recording } from '../program/recording.js';
 import { noGrad } from '../autograd/gradMode.js';
 import { named, TorchError } from '../core/errors.js';
+import { isSparse } from '../operators/functional.js';
 import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectRate } from './settings.js';
-import { formOf, StatefulOptimizer } from './stateful.js';
+import { expectFusable, formOf, StatefulOptimizer } from './stateful.js';
 import { numberOf, type Value } from './values.js';
 
 export interface SGDOptions {
@@ -78,6 +79,11 @@ export class SGD extends StatefulOptimizer<SGDOptions, Momentum> {
     const stepped: Tensor[] = [];
     const buffers: number[] = [];
     for (const group of this.paramGroups) {
+      if (formOf(group) === 'fused') {
+        expectFusable('SGD', group.params);
+        if (group.params.some(({ grad }) => grad !== null && isSparse(grad)))
+          throw new TorchError('SGD', 'does not support sparse gradients where fused is true');
+      }
       const slots: readonly Part[] =
         into === undefined ? this.#parts(group) : scope(() => this.#recordedParts(group));
       options.push(slots.length, ...this.#options(group, slots, into));

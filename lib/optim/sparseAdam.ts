@@ -2,6 +2,7 @@
 import { expectNumber } from '../core/checks.js';
 import { recording } from '../program/recording.js';
 import { TorchError } from '../core/errors.js';
+import { isSparse } from '../operators/functional.js';
 import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import {
@@ -46,6 +47,21 @@ export class SparseAdam extends UpdatingOptimizer<SparseAdamOptions, State> {
   /** `params`: parameters, or groups with settings of their own. Throws a TorchError for settings out of range. */
   constructor(params: Params<SparseAdamOptions>, options: SparseAdamOptions = {}) {
     super(params, options, DEFAULTS);
+    for (const [g, group] of this.paramGroups.entries())
+      for (const [i, parameter] of group.params.entries()) {
+        if (isSparse(parameter))
+          throw wrong(`requires dense parameter tensors: parameter ${i} of group ${g} is sparse`);
+        if (parameter.isComplex())
+          throw wrong(
+            `does not support complex parameters: parameter ${i} of group ${g} is ${parameter.dtype}`,
+          );
+      }
+  }
+
+  /** @internal */
+  protected override expectGradients(_group: unknown, slots: readonly Slot<State>[]): void {
+    if (!slots.every(({ gradient }) => isSparse(gradient)))
+      throw wrong('does not support dense gradients, please consider Adam instead');
   }
 
   /** @internal */
@@ -72,15 +88,8 @@ export class SparseAdam extends UpdatingOptimizer<SparseAdamOptions, State> {
     const { parameter, state } = slot;
     const { exp_avg: average, exp_avg_sq: squares } = state;
     const t = counted(state);
-    // The update is not linear: indices must come once.
-    const gradient = sparse('coalesce', maximize ? slot.gradient.neg() : slot.gradient);
-    const indices = sparse('_indices', gradient);
-    const values = sparse('_values', gradient);
+    const { values, spread, masked } = sparseParts(maximize ? slot.gradient.neg() : slot.gradient);
     if (values.numel === 0) return;
-    const spread = (some: Tensor): Tensor =>
-      operator('aten::sparse_coo_tensor.indices_size').call(indices, some, [...gradient.shape]) as Tensor;
-    const masked = (dense: Tensor): Tensor =>
-      sparse('_values', operator('aten::sparse_mask').call(dense, gradient) as Tensor);
 
     const oldAverage = masked(average);
     const averageChange = values.sub(oldAverage).mul_(1 - beta1);
@@ -105,6 +114,8 @@ export class SparseAdam extends UpdatingOptimizer<SparseAdamOptions, State> {
   }
 }
 
+const wrong = (message: string): TorchError => new TorchError('SparseAdam', message);
+
 // Counts a step of a parameter.
 function counted(state: State): () => number {
   const into = recording();
@@ -121,6 +132,27 @@ function counted(state: State): () => number {
     end: (steps) => (state.step += steps),
   });
   return () => count;
+}
+
+/** A sparse gradient, taken apart. @internal */
+export interface SparseParts {
+  readonly values: Tensor;
+  /** A sparse tensor of other values in the same places. */
+  readonly spread: (values: Tensor) => Tensor;
+  /** A dense tensor's values in these places. */
+  readonly masked: (dense: Tensor) => Tensor;
+}
+
+/** Takes a sparse gradient apart; updates are not linear, so that indices must come once. @internal */
+export function sparseParts(given: Tensor): SparseParts {
+  const gradient = sparse('coalesce', given);
+  const indices = sparse('_indices', gradient);
+  return {
+    values: sparse('_values', gradient),
+    spread: (values) =>
+      operator('aten::sparse_coo_tensor.indices_size').call(indices, values, [...gradient.shape]) as Tensor,
+    masked: (dense) => sparse('_values', operator('aten::sparse_mask').call(dense, gradient) as Tensor),
+  };
 }
 
 function sparse(name: string, tensor: Tensor): Tensor {

@@ -2,6 +2,7 @@
 import { outsideOfStep, recording, type Recording } from '../program/recording.js';
 import { enableGrad, noGrad } from '../autograd/gradMode.js';
 import { TorchError } from '../core/errors.js';
+import { isSparse } from '../operators/functional.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import {
   Optimizer,
@@ -18,6 +19,8 @@ export interface Slot<S> {
   readonly parameter: Tensor;
   readonly gradient: Tensor;
   readonly state: S;
+  /** Of a complex parameter that is updated as the pairs of reals that it is made of: itself. */
+  readonly complex?: Slot<S>;
 }
 
 /** @hidden */
@@ -177,6 +180,22 @@ interface Forms {
   foreach?: boolean | null;
   fused?: boolean | null;
   params: Tensor[];
+}
+
+/** Throws for gradients that are sparse, which most updates cannot take. @internal */
+export function refuseSparse(where: string, slots: readonly Slot<unknown>[], instead: string): void {
+  if (slots.some(({ gradient }) => isSparse(gradient)))
+    throw new TorchError(where, `does not support sparse gradients${instead}`);
+}
+
+/** Throws for parameters that fused kernels do not know. @internal */
+export function expectFusable(where: string, params: readonly Tensor[]): void {
+  for (const [i, { dtype }] of params.entries())
+    if (!/^b?float/.test(dtype))
+      throw new TorchError(
+        where,
+        `fused: true requires all parameters to be floating-point tensors, and parameter ${i} is ${dtype}: leave the option out`,
+      );
 }
 
 /** How a group's update is carried out, chosen as PyTorch does where neither foreach nor fused is set. @internal */

@@ -3,12 +3,13 @@
 import { addedOne, recording, scheduled, scheduledFor, tracked } from '../program/recording.js';
 import { noGrad } from '../autograd/gradMode.js';
 import { TorchError } from '../core/errors.js';
+import { isSparse } from '../operators/functional.js';
 import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import type { OptimizerOptions, ParamGroup, ParameterState, StateValue } from './optimizer.js';
 import { foreach, foreach_ } from './foreach.js';
-import { formOf, StatefulOptimizer, type Slot } from './stateful.js';
+import { expectFusable, formOf, refuseSparse, StatefulOptimizer, type Slot } from './stateful.js';
 import { minus, numberOf, times, type Value } from './values.js';
 
 export type { Slot };
@@ -46,12 +47,23 @@ export abstract class UpdatingOptimizer<
     );
   }
 
+  /** Throws for gradients that the update cannot take. @internal */
+  protected expectGradients(_group: ParamGroup<O>, slots: readonly Slot<S>[]): void {
+    refuseSparse(this.constructor.name, slots, '');
+  }
+
   #update(group: ParamGroup<O>): void {
-    const slots = this.slots(group).map(asReal);
-    if (slots.length === 0) return;
+    const given = this.slots(group);
+    if (given.length === 0) return;
+    this.expectGradients(group, given);
+    const slots = given.map(asReal);
     refuseCapture(this.constructor.name, group, slots[0]!.parameter.device);
     const form = formOf(group);
-    if (form === 'single') for (const slot of slots) this.single(group, slot);
+    if (form === 'fused') expectFusable(this.constructor.name, group.params);
+    // Only what also updates sparse gradients lets them come here, one by one.
+    const single =
+      form === 'single' || (form === 'foreach' && given.some(({ gradient }) => isSparse(gradient)));
+    if (single) for (const slot of slots) this.single(group, slot);
     else for (const columns of columnsOf(slots)) this[form](group, columns);
   }
 }
@@ -94,6 +106,7 @@ export function real<T>(value: T): T {
 function asReal<S extends ParameterState>(slot: Slot<S>): Slot<S> {
   if (!slot.parameter.dtype.startsWith('complex')) return slot;
   return {
+    complex: slot,
     parameter: real(slot.parameter),
     gradient: real(slot.gradient),
     state: Object.fromEntries(
@@ -104,15 +117,27 @@ function asReal<S extends ParameterState>(slot: Slot<S>): Slot<S> {
 
 // ---- what most updates begin with ----
 
-/** The gradient to go down by: turned round to go up, and with the L2 penalty's unless decay is decoupled. @internal */
+/**
+ * The gradient to go down by: turned round to go up, and with the L2 penalty's unless decay is decoupled. Sums of complex
+ * numbers have other last bits than those of their parts; most optimizers add the penalty before they look at the parts.
+ * @internal
+ */
 export function descent(
   group: { maximize: boolean; weightDecay?: number; decoupledWeightDecay?: boolean },
-  { parameter, gradient }: Slot<unknown>,
+  slot: Slot<unknown>,
 ): Tensor {
+  const decays = group.weightDecay && !group.decoupledWeightDecay;
+  const { parameter, gradient } = (decays && slot.complex) || slot;
   const down = group.maximize ? gradient.neg() : gradient;
-  return group.weightDecay && !group.decoupledWeightDecay
-    ? down.add(parameter, { alpha: penalty(group) })
-    : down;
+  return decays ? real(down.add(parameter, { alpha: penalty(group) })) : down;
+}
+
+/** The same for optimizers that add the penalty of a complex parameter to its parts. @internal */
+export function descentOfParts(
+  group: { maximize: boolean; weightDecay?: number; decoupledWeightDecay?: boolean },
+  { parameter, gradient, state }: Slot<unknown>,
+): Tensor {
+  return descent(group, { parameter, gradient, state });
 }
 
 /** The same of lists. @internal */

@@ -72,6 +72,15 @@ describe('recurrent nets', () => {
     ['states', () => new nn.LSTM(2, 3).forward(torch.ones([4, 1, 2]), [torch.ones([1, 1, 3]), torch.ones([1, 1, 2])]), /hx\[1\]: expected the shape \[1, 1, 3\]/],
     ['cell', () => new nn.LSTMCell(2, 3).forward(torch.ones([1, 1, 2])), /LSTMCell: input: expected 1 or 2 dimensions/],
     ['cell', () => new nn.RNNCell(2, 3).forward(torch.ones([1, 2]), torch.ones([3])), /hx: expected as many dimensions/],
+    ...(['RNN', 'LSTM', 'GRU', 'RNNCell', 'LSTMCell', 'GRUCell'] as const).flatMap((kind) =>
+      (kind.endsWith('Cell') ? ['bias'] : ['bias', 'batchFirst', 'bidirectional']).flatMap((option) =>
+        [1, 0, 'yes', null, [true]].map((value): [string, () => unknown, RegExp] => [
+          `boolean: ${kind} ${option} ${String(value)}`,
+          () => new nn[kind as 'LSTM'](2, 3, { [option]: value }),
+          new RegExp(`^${kind}: ${option}: expected true or false, got `),
+        ]),
+      ),
+    ),
   ]; // prettier-ignore
   it.each(bad)('refuse what is no %s', (_, run, message) => {
     expect(run).toThrow(message);

@@ -9,7 +9,7 @@ const right: readonly (() => unknown)[] = [() => torch.ones([2, 2]), () => 1, ()
 // What changes the process, downloads or takes a second (a Transformer of the default size); errors; classes that the
 // package makes and users do not; and methods for subclasses, which TypeScript protects.
 const PROTECTED =
-  'check|compute|eachLr|expected|foreach|fused|initial|initialState|joined|layout|make|packed|renumber|replaceState|single|slots|takesFused|updateLr';
+  'check|compute|eachLr|expected|expectGradients|expectPairs|foreach|fused|initial|initialState|joined|layout|loadedField|make|packed|renumber|replaceState|settingOf|single|slots|takesFused|updateLr';
 const LEFT_OUT = new RegExp(
   `^(${PROTECTED})$|` +
     '^(set[A-Z]|Transformer$|manualSeed|traceTensors|openScope|keep$|send$|receive$|cifar|mnist|fashionMnist|constructor$|' +

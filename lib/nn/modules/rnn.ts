@@ -1,5 +1,5 @@
 // Recurrent nets: RNN, LSTM and GRU over whole sequences, and their cells for one step at a time.
-import { expectInteger } from '../../core/checks.js';
+import { expectBoolean, expectInteger } from '../../core/checks.js';
 import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { zeros } from '../../operators/generated/functions.js';
@@ -67,13 +67,13 @@ abstract class Recurrent<H extends Hidden> extends Module<
     super();
     const { bias = true, batchFirst = false, bidirectional = false } = options;
     this.mode = mode;
-    this.bias = bias;
+    this.bias = expectBoolean(where, 'bias', bias);
     this.inputSize = expectInteger(where, 'inputSize', inputSize, 1);
     this.hiddenSize = expectInteger(where, 'hiddenSize', hiddenSize, 1);
     this.numLayers = expectInteger(where, 'numLayers', options.numLayers ?? 1, 1);
-    this.batchFirst = batchFirst;
+    this.batchFirst = expectBoolean(where, 'batchFirst', batchFirst);
     this.dropout = expectProbability(where, options.dropout ?? 0, 'dropout');
-    this.bidirectional = bidirectional;
+    this.bidirectional = expectBoolean(where, 'bidirectional', bidirectional);
     this.projSize = expectInteger(where, 'projSize', options.projSize ?? 0);
     if (this.projSize >= this.hiddenSize)
       throw new TorchError(
@@ -361,6 +361,7 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
   constructor(where: string, inputSize: number, hiddenSize: number, gates: number, options: RNNCellOptions) {
     super();
     const { bias = true } = options;
+    expectBoolean(where, 'bias', bias);
     this.inputSize = expectInteger(where, 'inputSize', inputSize, 1);
     this.hiddenSize = expectInteger(where, 'hiddenSize', hiddenSize, 1);
     const size = gates * this.hiddenSize;
