@@ -12,7 +12,6 @@ import { TorchError } from '../core/errors.js';
 import {
   countedAll,
   decayed,
-  decayedNumber,
   descent,
   descents,
   UpdatingOptimizer,
@@ -145,7 +144,7 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
     const gradients = descents({ maximize: group.maximize }, columns);
     const sizes = parameters.map((parameter) => sizeOf(group, parameter));
     const least = eps[0] ?? epsilonOf(parameters[0]!);
-    if (group.weightDecay !== 0) foreach_('mul', parameters, decayedNumber(group));
+    if (group.weightDecay !== 0) foreach_('mul', parameters, decayed(group));
     const weights = counts.map((t) => scheduled(() => pow(t(), group.beta2Decay)));
     const estimates = gradients.map((gradient, i) => {
       if (gradient.ndim > 1) {
@@ -163,10 +162,12 @@ export class Adafactor extends UpdatingOptimizer<AdafactorOptions, State> {
     foreach_('mul', estimates, gradients);
     const factors = sizes.flatMap((size, i) =>
       typeof size === 'number'
-        ? [-numberOf(times(size, relative(group, counts[i]!()))) / clip(estimates[i]!, d)]
+        ? [over(negative(times(size, relative(group, counts[i]!()))), clip(estimates[i]!, d))]
         : [],
     );
-    if (factors.length > 0) foreach_('mul', estimates, factors);
+    // Of some the rate may be the learning rate, a tensor, and of others a number that is smaller.
+    if (factors.some(isTensor)) factors.forEach((factor, i) => estimates[i]!.mul_(factor));
+    else if (factors.length > 0) foreach_('mul', estimates, factors as number[]);
     else
       sizes.forEach((size, i) => {
         const [estimate, t] = [estimates[i]!, counts[i]!];

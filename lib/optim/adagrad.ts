@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import type { CommonOptions, OptimizerState, ParamGroup, Params, StateLayout } from './optimizer.js';
 import { expectRate } from './settings.js';
-import { sparseParts } from './sparseAdam.js';
+import { sparseParts } from './sparse.js';
 import { formOf, refuseSparse } from './stateful.js';
 import {
   countedAll,

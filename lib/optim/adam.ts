@@ -14,7 +14,6 @@ import {
   averageAllIn,
   averageIn,
   decayed,
-  decayedNumber,
   descent,
   descents,
   UpdatingOptimizer,
@@ -124,8 +123,7 @@ export class Adam extends UpdatingOptimizer<AdamOptions, State> {
     const averages = columns.state('exp_avg');
     const squares = columns.state('exp_avg_sq');
     const counts = countedAll(columns.state('step'));
-    if (group.weightDecay !== 0 && group.decoupledWeightDecay)
-      foreach_('mul', parameters, decayedNumber(group));
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay) foreach_('mul', parameters, decayed(group));
     const gradients = descents(group, columns);
     averageAllIn(group, averages, squares, gradients);
     const stepSizes = counts.map((t) =>

@@ -2,7 +2,7 @@
 import { expectNumber } from '../core/checks.js';
 import { counted, recording, roundingOf, scheduled, scheduledFor, tracked } from '../program/recording.js';
 import { operator } from '../operators/operators.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
 import {
   scalar,
@@ -123,8 +123,12 @@ export class ASGD extends UpdatingOptimizer<ASGDOptions, State> {
     foreach_('addcmul', averages, foreach('sub', parameters, averages), mus);
     // The count is a float32 tensor in these sums, as in PyTorch's.
     steps.forEach((step, i) => {
-      const power = step.mul(decay).add(1).pow(alpha);
-      etas[i]!.copy_(power.reciprocal().mul(lr));
+      const rate = recording() === undefined && isTensor(group.lr) ? group.lr : undefined;
+      const power = step
+        .mul(rate?.mul(lambd) ?? decay)
+        .add(1)
+        .pow(alpha);
+      etas[i]!.copy_(rate?.div(power) ?? power.reciprocal().mul(lr));
       mus[i]!.fill_(scheduled(() => 1 / Math.max(1, counts[i]!() - t0)));
     });
   }

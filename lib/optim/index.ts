@@ -24,6 +24,7 @@ export * from './adam.js';
 export * from './adamax.js';
 export * from './asgd.js';
 export * from './lbfgs.js';
+export * from './muon.js';
 export * from './nadam.js';
 export * from './radam.js';
 export * from './rmsprop.js';

@@ -140,7 +140,9 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
     const owner = group.params[0]!;
     const state: State = { func_evals: 0, n_iter: 0, ...this.state.get(owner) };
     const save = (memory?: Memory): void => this.#save(owner, state, memory);
-    const { lr, maxIter, maxEval, toleranceGrad, toleranceChange, historySize } = group;
+    // A copy, since what is remembered of a step is released with it.
+    const lr = isTensor(group.lr) ? group.lr.detach().reshape([]).clone() : group.lr;
+    const { maxIter, maxEval, toleranceGrad, toleranceChange, historySize } = group;
     const mostEvaluations = maxEval ?? Infinity;
 
     let loss = firstLoss;

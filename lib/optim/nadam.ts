@@ -10,7 +10,6 @@ import {
   averageIn,
   countedAll,
   decayed,
-  decayedNumber,
   descentOfParts,
   descents,
   UpdatingOptimizer,
@@ -115,8 +114,7 @@ export class NAdam extends UpdatingOptimizer<NAdamOptions, State> {
     const squares = columns.state('exp_avg_sq');
     const products = columns.state('mu_product');
     const counts = countedAll(columns.state('step'));
-    if (group.weightDecay !== 0 && group.decoupledWeightDecay)
-      foreach_('mul', parameters, decayedNumber(group));
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay) foreach_('mul', parameters, decayed(group));
     const gradients = descents(group, columns);
     averageAllIn(group, averages, squares, gradients);
     const denominators = foreach('sqrt', squares);

@@ -11,7 +11,6 @@ import {
   averageIn,
   countedAll,
   decayed,
-  decayedNumber,
   descentOfParts,
   descents,
   scheduledValue,
@@ -19,7 +18,7 @@ import {
   type Columns,
   type Slot,
 } from './updating.js';
-import { numberOf, over, pow, times, type Value } from './values.js';
+import { over, pow, times, type Value } from './values.js';
 
 export interface RAdamOptions extends CommonOptions {
   /** Coefficients of the running averages of the gradient and of its square. Default [0.9, 0.999]. */
@@ -112,21 +111,21 @@ export class RAdam extends UpdatingOptimizer<RAdamOptions, State> {
     const averages = columns.state('exp_avg');
     const squares = columns.state('exp_avg_sq');
     const counts = countedAll(columns.state('step'));
-    if (group.weightDecay !== 0 && group.decoupledWeightDecay)
-      foreach_('mul', parameters, decayedNumber(group));
+    if (group.weightDecay !== 0 && group.decoupledWeightDecay) foreach_('mul', parameters, decayed(group));
     const gradients = descents(group, columns);
     averageAllIn(group, averages, squares, gradients);
-    const lr = (): number => numberOf(group.lr);
     const rectification = (t: number): number => rectify(group.betas[1], t) ?? 0;
     const correction = (t: number): number => 1 - pow(group.betas[0], t);
+    // All numbers, or all tensors where the learning rate is one.
+    const part = (t: () => number, of: number): Value => over(times(group.lr, of), correction(t()));
     const unrectified = counts.map((t) =>
-      scheduled(() => ((lr() * (rectification(t()) > 0 ? 0 : 1)) / correction(t())) * -1),
-    );
+      scheduledValue(() => times(part(t, rectification(t()) > 0 ? 0 : 1), -1)),
+    ) as number[] | Tensor[];
     const rectified = counts.map((t) =>
-      scheduled(
-        () => pow(1 - pow(group.betas[1], t()), 0.5) * ((lr() * rectification(t())) / correction(t())) * -1,
+      scheduledValue(() =>
+        times(times(pow(1 - pow(group.betas[1], t()), 0.5), part(t, rectification(t()))), -1),
       ),
-    );
+    ) as number[] | Tensor[];
     const buffers = foreach('sqrt', squares);
     foreach_('add', buffers, group.eps);
     foreach_('div', buffers, rectified);

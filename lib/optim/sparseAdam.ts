@@ -3,7 +3,6 @@ import { expectNumber } from '../core/checks.js';
 import { recording } from '../program/recording.js';
 import { TorchError } from '../core/errors.js';
 import { isSparse } from '../operators/functional.js';
-import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import {
   type OptimizerOptions,
@@ -14,6 +13,7 @@ import {
   zerosLike,
 } from './optimizer.js';
 import { expectBetas, expectRate } from './settings.js';
+import { sparseParts } from './sparse.js';
 import { scheduledValue, UpdatingOptimizer, type Slot } from './updating.js';
 import { negative, over, pow, times, type Value } from './values.js';
 
@@ -132,29 +132,4 @@ function counted(state: State): () => number {
     end: (steps) => (state.step += steps),
   });
   return () => count;
-}
-
-/** A sparse gradient, taken apart. @internal */
-export interface SparseParts {
-  readonly values: Tensor;
-  /** A sparse tensor of other values in the same places. */
-  readonly spread: (values: Tensor) => Tensor;
-  /** A dense tensor's values in these places. */
-  readonly masked: (dense: Tensor) => Tensor;
-}
-
-/** Takes a sparse gradient apart; updates are not linear, so that indices must come once. @internal */
-export function sparseParts(given: Tensor): SparseParts {
-  const gradient = sparse('coalesce', given);
-  const indices = sparse('_indices', gradient);
-  return {
-    values: sparse('_values', gradient),
-    spread: (values) =>
-      operator('aten::sparse_coo_tensor.indices_size').call(indices, values, [...gradient.shape]) as Tensor,
-    masked: (dense) => sparse('_values', operator('aten::sparse_mask').call(dense, gradient) as Tensor),
-  };
-}
-
-function sparse(name: string, tensor: Tensor): Tensor {
-  return operator(`aten::${name}`).call(tensor) as Tensor;
 }

@@ -52,7 +52,11 @@ export abstract class UpdatingOptimizer<
     refuseSparse(this.constructor.name, slots, '');
   }
 
-  #update(group: ParamGroup<O>): void {
+  #update(held: ParamGroup<O>): void {
+    // A learning rate of one dimension counts as the number that it holds, as in PyTorch.
+    const { lr } = held;
+    const group =
+      recording() === undefined && isTensor(lr) && lr.ndim > 0 ? { ...held, lr: lr.reshape([]) } : held;
     const given = this.slots(group);
     if (given.length === 0) return;
     this.expectGradients(group, given);
@@ -194,10 +198,6 @@ export const fresh1 = (group: Betas): number => scheduledFor(group, 'fresh1', ()
 /** How much stays of what is averaged by beta2. @internal */
 export const kept2 = (group: Betas): number => scheduledFor(group, 'kept2', () => group.betas[1]);
 const fresh2 = (group: Betas): number => scheduledFor(group, 'fresh2', () => 1 - group.betas[1]);
-
-/** The number to multiply lists of parameters by, whose decay is their own. @internal */
-export const decayedNumber = (group: { lr: Value; weightDecay: number }): number =>
-  scheduledFor(group, 'decayedNumber', () => 1 - numberOf(group.lr) * group.weightDecay);
 
 /** How much is left of parameters whose decay is their own: 1 - lr weightDecay. @internal */
 export function decayed(group: { lr: Value; weightDecay: number }): Value {

@@ -1,8 +1,9 @@
-// Calls of operators as scripts/check/operators/samples.py writes them down: made again here, and held against what Python got.
-// For operators.test.ts, and for scripts/operators, which makes docs/operators.md.
+// Calls of operators as scripts/check/databases/operators.py writes them down: made again here, and held against what Python got.
+// For operators.test.ts, and for scripts/check/databases, which makes docs/operators.md.
 import torch, { isTensor, type Tensor, type TypedArray } from 'torch-node';
+import { ours } from './table/trajectory.js';
 
-/** See samples.py for what the objects stand for. */
+/** see values.py for what the objects stand for. */
 export type Value =
   | null
   | boolean
@@ -11,6 +12,8 @@ export type Value =
   | { f: string }
   | { c: [real: string, imaginary: string] }
   | { t: string; strides?: number[]; complex?: true }
+  | { reference: string }
+  | { class: string; args: Value[]; options: Record<string, Value> }
   | Value[];
 
 /** One call of an overload, and what Python got. */
@@ -116,7 +119,7 @@ function compareGradients(
  * The value; floating tensors require gradients and are added to `inputs` where that is given. `typed` says that 2.0 shall
  * not become 2, an integer to an operator.
  */
-function decode(
+export function decode(
   value: Value,
   tensors: Tensors,
   how: { inputs?: Tensor[] | undefined; typed?: boolean } = {},
@@ -129,12 +132,49 @@ function decode(
     return how.typed && Number.isInteger(number) ? torch.scalar(number, 'float64') : number;
   }
   if ('c' in value) return { re: float(value.c[0]), im: float(value.c[1]) };
+  if ('reference' in value) return named(value.reference);
+  if ('class' in value) return construct(value.class, value.args, value.options, tensors);
   const made = torch.noGrad(() => rebuild(value, tensors));
   if (how.inputs !== undefined && /float|complex/.test(made.dtype)) how.inputs.push(made.requiresGrad_());
   return made;
 }
 
-/** As Kept.build in samples.py: memory of its own, with the recorded strides. */
+/** A function or class by its Python name: "nn.functional.max_pool2d" is nn.functional.maxPool2d here. */
+export function named(path: string): unknown {
+  let found: unknown = torch;
+  for (const part of path.split('.')) {
+    const holder = found as Record<string, unknown>;
+    found = holder[part] ?? holder[ours(part)];
+    if (found === undefined) throw new Error(`there is no ${path}`);
+  }
+  return found;
+}
+
+/** Makes a module, whose options have Python's names. */
+export function construct(
+  path: string,
+  args: Value[],
+  options: Record<string, Value>,
+  tensors: Tensors,
+): Subject {
+  const Class = named(path) as new (...args: unknown[]) => Subject;
+  return new Class(...args.map((value) => decode(value, tensors)), ...optionsOf(options, tensors));
+}
+
+/** What the cases need of a module. */
+export type Subject = torch.nn.Module<unknown[], unknown>;
+
+/** Options by their names here, as the last argument; none where there are none. */
+export function optionsOf(
+  options: Record<string, Value>,
+  tensors: Tensors,
+  how: Parameters<typeof decode>[2] = {},
+): [Record<string, unknown>] | [] {
+  const entries = Object.entries(options).map(([name, value]) => [ours(name), decode(value, tensors, how)]);
+  return entries.length === 0 ? [] : [Object.fromEntries(entries) as Record<string, unknown>];
+}
+
+/** As Kept.build in values.py: memory of its own, with the recorded strides. */
 function rebuild(value: { t: string; strides?: number[]; complex?: true }, tensors: Tensors): Tensor {
   const stored = tensors[value.t]!.clone();
   const values = value.complex ? torch.viewAsComplex(stored) : stored;
@@ -147,26 +187,26 @@ function rebuild(value: { t: string; strides?: number[]; complex?: true }, tenso
 
 const float = (text: string): number => Number(text.replace('inf', 'Infinity').replace('nan', 'NaN'));
 
-function tensorsIn(value: unknown): Tensor[] {
+export function tensorsIn(value: unknown): Tensor[] {
   if (Array.isArray(value)) return value.flatMap(tensorsIn);
   return isTensor(value) ? [value] : [];
 }
 
 // ---- equality ----
 
-interface How {
+export interface How {
   /** Values do not count, only dtypes, shapes and strides. */
   shallow: boolean;
   loosen: number;
 }
 
-function worst(verdicts: Verdict[]): Verdict {
+export function worst(verdicts: Verdict[]): Verdict {
   return (
     verdicts.find((verdict) => typeof verdict === 'object') ?? (verdicts.includes('near') ? 'near' : 'bits')
   );
 }
 
-function compare(actual: unknown, expected: Value, tensors: Tensors, how: How): Verdict {
+export function compare(actual: unknown, expected: Value, tensors: Tensors, how: How): Verdict {
   if (Array.isArray(expected)) {
     if (!Array.isArray(actual) || actual.length !== expected.length)
       return { differs: `${inWords(actual)} where Python gives ${expected.length} values` };
@@ -233,7 +273,7 @@ const bytes = (values: TypedArray): Buffer =>
 
 // ---- words ----
 
-function firstLine(error: unknown): string {
+export function firstLine(error: unknown): string {
   return (error as Error).message.split('\n')[0]!;
 }
 

@@ -1,9 +1,9 @@
 // Holds the operators against PyTorch's own operator database, and writes docs/operators.md.
 //
-//     npm run build:ts && node scripts/check/operators/main.mjs --python PYTHON [--dtypes float32,float64,...]
+//     npm run build:ts && node scripts/check/databases/main.mjs --python PYTHON [--dtypes float32,float64,...]
 //                                                         [--work FOLDER] [--out docs/operators.md]
 //
-// PYTHON is one with the torch of the version of the linked libtorch, numpy and safetensors. samples.py runs the database's
+// PYTHON is one with the torch of the version of the linked libtorch, numpy and safetensors. operators.py runs the database's
 // samples there and writes down each call of an overload; compute.mjs makes the same calls here. Both run one thread, in
 // processes of their own: one that crashes or stops answering is reported as that call's result and the next takes over.
 import { spawnSync } from 'node:child_process';
@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import torch from 'torch-node';
 import { run } from '../../../dist/files/child.js';
-import { page } from './page.mjs';
+import { page } from './operatorsPage.mjs';
 
 const SILENCE = 120_000;
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -57,7 +57,7 @@ async function runLines(program, args, take) {
 async function makeSamples(dtype, folder) {
   for (let first = 0; ;) {
     let at;
-    const script = path.join(here, 'samples.py');
+    const script = path.join(here, 'operators.py');
     const ended = await runLines(
       options.python,
       [script, '--out', folder, '--dtype', dtype, '--from', String(first)],
@@ -68,7 +68,7 @@ async function makeSamples(dtype, folder) {
       },
     );
     if (ended === undefined) return;
-    if (at === undefined) throw new Error(`samples.py ${ended.words}: ${ended.errors}`);
+    if (at === undefined) throw new Error(`operators.py ${ended.words}: ${ended.errors}`);
     const record = { operator: at.operator, dtype, cases: [], skipped: { [`Python ${ended.words}`]: 1 } };
     writeFileSync(path.join(folder, `${at.number}.json`), JSON.stringify(record));
     first = at.number + 1;

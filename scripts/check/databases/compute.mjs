@@ -1,5 +1,5 @@
-// Makes the calls that samples.py wrote into a folder, and prints what came of them as lines of JSON: one when a call begins
-// and one when it has ended, so that whoever started this can go on behind one that crashed.
+// Makes the calls that operators.py or modules.py wrote into a folder, and prints what came of them as lines of JSON: one when a
+// call begins and one when it has ended, so that whoever started this can go on behind one that crashed.
 //
 //     node compute.mjs FOLDER [OPERATOR [CALL]]     (the first of each, as numbers)
 import { readdirSync, readFileSync } from 'node:fs';
@@ -7,7 +7,9 @@ import path from 'node:path';
 import { createJiti } from 'jiti';
 import torch, { checkpoints } from 'torch-node';
 
-const { compareCase } = await createJiti(import.meta.url).import('../../../test/parity/operatorCases.ts');
+const jiti = createJiti(import.meta.url);
+const { compareCase } = await jiti.import('../../../test/parity/operatorCases.ts');
+const { compareModule } = await jiti.import('../../../test/parity/moduleCases.ts');
 const [folder, first = '0', firstCall = '0'] = process.argv.slice(2);
 const numbers = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
@@ -17,15 +19,18 @@ const numbers = readdirSync(folder)
 
 torch.setNumThreads(1);
 for (const number of numbers) {
-  const { cases } = JSON.parse(readFileSync(path.join(folder, `${number}.json`), 'utf8'));
+  const { cases, kind, dtype } = JSON.parse(readFileSync(path.join(folder, `${number}.json`), 'utf8'));
   const start = number === Number(first) ? Number(firstCall) : 0;
   if (start >= cases.length) continue;
   const { tensors } = await checkpoints.loadSafetensors(path.join(folder, `${number}.safetensors`));
   for (const [call, recorded] of cases.entries()) {
     if (call < start) continue;
-    console.log(JSON.stringify({ begin: [number, call], name: recorded.call }));
-    const outcome = torch.scope(() => compareCase(recorded, tensors));
-    console.log(JSON.stringify({ end: [number, call], name: recorded.call, ...outcome }));
+    const name = recorded.call && !kind ? recorded.call : recorded.class;
+    console.log(JSON.stringify({ begin: [number, call], name }));
+    const outcome = torch.scope(() =>
+      kind === 'module' ? compareModule(recorded, dtype, tensors) : compareCase(recorded, tensors),
+    );
+    console.log(JSON.stringify({ end: [number, call], name, ...outcome }));
   }
   for (const tensor of Object.values(tensors)) tensor.dispose();
 }
