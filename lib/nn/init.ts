@@ -263,9 +263,10 @@ export const kaimingUniform_ = callable(
     generator: Generator | null = null,
   ): Tensor => {
     return fill('kaimingUniform_', tensor, (title) => {
+      if (isEmpty(tensor)) return;
       const std = kaimingStd(title, tensor, a, mode, nonlinearity);
       const bound = Math.sqrt(3) * std;
-      if (tensor.numel > 0) tensor.uniform_(-bound, { to: bound, generator });
+      tensor.uniform_(-bound, { to: bound, generator });
     });
   },
 );
@@ -285,11 +286,19 @@ export const kaimingNormal_ = callable(
     generator: Generator | null = null,
   ): Tensor => {
     return fill('kaimingNormal_', tensor, (title) => {
+      if (isEmpty(tensor)) return;
       const std = kaimingStd(title, tensor, a, mode, nonlinearity);
-      if (tensor.numel > 0) tensor.normal_(0, { std: std, generator });
+      tensor.normal_(0, { std: std, generator });
     });
   },
 );
+
+// Nothing is drawn for a tensor without elements, which PyTorch warns of.
+function isEmpty(tensor: Tensor): boolean {
+  if (tensor.numel > 0) return false;
+  process.emitWarning('Initializing zero-element tensors is a no-op', 'TorchWarning');
+  return true;
+}
 
 function kaimingStd(
   title: string,

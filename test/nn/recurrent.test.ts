@@ -55,7 +55,7 @@ describe('recurrent nets', () => {
   const f64 = { dtype: 'float64' } as const;
   const bad: [string, () => unknown, RegExp][] = [
     ['size', () => new nn.LSTM(0, 4), /LSTM: inputSize: expected a whole number of 1 or more, got 0/],
-    ['size', () => new nn.GRUCell(2, 1.5), /GRUCell: hiddenSize: expected a whole number of 1 or more, got 1.5/],
+    ['size', () => new nn.GRUCell(2, 1.5), /GRUCell: hiddenSize: expected a whole number of 0 or more, got 1.5/],
     ['layers', () => new nn.GRU(2, 3, { numLayers: 0 }), /numLayers: expected a whole number of 1 or more/],
     ['dropout', () => new nn.GRU(2, 3, { dropout: 2 }), /dropout: expected a probability, from 0 to 1, got 2/],
     ['projection', () => new nn.LSTM(2, 3, { projSize: 3 }), /projSize: expected less than hiddenSize/],

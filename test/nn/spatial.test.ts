@@ -55,7 +55,7 @@ describe('an input that does not fit', () => {
 describe('wrong arguments', () => {
   it('are refused by name, with what was expected', () => {
     throws([
-      [() => new nn.Conv1d(0, 3, 3), /Conv1d: inChannels: expected a whole number of 1 or more, got 0/],
+      [() => new nn.Conv1d(-1, 3, 3), /Conv1d: inChannels: expected a whole number of 0 or more, got -1/],
       [() => new nn.Conv1d(3, 3, wrong([1, 2])), /kernelSize: expected a number, got \[1, 2\]/],
       [() => new nn.Conv3d(3, 3, wrong([1, 2])), /kernelSize: expected a number or an array of 3, got \[1, 2\]/],
       [() => new nn.Conv1d(3, 4, 3, { groups: 2 }), /inChannels: expected a multiple of groups, which is 2, got 3/],

@@ -1,7 +1,7 @@
 // Pooling: the forms of torch.nn.functional that PyTorch composes in Python.
 import { callable, named, type CallsByName } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
-import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { TorchError, ArgumentTypeError, OutOfRangeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import type { Pair } from '../modules/sizes.js';
 import { spread, type Dims, type Single, type Triple } from '../modules/sizes.js';
@@ -194,6 +194,7 @@ export function lpPool(
   const where = `nn.functional.lpPool${dims}d`;
   expectTensor(where, 'input', input);
   const { stride = null, ceilMode = false } = options;
+  if (normType === 0) throw new OutOfRangeError(where, 'normType: expected a number other than 0, got 0');
   if (typeof normType !== 'number' || Number.isNaN(normType))
     throw new ArgumentTypeError(where, `normType: expected a number, got ${describe(normType)}`);
   const max = (values: Tensor): Tensor => maxPool(dims, values, kernelSize, { stride, ceilMode }) as Tensor;

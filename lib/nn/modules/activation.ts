@@ -403,7 +403,7 @@ export class PReLU extends Module {
       init = 0.25,
       ...factory
     } = optionsOf('PReLU', options, ['numParameters', 'init', 'device', 'dtype']);
-    this.numParameters = expectInteger('PReLU', 'numParameters', numParameters, 1);
+    this.numParameters = expectInteger('PReLU', 'numParameters', numParameters);
     this.init = expectNumber('PReLU', 'init', init);
     this.registerParameter('weight', emptyParameter([this.numParameters], factory));
     this.resetParameters();

@@ -47,7 +47,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
       headBias = false,
       ...kind
     } = optionsOf(where, options, ['divValue', 'headBias', 'device', 'dtype']);
-    const features = (this.inFeatures = expectInteger(where, 'inFeatures', inFeatures, 1));
+    const features = (this.inFeatures = expectInteger(where, 'inFeatures', inFeatures));
     const last = (this.nClasses = expectInteger(where, 'nClasses', nClasses, 2));
     const rising =
       Array.isArray(cutoffs) &&
@@ -68,11 +68,6 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
     this.registerModule('tail', new ModuleList<Sequential>());
     for (let i = 0; i < this.nClusters; i++) {
       const hidden = Math.floor(features / this.divValue ** (i + 1));
-      if (hidden < 1)
-        throw new TorchError(
-          where,
-          `cluster ${i} would have no features: inFeatures / divValue^${i + 1} is ${features / this.divValue ** (i + 1)}`,
-        );
       const classes = this.cutoffs[i + 1]! - this.cutoffs[i]!;
       this.tail.append(
         new Sequential(

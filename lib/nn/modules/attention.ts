@@ -101,8 +101,8 @@ export class MultiheadAttention extends Module<
     ]);
     this.embedDim = expectInteger(where, 'embedDim', embedDim, 1);
     this.numHeads = expectInteger(where, 'numHeads', numHeads, 1);
-    this.kdim = expectInteger(where, 'kdim', options.kdim ?? embedDim, 1);
-    this.vdim = expectInteger(where, 'vdim', options.vdim ?? embedDim, 1);
+    this.kdim = expectInteger(where, 'kdim', options.kdim ?? embedDim);
+    this.vdim = expectInteger(where, 'vdim', options.vdim ?? embedDim);
     this.dropout = expectProbability(where, options.dropout ?? 0, 'dropout');
     this.headDim = this.embedDim / this.numHeads;
     if (!Number.isInteger(this.headDim))

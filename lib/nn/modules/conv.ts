@@ -41,7 +41,7 @@ export class Conv2d extends WeightedModule {
     return readOption(this, 'inChannels');
   }
   set inChannels(value: number) {
-    writeOption(this, 'inChannels', expectInteger('Conv2d', 'inChannels', value, 1));
+    writeOption(this, 'inChannels', expectInteger('Conv2d', 'inChannels', value));
   }
   get outChannels(): number {
     return readOption(this, 'outChannels');

@@ -103,7 +103,7 @@ export function convOptions(
     ? optionsOf<AllOptions, readonly (keyof AllOptions)[]>(where, given, [...CONV_OPTIONS, 'outputPadding'])
     : optionsOf<ConvOptions<unknown>, typeof CONV_OPTIONS>(where, given, CONV_OPTIONS);
   const made = {
-    inChannels: inChannels === LAZY ? 0 : expectInteger(where, 'inChannels', inChannels, 1),
+    inChannels: inChannels === LAZY ? 0 : expectInteger(where, 'inChannels', inChannels),
     outChannels: expectInteger(where, 'outChannels', outChannels),
     kernelSize: spreadWhole(where, 'kernelSize', kernelSize, dims, 1),
     stride: spreadWhole(where, 'stride', stride, dims, 1),

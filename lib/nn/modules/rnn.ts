@@ -362,8 +362,8 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
     super();
     const { bias = true } = options;
     expectBoolean(where, 'bias', bias);
-    this.inputSize = expectInteger(where, 'inputSize', inputSize, 1);
-    this.hiddenSize = expectInteger(where, 'hiddenSize', hiddenSize, 1);
+    this.inputSize = expectInteger(where, 'inputSize', inputSize);
+    this.hiddenSize = expectInteger(where, 'hiddenSize', hiddenSize);
     const size = gates * this.hiddenSize;
     this.registerParameter('weight_ih', emptyParameter([size, inputSize], options));
     this.registerParameter('weight_hh', emptyParameter([size, hiddenSize], options));
@@ -373,7 +373,7 @@ abstract class Cell<H extends Hidden> extends Module<[input: Tensor, hx?: H | nu
   }
   /** Draws all parameters uniformly from +-1/sqrt(hiddenSize). */
   resetParameters(): void {
-    const bound = 1 / Math.sqrt(this.hiddenSize);
+    const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0;
     for (const parameter of [this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh])
       if (parameter !== null) uniform_(parameter, { a: -bound, b: bound });
   }

@@ -113,7 +113,7 @@ function expectLayer(
   } = optionsOf(where, options, LAYER_OPTIONS);
   expectInteger(where, 'dModel', dModel, 1);
   expectInteger(where, 'nhead', nhead, 1);
-  expectInteger(where, 'dimFeedforward', dimFeedforward, 1);
+  expectInteger(where, 'dimFeedforward', dimFeedforward);
   return { dropout, dimFeedforward, normFirst, activation: expectActivation(where, activation) };
 }
 
