@@ -3,7 +3,7 @@
 import { expectOneOf } from '../core/checks.js';
 import { options } from '../core/options.js';
 import { native } from '../native/binding.js';
-import { synchronously } from '../autograd/gradMode.js';
+import { inMode } from '../core/modes.js';
 import { cuda } from '../tensor/devices.js';
 import type { DType } from '../core/dtype.js';
 
@@ -21,7 +21,7 @@ type DeviceType = 'cpu' | 'cuda';
 const SHORT: readonly DType[] = ['bfloat16', 'float16'];
 
 /**
- * Runs a synchronous function; operators inside choose their dtype by what they compute. Meant for the forward pass and the
+ * Runs a function; operators inside choose their dtype by what they compute. Meant for the forward pass and the
  * loss: a backward pass, which belongs outside, computes in the dtypes that the forward pass took.
  *
  *     const loss = torch.autocast('cpu', { dtype: 'bfloat16' }, () => criterion.forward(net.forward(x), y));
@@ -29,7 +29,7 @@ const SHORT: readonly DType[] = ['bfloat16', 'float16'];
  *
  * Sections nest. As in PyTorch a warning is given, and autocast is off, where CUDA is not available or the dtype is another.
  *
- * @throws TorchError for an unknown device type, and for a function that returns a promise: put the awaits outside
+ * @throws TorchError for an unknown device type, and for a function that is not async and gives a promise
  */
 export function autocast<T>(device: DeviceType, run: () => T): T;
 export function autocast<T>(device: DeviceType, options: AutocastOptions, run: () => T): T;
@@ -42,7 +42,7 @@ export function autocast<T>(device: DeviceType, ...rest: [() => T] | [AutocastOp
     cacheEnabled,
   } = options('autocast', given, ['dtype', 'enabled', 'cacheEnabled']);
   const on = enabled && isUsable(device, dtype);
-  return synchronously(
+  return inMode(
     'autocast',
     () => {
       const before = modeOf(device);

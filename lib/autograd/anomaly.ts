@@ -1,6 +1,7 @@
 // Backward passes, and the search for what goes wrong in them.
 import { options } from '../core/options.js';
-import { expectBoolean, expectFunction } from '../core/checks.js';
+import { expectBoolean } from '../core/checks.js';
+import { inMode } from '../core/modes.js';
 import { native } from '../native/binding.js';
 import { named } from '../core/errors.js';
 import { callers } from '../tensor/trace.js';
@@ -38,15 +39,16 @@ export function isAnomalyEnabled(): boolean {
   return native.anomalyMode()[0];
 }
 
-/** Runs a synchronous function with anomaly detection on; what was set before comes back. See `setDetectAnomaly`. */
+/** Runs a function, as `noGrad` does, with anomaly detection on; what was set before comes back. See `setDetectAnomaly`. */
 export function detectAnomaly<T>(run: () => T, given: { checkNan?: boolean } = {}): T {
   options('detectAnomaly', given, ['checkNan']);
-  expectFunction('detectAnomaly', 'run', run);
-  const [on, checkNan] = native.anomalyMode();
-  setDetectAnomaly(true, given);
-  try {
-    return run();
-  } finally {
-    native.setAnomalyMode(on, checkNan);
-  }
+  return inMode(
+    'detectAnomaly',
+    () => {
+      const [on, checkNan] = native.anomalyMode();
+      setDetectAnomaly(true, given);
+      return () => native.setAnomalyMode(on, checkNan);
+    },
+    run,
+  );
 }

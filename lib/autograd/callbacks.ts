@@ -1,10 +1,12 @@
 // JavaScript functions that the autograd engine calls: what they get and give are handles, and what they throw comes out of
 // the backward pass as it is.
-import { describeTensor, handleOf, type Handled } from '../core/handles.js';
+import { expectFunction } from '../core/checks.js';
+import { handleOf, type Handled } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { passOn, ArgumentTypeError } from '../core/errors.js';
 import { scope } from '../tensor/scope.js';
+import { isTensor, Tensor } from '../tensor/tensor.js';
 
 /**
  * A function for the engine to call, made of one that takes and gives tensors. What it makes is released when it ends, but
@@ -46,10 +48,25 @@ export class HookHandle {
   }
 }
 
-/** Checks what a hook returned: nothing, or a tensor in place of the gradient. @internal */
-export function replacement(value: unknown): Handled | null {
+/**
+ * A hook of a user's for the engine to call. The graph holds what this function's closure holds, which must not be the tensor
+ * that the hook is on. @internal
+ */
+export function gradientHook(
+  // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing at all
+  hook: (gradient: Tensor) => Tensor | null | undefined | void,
+): (...lists: (readonly number[])[]) => number[] {
+  expectFunction('Tensor.registerHook', 'hook', hook);
+  return callback(
+    (handle) => new Tensor(handle),
+    ([gradient]: (Tensor | null)[] = []) => [replacement(hook(gradient!))],
+  );
+}
+
+/** Checks what a hook returned: nothing, or a tensor in place of the gradient. */
+function replacement(value: unknown): Tensor | null {
   if (value === undefined || value === null) return null;
-  if (typeof value === 'object' && describeTensor in value && handleOf in value) return value as Handled;
+  if (isTensor(value)) return value;
   throw new ArgumentTypeError(
     'Tensor.registerHook',
     `a hook returns nothing, or a Tensor in place of the gradient; got ${describe(value)}`,

@@ -139,16 +139,26 @@ export class DataLoader<T = unknown, B = Collated<T>> implements AsyncIterable<B
   /** @throws TorchError when there are workers; and, at the first batch, when the data set or the collation is asynchronous */
   [Symbol.iterator](): Iterator<B, undefined> {
     if (this.numWorkers > 0) throw fault('with workers batches come asynchronously: use `for await`');
-    const fetch = this.#fetchHere();
+    const { fetch, close } = this.#fetchHere();
+    const end = (): IteratorResult<B, undefined> => {
+      handled(close());
+      return { done: true, value: undefined };
+    };
     return {
       next: () => {
-        const batch = fetch();
-        if (isThenable(batch)) {
-          void batch.then(undefined, () => {});
-          throw fault('the data set or collateFn is asynchronous: use `for await`');
+        try {
+          const batch = fetch();
+          if (isThenable(batch)) {
+            handled(batch);
+            throw fault('the data set or collateFn is asynchronous: use `for await`');
+          }
+          return batch === END ? end() : { done: false, value: batch as B };
+        } catch (error) {
+          end();
+          throw error;
         }
-        return batch === END ? { done: true, value: undefined } : { done: false, value: batch as B };
       },
+      return: end,
     };
   }
 
@@ -169,46 +179,57 @@ export class DataLoader<T = unknown, B = Collated<T>> implements AsyncIterable<B
     return endless(this.#batchSize);
   }
 
-  // The next batch each time it is called, made on this thread; END when there is no more.
-  #fetchHere(): () => unknown {
+  // The next batch each time it is called, made on this thread; END when there is no more. To be closed at the end: a data set
+  // or a sampler that is a generator holds what it has open.
+  #fetchHere(): { fetch: () => unknown; close: () => unknown } {
     const indices = this.#indices();
     drawSeed(this.#options.generator); // The workers' base seed in PyTorch, which draws it without workers too.
-    const fetch = createFetcher(this.dataset, {
+    const fetcher = createFetcher(this.dataset, {
       autoCollation: this.#autoCollation,
       collateFn: this.#collateFn,
       dropLast: this.#options.dropLast ?? false,
       finish: (batch) => this.#pinned(batch),
     });
-    return () => {
-      const next = indices.next();
-      return next.done === true ? END : fetch(next.value);
+    let ended = false;
+    return {
+      fetch: () => {
+        const next = ended ? { done: true as const } : indices.next();
+        ended ||= next.done === true;
+        return next.done === true ? END : fetcher.fetch(next.value);
+      },
+      close: () => {
+        if (!ended) indices.return?.();
+        ended = true;
+        return fetcher.close();
+      },
     };
   }
 
   #iterateHere(): AsyncIterator<B, undefined> {
-    const fetch = this.#fetchHere();
+    const { fetch, close } = this.#fetchHere();
     const { signal } = this.#options;
     let turn: Promise<unknown> = Promise.resolve();
-    let done = false;
+    const end = async (): Promise<IteratorResult<B, undefined>> => {
+      await close();
+      return { done: true, value: undefined };
+    };
     const next = async (): Promise<IteratorResult<B, undefined>> => {
-      signal?.throwIfAborted();
-      const batch = done ? END : await fetch();
-      done ||= batch === END;
-      return batch === END ? { done: true, value: undefined } : { done: false, value: batch as B };
+      try {
+        signal?.throwIfAborted();
+        const batch = await fetch();
+        return batch === END ? await end() : { done: false, value: batch as B };
+      } catch (error) {
+        await end();
+        throw error;
+      }
     };
-    return {
-      next: () => {
-        const result = turn.then(next);
-        turn = result.catch(() => {
-          done = true;
-        });
-        return result;
-      },
-      return: async () => {
-        done = true;
-        return { done: true, value: undefined };
-      },
+    // One after another, as the steps of a generator.
+    const inTurn = (run: typeof next): Promise<IteratorResult<B, undefined>> => {
+      const result = turn.then(run);
+      turn = result.catch(() => {});
+      return result;
     };
+    return { next: () => inTurn(next), return: () => inTurn(end) };
   }
 
   #iterateWorkers(): AsyncIterator<B, undefined> {
@@ -283,6 +304,11 @@ export class DataLoader<T = unknown, B = Collated<T>> implements AsyncIterable<B
           'Subset or ConcatDataset of those, can be given as it is. Or use numWorkers: 0',
       );
   }
+}
+
+// Nobody waits for it.
+function handled(value: unknown): void {
+  if (isThenable(value)) void value.then(undefined, () => {});
 }
 
 function* endless(batchSize: number | null): globalThis.Generator<unknown, void, undefined> {

@@ -11,8 +11,7 @@ import { backwardFrom, type BackwardOptions } from '../autograd/passes.js';
 import type { On } from '../types/pairs.js';
 import type { Part } from '../types/results.js';
 import type { Reshaped, Shape } from '../types/shapes.js';
-import { callback, HookHandle, replacement } from '../autograd/callbacks.js';
-import { checkDevice } from './devices.js';
+import { gradientHook, HookHandle } from '../autograd/callbacks.js';
 import {
   deviceOf,
   exportTensor,
@@ -20,13 +19,13 @@ import {
   type DlpackDevice,
   type DlpackExportOptions,
 } from './dlpack.js';
-import { isDType, isFloatingPoint, type Device, type DType } from '../core/dtype.js';
+import type { Device, DType } from '../core/dtype.js';
 import { named, namedAsync, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { format, inspectTensor } from './format/index.js';
 import { assign, indexed, rows, type TensorIndex } from './indexing.js';
 import { NativeObject } from '../operators/nativeObject.js';
 import * as functional from '../operators/functional.js';
-import { operator, wrapResultsWith } from '../operators/operators.js';
+import { wrapResultsWith } from '../operators/operators.js';
 import { installMethods } from '../operators/overloads.js';
 import { traceTensor } from './trace.js';
 import { converted, type ConversionTarget, type CopyOptions } from './conversion.js';
@@ -226,12 +225,7 @@ export class Tensor<
    */
   // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing at all
   registerHook(hook: (gradient: Tensor) => Tensor | null | undefined | void): HookHandle {
-    if (typeof hook !== 'function')
-      throw new ArgumentTypeError('Tensor.registerHook', `expected a function, got ${describe(hook)}`);
-    const called = callback(
-      (handle) => new Tensor(handle),
-      ([gradient]: (Tensor | null)[] = []) => [replacement(hook(gradient as Tensor))],
-    );
+    const called = gradientHook(hook);
     return new HookHandle(
       named(
         'Tensor.registerHook',
@@ -404,8 +398,8 @@ export class Tensor<
     return own === dtype;
   }
   /** This tensor, as one of that dtype. Throws a TorchError when it has another: `to(dtype)` converts. */
-  expectDtype<E extends DType>(dtype: E): Tensor<E, V, S> {
-    if (this.isDtype(dtype)) return this as Tensor<E, V, S>;
+  expectDtype<E extends DType>(dtype: E): this {
+    if (this.isDtype(dtype)) return this;
     throw new TorchError(
       'Tensor.expectDtype',
       `expected a tensor of ${word(dtype)}, got ${this[describeTensor]()}: to(${describe(dtype)}) converts it`,
@@ -417,8 +411,8 @@ export class Tensor<
     return own === device || (typeof device === 'string' && own.startsWith(`${device}:`));
   }
   /** This tensor, as one on that device. Throws a TorchError when it is on another: `to(device)` copies. */
-  expectDevice<W extends Device>(device: W): Tensor<D, On<W>, S> {
-    if (this.isDevice(device)) return this as Tensor<D, On<W>, S>;
+  expectDevice<W extends Device>(device: W): this {
+    if (this.isDevice(device)) return this;
     throw new TorchError(
       'Tensor.expectDevice',
       `expected a tensor on ${word(device)}, got one on ${this.device}: to(${describe(device)}) copies it`,
@@ -550,11 +544,6 @@ export class Tensor<
     if (this.#handle === 0) return 'a released Tensor';
     const device = this.device;
     return `${this.dtype} [${this.shape.join(', ')}]${device === 'cpu' ? '' : ` on ${device}`}`;
-  }
-
-  // What comes back has the type that the operator's rules tell (lib/types), which is the caller's to name.
-  #call<R extends Tensor>(name: string, ...args: unknown[]): R {
-    return operator(name).call(this, ...args) as R;
   }
 }
 

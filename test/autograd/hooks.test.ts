@@ -1,6 +1,6 @@
 // Hooks on tensors, and gradients of tensors that are no leaves.
 import torch, { type Tensor } from 'torch-node';
-import { collectGarbage, liveTensors, withoutLeaks } from '../support/leaks.js';
+import { collectGarbage, liveTensors, settledTensors, withoutLeaks } from '../support/leaks.js';
 
 const leaf = (...values: number[]): Tensor => torch.tensor(values, { requiresGrad: true });
 
@@ -132,6 +132,24 @@ describe('registerHook', () => {
     }
     expect(torch.memory().tensors).toBeLessThanOrEqual(before + 1);
     x.dispose();
+  });
+});
+
+describe('a hook outside of scopes', () => {
+  const same = (gradient: Tensor): Tensor => gradient;
+  const rounds: Record<string, (x: Tensor) => void> = {
+    'on a leaf': (x) => void x.registerHook(same),
+    'on what was computed': (x) => void x.mul(2).registerHook(same),
+    'several': (x) => { x.registerHook(same); x.registerHook(same); }, // prettier-ignore
+    'after a backward pass': (x) => { x.registerHook(same); x.mul(2).backward(); }, // prettier-ignore
+    'taken off': (x) => x.registerHook(same).remove(),
+    'and retainGrad': (x) => { const y = x.mul(2); y.registerHook(same); y.retainGrad(); y.backward(); }, // prettier-ignore
+  };
+
+  it.each(Object.keys(rounds))('%s does not keep its tensor', async (name) => {
+    const before = await settledTensors();
+    for (let i = 0; i < 300; i++) rounds[name]!(leaf(1));
+    expect(await settledTensors()).toBeLessThanOrEqual(before + 5);
   });
 });
 

@@ -19,6 +19,13 @@ export interface FetchOptions {
 /** Given in place of a batch when an iterable data set has ended. */
 export const END: unique symbol = Symbol('end');
 
+/** Makes batches, and lets go of its source. */
+export interface Fetcher {
+  readonly fetch: (indices: unknown) => unknown;
+  /** Closes the iterator of an iterable data set that has not ended; no more batches come. A promise where that takes time. */
+  readonly close: () => unknown;
+}
+
 /**
  * A function from what the index sampler gave (indices, or one index without collation) to the batch; a promise of it where
  * the data set or the collation is asynchronous.
@@ -29,16 +36,20 @@ export const END: unique symbol = Symbol('end');
 export function createFetcher(
   dataset: MapDataset<unknown> | IterableSource<unknown>,
   options: FetchOptions,
-): (indices: unknown) => unknown {
+): Fetcher {
   const { autoCollation, collateFn, finish } = options;
   const collate = autoCollation ? (collateFn ?? defaultCollate) : (collateFn ?? defaultConvert);
   const finished = (sampled: unknown): unknown =>
     scope(() => after((collate as (sampled: unknown) => unknown)(sampled), finish));
   if (!isMapStyle<unknown>(dataset)) return iterableFetcher(dataset, options, finished);
-  if (!autoCollation) return (index) => after(dataset.get(index as number), finished);
+  const close = (): void => {};
+  if (!autoCollation) return { fetch: (index) => after(dataset.get(index as number), finished), close };
   if (collateFn === undefined && dataset.getCollated !== undefined)
-    return (indices) => scope(() => after(dataset.getCollated!(indices as number[]), finish));
-  return (indices) => {
+    return {
+      fetch: (indices) => scope(() => after(dataset.getCollated!(indices as number[]), finish)),
+      close,
+    };
+  const fetch = (indices: unknown): unknown => {
     const samples =
       dataset.getItems === undefined
         ? (indices as number[]).map((index) => dataset.get(index))
@@ -46,17 +57,30 @@ export function createFetcher(
     const pending = Array.isArray(samples) && samples.some(isThenable) ? Promise.all(samples) : samples;
     return after(pending, finished);
   };
+  return { fetch, close };
 }
 
 function iterableFetcher(
   dataset: IterableSource<unknown>,
   { autoCollation, dropLast }: FetchOptions,
   finished: (sampled: unknown) => unknown,
-): (indices: unknown) => unknown {
+): Fetcher {
   const iterator =
     Symbol.asyncIterator in dataset ? dataset[Symbol.asyncIterator]() : dataset[Symbol.iterator]();
   let ended = false;
-  const next = (): IteratorResult<unknown> | Promise<IteratorResult<unknown>> => iterator.next();
+  // One that has thrown has ended.
+  const failed = (error: unknown): never => {
+    ended = true;
+    throw error;
+  };
+  const next = (): IteratorResult<unknown> | Promise<IteratorResult<unknown>> => {
+    try {
+      const result = iterator.next();
+      return isThenable(result) ? result.then(undefined, failed) : result;
+    } catch (error) {
+      return failed(error);
+    }
+  };
   const taken = ({ done, value }: IteratorResult<unknown>): unknown => {
     ended ||= done === true;
     return done === true ? END : value;
@@ -64,7 +88,7 @@ function iterableFetcher(
   const batch = (samples: unknown[], wanted: number): unknown =>
     samples.length === 0 || (dropLast && samples.length < wanted) ? END : finished(samples);
 
-  return (indices) => {
+  const fetch = (indices: unknown): unknown => {
     if (ended) return END;
     if (!autoCollation)
       return after(after(next(), taken), (value) => (value === END ? END : finished(value)));
@@ -85,6 +109,12 @@ function iterableFetcher(
     };
     return more();
   };
+  const close = (): unknown => {
+    if (ended) return undefined;
+    ended = true;
+    return iterator.return?.();
+  };
+  return { fetch, close };
 }
 
 // At once where the value is there, later where it is a promise.

@@ -176,7 +176,7 @@ export class Iteration implements AsyncIterator<unknown, undefined, undefined> {
     this.#wake?.();
     indices.return?.();
     if (this.#threads.iteration !== this.#number) return; // The workers are another iteration's by now.
-    if (keep && grace === undefined && this.#threads.usable) this.#threads.beginIteration();
+    if (keep && grace === undefined && this.#threads.usable) this.#threads.endIteration();
     else await this.#threads.close(grace);
   }
 }

@@ -80,6 +80,14 @@ export class Threads {
     this.listener = undefined;
     return Atomics.add(this.#state, 0, 1) + 1;
   }
+  /** Ends the iteration that is under way; the workers stay for the next. */
+  endIteration(): void {
+    this.beginIteration();
+    this.#wake();
+  }
+  #wake(): void {
+    for (const { worker } of this.#threads) worker.postMessage({ kind: 'wake' } satisfies Order);
+  }
 
   get usable(): boolean {
     return this.#closing === undefined && this.#threads.every(({ ended }) => ended === undefined);
@@ -104,7 +112,7 @@ export class Threads {
   async #close(grace: number): Promise<void> {
     this.listener = undefined;
     Atomics.store(this.#state, 0, -1);
-    for (const { worker } of this.#threads) worker.postMessage({ kind: 'wake' } satisfies Order);
+    this.#wake();
     const gone = Promise.all(this.#threads.map(({ exited }) => exited));
     await within(gone, grace);
     const stuck = this.#threads.filter(({ ended }) => ended === undefined);

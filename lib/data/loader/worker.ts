@@ -3,7 +3,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Generator } from '../../tensor/random.js';
 import { ConcatDataset, Subset, TensorDataset, type IterableSource, type MapDataset } from '../dataset.js';
 import { importDataset, type DatasetModule } from '../workerDataset.js';
-import { createFetcher, END } from './fetcher.js';
+import { createFetcher, END, type Fetcher } from './fetcher.js';
 import { getWorkerInfo, setWorkerInfo } from './info.js';
 import { discard, errorWords, pack, type Answer, type Order, type WorkerOrders } from './messages.js';
 import { unshare, type WorkerSource } from './source.js';
@@ -42,7 +42,13 @@ function work(orders: WorkerOrders, port: NonNullable<typeof parentPort>): void 
   prepared.catch(() => {}); // Reported with the first batch.
 
   let iteration = -1;
-  let fetch: (indices: unknown) => unknown;
+  let fetcher: Fetcher | undefined;
+  // An iteration that was left holds what its data set has open.
+  const close = async (): Promise<void> => {
+    const left = fetcher;
+    fetcher = undefined;
+    await left?.close();
+  };
   const answer = async (order: Order & { kind: 'fetch' }): Promise<Answer> => {
     const about = { iteration: order.iteration, task: order.task };
     try {
@@ -50,14 +56,14 @@ function work(orders: WorkerOrders, port: NonNullable<typeof parentPort>): void 
       if (iteration !== order.iteration) {
         iteration = order.iteration;
         const { autoCollation, dropLast } = orders;
-        fetch = createFetcher(dataset, {
+        fetcher = createFetcher(dataset, {
           autoCollation,
           dropLast,
           collateFn: module?.collateFn,
           finish: pack,
         });
       }
-      const value = await fetch(order.indices);
+      const value = await fetcher!.fetch(order.indices);
       return value === END ? { kind: 'end', ...about } : { kind: 'batch', value, ...about };
     } catch (error) {
       return { kind: 'failed', error: errorWords(error), ...about };
@@ -84,6 +90,7 @@ function work(orders: WorkerOrders, port: NonNullable<typeof parentPort>): void 
   port.on('message', (order: Order) => {
     turn = turn.then(async () => {
       const wanted = Atomics.load(state, 0);
+      if (iteration !== wanted) await close().catch(() => {}); // Nobody is left to be told.
       if (wanted === -1) process.exit(0);
       if (order.kind === 'fetch' && order.iteration === wanted) say(await answer(order));
     });

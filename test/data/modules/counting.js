@@ -1,4 +1,5 @@
 // A data set for the tests of the loader's workers: sample i is the number i, but where the options say otherwise.
+import { appendFileSync } from 'node:fs';
 import torch from 'torch-node';
 
 export default function make({ length = 12, iterable = false, broken, ...faults } = {}) {
@@ -7,7 +8,11 @@ export default function make({ length = 12, iterable = false, broken, ...faults 
     return {
       *[Symbol.iterator]() {
         const { id, numWorkers } = torch.data.getWorkerInfo() ?? { id: 0, numWorkers: 1 };
-        for (let i = id; i < length; i += numWorkers) yield i;
+        try {
+          for (let i = id; i < length; i += numWorkers) yield i;
+        } finally {
+          if (faults.closed !== undefined) appendFileSync(faults.closed, 'closed\n');
+        }
       },
     };
   }
