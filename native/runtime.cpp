@@ -96,9 +96,12 @@ void setFloat32MatmulPrecision(Environment& /*environment*/, const std::string& 
   at::globalContext().setFloat32MatmulPrecision(precision);
 }
 
-void manualSeed(Environment& /*environment*/, const at::Scalar& seed) {
-  at::manual_seed(static_cast<uint64_t>(seed.toLong()));
+// Negative seeds count from 2^64 down, as in Python.
+uint64_t seedOf(const at::Scalar& seed) {
+  return seed.isUnsigned() ? seed.toUInt64() : static_cast<uint64_t>(seed.toLong());
 }
+
+void manualSeed(Environment& /*environment*/, const at::Scalar& seed) { at::manual_seed(seedOf(seed)); }
 
 // Random state as PyTorch keeps it: a uint8 tensor.
 at::Tensor getRngState(Environment& /*environment*/) {
@@ -118,7 +121,7 @@ uint32_t createGenerator(Environment& environment, const at::Device& device) {
 }
 void seedGenerator(Environment& /*environment*/, at::Generator generator, const at::Scalar& seed) {
   const std::lock_guard lock(generator.mutex());
-  generator.set_current_seed(static_cast<uint64_t>(seed.toLong()));
+  generator.set_current_seed(seedOf(seed));
 }
 at::Tensor getGeneratorState(Environment& /*environment*/, at::Generator generator) {
   const std::lock_guard lock(generator.mutex());

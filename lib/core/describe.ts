@@ -2,15 +2,25 @@
 import { describeTensor, objectType } from './handles.js';
 import { describeScalar } from './scalar.js';
 
+// Lists may contain themselves.
+const DEEPEST = 4;
+
 /** A value in words: tensors by dtype and shape, lists by their first elements. @internal */
 export function describe(value: unknown): string {
+  return inWords(value, 0);
+}
+
+function inWords(value: unknown, depth: number): string {
   if (typeof value === 'object' && value !== null) {
     if (describeTensor in value) return (value as { [describeTensor](): string })[describeTensor]();
     if (objectType in value) return `a NativeObject of ${String(value[objectType])}`;
     const number = describeScalar(value);
     if (number !== undefined) return number;
-    if (Array.isArray(value))
-      return `[${value.slice(0, 8).map(describe).join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+    if (Array.isArray(value)) {
+      if (depth === DEEPEST) return '[...]';
+      const first = value.slice(0, 8).map((each) => inWords(each, depth + 1));
+      return `[${first.join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+    }
     // A tensor of another realm or thread has the name but none of this module's symbols.
     const given: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
     const name = typeof given === 'string' ? given : 'Object';

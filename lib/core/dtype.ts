@@ -18,7 +18,7 @@ export type DType =
   | 'complex128'
   | RareDType;
 
-/** dtypes that JavaScript has no array for: few operators take them, `to()` converts from most of them. */
+/** dtypes that few operators take; `to()` converts from most of them. */
 export type RareDType =
   | 'uint16'
   | 'uint32'
@@ -61,8 +61,17 @@ export function isFloatingPoint(value: DType | { readonly dtype: DType }): boole
   return dtype === 'float16' || dtype === 'bfloat16' || dtype === 'float32' || dtype === 'float64';
 }
 
-/** The dtype whose elements a TypedArray holds; undefined for arrays that no dtype fits (Uint16Array and the like). */
-export function dtypeOfArray(array: TypedArray): DType | undefined {
+/** A Float16Array, which Node has from 24 on. */
+export interface Float16Elements extends ArrayBufferView {
+  readonly [Symbol.toStringTag]: 'Float16Array';
+  readonly length: number;
+  readonly [index: number]: number;
+}
+/** What tensors are made of without a look at the elements. */
+export type ArrayOfElements = TypedArray | Float16Elements;
+
+/** The dtype whose elements a TypedArray holds; undefined for views that have none, as a DataView. */
+export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
   if (types.isFloat32Array(array)) return 'float32';
   if (types.isFloat64Array(array)) return 'float64';
   if (types.isUint8Array(array) || types.isUint8ClampedArray(array)) return 'uint8';
@@ -70,5 +79,9 @@ export function dtypeOfArray(array: TypedArray): DType | undefined {
   if (types.isInt16Array(array)) return 'int16';
   if (types.isInt32Array(array)) return 'int32';
   if (types.isBigInt64Array(array)) return 'int64';
-  return undefined;
+  if (types.isUint16Array(array)) return 'uint16';
+  if (types.isUint32Array(array)) return 'uint32';
+  if (types.isBigUint64Array(array)) return 'uint64';
+  const { [Symbol.toStringTag]: name } = array as { [Symbol.toStringTag]?: unknown };
+  return name === 'Float16Array' ? 'float16' : undefined;
 }

@@ -4,10 +4,10 @@ import { markAsUntransferable } from 'node:worker_threads';
 import { expectInteger } from '../core/checks.js';
 import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
-import { native, type TypedArray } from '../native/binding.js';
+import { native } from '../native/binding.js';
 import type { Known, Shape } from '../types/shapes.js';
 import type { DTypeOfArray } from './create.js';
-import { BYTES, dtypeOfArray, type DType } from '../core/dtype.js';
+import { BYTES, dtypeOfArray, type ArrayOfElements, type DType } from '../core/dtype.js';
 import { named, TorchError, ArgumentTypeError, OutOfRangeError } from '../core/errors.js';
 import { Tensor } from './tensor.js';
 
@@ -45,13 +45,13 @@ export function fromBuffer(
 }
 
 /** `fromBuffer(data, { shape })` for an array whose elements are a dtype's. */
-export function fromTypedArray<A extends TypedArray, R extends Shape = Shape>(
+export function fromTypedArray<A extends ArrayOfElements, R extends Shape = Shape>(
   data: A,
   options?: { shape?: R },
 ): Tensor<DTypeOfArray<A>, 'cpu', Known<R>>;
-export function fromTypedArray(data: TypedArray, given: { shape?: readonly number[] } = {}): Tensor {
+export function fromTypedArray(data: ArrayOfElements, given: { shape?: readonly number[] } = {}): Tensor {
   const { shape } = options('fromTypedArray', given, ['shape']);
-  const dtype = ArrayBuffer.isView(data) && !types.isDataView(data) ? dtypeOfArray(data) : undefined;
+  const dtype = ArrayBuffer.isView(data) ? dtypeOfArray(data) : undefined;
   if (dtype === undefined)
     throw new ArgumentTypeError(
       'fromTypedArray',
@@ -113,7 +113,7 @@ function bytesOf(where: string, given: unknown): BufferBytes {
       `expected an ArrayBuffer, a SharedArrayBuffer, a TypedArray, a Buffer or a DataView, got ${describe(given)}`,
     );
   const { buffer, byteOffset, byteLength } = given;
-  const dtype = types.isDataView(given) ? 'uint8' : dtypeOfArray(given as TypedArray);
+  const dtype = types.isDataView(given) ? 'uint8' : dtypeOfArray(given);
   return { buffer, start: byteOffset, size: byteLength, dtype };
 }
 

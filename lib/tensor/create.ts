@@ -4,17 +4,18 @@ import { checkNames, isOptions, options as checkOptions } from '../core/options.
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
-import { BYTES, dtypeOfArray, type Device, type DType, type Layout } from '../core/dtype.js';
-import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
-import { operator } from '../operators/operators.js';
 import {
-  isComplex,
-  isNumeric,
-  isTypedScalar,
-  plainScalar,
-  type Complex,
-  type Scalar,
-} from '../core/scalar.js';
+  BYTES,
+  dtypeOfArray,
+  type ArrayOfElements,
+  type Device,
+  type DType,
+  type Layout,
+} from '../core/dtype.js';
+import { named, ArgumentTypeError, type TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
+import { isNumeric, type Complex, type Scalar } from '../core/scalar.js';
+import { fromValues } from './fromValues.js';
 import { isTensor, Tensor, type NestedArray } from './tensor.js';
 import type { WithNumber } from '../types/dtypes.js';
 import type { On } from '../types/pairs.js';
@@ -36,7 +37,6 @@ function finish(tensor: Tensor, options: TensorOptions): Tensor {
   return tensor;
 }
 
-// Uint16Array and its kin have no dtype: `tensor` throws.
 interface ArrayDTypes {
   Uint8Array: 'uint8';
   Uint8ClampedArray: 'uint8';
@@ -46,11 +46,12 @@ interface ArrayDTypes {
   BigInt64Array: 'int64';
   Float32Array: 'float32';
   Float64Array: 'float64';
-  Uint16Array: never;
-  Uint32Array: never;
-  BigUint64Array: never;
+  Uint16Array: 'uint16';
+  Uint32Array: 'uint32';
+  BigUint64Array: 'uint64';
+  Float16Array: 'float16';
 }
-export type DTypeOfArray<A extends TypedArray> = ArrayDTypes[A[typeof Symbol.toStringTag]];
+export type DTypeOfArray<A extends ArrayOfElements> = ArrayDTypes[A[typeof Symbol.toStringTag]];
 type ArrayOptions<E extends DType, W extends Device, R extends Shape> = TensorOptions<E, W> & { shape?: R };
 
 /* eslint-disable @typescript-eslint/unified-signatures -- they differ in the dtype when none is given */
@@ -59,7 +60,11 @@ type ArrayOptions<E extends DType, W extends Device, R extends Shape> = TensorOp
  * shape) or another tensor.
  *
  * Numbers become float32, as every JavaScript number may have a fraction; booleans become bool, bigints int64, complex
- * numbers `{ re, im }` complex64, unless `dtype` says otherwise. Throws a TorchError for ragged arrays and for values that the dtype cannot hold.
+ * numbers `{ re, im }` complex64, unless `dtype` says otherwise. In arrays there may be TypedArrays, for the innermost ones,
+ * and tensors of one element, for numbers: these have their own dtypes, and the result one that holds all.
+ *
+ * @throws TorchError for ragged arrays, for those that are nested more than 128 levels deep or contain themselves, and for
+ *   values that the dtype cannot hold
  */
 export function tensor<E extends DType = 'float32', W extends Device = 'cpu'>(
   data: NestedArray<number>,
@@ -83,7 +88,7 @@ export function tensor<T extends Tensor, E extends DType = T['dtype'], W extends
   options?: TensorOptions<E, W>,
 ): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
 export function tensor<
-  A extends TypedArray,
+  A extends ArrayOfElements,
   E extends DType = DTypeOfArray<A>,
   W extends Device = 'cpu',
   R extends Shape = Shape,
@@ -92,12 +97,17 @@ export function tensor<E extends DType = 'uint8', W extends Device = 'cpu', R ex
   data: ArrayBuffer,
   options?: ArrayOptions<E, W, R>,
 ): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+export function tensor<
+  A extends ArrayOfElements,
+  E extends DType = DTypeOfArray<A>,
+  W extends Device = 'cpu',
+>(data: NestedArray<A>[], options?: TensorOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
 export function tensor<E extends DType = DType, W extends Device = 'cpu'>(
-  data: NestedArray<Scalar> | TypedArray | ArrayBuffer | Tensor,
+  data: TensorData,
   options?: TensorOptions<E, W> & { shape?: readonly number[] },
 ): Tensor<NoInfer<E>, On<NoInfer<W>>>;
 export function tensor(
-  data: NestedArray<Scalar> | TypedArray | ArrayBuffer | Tensor,
+  data: TensorData,
   options: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
   checkOptions('tensor', options, [...TENSOR_OPTIONS, 'shape']);
@@ -110,49 +120,36 @@ export function tensor(
   }
   if (ArrayBuffer.isView(data) || types.isAnyArrayBuffer(data))
     return finish(moved(fromArray(data, options), options), options);
-  const shape = shapeOf(data);
-  const flat: PlainScalar[] = [];
-  flatten(data, shape, 0, flat);
-  const inferred = flat.some(isComplex)
-    ? 'complex64'
-    : flat.length > 0 && flat.every((v) => typeof v === 'boolean')
-      ? 'bool'
-      : flat.some((v) => typeof v === 'bigint')
-        ? 'int64'
-        : 'float32';
-  const dtype = options.dtype ?? inferred;
-  const made = named(
-    'tensor',
-    () => new Tensor(native.fromBytes(pack(flat, dtype), STORED_AS[dtype] ?? dtype, shape)),
-  );
+  const { bytes, storedAs, dtype, shape } = fromValues(data, options.dtype);
+  const made = named('tensor', () => new Tensor(native.fromBytes(bytes, storedAs, shape)));
   return finish(moved(made, { ...options, dtype }), options);
 }
 
-type PlainScalar = number | bigint | boolean | Complex;
-
-// Floats of fewer than 32 bits have no JavaScript array: the values travel as float32.
-const STORED_AS: Partial<Record<DType, DType>> = {
-  float16: 'float32', bfloat16: 'float32', float8_e5m2: 'float32', float8_e4m3fn: 'float32', float8_e5m2fnuz: 'float32',
-  float8_e4m3fnuz: 'float32', complex32: 'complex64',
-}; // prettier-ignore
+/** What `tensor` takes. */
+type TensorData = NestedArray<Scalar | ArrayOfElements | Tensor> | ArrayBuffer;
 
 function fromArray(
-  data: TypedArray | ArrayBuffer | DataView,
+  data: ArrayBufferView | ArrayBuffer | SharedArrayBuffer,
   options: TensorOptions & { shape?: readonly number[] },
 ): Tensor {
-  if (types.isDataView(data))
-    throw new TorchError('tensor', 'a DataView has no element type: pass a TypedArray');
-  const dtype = types.isAnyArrayBuffer(data) ? (options.dtype ?? 'uint8') : dtypeOfArray(data);
-  if (dtype === undefined) {
-    throw new TorchError(
-      'tensor',
-      `no dtype fits a ${data.constructor.name}: copy it into an Int32Array, a BigInt64Array or a Float32Array`,
-    );
+  if (types.isAnyArrayBuffer(data)) {
+    const dtype = options.dtype ?? 'uint8';
+    const shape = options.shape ?? [data.byteLength / BYTES[dtype]];
+    return named('tensor', () => new Tensor(native.fromBytes(data as ArrayBuffer, dtype, shape)));
   }
-  const count = types.isAnyArrayBuffer(data) ? data.byteLength / BYTES[dtype] : data.length;
+  const dtype = dtypeOfArray(data);
+  if (dtype === undefined)
+    throw new ArgumentTypeError(
+      'tensor',
+      `no dtype has the elements of ${describe(data)}: pass a TypedArray`,
+    );
+  const elements = data as TypedArray;
+  // Node-API knows Float16Arrays only where Node has them.
+  const given =
+    dtype === 'float16' ? new Uint16Array(data.buffer, data.byteOffset, elements.length) : elements;
   return named(
     'tensor',
-    () => new Tensor(native.fromBytes(data as TypedArray, dtype, options.shape ?? [count])),
+    () => new Tensor(native.fromBytes(given, dtype, options.shape ?? [elements.length])),
   );
 }
 
@@ -165,102 +162,6 @@ function moved(made: Tensor, options: TensorOptions): Tensor {
   const result = made.to(target);
   if (result !== made) made.dispose();
   return result;
-}
-
-function shapeOf(data: unknown): number[] {
-  const shape: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0]) shape.push(level.length);
-  return shape;
-}
-
-function flatten(data: unknown, shape: number[], depth: number, out: PlainScalar[]): void {
-  const at = depth === 0 ? 'the data' : `an element at depth ${depth}`;
-  if (depth === shape.length) {
-    if (!isNumeric(data)) {
-      throw new ArgumentTypeError(
-        'tensor',
-        `${at}: expected a number, a bigint, a boolean or a complex { re, im }, got ${describe(data)}`,
-      );
-    }
-    out.push(plainScalar(data));
-    return;
-  }
-  if (!Array.isArray(data) || data.length !== shape[depth]) {
-    const given = Array.isArray(data) ? `an array of ${data.length}` : describe(data);
-    throw new ArgumentTypeError(
-      'tensor',
-      `the arrays are ragged: ${at} is ${given} where others are arrays of ${shape[depth]}`,
-    );
-  }
-  for (const item of data) flatten(item, shape, depth + 1, out);
-}
-
-const RANGES: Partial<Record<DType, readonly [number, number]>> = {
-  uint8: [0, 255],
-  int8: [-128, 127],
-  int16: [-32768, 32767],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint16: [0, 65535],
-  uint32: [0, 2 ** 32 - 1],
-};
-
-const ARRAYS = {
-  uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array, uint16: Uint16Array, uint32: Uint32Array,
-}; // prettier-ignore
-
-function pack(all: PlainScalar[], dtype: DType): TypedArray {
-  if (dtype.startsWith('complex')) {
-    const parts = all.flatMap((value) => (isComplex(value) ? [value.re, value.im] : [Number(value), 0]));
-    return dtype === 'complex128' ? Float64Array.from(parts) : Float32Array.from(parts);
-  }
-  const flat = all.map((value) => {
-    if (isComplex(value)) throw unfit(value, dtype, 'a real number, or dtype complex64 or complex128');
-    return value;
-  });
-  if ((STORED_AS[dtype] ?? dtype) === 'float32') return Float32Array.from(flat, Number);
-  switch (dtype) {
-    case 'float64':
-      return Float64Array.from(flat, Number);
-    case 'bool':
-      return Uint8Array.from(flat, (value) => (value ? 1 : 0));
-    case 'int64':
-      return BigInt64Array.from(flat, (value) => {
-        if (typeof value === 'number' && !Number.isSafeInteger(value))
-          throw unfit(value, dtype, 'an integer of at most 2^53 (or a bigint)');
-        return BigInt(value);
-      });
-    case 'uint64':
-      return BigUint64Array.from(flat, (value) => {
-        const whole = typeof value !== 'number' || Number.isSafeInteger(value) ? BigInt(value) : -1n;
-        if (whole !== BigInt.asUintN(64, whole))
-          throw unfit(value, dtype, 'an integer from 0 to 2^64 - 1 (a bigint beyond 2^53)');
-        return whole;
-      });
-    case 'uint8':
-    case 'int8':
-    case 'int16':
-    case 'int32':
-    case 'uint16':
-    case 'uint32': {
-      const [low, high] = RANGES[dtype]!;
-      const numbers = flat.map((value) => {
-        const n = Number(value);
-        if (!Number.isInteger(n) || n < low || n > high)
-          throw unfit(value, dtype, `an integer from ${low} to ${high}`);
-        return n;
-      });
-      return ARRAYS[dtype].from(numbers);
-    }
-    default:
-      throw new TorchError('tensor', `values of dtype ${dtype} cannot be given as JavaScript numbers`);
-  }
-}
-
-function unfit(value: PlainScalar, dtype: DType, expected: string): TorchError {
-  return new ArgumentTypeError(
-    'tensor',
-    `${isComplex(value) ? describe(value) : value} does not fit dtype ${dtype}: expected ${expected}`,
-  );
 }
 
 interface MoreOptions<E extends DType, W extends Device> extends TensorOptions<E, W> {
@@ -311,25 +212,33 @@ function split(
 const twice = (where: string, name: string): TorchError =>
   new ArgumentTypeError(where, `'${name}' was given by position and among the options`);
 
+type FilledWith<N extends Scalar> = [N] extends [number]
+  ? 'float32'
+  : [N] extends [bigint]
+    ? 'int64'
+    : [N] extends [boolean]
+      ? 'bool'
+      : DType;
 /**
- * A tensor of one value. Numbers are float32, as with `tensor`, unless `dtype` says otherwise: PyTorch's full([2], 7) is
- * int64. Complex numbers are complex64; a `scalar(7, 'int64')` has the dtype that PyTorch gives it.
+ * A tensor of one value. Numbers are float32, bigints int64 and booleans bool, as with `tensor`, unless `dtype` says
+ * otherwise: PyTorch's full([2], 7) is int64. Complex numbers are complex64; a `scalar(7, 'int64')` has the dtype that
+ * PyTorch gives it.
  */
 export function full<
   N extends Scalar,
-  E extends DType = N extends number | bigint | boolean ? 'float32' : DType,
+  E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
   R extends Shape = Shape,
 >(size: R, fillValue: N, options?: MoreOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
 export function full<
   N extends Scalar,
-  E extends DType = N extends number | bigint | boolean ? 'float32' : DType,
+  E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
   R extends Shape = Shape,
 >(size: R, options: MoreOptions<E, W> & { fillValue: N }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
 export function full<
   N extends Scalar,
-  E extends DType = N extends number | bigint | boolean ? 'float32' : DType,
+  E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
   R extends Shape = Shape,
 >(options: MoreOptions<E, W> & { size: R; fillValue: N }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
@@ -342,8 +251,14 @@ export function full(...args: unknown[]): Tensor {
     if (argument === undefined) throw new ArgumentTypeError('full', `'${name}' is missing`);
     return argument;
   });
-  const inferred = isTypedScalar(value) || isComplex(value);
-  return make('aten::full', 'aten::full.out', [size, value], options, inferred ? undefined : 'float32');
+  // What is no bare number tells libtorch its dtype.
+  return make(
+    'aten::full',
+    'aten::full.out',
+    [size, value],
+    options,
+    typeof value === 'number' ? 'float32' : undefined,
+  );
 }
 
 // Literals tell whether they are whole; one that is not makes the range float32.

@@ -264,7 +264,8 @@ export class Tensor<
   }
   /**
    * The values in row-major order, in a new TypedArray: Float32Array for float32, float16 and bfloat16, BigInt64Array
-   * for int64, Uint8Array of 0 and 1 for bool. Copies off the main thread, and waits for the device there.
+   * for int64, Uint8Array of 0 and 1 for bool. They are the values of the moment of the call, whatever is written to the
+   * tensor before the promise settles; for a device this thread does not wait.
    */
   data(): Promise<TypedArray> {
     return namedAsync(
@@ -398,8 +399,8 @@ export class Tensor<
     return own === dtype;
   }
   /** This tensor, as one of that dtype. Throws a TorchError when it has another: `to(dtype)` converts. */
-  expectDtype<E extends DType>(dtype: E): this {
-    if (this.isDtype(dtype)) return this;
+  expectDtype<E extends DType>(dtype: E): Tensor<E, V, S> {
+    if (this.isDtype(dtype)) return this as unknown as Tensor<E, V, S>;
     throw new TorchError(
       'Tensor.expectDtype',
       `expected a tensor of ${word(dtype)}, got ${this[describeTensor]()}: to(${describe(dtype)}) converts it`,
@@ -411,8 +412,8 @@ export class Tensor<
     return own === device || (typeof device === 'string' && own.startsWith(`${device}:`));
   }
   /** This tensor, as one on that device. Throws a TorchError when it is on another: `to(device)` copies. */
-  expectDevice<W extends Device>(device: W): this {
-    if (this.isDevice(device)) return this;
+  expectDevice<W extends Device>(device: W): Tensor<D, On<W>, S> {
+    if (this.isDevice(device)) return this as unknown as Tensor<D, On<W>, S>;
     throw new TorchError(
       'Tensor.expectDevice',
       `expected a tensor on ${word(device)}, got one on ${this.device}: to(${describe(device)}) copies it`,

@@ -14,6 +14,16 @@ using Guard = void (*)(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IVa
 // The guard of an operator and all its overloads ("aten::_stack"), or nothing: most need none.
 Guard guardOf(const c10::OperatorName& name);
 
+// Whether an operator makes something of a number beside an integer tensor that has nothing to do with what the number
+// wraps to in the tensor's type, as comparisons and divisions do; aten::eq, and aten::eq_ with it.
+bool takesNumbersAsTheyAre(const c10::OperatorName& name);
+// Throws where the number is an integer that the tensor's type, one of integers, cannot hold.
+void checkNumber(const at::Tensor& tensor, const at::Scalar& number);
+// The same for two tensors of which one may stand for a bare number.
+void checkNumber(const at::Tensor& one, const at::Tensor& other);
+// The guard that does so for all numbers of a call.
+Guard numberGuard();
+
 // Throws when a list of a fixed length ("int[2] padding") has another length: kernels index such lists without checking
 // it.
 void checkLength(const c10::Argument& argument, size_t expected, size_t given);

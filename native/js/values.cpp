@@ -217,8 +217,11 @@ at::Scalar FromJs<at::Scalar>::get(Environment& environment, napi_value value) {
   int64_t big = 0;
   bool lossless = false;
   if (napi_get_value_bigint_int64(env, value, &big, &lossless) == napi_ok) {
-    if (!lossless) throw OutOfRange("expected a number of 64 bits, got a larger bigint");
-    return {big};
+    if (lossless) return {big};
+    uint64_t unsignedBig = 0;
+    check(env, napi_get_value_bigint_uint64(env, value, &unsignedBig, &lossless));
+    if (lossless) return {unsignedBig};
+    throw OutOfRange("expected an integer from -2^63 to 2^64 - 1, got a bigint outside of them");
   }
   if (const auto object = numberObject(environment, value)) return *object;
   throw TypeMismatch("expected a number, a bigint, a boolean or a complex { re, im }, got " + describe(env, value));
@@ -256,6 +259,12 @@ napi_value ToJs<std::string>::set(Environment& environment, const std::string& v
 
 napi_value ToJs<at::Scalar>::set(Environment& environment, const at::Scalar& value) {
   if (value.isBoolean()) return ToJs<bool>::set(environment, value.toBool());
+  if (value.type() == at::kUInt64) {
+    // Such a Scalar is one of 2^63 or more.
+    napi_value out = nullptr;
+    check(environment.env(), napi_create_bigint_uint64(environment.env(), value.toUInt64(), &out));
+    return out;
+  }
   if (value.isIntegral(false)) return ToJs<int64_t>::set(environment, value.toLong());
   if (value.isFloatingPoint()) return ToJs<double>::set(environment, value.toDouble());
   const auto complex = value.toComplexDouble();

@@ -4,6 +4,9 @@
 // max_pool2d_with_indices: ATen walks NCHW windows one value at a time with a branch that random data mispredicts,
 // which made it a fifth of a training step. Windows of 2 x 2 that do not overlap are the case that networks have; here
 // eight of them are taken at once.
+//
+// div of integers that rounds to zero: the least int32 or int64 by -1, whose quotient is one more than the type holds,
+// ends the process at ATen's, by a trap of the processor. Here it wraps, as it does rounded down, in int8 and in int16.
 #include <ATen/CPUFunctions.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -14,6 +17,8 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "bindings.h"
@@ -195,6 +200,44 @@ std::tuple<at::Tensor, at::Tensor> maxPool2dWithIndices(const at::Tensor& input,
   return {std::move(values), std::move(indices)};
 }
 
+// The same quotients, rounded to zero, of operands that make no processor trap: where the divisor is -1 the least value
+// is negated and divided by 1. Nothing where they trap as they are.
+struct Operands {
+  at::Tensor dividend;
+  at::Tensor divisor;
+};
+
+Operands trapless(const at::Tensor& self, const at::Tensor& other, const std::optional<std::string_view>& rounding) {
+  if (rounding != "trunc" || self.numel() == 0 || other.numel() == 0) return {self, other};
+  const at::ScalarType type = at::result_type(self, other);
+  if (type != at::kInt && type != at::kLong) return {self, other};
+  const at::Tensor minusOne = other.eq(-1);
+  if (!minusOne.any().item<bool>()) return {self, other};
+  const int64_t least = type == at::kInt ? std::numeric_limits<int32_t>::min() : std::numeric_limits<int64_t>::min();
+  const at::Tensor dividend = self.to(type);
+  if (!dividend.eq(least).any().item<bool>()) return {self, other};
+  return {at::where(minusOne, dividend.neg(), dividend), other.to(type).masked_fill(minusOne, 1)};
+}
+
+at::Tensor divide(const at::Tensor& self, const at::Tensor& other, std::optional<std::string_view> rounding) {
+  const Operands operands = trapless(self, other, rounding);
+  return at::cpu::div(operands.dividend, operands.divisor, rounding);
+}
+
+at::Tensor& divideOut(const at::Tensor& self, const at::Tensor& other, std::optional<std::string_view> rounding,
+                      at::Tensor& out) {
+  const Operands operands = trapless(self, other, rounding);
+  return at::cpu::div_outf(operands.dividend, operands.divisor, rounding, out);
+}
+
+at::Tensor& divideInPlace(at::Tensor& self, const at::Tensor& other, std::optional<std::string_view> rounding) {
+  const Operands operands = trapless(self, other, rounding);
+  if (operands.dividend.is_same(self)) return at::cpu::div_(self, other, rounding);
+  TORCH_CHECK(operands.dividend.sizes() == self.sizes(), "output with shape ", self.sizes(),
+              " doesn't match the broadcast shape ", operands.dividend.sizes());
+  return at::cpu::div_outf(operands.dividend, operands.divisor, rounding, self);
+}
+
 // Where NNPACK cannot run, as on the machine of the benchmarks, libtorch finds out at each convolution that it would
 // suit, writes a warning to stderr each time, which takes longer than the convolution, and goes on without it. Switched
 // off, it is not asked.
@@ -219,6 +262,9 @@ void registerKernels() {
     auto library = std::make_unique<torch::Library>(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__,
                                                     static_cast<uint32_t>(__LINE__));
     library->impl("max_pool2d_with_indices", TORCH_FN(maxPool2dWithIndices));
+    library->impl("div.Tensor_mode", TORCH_FN(divide));
+    library->impl("div.out_mode", TORCH_FN(divideOut));
+    library->impl("div_.Tensor_mode", TORCH_FN(divideInPlace));
     return library;
   }();
   (void)kLibrary;

@@ -13,12 +13,16 @@ namespace torch_node {
 
 namespace {
 
-// Operators with a guard are called boxed, as guards look arguments up by name.
+// Operators with a guard are called boxed, as guards look arguments up by name. Numbers beside a tensor are checked in
+// both.
 std::unique_ptr<Operator> makeOperator(const c10::OperatorHandle& handle) {
   const Guard guard = guardOf(handle.operator_name());
   std::unique_ptr<Operator> out;
   if (guard == nullptr) out = unboxedOperator(handle, signatureOf(handle.schema()));
-  if (!out) out = std::make_unique<BoxedOperator>(handle, guard);
+  if (!out) {
+    const bool checksNumbers = guard == nullptr && takesNumbersAsTheyAre(handle.operator_name());
+    out = std::make_unique<BoxedOperator>(handle, checksNumbers ? numberGuard() : guard);
+  }
   return out;
 }
 

@@ -37,6 +37,7 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
       : handle_(std::move(handle)),
         parameters_(handle_.schema().arguments()[I]...),
         makesItsResult_(makesItsResult(handle_)),
+        checksNumber_(takesNumbersAsTheyAre(handle_.operator_name())),
         shortcut_(handle_.operator_name().overload_name.empty() ? shortcutOf<A...>(handle_.operator_name().name)
                                                                 : nullptr) {}
 
@@ -56,6 +57,7 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
     // References stay valid because nothing is inserted before the call ends.
     std::tuple<typename Parameter<A>::Held...> values;
     (read<I>(environment, arguments, std::get<I>(values)), ...);
+    if constexpr (sizeof...(A) == 2) checkNumberIn(values);
     const auto call = [&] { return handle_.call(Parameter<A>::pass(std::get<I>(values))...); };
     if (makesItsResult_ && (untracked(Parameter<A>::pass(std::get<I>(values))) && ...)) {
       const at::AutoDispatchBelowADInplaceOrView below;
@@ -88,6 +90,17 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
     return true;
   }
 
+  template <class Values>
+  void checkNumberIn(const Values& values) const {
+    if (!checksNumber_) return;
+    using Given = std::tuple<A...>;
+    if constexpr (std::is_same_v<Given, std::tuple<const at::Tensor&, const at::Scalar&>>) {
+      checkNumber(*std::get<0>(values), std::get<1>(values));
+    } else if constexpr (std::is_same_v<Given, std::tuple<const at::Tensor&, const at::Tensor&>>) {
+      checkNumber(*std::get<0>(values), *std::get<1>(values));
+    }
+  }
+
   template <size_t I, class Held>
   void read(Environment& environment, std::span<const napi_value> arguments, Held& out) const {
     napi_value value = nullptr;
@@ -107,6 +120,7 @@ class UnboxedOperator<at::Tensor(A...)> : public Operator {
   c10::TypedOperatorHandle<at::Tensor(A...)> handle_;
   std::tuple<Parameter<A>...> parameters_;
   bool makesItsResult_;
+  bool checksNumber_;
   at::Tensor (*shortcut_)(A...);
 };
 

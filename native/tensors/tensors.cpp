@@ -76,17 +76,29 @@ Raw readSync(Environment& environment, const at::Tensor& tensor) {
   return {copyToJs(environment.env(), hostCopy(tensor))};
 }
 
-// read(tensor): a promise of the same; waits for the device and copies off the main thread.
+// read(tensor): a promise of the values at this moment. In the host's memory they are copied now, as whatever runs next
+// may write there; on a device the copy is in its queue before this returns, and the wait for it is on another thread.
 Raw read(Environment& environment, const at::Tensor& tensor) {
   Recorder::refuse("reading values on the host");
-  struct Reading {
-    at::Tensor tensor;
-    MemoryShare share;  // resize_() on this thread must not free what is being read on the other
-  };
-  auto reading = std::make_shared<Reading>(Reading{tensor, hasHostMemory(tensor) ? shareMemory(tensor) : nullptr});
-  return inBackground(
-      environment, [reading] { reading->tensor = hostCopy(reading->tensor); },
-      [&environment, reading] { return copyToJs(environment.env(), reading->tensor); });
+  if (!tensor.is_cpu() && !tensor.is_meta()) {
+    const at::NoGradGuard noGrad;
+    const auto taken = std::make_shared<at::Tensor>(tensor.detach().clone());
+    return inBackground(
+        environment, [taken] { *taken = hostCopy(*taken); },
+        [&environment, taken] { return copyToJs(environment.env(), *taken); });
+  }
+  napi_env env = environment.env();
+  napi_deferred deferred = nullptr;
+  napi_value promise = nullptr;
+  check(env, napi_create_promise(env, &deferred, &promise));
+  try {
+    check(env, napi_resolve_deferred(env, deferred, copyToJs(env, hostCopy(tensor))));
+  } catch (...) {
+    napi_value error = currentError(env);
+    if (error == nullptr) throw;
+    check(env, napi_reject_deferred(env, deferred, error));
+  }
+  return {promise};
 }
 
 // storage(tensor): which storage it lies in (a number that two tensors share exactly when they share memory), how many

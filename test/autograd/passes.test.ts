@@ -1,7 +1,7 @@
 // The arguments of backward passes: what works in Python works, and what is an error there is one here; nothing is taken as
 // if it had not been given.
 import torch, { type Tensor } from 'torch-node';
-import { askPython } from '../support/askPython.js';
+import { answersOf } from '../support/askPython.js';
 import { withoutLeaks } from '../support/leaks.js';
 
 // Arguments are wrong on purpose.
@@ -153,8 +153,7 @@ describe('a backward pass', () => {
       const given = row.python!;
       return given.startsWith('torch.autograd.grad') ? given : `${given}; x.grad`;
     });
-    const answers = askPython(python, BEFORE);
-    if (answers === undefined) return;
+    const answers = answersOf('passes', python, BEFORE);
     torch.scope(() => {
       const differing = asked.filter(([, row], i) => {
         const answer = answers[i]!;

@@ -1,5 +1,7 @@
-// What Python's PyTorch says of expressions, asked now, where there is one.
+// What Python's PyTorch says of expressions: kept in test/parity/recorded, and asked anew where there is one.
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { noPython, python } from '../parity/support.js';
 
 /** What an expression gives, as JSON; or what it raises. */
@@ -27,21 +29,41 @@ for expression in given['expressions']:
         exec('; '.join(lines[:-1]), scope)
         answers.append({'value': plain(eval(lines[-1], scope))})
     except Exception as error:
-        answers.append({'raises': f'{type(error).__name__}: {error}'})
+        answers.append({'raises': type(error).__name__})
 json.dump(answers, sys.stdout)
 `;
 
 /**
  * What Python gives for each expression, after the statements `before`; what stands before the last '; ' of an expression is
- * run first. Undefined where there is no Python, with the reason on stderr.
+ * run first. As recorded/NAME.json has it, to which Python is held where there is one; TORCH_NODE_TEST_RECORD=1 writes it.
  */
-export function askPython(expressions: readonly string[], before = ''): Answer[] | undefined {
-  if (python === undefined) {
-    process.stderr.write(`skipped: comparison with Python: ${noPython}\n`);
-    return undefined;
+export function answersOf(name: string, expressions: readonly string[], before = ''): readonly Answer[] {
+  const file = path.join(__dirname, '../parity/recorded', `${name}.json`);
+  const kept = new Map<string, Answer>(
+    existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as [string, Answer][]) : [],
+  );
+  if (python === undefined)
+    process.stderr.write(`recorded/${name}.json is not held against Python: ${noPython}\n`);
+  else {
+    const answers = ask(python, expressions, before);
+    if (process.env['TORCH_NODE_TEST_RECORD'] === '1') {
+      const rows = expressions.map((each, i) => JSON.stringify([each, answers[i]]));
+      writeFileSync(file, `[\n${rows.join(',\n')}\n]\n`);
+      return answers;
+    }
+    expect(answers).toEqual(expressions.map((each) => kept.get(each)));
   }
+  return expressions.map((each) => {
+    const answer = kept.get(each);
+    if (answer === undefined)
+      throw new Error(`recorded/${name}.json lacks ${each}: TORCH_NODE_TEST_RECORD=1 makes it`);
+    return answer;
+  });
+}
+
+function ask(program: string, expressions: readonly string[], before: string): Answer[] {
   const input = JSON.stringify({ before, expressions });
-  const ended = spawnSync(python, ['-c', PROGRAM], {
+  const ended = spawnSync(program, ['-c', PROGRAM], {
     input,
     encoding: 'utf8',
     timeout: 120_000,

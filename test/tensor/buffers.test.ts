@@ -66,7 +66,6 @@ describe('fromBuffer', () => {
       [() => torch.fromBuffer(null as never), /expected an ArrayBuffer/],
       [() => torch.fromBuffer(bytes, { dtype: 'float31' as never }), /unknown dtype 'float31': expected one of uint8/],
       [() => torch.fromBuffer(bytes, { dtype: 'toString' as never }), /unknown dtype/],
-      [() => torch.fromBuffer(new Uint16Array(1)), /no dtype has the elements of .*: give a dtype/],
       [() => torch.fromBuffer(bytes, { dtype: 'float32' }), /10 bytes from offset 0 on are no whole number of float32/],
       [() => torch.fromBuffer(bytes, { dtype: 'int16', offset: 1, count: 1 }), /not aligned for int16/],
       [() => torch.fromBuffer(bytes, { offset: 11 }), /offset 11 lies beyond the 10 bytes/],
@@ -80,7 +79,7 @@ describe('fromBuffer', () => {
       [() => torch.fromBuffer(bytes, { shape: [NaN] }), /NaN|integer/],
       [() => torch.fromBuffer(bytes, { shape: [2], count: 2 }), /a count or a shape, not both/],
       [() => torch.fromBuffer(bytes, { requiresGrad: true }), /floating point/],
-      [() => torch.fromTypedArray(new Uint16Array(2)), /expected a TypedArray that a dtype fits/],
+      [() => torch.fromTypedArray(new DataView(new ArrayBuffer(2)) as never), /expected a TypedArray that a dtype fits/],
     ]; // prettier-ignore
     for (const [make, message] of bad) {
       expect(make).toThrow(message);

@@ -88,7 +88,10 @@ describe('tensor', () => {
         () => torch.tensor(new Float32Array(3), { shape: [2, 2] }),
         /3 elements of float32, the shape \[2, 2\] needs 4/,
       ],
-      [() => torch.tensor(new Uint16Array(1)), /no dtype fits a Uint16Array/],
+      [
+        () => torch.tensor(new DataView(new ArrayBuffer(4)) as never),
+        /no dtype has the elements of an object \(DataView\)/,
+      ],
       [() => torch.zeros([-1]), /negative|0 or more/],
       [() => torch.zeros([2, NaN]), /expected an array of integers, got \[2, NaN\], where \[1\] is NaN/],
       [() => torch.zeros([2 ** 40, 2 ** 40]), /overflow|invalid|memory/i],

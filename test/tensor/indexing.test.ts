@@ -236,9 +236,7 @@ describe('autograd', () => {
       expect(() => t.set(0, 0)).toThrow(view);
       expect(() => t.set(0, slice(1), 0)).toThrow(view);
       expect(() => t.set(torch.ones([3]), 0)).toThrow(view);
-      expect(() => t.set(0, '...')).toThrow(
-        /a leaf tensor that requires grad is being used in an in-place/,
-      );
+      expect(() => t.set(0, '...')).toThrow(/a leaf tensor that requires grad is being used in an in-place/);
       expect(() => t.set(0, [0])).toThrow(/a leaf tensor that requires grad is being used in an in-place/);
       torch.noGrad(() => t.set(0, 0));
       expect(t.detach().toArray()).toEqual([[0, 0, 0], [1, 1, 1]]); // prettier-ignore

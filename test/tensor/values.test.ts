@@ -1,4 +1,4 @@
-import torch from 'torch-node';
+import torch, { type Tensor } from 'torch-node';
 import { withoutLeaks } from '../support/leaks.js';
 
 describe('reading values', () => {
@@ -36,6 +36,39 @@ describe('reading values', () => {
     t.dispose(); // the reading holds the values
     expect(Array.from((await reading) as Float32Array)).toEqual([1, 2]);
     await expect(torch.zeros([1], { device: 'meta' }).data()).rejects.toThrow(/meta tensor/);
+  });
+
+  // Whatever is written between the call and the promise's value.
+  const writers: Record<string, (t: Tensor) => unknown> = {
+    'fill_': (t) => t.fill_(9),
+    'through a view': (t) => t.at(0).fill_(9),
+    'through a TypedArray': (t) => (t.dataView() as Float32Array).fill(9),
+    'released': (t) => t.dispose(),
+    'resized': (t) => t.resize_([100]).fill_(9),
+    'moved to shared memory': (t) => t.shareMemory_().fill_(9),
+    'set_ to other memory': (t) => t.set_(torch.full([2, 2], 9)),
+    'several calls': (t) => { for (let i = 0; i < 100; i++) t.add_(1); },
+    'a backward pass': (t) => { t.requiresGrad_(); t.mul(t).sum().backward(); torch.noGrad(() => t.sub_(t.grad!)); },
+  }; // prettier-ignore
+  const kinds: Record<string, () => Tensor> = {
+    float32: () => torch.tensor([[1, 2], [3, 4]]),
+    transposed: () => torch.tensor([[1, 3], [2, 4]]).t(),
+    float16: () => torch.tensor([[1, 2], [3, 4]], { dtype: 'float16' }),
+    int64: () => torch.tensor([[1, 2], [3, 4]], { dtype: 'int64' }),
+    'over a buffer': () => torch.fromTypedArray(new Float32Array([1, 2, 3, 4]), { shape: [2, 2] }),
+    large: () => torch.arange(1, 1_000_001).to('float32').reshape(1000, 1000),
+  }; // prettier-ignore
+
+  it.each(Object.keys(writers))('data() has the values of the moment of its call: %s', async (name) => {
+    for (const [kind, make] of Object.entries(kinds)) {
+      if (kind !== 'float32' && /TypedArray|gradient|backward|set_/.test(name)) continue;
+      if (kind === 'over a buffer' && name === 'resized') continue;
+      const t = make();
+      const expected = Array.from(t.dataSync(), Number);
+      const reading = t.data();
+      writers[name]!(t);
+      expect(Array.from(await reading, Number)).toEqual(expected);
+    }
   });
 
   it('views the memory of contiguous tensors', () => {
