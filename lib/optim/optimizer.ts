@@ -212,12 +212,13 @@ export abstract class Optimizer<
   }
 
   /** Forgets the gradients; with `setToNone: false` fills them with zeros instead. */
-  zeroGrad(given: { setToNone?: boolean } = {}): void {
-    const { setToNone = true } = options(`${this.constructor.name}.zeroGrad`, given, ['setToNone']);
-    native.zeroGrad(
-      this.paramGroups.flatMap(({ params }) => params.map((parameter) => parameter[handleOf])),
-      setToNone,
-    );
+  zeroGrad(given?: { setToNone?: boolean }): void {
+    const { setToNone = true } =
+      given === undefined ? {} : options(`${this.constructor.name}.zeroGrad`, given, ['setToNone']);
+    const handles: number[] = [];
+    for (const { params } of this.paramGroups)
+      for (const parameter of params) handles.push(parameter[handleOf]);
+    native.zeroGrad(handles, setToNone);
   }
 
   /** Calls a function before every step, with the optimizer and the step's closure. */

@@ -28,6 +28,12 @@ class JavaScriptPending : public std::exception {};
 // dispatch.
 std::string readable(const c10::Error& error);
 
+// The first line of an exception's words.
+inline std::string firstLine(const std::exception& error) {
+  const std::string text = error.what();
+  return text.substr(0, text.find('\n'));
+}
+
 // Turns the exception being handled into a pending JavaScript error.
 void throwCurrent(napi_env env) noexcept;
 

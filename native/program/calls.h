@@ -20,6 +20,12 @@ inline bool changes(const c10::FunctionSchema& schema) { return std::ranges::any
 // Whether it draws random numbers.
 inline bool draws(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::nondeterministic_seeded); }
 
+// Whether nothing is lost where it does not run and nobody wants its results. What gives none, such as an assertion,
+// runs for its own sake.
+inline bool isPure(const c10::OperatorHandle& op) {
+  return !changes(op.schema()) && !draws(op) && !op.schema().returns().empty();
+}
+
 template <class F>
 void eachTensor(const c10::IValue& value, const F& visit) {
   if (value.isTensor()) {

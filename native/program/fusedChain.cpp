@@ -36,7 +36,7 @@ class Forward final : public FusedKernel {
   void run(std::vector<at::Tensor>& slots, std::span<const double> /*numbers*/) override {
     ChainEngine& e = *engine_;
     useThreads(e);
-    at::Tensor logits = at::empty(e.logitsShape, at::kFloat);
+    at::Tensor logits = at::empty(e.outputShape, at::kFloat);
     fused::Input input;
     at::Tensor values;
     if (e.rows.images != nullptr) {
@@ -97,6 +97,7 @@ bool agreesOn(const Check& check, FusedKernel& forward, FusedKernel* backward, u
   std::vector<at::Tensor> given = expected;
   const auto near = [](const at::Tensor& a, const at::Tensor& b) {
     constexpr double kTolerance = 1e-4;
+    if (a.sizes() != b.sizes()) return false;
     const auto size = b.abs().max().item<double>();
     return (a - b).abs().max().item<double>() <= kTolerance * std::max(size, 1e-12);
   };

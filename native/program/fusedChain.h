@@ -21,7 +21,7 @@ struct ChainEngine {
   ValueId logits = kNoValue;
   ValueId logitsGradient = kNoValue;
   int64_t batch = 0;
-  std::vector<int64_t> logitsShape;
+  std::vector<int64_t> outputShape;
   bool keeps = false;  // for the backward pass
   int threads = 1;
   Rows rows;  // where the input comes from, in place of the slot

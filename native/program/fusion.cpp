@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "js/errors.h"
 #include "calls.h"
 #include "fusedChain.h"
 #include "fusedSgd.h"
@@ -211,7 +212,6 @@ void Finder::walkForward(ValueId input) {
   while (step(value)) value = layers_.back().output;
   // What follows the last layer with parameters belongs to the loss.
   while (!layers_.empty() && layers_.back().weight == kNoValue) layers_.pop_back();
-  if (layers_.empty()) throw NotFused("no input goes through a layer that is known here");
 }
 
 // The gradients of a linear layer's parameters.
@@ -344,6 +344,7 @@ void Finder::checkInside(const std::vector<ValueId>& shown) const {
 
 fused::Shape Finder::shape(const TensorMeta& meta) {
   const auto& s = meta.sizes;
+  if (!meta.isContiguous()) throw NotFused("the input is not contiguous");
   if (s.size() == 4) return {s[1], s[2], s[3]};
   if (s.size() == 2) return {s[1], 1, 1};
   throw NotFused("the input is neither images [N, C, H, W] nor vectors [N, features]");
@@ -357,7 +358,7 @@ Fusion Finder::find() {
     inputIndex_ = i;
     walkForward(input_);
   }
-  if (layers_.empty()) throw NotFused("no input is float32 on the CPU");
+  if (layers_.empty()) throw NotFused("no float32 input on the CPU goes through a layer that is known here");
   for (const Found& found : layers_) take(found.forward);
   firstForward_ = &first_[std::ranges::find(taken_, true) - taken_.begin()];
   const std::vector<bool> forwardOnly = taken_;
@@ -375,8 +376,14 @@ Fusion Finder::find() {
   takeViews();
   checkInside(shown);
   const TensorMeta& meta = recorded_.metas[inputIndex_];
-  if (const auto whyNot = fused::Chain::whyNot(layers, shape(meta))) throw NotFused(*whyNot);
-  if (meta.sizes[0] > fused::Chain::kLargestBatch) throw NotFused("the batch is too large");
+  if (const auto whyNot = fused::Chain::whyNot(layers, shape(meta))) {
+    const Found& first = layers_[std::min(whyNot->layer, layers_.size() - 1)];
+    throw NotFused(whyNot->words + " (" + first.forward->where + ")");
+  }
+  if (meta.sizes[0] < 1 || meta.sizes[0] > fused::Chain::kLargestBatch) {
+    throw NotFused("a batch of " + std::to_string(meta.sizes[0]) + " is not one of 1 to " +
+                   std::to_string(fused::Chain::kLargestBatch));
+  }
 
   auto engine = std::make_shared<ChainEngine>(fused::Chain(layers, shape(meta)));
   engine->input = input_;
@@ -384,7 +391,12 @@ Fusion Finder::find() {
   engine->logitsGradient = logitsGradient_;
   engine->batch = meta.sizes[0];
   engine->keeps = firstBackward_ != nullptr;
-  engine->logitsShape = {meta.sizes[0], engine->chain.outputSize()};
+  const fused::Shape sample = engine->chain.outputShape();
+  if (layers_.back().layer.kind == Layer::Kind::kConvolution) {
+    engine->outputShape = {meta.sizes[0], sample.channels, sample.height, sample.width};
+  } else {
+    engine->outputShape = {meta.sizes[0], sample.channels};
+  }
   for (const Found& found : layers_) {
     if (found.weight == kNoValue) continue;
     engine->parameters.push_back(found.weight);
@@ -402,7 +414,7 @@ Fusion Finder::find() {
     fusion.pieces.push_back({static_cast<size_t>(firstBackward_ - first_), backward});
   }
   if (!agrees(recorded_, taken_, *engine, meta.sizes, *forward, backward.get(), firstBackward_)) {
-    throw NotFused("the fused kernels do not give what libtorch's give");
+    throw NotFused("on random numbers the fused kernels do not give what libtorch's give");
   }
   if (std::ranges::all_of(users_[input_],
                           [this](const Instruction* user) { return taken_[static_cast<size_t>(user - first_)]; }) &&
@@ -424,6 +436,9 @@ FusionOutcome fuse(const Recorded& recorded) {
     return outcome;
   } catch (const NotFused& reason) {
     return {std::nullopt, reason.what()};
+  } catch (const std::exception& error) {
+    // The step itself has run: what went wrong here is the fusion's, and the step can do without.
+    return {std::nullopt, "the fused kernels could not be tried: " + firstLine(error)};
   }
 }
 

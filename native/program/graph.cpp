@@ -46,11 +46,6 @@ namespace {
 
 bool same(std::span<const double> a, std::span<const double> b) { return std::ranges::equal(a, b); }
 
-std::string firstLine(const std::exception& error) {
-  const std::string text = error.what();
-  return text.substr(0, text.find('\n'));
-}
-
 }  // namespace
 
 // Puts back what runs of a program change: tensors from outside and random numbers.
@@ -182,7 +177,6 @@ std::unique_ptr<Graphs::Captured> Graphs::capture(int64_t count, Next next, std:
       // make_graphed_callables makes them on the side.
       EffectAnalysis analysis(device_);
       captured->next();
-      program_.checkInputs();
       program_.play(numbers, &analysis);
       captured->next();
       program_.play(numbers);
@@ -311,9 +305,10 @@ bool Graphs::steps(std::span<const Source> sources, const at::Tensor& permutatio
   if (!pays && !(one && one->holds(first))) return refuse("the numbers that the step is given have just changed");
   const Next next = [this] {
     const at::Tensor index = feed_->next();
-    for (size_t i = 0; i < sources_.size(); i++) {
-      program_.slots_[program_.recorded().inputs[i]] = sources_[i].gather(index);
-    }
+    std::vector<at::Tensor> inputs;
+    for (const Source& source : sources_) inputs.push_back(source.gather(index));
+    program_.checkInputs(inputs);
+    for (size_t i = 0; i < inputs.size(); i++) program_.setInput(i, inputs[i]);
   };
   if (feed_) feed_->start(permutation, from);  // sameSet() says that it is there, or it was made above
   // Both before the first replay, so that nothing has changed where one cannot be captured.
@@ -335,7 +330,9 @@ std::optional<std::vector<at::Tensor>> Graphs::run(std::span<const at::Tensor> i
     return std::nullopt;
   }
   if (inputs_.empty()) {
-    for (const at::Tensor& input : inputs) inputs_.push_back(at::empty_like(input));
+    for (size_t i = 0; i < inputs.size(); i++) {
+      inputs_.push_back(program_.recorded().metas[i].laidOut(at::empty_like(inputs[i])));
+    }
   }
   for (size_t i = 0; i < inputs.size(); i++) inputs_[i].copy_(inputs[i]);
   const Next next = [this] {
@@ -345,6 +342,9 @@ std::optional<std::vector<at::Tensor>> Graphs::run(std::span<const at::Tensor> i
   replay(*single_);
   std::vector<at::Tensor> outputs;
   for (const at::Tensor& output : single_->outputs) outputs.push_back(given(output));
+  for (size_t i = 0; i < inputs.size(); i++) {
+    if (program_.recorded().inputsWritten[i]) inputs[i].copy_(inputs_[i]);
+  }
   finish(*single_, inputs);
   return outputs;
 }

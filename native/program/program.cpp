@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include <ATen/DeviceAccelerator.h>
+#include <ATen/MemoryOverlap.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <sstream>
@@ -17,11 +18,43 @@
 namespace torch_node {
 
 TensorMeta::TensorMeta(const at::Tensor& tensor)
-    : type(tensor.scalar_type()), device(tensor.device()), sizes(tensor.sizes().vec()) {}
+    : type(tensor.scalar_type()), device(tensor.device()), layout(tensor.layout()), sizes(tensor.sizes().vec()) {
+  if (layout != at::kStrided) return;
+  strides = tensor.numel() == 0 ? std::vector<int64_t>(sizes.size()) : tensor.strides().vec();
+  for (size_t i = 0; i < sizes.size(); i++) {
+    if (sizes[i] == 1) strides[i] = 0;
+  }
+}
+
+bool TensorMeta::isContiguous() const {
+  int64_t stride = 1;
+  for (size_t i = sizes.size(); i-- > 0;) {
+    if (layout != at::kStrided || (sizes[i] > 1 && strides[i] != stride)) return false;
+    stride *= sizes[i];
+  }
+  return true;
+}
+
+bool TensorMeta::isLaidOutOtherwise(const TensorMeta& other) const {
+  TensorMeta same = other;
+  same.strides = strides;
+  return *this == same && strides != other.strides;
+}
+
+at::Tensor TensorMeta::laidOut(const at::Tensor& tensor) const {
+  if (TensorMeta(tensor).strides == strides) return tensor;
+  at::Tensor copy = at::empty_strided(sizes, strides, tensor.options());
+  if (at::has_internal_overlap(copy) != at::MemOverlap::No) {
+    throw TypeMismatch("the step was recorded with an expanded input, whose elements share memory: record it with "
+                       "example.contiguous()");
+  }
+  return copy.copy_(tensor);
+}
 
 std::string TensorMeta::text() const {
   std::ostringstream out;
   out << scalarTypeName(type) << " " << at::IntArrayRef(sizes) << " on " << device;
+  if (layout != at::kStrided) out << " (" << layout << ")";
   return out.str();
 }
 
@@ -145,7 +178,13 @@ void Program::checkInputs(std::span<const at::Tensor> inputs) const {
   }
   for (size_t i = 0; i < inputs.size(); i++) {
     const TensorMeta& expected = recorded_.metas[i];
-    if (const TensorMeta meta(inputs[i]); meta != expected) {
+    const TensorMeta meta(inputs[i]);
+    if (meta.isLaidOutOtherwise(expected)) {
+      if (!recorded_.inputsWritten[i]) continue;
+      throw TypeMismatch("the step changes input " + std::to_string(i) + " in place, and was recorded with one of other "
+                         "strides: give it " + expected.text() + " laid out like the example");
+    }
+    if (meta != expected) {
       throw TypeMismatch("input " + std::to_string(i) + " is " + meta.text() + "; the step was recorded with " +
                          expected.text() +
                          ": give it inputs of that shape, dtype and device, or compile another step for these");
@@ -153,11 +192,8 @@ void Program::checkInputs(std::span<const at::Tensor> inputs) const {
   }
 }
 
-void Program::checkInputs() const {
-  std::vector<at::Tensor> inputs;
-  inputs.reserve(recorded_.inputs.size());
-  for (const ValueId value : recorded_.inputs) inputs.push_back(slots_[value]);
-  checkInputs(inputs);
+void Program::setInput(size_t i, const at::Tensor& tensor) {
+  slots_[recorded_.inputs[i]] = recorded_.metas[i].laidOut(tensor);
 }
 
 void Program::checkExternals() const {
@@ -246,7 +282,7 @@ std::vector<at::Tensor> Program::run(std::span<const at::Tensor> inputs, std::sp
   checkGradients(inputs, 1);
   const at::AutoDispatchBelowADInplaceOrView below;
   if (auto outputs = graphs_->run(inputs, numbers)) return *std::move(outputs);
-  for (size_t i = 0; i < inputs.size(); i++) slots_[recorded_.inputs[i]] = inputs[i];
+  for (size_t i = 0; i < inputs.size(); i++) setInput(i, inputs[i]);
   if (fusion_) {
     for (const auto& piece : fusion_->pieces) piece.kernel->readFrom({});
   }
@@ -265,14 +301,17 @@ void Program::gather(std::span<const Source> sources, const at::Tensor& index, b
   const size_t none = sources.size();
   const size_t place = fusion_ ? fusion_->rows.value_or(none) : none;
   if (place < none) rows = sources[place].rowsOf(index);
+  std::vector<at::Tensor> inputs(sources.size());
   for (size_t i = 0; i < sources.size(); i++) {
-    if (rows && i == place && !check) continue;
-    slots_[recorded_.inputs[i]] = sources[i].gather(index);
+    if (!rows || i != place || check) inputs[i] = sources[i].gather(index);
+  }
+  if (check) checkInputs(inputs);
+  for (size_t i = 0; i < sources.size(); i++) {
+    if (inputs[i].defined()) setInput(i, inputs[i]);
   }
   if (fusion_) {
     for (const auto& piece : fusion_->pieces) piece.kernel->readFrom(rows.value_or(Rows()));
   }
-  if (check) checkInputs();
 }
 
 void Program::steps(std::span<const Source> sources, const at::Tensor& permutation, int64_t from, int64_t batch,

@@ -54,9 +54,17 @@ struct Instruction {
 struct TensorMeta {
   at::ScalarType type = at::kFloat;
   at::Device device = at::kCPU;
+  at::Layout layout = at::kStrided;
   std::vector<int64_t> sizes;
+  // Of strided tensors; 0 for dimensions of one element, whose strides mean nothing.
+  std::vector<int64_t> strides;
   explicit TensorMeta(const at::Tensor& tensor);
   bool operator==(const TensorMeta&) const = default;
+  [[nodiscard]] bool isContiguous() const;
+  // Whether they differ in strides alone.
+  [[nodiscard]] bool isLaidOutOtherwise(const TensorMeta& other) const;
+  // The tensor with these strides: itself, or a copy.
+  [[nodiscard]] at::Tensor laidOut(const at::Tensor& tensor) const;
   [[nodiscard]] std::string text() const;
 };
 
@@ -96,7 +104,8 @@ struct Recorded {
   uint32_t values = 0;
   uint32_t placeholders = 0;
   std::vector<ValueId> inputs;
-  std::vector<TensorMeta> metas;  // of the inputs
+  std::vector<TensorMeta> metas;    // of the inputs
+  std::vector<bool> inputsWritten;  // which of them the step changes in place
   std::vector<External> externals;
   std::vector<NumberTensor> numbers;
   std::vector<ValueId> outputs;
@@ -177,8 +186,8 @@ class Program final : public torch::CustomClassHolder {
   void checkExternals() const;
   void checkGradients(std::span<const at::Tensor> inputs, int64_t steps) const;
   void checkInputs(std::span<const at::Tensor> inputs) const;
-  // Those in the slots.
-  void checkInputs() const;
+  // Puts an input in its slot, with the strides that the step was recorded with.
+  void setInput(size_t i, const at::Tensor& tensor);
   void gather(std::span<const Source> sources, const at::Tensor& index, bool check);
   void play(std::span<const double> numbers, EffectAnalysis* analysis = nullptr) {
     play(numbers, analysis, {}, Part::kAll);

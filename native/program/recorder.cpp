@@ -52,7 +52,22 @@ const bool registered = [] {
   return true;
 }();
 
-bool readsOnHost(const c10::OperatorHandle& op) { return op.hasTag(at::Tag::data_dependent_output); }
+bool isMask(const at::Tensor& index) { return index.scalar_type() == at::kBool || index.scalar_type() == at::kByte; }
+
+// Which arguments' values decide the shape of the result: of an index only where it is a mask, of repeat_interleave only
+// where the size is not said.
+std::vector<c10::IValue> shapeFrom(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+  const std::string& name = op.operator_name().name;
+  if (name == "aten::_pack_padded_sequence") return {stack[1]};
+  if (!op.hasTag(at::Tag::dynamic_output_shape)) return {};
+  if (name == "aten::index" || name == "aten::_unsafe_index") {
+    bool mask = false;
+    eachTensor(stack[1], [&](const at::Tensor& index) { mask = mask || isMask(index); });
+    return mask ? std::vector{stack[1]} : std::vector<c10::IValue>{};
+  }
+  if (name == "aten::repeat_interleave" && !stack.back().isNone()) return {};
+  return {stack.begin(), stack.end()};
+}
 
 }  // namespace
 
@@ -65,18 +80,48 @@ Recorder* Recorder::current() {
   return info ? info->recorder : nullptr;
 }
 
-void Recorder::refuse(const char* what) {
+void Recorder::refuse(const std::string& what) {
   if (current() == nullptr) return;
-  throw std::invalid_argument(std::string(what) +
+  throw std::invalid_argument(what +
                               " cannot be recorded: the step runs again without JavaScript. Give the tensor out of the "
                               "step and read it afterwards");
+}
+
+void Recorder::reads(const at::Tensor& tensor, const std::string& what) {
+  const Recorder* recorder = current();
+  if (recorder != nullptr && !recorder->isKnown(tensor)) refuse(what);
+}
+
+bool Recorder::isKnown(const at::Tensor& tensor) const {
+  if (!tensor.has_storage()) return false;
+  const auto found = memory_.find(tensor.storage().unsafeGetStorageImpl());
+  return found != memory_.end() && found->second.known;
+}
+
+bool Recorder::areKnown(const c10::IValue& value) const {
+  bool known = true;
+  eachTensor(value, [&](const at::Tensor& tensor) { known = known && isKnown(tensor); });
+  return known;
+}
+
+// Refuses what happens on the host once, when the step is recorded, and would have to happen in each run.
+void Recorder::checkReads(const c10::OperatorHandle& op, const torch::jit::Stack& stack) const {
+  const auto known = [this](const c10::IValue& value) { return areKnown(value); };
+  if (op.hasTag(at::Tag::data_dependent_output) && !std::ranges::all_of(stack, known)) {
+    refuse("reading a value on the host");
+  }
+  if (!std::ranges::all_of(shapeFrom(op, stack), known)) {
+    refuse(c10::toString(op.operator_name()) + ", whose result's shape depends on values,");
+  }
 }
 
 void Recorder::constant(const at::Tensor& tensor) {
   Recorder* recorder = current();
   if (recorder == nullptr || !tensor.has_storage()) return;
   recorder->keep(tensor, false);
-  recorder->memory_.at(tensor.storage().unsafeGetStorageImpl()).constant = true;
+  Memory& memory = recorder->memory_.at(tensor.storage().unsafeGetStorageImpl());
+  memory.constant = true;
+  memory.known = true;
 }
 
 void Recorder::readsGradient(const at::Tensor& leaf) {
@@ -173,7 +218,8 @@ void Recorder::keep(const at::Tensor& tensor, bool made) {
     without_.push_back(tensor);
     return;
   }
-  memory_.try_emplace(tensor.storage().unsafeGetStorageImpl(), Memory{tensor.storage(), made, false, {}, kNoValue});
+  memory_.try_emplace(tensor.storage().unsafeGetStorageImpl(),
+                      Memory{.storage = tensor.storage(), .made = made, .before = {}});
 }
 
 std::string Recorder::where() {
@@ -211,6 +257,7 @@ ValueId Recorder::outside(const at::Tensor& tensor) {
       placeholderUsed_[placeholder->first] = true;
       return value;
     }
+    memory_.at(tensor.storage().unsafeGetStorageImpl()).known = true;
   }
   recorded_.externals.push_back({value, tensor,
                                  tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr,
@@ -325,10 +372,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   const auto run = [&] {
     op.redispatchBoxed(keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey), &stack);
   };
-  if (readsOnHost(op)) refuse("reading a value on the host");
-  if (op.hasTag(at::Tag::dynamic_output_shape)) {
-    refuse((c10::toString(op.operator_name()) + ", whose result's shape depends on values,").c_str());
-  }
+  checkReads(op, stack);
   Instruction instruction(op);
   instruction.arguments = stack;
   instruction.where = where();
@@ -338,6 +382,16 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   }
   const uint32_t before = recorded_.values;
   drew_ = drew_ || draws(op);
+  const bool known = !draws(op) && instruction.numbers.empty() &&
+                     std::ranges::all_of(stack, [this](const c10::IValue& value) { return areKnown(value); });
+  // The numbers of time steps follow from the lengths alone.
+  const bool pack = op.operator_name().name == "aten::_pack_padded_sequence" && areKnown(stack[1]);
+  for (uint32_t i = 0; i < stack.size() && !known; i++) {
+    if (!isWritten(schema.arguments()[i])) continue;
+    eachTensor(stack[i], [this](const at::Tensor& tensor) {
+      memory_.at(tensor.storage().unsafeGetStorageImpl()).known = false;
+    });
+  }
   run();
   for (const c10::IValue& result : stack) {
     if (result.isTensor()) {
@@ -349,8 +403,18 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
     }
   }
   recorded_.draws = drew_;
+  for (const c10::IValue& result : stack) {
+    eachTensor(result, [&](const at::Tensor& tensor) {
+      if (!tensor.has_storage()) return;
+      // Views, and what is written in place, share the fate of their memory.
+      Memory& memory = memory_.at(tensor.storage().unsafeGetStorageImpl());
+      const bool fresh = memory.any >= before;
+      memory.known = known && (fresh || memory.known);
+    });
+  }
+  if (pack) memory_.at(stack[1].toTensor().storage().unsafeGetStorageImpl()).known = true;
   // What gives nothing new and changes nothing (detach, a view of the same shape) need not run.
-  const bool pure = !changes(schema) && !draws(op);
+  const bool pure = isPure(op);
   if (pure && recorded_.values == before) return;
   recorded_.instructions.push_back(std::move(instruction));
 }
@@ -367,7 +431,7 @@ void Recorder::release() {
   for (const NumberTensor& number : recorded_.numbers) permanent[number.value] = true;
   std::deque<Instruction> kept;
   for (Instruction& instruction : std::views::reverse(recorded_.instructions)) {
-    const bool pure = !changes(instruction.op.schema()) && !draws(instruction.op);
+    const bool pure = isPure(instruction.op);
     const bool wanted =
         std::ranges::any_of(instruction.results, [&](ValueId value) { return value != kNoValue && needed[value]; });
     if (pure && !wanted) continue;
@@ -405,6 +469,10 @@ void Recorder::finishGradients() {
 
 Recorded Recorder::finish(std::span<const at::Tensor> outputs) {
   for (const at::Tensor& output : outputs) recorded_.outputs.push_back(valueOf(output));
+  for (const at::Tensor& input : inputs_) {
+    recorded_.inputsWritten.push_back(input.has_storage() &&
+                                      memory_.at(input.storage().unsafeGetStorageImpl()).before.defined());
+  }
   finishGradients();
   for (size_t i = 0; i < placeholders_.size(); i++) {
     if (placeholderUsed_[i]) continue;

@@ -24,7 +24,9 @@ class Recorder {
   // The recorder that the calling thread's operators report to, or none.
   static Recorder* current();
   // Throws where a step is being recorded: `what` cannot be part of one.
-  static void refuse(const char* what);
+  static void refuse(const std::string& what);
+  // Throws where a step is being recorded, unless the tensor's values are the same in every run: `what` needs them now.
+  static void reads(const at::Tensor& tensor, const std::string& what);
   // A tensor with values of JavaScript's was made: a constant of the step.
   static void constant(const at::Tensor& tensor);
   // A leaf's gradient is about to be read, or replaced, by other than the autograd engine. Whether the step
@@ -74,6 +76,9 @@ class Recorder {
   void finishGradients();
   void saveBefore(const at::Tensor& tensor);
   void takeArgument(Instruction& instruction, uint32_t index, c10::IValue& argument);
+  [[nodiscard]] bool isKnown(const at::Tensor& tensor) const;
+  [[nodiscard]] bool areKnown(const c10::IValue& value) const;
+  void checkReads(const c10::OperatorHandle& op, const torch::jit::Stack& stack) const;
   std::optional<std::pair<uint32_t, bool>> placeholderOf(double value) const;
   std::string where();
   void release();
@@ -88,6 +93,7 @@ class Recorder {
     c10::Storage storage;
     bool made = false;      // by the step itself
     bool constant = false;  // from JavaScript's values, within the step
+    bool known = false;     // the values are the same in every run, as they follow from constants alone
     at::Tensor before;      // the bytes, where the step wrote to it and it was there before
     ValueId any = kNoValue;
   };

@@ -25,7 +25,8 @@ at::Tensor fromBytes(Environment& environment, Raw data, at::ScalarType type, co
 // The tensor's values as one contiguous block on the host. Floats of fewer than 32 bits, which JavaScript has no array
 // for, come as float32, complex numbers of such parts as complex64.
 at::Tensor hostCopy(const at::Tensor& tensor) {
-  Recorder::refuse("reading values on the host");
+  Recorder::reads(tensor, "reading values on the host");
+  const Unrecorded reading;
   const at::NoGradGuard noGrad;
   at::Tensor out = tensor.detach();
   if (out.is_meta()) throw std::invalid_argument("a meta tensor has no values to read");

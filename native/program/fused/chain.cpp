@@ -10,17 +10,19 @@
 
 namespace torch_node::fused {
 
-std::optional<std::string> Chain::whyNot(const std::vector<Layer>& layers, Shape shape, Isa isa) {
+std::optional<WhyNot> Chain::whyNot(const std::vector<Layer>& layers, Shape shape, Isa isa) {
   if (kernelsFor(isa) == nullptr) {
-    return isa == Isa::kBest ? "no vector code for this processor or from this compiler"
-                             : "this processor or build lacks that set of instructions";
+    return WhyNot{0, isa == Isa::kBest ? "no vector code for this processor or from this compiler"
+                                       : "this processor or build lacks that set of instructions"};
   }
   std::vector<Stage> stages;
   return readStages(layers, shape, stages);
 }
 
 Chain::Chain(const std::vector<Layer>& layers, Shape shape, Isa isa) : plan_(std::make_unique<Plan>()) {
-  if (auto why = whyNot(layers, shape, isa)) throw std::invalid_argument("fused chain: " + *why);
+  if (auto why = whyNot(layers, shape, isa)) {
+    throw std::invalid_argument("fused chain: layer " + std::to_string(why->layer) + ": " + why->words);
+  }
   (void)readStages(layers, shape, plan_->stages);
   plan_->kernels = kernelsFor(isa);
   plan_->lanes = plan_->kernels->lanes;
@@ -48,6 +50,10 @@ int64_t Chain::parameterSize(int64_t i) const {
 
 int64_t Chain::inputSize() const { return plan_->inputSize(); }
 int64_t Chain::outputSize() const { return plan_->outputSize(); }
+Shape Chain::outputShape() const {
+  const Stage& last = plan_->stages.back();
+  return {last.outputs, last.rows, last.columns};
+}
 void Chain::useThreads(int64_t threads, Parallel parallel) {
   if (threads < 1 || threads > kMostThreads || (threads > 1 && !parallel)) {
     throw std::invalid_argument("fused chain: " + std::to_string(threads) + " threads");

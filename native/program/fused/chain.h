@@ -54,13 +54,19 @@ struct Input {
 // Calls its second argument with 0 ... count - 1, at the same time or not, and returns when all have returned.
 using Parallel = std::function<void(int64_t count, const std::function<void(int64_t)>& call)>;
 
+// Why layers are no chain: at which layer, and the reason.
+struct WhyNot {
+  size_t layer;
+  std::string words;
+};
+
 class Chain {
  public:
   static constexpr int64_t kLargestBatch = 4096;
   static constexpr int64_t kMostThreads = 256;
 
   // Why a network cannot run here; nothing when it can. `shape` is that of one sample; {features, 1, 1} for vectors.
-  static std::optional<std::string> whyNot(const std::vector<Layer>& layers, Shape shape, Isa isa = Isa::kBest);
+  static std::optional<WhyNot> whyNot(const std::vector<Layer>& layers, Shape shape, Isa isa = Isa::kBest);
 
   // Throws std::invalid_argument with whyNot's words.
   Chain(const std::vector<Layer>& layers, Shape shape, Isa isa = Isa::kBest);
@@ -80,6 +86,8 @@ class Chain {
   // Values of a sample, and those that come out of the last layer.
   [[nodiscard]] int64_t inputSize() const;
   [[nodiscard]] int64_t outputSize() const;
+  // Of a sample; {features, 1, 1} after a linear layer.
+  [[nodiscard]] Shape outputShape() const;
   // "avx512", "avx2" or "baseline".
   [[nodiscard]] const char* isa() const;
 

@@ -10,8 +10,6 @@ namespace {
 // Larger networks would need more scratch memory than caches have, and gain nothing.
 constexpr int64_t kLargestSize = int64_t{1} << 20;
 
-std::string layerNamed(size_t i, const std::string& what) { return "layer " + std::to_string(i) + ": " + what; }
-
 // Reads layers one at a time into stages.
 class Reader {
  public:
@@ -124,17 +122,17 @@ class Reader {
 
 }  // namespace
 
-std::optional<std::string> readStages(const std::vector<Layer>& layers, Shape shape, std::vector<Stage>& stages) {
-  if (shape.channels < 1 || shape.height < 1 || shape.width < 1) return "an input without values";
+std::optional<WhyNot> readStages(const std::vector<Layer>& layers, Shape shape, std::vector<Stage>& stages) {
+  if (shape.channels < 1 || shape.height < 1 || shape.width < 1) return WhyNot{0, "an input without values"};
   Reader reader(shape);
   for (size_t i = 0; i < layers.size(); i++) {
-    if (auto why = reader.read(layers[i])) return layerNamed(i, *why);
+    if (auto why = reader.read(layers[i])) return WhyNot{i, *why};
   }
-  if (reader.stages().empty()) return "no layer that has parameters";
+  if (reader.stages().empty()) return WhyNot{0, "no layer that has parameters"};
   for (const Stage& stage : reader.stages()) {
     if (stage.inputs * stage.paddedHeight() * stage.paddedWidth() > kLargestSize ||
         stage.outputs * stage.windows() * stage.pool * stage.pool > kLargestSize) {
-      return "more than 1048576 values of a sample in one layer";
+      return WhyNot{layers.size() - 1, "more than 1048576 values of a sample in one layer"};
     }
   }
   stages = std::move(reader.stages());

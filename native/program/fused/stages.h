@@ -89,6 +89,6 @@ struct Stage {
 };
 
 // Reads a network into stages; gives why it cannot run as a chain, or nothing.
-std::optional<std::string> readStages(const std::vector<Layer>& layers, Shape shape, std::vector<Stage>& stages);
+std::optional<WhyNot> readStages(const std::vector<Layer>& layers, Shape shape, std::vector<Stage>& stages);
 
 }  // namespace torch_node::fused
