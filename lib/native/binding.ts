@@ -218,6 +218,8 @@ export interface NativeAddon {
   ): number;
   schedulePlaceholder(value: number): number;
   unrecorded(run: () => number[]): void;
+  /** Whether a tensor's values are the same in every run of the step that is being recorded. */
+  isKnownInStep(tensor: number): boolean;
   describeProgram(handle: number): {
     instructions: [operator: string, where: string][];
     draws: boolean;

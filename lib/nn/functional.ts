@@ -13,4 +13,5 @@ export {
 } from './functional/sparse.js';
 export * from './functional/spatial.js';
 // Written by hand, in place of the generated ones.
+export { oneHot } from './functional/sparse.js';
 export { adaptiveAvgPool2d, adaptiveAvgPool3d } from './functional/spatial.js';

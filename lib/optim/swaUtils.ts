@@ -16,6 +16,7 @@ import { noGrad } from '../autograd/gradMode.js';
 import type { Device } from '../core/dtype.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
+import { recording } from '../program/recording.js';
 import { scope } from '../tensor/scope.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { foreach, foreach_ } from './foreach.js';
@@ -49,7 +50,10 @@ export function getSwaMultiAvgFn(): MultiAvgFn {
     noGrad(() => {
       const count = numAveraged.add(1);
       if (isFractional(averaged[0]!)) {
-        foreach_('lerp', averaged, current, (over(1, count) as Tensor).item());
+        const weight = over(1, count) as Tensor;
+        // A recorded step works the weight out anew, which is another form of the operator, of the same bits.
+        if (recording() === undefined) foreach_('lerp', averaged, current, weight.item());
+        else averaged.forEach((one, i) => one.lerp_(current[i]!, weight.to(one.dtype)));
       } else {
         const differences = foreach('sub', current, averaged);
         averaged.forEach((one, i) => one.addcdiv_(differences[i]!, count));
@@ -143,7 +147,8 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
         }
         const averaged = own.map((tensor) => tensor.detach());
         const current = given.map((tensor, i) => tensor.detach().to({ device: averaged[i]!.device }));
-        if (this.nAveraged === 0) averaged.forEach((tensor, i) => tensor.copy_(current[i]!));
+        if (recording() !== undefined) this.#averageOrCopy(averaged, current);
+        else if (this.nAveraged === 0) averaged.forEach((tensor, i) => tensor.copy_(current[i]!));
         else this.#average(averaged, current);
         if (!this.#useBuffers) {
           const buffers = model.namedBuffers();
@@ -159,6 +164,17 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
   #tensorsOf(model: AnyModule): Tensor[] {
     const buffers = this.#useBuffers ? model.namedBuffers().map(([, buffer]) => buffer) : [];
     return [...model.parameters(), ...buffers];
+  }
+
+  // Both, of which the count picks one in each run: a recorded step cannot tell which run is the first.
+  #averageOrCopy(averaged: readonly Tensor[], current: readonly Tensor[]): void {
+    const first = this.#count.eq(0);
+    this.#average(averaged, current);
+    averaged.forEach((tensor, i) =>
+      tensor.copy_(
+        operator('aten::where.self').call(first.to({ device: tensor.device }), current[i], tensor) as Tensor,
+      ),
+    );
   }
 
   #average(averaged: readonly Tensor[], current: readonly Tensor[]): void {

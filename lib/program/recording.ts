@@ -3,6 +3,7 @@
 import { handleOf } from '../core/handles.js';
 import { native } from '../native/binding.js';
 import { TorchError } from '../core/errors.js';
+import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** What code that takes part in a step does when its program runs. */
@@ -209,6 +210,24 @@ export function outsideOfStep<T>(run: () => T): T {
     return [];
   });
   return result;
+}
+
+/**
+ * Throws a TorchError where a step is being recorded and a tensor's values are not the same in every run: what is read on
+ * the host decides once and for all. It says what to do instead. @internal
+ */
+export function expectKnown(tensor: Tensor, what: string, instead: string): void {
+  if (current === undefined || native.isKnownInStep(tensor[handleOf])) return;
+  throw new TorchError(
+    'compileStep',
+    `${what} cannot be recorded, as it follows from values that may be others in the next run: ${instead}`,
+  );
+}
+
+/** An assertion of a tensor of one element: at once, or in every run of a step that is being recorded. @internal */
+export function asserted(where: string, holds: Tensor, otherwise: () => string): void {
+  if (current !== undefined) operator('aten::_assert_async.msg').call(holds, `${where}: ${otherwise()}`);
+  else if (!holds.item()) throw new TorchError(where, otherwise());
 }
 
 /** The handle of a tensor, for a native call that releases it. @internal */

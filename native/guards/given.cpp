@@ -5,6 +5,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "program/recorder.h"
+
 namespace torch_node {
 
 namespace {
@@ -129,6 +131,13 @@ const c10::IValue& Given::at(std::string_view name) const {
   const c10::IValue* value = find(name);
   if (!value || value->isNone()) throw std::runtime_error(c10::str("argument '", name, "' is missing"));
   return *value;
+}
+
+void Given::readOnce(std::string_view name) const {
+  const c10::IValue* value = find(name);
+  if (value == nullptr || !value->isTensor()) return;
+  Recorder::reads(value->toTensor(),
+                  c10::str(schema_->name(), ", which reads the values of '", name, "' on the host,"));
 }
 
 void Given::refuse(std::string_view name, const std::string& expected) const {

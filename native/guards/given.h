@@ -60,6 +60,10 @@ class Given {
   // can be read without a wait.
   void values(std::string_view name, int64_t lowest, int64_t highest) const;
 
+  // That the values of a tensor are the same in every run of a step that is being recorded: the operator reads them on
+  // its way to the kernels that the step is made of.
+  void readOnce(std::string_view name) const;
+
  private:
   [[noreturn]] void refuse(std::string_view name, const std::string& expected) const;
   [[nodiscard]] const c10::IValue* find(std::string_view name) const;

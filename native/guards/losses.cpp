@@ -69,6 +69,11 @@ void ctcForward(const Given& given) {
   if (given.tensor("log_probs").dim() == 3) ctc(given, false);
 }
 void ctcBackward(const Given& given) { ctc(given, true); }
+void ctcLoss(const Given& given) {
+  given.readOnce("input_lengths");
+  given.readOnce("target_lengths");
+  ctcForward(given);
+}
 
 // Integers are divided by beta as an integer.
 void smoothL1Backward(const Given& given) {
@@ -92,7 +97,7 @@ GuardRows lossGuards() {
       {"aten::_ctc_loss_backward", &run<ctcBackward>},
       {"aten::_log_softmax_backward_data", &run<likeOutput>},
       {"aten::_softmax_backward_data", &run<likeOutput>},
-      {"aten::ctc_loss", &run<ctcForward>},
+      {"aten::ctc_loss", &run<ctcLoss>},
       {"aten::smooth_l1_loss_backward", &run<smoothL1Backward>},
   };
 }

@@ -66,6 +66,7 @@ size_t weightsOfLayer(const Given& given, int64_t gates, bool projects) {
 }
 
 void lstm(const Given& given) {
+  given.readOnce("batch_sizes");
   twoHiddenStates(given);
   const std::vector<at::Tensor> states = given.tensors("hx");
   given.expect(states[0].dim() == 3 && states[1].dim() == 3 && states[0].size(0) == states[1].size(0) &&
@@ -91,6 +92,7 @@ void lstm(const Given& given) {
 }
 
 void padPackedSequence(const Given& given) {
+  given.readOnce("batch_sizes");
   given.rank("data", 1);
   given.rank("batch_sizes", 1, 1);
   given.type("batch_sizes", at::kLong);
@@ -104,8 +106,14 @@ void padPackedSequence(const Given& given) {
   }
   given.expect(!sizes.empty() && left == 0, "batch_sizes", "positive sizes that do not grow, ", rows, " in all");
 }
-void gru(const Given& given) { (void)weightsOfLayer(given, 3, false); }
-void rnn(const Given& given) { (void)weightsOfLayer(given, 1, false); }
+void gru(const Given& given) {
+  given.readOnce("batch_sizes");
+  (void)weightsOfLayer(given, 3, false);
+}
+void rnn(const Given& given) {
+  given.readOnce("batch_sizes");
+  (void)weightsOfLayer(given, 1, false);
+}
 
 // weight_ih [4 * hidden, features] and weight_hh [4 * hidden, hidden], whose memory oneDNN takes as it is.
 void lstmWeights(const Given& given, std::string_view ih, std::string_view hh) {

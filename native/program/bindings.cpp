@@ -45,6 +45,12 @@ void unrecorded(Environment& environment, Raw run) {
   (void)callback.call("unrecorded", {});
 }
 
+// isKnownInStep(tensor): while a step is recorded.
+bool isKnownInStep(Environment& /*environment*/, const at::Tensor& tensor) {
+  const Recorder* recorder = Recorder::current();
+  return recorder != nullptr && recorder->isKnown(tensor);
+}
+
 // describeProgram(handle): { instructions: [[operator, where], ...], draws }
 Raw describeProgram(Environment& environment, const c10::intrusive_ptr<Program>& program) {
   const Napi::Env env(environment.env());
@@ -135,10 +141,15 @@ Raw runSteps(Environment& environment, const c10::intrusive_ptr<Program>& progra
 
 std::vector<Binding> programBindings() {
   return {
-      bound<&recordStep>("recordStep"), bound<&schedulePlaceholder>("schedulePlaceholder"),
-      bound<&unrecorded>("unrecorded"), bound<&describeProgram>("describeProgram"),
-      bound<&programWay>("programWay"), bound<&fuseProgram>("fuseProgram"),
-      bound<&runProgram>("runProgram"), bound<&runSteps>("runSteps"),
+      bound<&recordStep>("recordStep"),
+      bound<&schedulePlaceholder>("schedulePlaceholder"),
+      bound<&unrecorded>("unrecorded"),
+      bound<&isKnownInStep>("isKnownInStep"),
+      bound<&describeProgram>("describeProgram"),
+      bound<&programWay>("programWay"),
+      bound<&fuseProgram>("fuseProgram"),
+      bound<&runProgram>("runProgram"),
+      bound<&runSteps>("runSteps"),
   };
 }
 

@@ -45,8 +45,9 @@ at::Tensor TensorMeta::laidOut(const at::Tensor& tensor) const {
   if (TensorMeta(tensor).strides == strides) return tensor;
   at::Tensor copy = at::empty_strided(sizes, strides, tensor.options());
   if (at::has_internal_overlap(copy) != at::MemOverlap::No) {
-    throw TypeMismatch("the step was recorded with an expanded input, whose elements share memory: record it with "
-                       "example.contiguous()");
+    throw TypeMismatch(
+        "the step was recorded with an expanded input, whose elements share memory: record it with "
+        "example.contiguous()");
   }
   return copy.copy_(tensor);
 }
@@ -181,8 +182,10 @@ void Program::checkInputs(std::span<const at::Tensor> inputs) const {
     const TensorMeta meta(inputs[i]);
     if (meta.isLaidOutOtherwise(expected)) {
       if (!recorded_.inputsWritten[i]) continue;
-      throw TypeMismatch("the step changes input " + std::to_string(i) + " in place, and was recorded with one of other "
-                         "strides: give it " + expected.text() + " laid out like the example");
+      throw TypeMismatch("the step changes input " + std::to_string(i) +
+                         " in place, and was recorded with one of other "
+                         "strides: give it " +
+                         expected.text() + " laid out like the example");
     }
     if (meta != expected) {
       throw TypeMismatch("input " + std::to_string(i) + " is " + meta.text() + "; the step was recorded with " +

@@ -54,8 +54,8 @@ const bool registered = [] {
 
 bool isMask(const at::Tensor& index) { return index.scalar_type() == at::kBool || index.scalar_type() == at::kByte; }
 
-// Which arguments' values decide the shape of the result: of an index only where it is a mask, of repeat_interleave only
-// where the size is not said.
+// Which arguments' values decide the shape of the result: of an index only where it is a mask, of repeat_interleave
+// only where the size is not said.
 std::vector<c10::IValue> shapeFrom(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
   const std::string& name = op.operator_name().name;
   if (name == "aten::_pack_padded_sequence") return {stack[1]};
@@ -366,11 +366,43 @@ void Recorder::takeArgument(Instruction& instruction, uint32_t index, c10::IValu
   }
 }
 
+// Whether a value is an input, or another tensor that was there before the step.
+bool Recorder::isFromOutside(ValueId value) const {
+  return std::ranges::find(recorded_.inputs, value) != recorded_.inputs.end() ||
+         std::ranges::any_of(recorded_.externals, [value](const External& each) { return each.value == value; });
+}
+
+// What changes a tensor's shape in place, as squeeze_ does, is recorded as a view beside it: other tensors may share
+// the value. Gives false where it took other memory, as resize_ may.
+template <class Run>
+bool Recorder::recordInPlaceView(const c10::OperatorHandle& op, const at::Tensor& self, const Run& run) {
+  const ValueId value = valueOf(self);
+  const Identity before = identityOf(self);
+  if (isFromOutside(value)) {
+    throw std::invalid_argument(
+        c10::toString(op.operator_name()) +
+        " cannot be recorded for a tensor from outside of the step, whose shape would be changed in "
+        "place: use the form without '_'");
+  }
+  const size_t bytes = self.has_storage() ? self.storage().nbytes() : 0;
+  run();
+  const Identity after = identityOf(self);
+  if (after == before) return true;
+  if (std::get<0>(after) != std::get<0>(before) || !self.has_storage() || self.storage().nbytes() != bytes) {
+    values_.erase(before);
+    return false;
+  }
+  if (!values_.contains(after)) reshaped(self, value);
+  return true;
+}
+
 void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
   const Unrecorded below;
   const c10::FunctionSchema& schema = op.schema();
+  bool ran = false;
   const auto run = [&] {
-    op.redispatchBoxed(keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey), &stack);
+    if (!ran) op.redispatchBoxed(keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey), &stack);
+    ran = true;
   };
   checkReads(op, stack);
   Instruction instruction(op);
@@ -380,6 +412,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
     if (isWritten(schema.arguments()[i])) eachTensor(stack[i], [&](const at::Tensor& tensor) { saveBefore(tensor); });
     takeArgument(instruction, i, instruction.arguments[i]);
   }
+  if (op.hasTag(at::Tag::inplace_view) && recordInPlaceView(op, at::Tensor(stack[0].toTensor()), run)) return;
   const uint32_t before = recorded_.values;
   drew_ = drew_ || draws(op);
   const bool known = !draws(op) && instruction.numbers.empty() &&
@@ -389,7 +422,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   for (uint32_t i = 0; i < stack.size() && !known; i++) {
     if (!isWritten(schema.arguments()[i])) continue;
     eachTensor(stack[i], [this](const at::Tensor& tensor) {
-      memory_.at(tensor.storage().unsafeGetStorageImpl()).known = false;
+      if (tensor.has_storage()) memory_.at(tensor.storage().unsafeGetStorageImpl()).known = false;
     });
   }
   run();

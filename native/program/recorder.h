@@ -27,6 +27,7 @@ class Recorder {
   static void refuse(const std::string& what);
   // Throws where a step is being recorded, unless the tensor's values are the same in every run: `what` needs them now.
   static void reads(const at::Tensor& tensor, const std::string& what);
+  [[nodiscard]] bool isKnown(const at::Tensor& tensor) const;
   // A tensor with values of JavaScript's was made: a constant of the step.
   static void constant(const at::Tensor& tensor);
   // A leaf's gradient is about to be read, or replaced, by other than the autograd engine. Whether the step
@@ -76,8 +77,10 @@ class Recorder {
   void finishGradients();
   void saveBefore(const at::Tensor& tensor);
   void takeArgument(Instruction& instruction, uint32_t index, c10::IValue& argument);
-  [[nodiscard]] bool isKnown(const at::Tensor& tensor) const;
   [[nodiscard]] bool areKnown(const c10::IValue& value) const;
+  [[nodiscard]] bool isFromOutside(ValueId value) const;
+  template <class Run>
+  bool recordInPlaceView(const c10::OperatorHandle& op, const at::Tensor& self, const Run& run);
   void checkReads(const c10::OperatorHandle& op, const torch::jit::Stack& stack) const;
   std::optional<std::pair<uint32_t, bool>> placeholderOf(double value) const;
   std::string where();

@@ -186,7 +186,7 @@ describe('what is not fused says why, and gives PyTorch’s bits', () => {
     },
     'no layer at all': {
       net: () => new nn.Sequential(new nn.Sigmoid(), new nn.Flatten(), new nn.Linear(192, 4)),
-      why: /no input goes through a layer that is known here/,
+      why: /no float32 input on the CPU goes through a layer that is known here/,
     },
     'a value from within': {
       net: () =>

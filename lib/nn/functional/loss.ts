@@ -5,6 +5,7 @@ import { pairwiseDistance } from '../../operators/generated/functional.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
+import { asserted } from '../../program/recording.js';
 import { expectTensor, isTensor, type Tensor } from '../../tensor/tensor.js';
 import {
   type Legacy,
@@ -304,8 +305,9 @@ export const gaussianNllLoss = callable(
       typeof variance === 'number'
         ? call('ones_like', input).mul(variance)
         : expectTensor(where, 'variance', variance);
-    if (typeof variance === 'number' ? variance < 0 : v.lt(0).any().item())
-      throw new TorchError(where, 'variance: expected no negative values');
+    const negative = 'variance: expected no negative values';
+    if (typeof variance !== 'number') asserted(where, v.lt(0).any().logicalNot(), () => negative);
+    else if (variance < 0) throw new TorchError(where, negative);
     if (!sameShape(v, input)) {
       if (String(input.shape.slice(0, -1)) === String(v.shape)) v = v.unsqueeze(-1);
       else if (!differsInOneOfSize1(input.shape, v.shape))

@@ -1,7 +1,9 @@
 // Rows of a table looked up by their numbers.
 import { callable } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
+import { zeros } from '../../operators/generated/functions.js';
 import { arange } from '../../tensor/create.js';
+import { expectKnown, recording } from '../../program/recording.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
@@ -43,6 +45,28 @@ export const embedding = callable(
     const indices = maxNorm === null ? input : input.contiguous();
     renormalise(weight, indices, maxNorm, normType);
     return operator('aten::embedding').call(weight, indices, padding, scaleGradByFreq, sparse) as Tensor;
+  },
+);
+
+/**
+ * For each class number a row of zeros with a one in its place: int64 [...] to int64 [..., numClasses]. Without
+ * `numClasses`, or with -1, there is one class more than the largest number.
+ *
+ * @throws TorchError for numbers that are negative or too large; in a recorded step for `numClasses` left out, which
+ *   follows from the values
+ */
+export const oneHot = callable(
+  'nn.functional.oneHot',
+  ['input', 'numClasses'],
+  (input: Tensor, numClasses = -1): Tensor<'int64'> => {
+    expectTensor('nn.functional.oneHot', 'input', input);
+    // libtorch reads the largest and the smallest number first, which a recorded step cannot; scatter checks them too.
+    if (recording() === undefined || input.dtype !== 'int64' || numClasses === 0)
+      return operator('aten::one_hot').call(input, numClasses) as Tensor<'int64'>;
+    if (numClasses === -1) expectKnown(input, 'how many classes there are', 'say numClasses');
+    const classes = numClasses === -1 ? Number(input.max().item()) + 1 : numClasses;
+    const rows = zeros([...input.shape, classes], { dtype: 'int64', device: input.device });
+    return rows.scatter_(-1, input.unsqueeze(-1), 1);
   },
 );
 

@@ -1,4 +1,5 @@
 // Batch normalisation.
+import { counted, scheduled } from '../../program/recording.js';
 import { TorchError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import { batchNorm } from '../functional/normalization.js';
@@ -35,9 +36,11 @@ abstract class BatchNormNd extends NormNd {
     const { training, momentum, trackRunningStats, runningMean, runningVar, weight, bias, eps } = this;
     let share = momentum ?? 0;
     if (training && trackRunningStats && this.numBatchesTracked !== null) {
-      this.numBatchesTracked.add_(1);
       // Without a momentum all batches so far count the same.
-      if (momentum === null) share = 1 / this.numBatchesTracked.item();
+      if (momentum === null) {
+        const count = counted(this.numBatchesTracked);
+        share = scheduled(() => 1 / count());
+      } else this.numBatchesTracked.add_(1);
     }
     const own = training || (runningMean === null && runningVar === null);
     const running = !training || trackRunningStats;

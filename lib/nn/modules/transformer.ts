@@ -7,6 +7,7 @@ import type { Device, DType } from '../../core/dtype.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import { expectKnown } from '../../program/recording.js';
 import { canonicalMask } from '../functional/attention.js';
 import { aten } from '../functional/call.js';
 import { xavierUniform_ } from '../init.js';
@@ -308,6 +309,11 @@ export class TransformerEncoder extends Module<[src: Tensor, inputs?: EncoderInp
       return undefined;
     const wanted = aten('logical_not', padding);
     const leftAligned = operator('aten::_nested_tensor_from_mask_left_aligned');
+    expectKnown(
+      padding,
+      'where the padding is',
+      'make the TransformerEncoder with enableNestedTensor: false',
+    );
     if (this.maskCheck && leftAligned.call(src, wanted) !== true) return undefined;
     let nested = aten('_nested_tensor_from_mask', src, wanted, false);
     for (const layer of layers) nested = layer.fused(nested, null, null);
@@ -584,5 +590,6 @@ function looksCausal(
   const size = x.ndim === 2 ? x.size(0) : x.size(batchFirst ? 1 : 0);
   if (String(mask.shape) !== String([size, size])) return false;
   const { dtype, device } = mask;
+  expectKnown(mask, 'whether a mask is the causal one', 'say isCausal (or tgtIsCausal), true or false');
   return mask.eq(causalMask(size, { dtype, device })).all().item();
 }

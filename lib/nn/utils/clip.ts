@@ -5,6 +5,7 @@ import { noGrad } from '../../autograd/gradMode.js';
 import { full } from '../../tensor/create.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
+import { asserted, recording } from '../../program/recording.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 
 export interface ClipNormOptions {
@@ -39,13 +40,14 @@ export function getTotalNorm(tensors: Tensor | Iterable<Tensor>, options: ClipNo
     );
     const stacked = operator('aten::stack').call(norms.map((norm) => norm.to({ device }))) as Tensor;
     const total = vectorNorm(stacked, normType);
-    if (errorIfNonfinite && !Number.isFinite(total.item())) {
-      throw new TorchError(
+    if (errorIfNonfinite)
+      asserted(
         where,
-        `the norm of the gradients is ${total.item()}, so that they cannot be scaled to one: look for the reason, or leave out ` +
-          'errorIfNonfinite to scale them by that anyway',
+        total.isfinite(),
+        () =>
+          `the norm of the gradients is ${recording() === undefined ? total.item() : 'not finite'}, so that they cannot be scaled ` +
+          'to one: look for the reason, or leave out errorIfNonfinite to scale them by that anyway',
       );
-    }
     return total;
   });
 }

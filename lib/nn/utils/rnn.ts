@@ -6,6 +6,7 @@ import { arange, tensor } from '../../tensor/create.js';
 import type { Device, DType } from '../../core/dtype.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
+import { expectKnown } from '../../program/recording.js';
 import { expectTensor, isTensor, type Tensor } from '../../tensor/tensor.js';
 
 const brand = Symbol.for('torch-node.nn.PackedSequence');
@@ -93,6 +94,11 @@ export function packPaddedSequence(
   const given = isTensor(lengths)
     ? lengths.to('int64')
     : tensor(lengths as number[], { dtype: 'int64', shape: [lengths.length] });
+  expectKnown(
+    given,
+    'how many elements there are',
+    'give the lengths as an array, which holds for every run',
+  );
   if (enforceSorted) {
     expectSorted(given);
     return pack(input, given, batchFirst, null);
