@@ -52,6 +52,19 @@ const bool registered = [] {
   return true;
 }();
 
+// Whether it gives memory that nothing has been written to.
+bool makesBlank(const c10::OperatorHandle& op) {
+  const std::string& name = op.operator_name().name;
+  return name == "aten::empty" || name == "aten::empty_like" || name == "aten::empty_strided" ||
+         name == "aten::new_empty" || name == "aten::new_empty_strided";
+}
+
+// Whether it looks at shapes and dtypes alone: aten::zeros_like, aten::new_full.
+bool readsNoValues(const c10::OperatorHandle& op) {
+  const std::string& name = op.operator_name().name;
+  return name.ends_with("_like") || name.starts_with("aten::new_");
+}
+
 bool isMask(const at::Tensor& index) { return index.scalar_type() == at::kBool || index.scalar_type() == at::kByte; }
 
 // Which arguments' values decide the shape of the result: of an index only where it is a mask, of repeat_interleave
@@ -59,6 +72,7 @@ bool isMask(const at::Tensor& index) { return index.scalar_type() == at::kBool |
 std::vector<c10::IValue> shapeFrom(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
   const std::string& name = op.operator_name().name;
   if (name == "aten::_pack_padded_sequence") return {stack[1]};
+  if (name == "aten::_ctc_loss") return {stack[2], stack[3]};
   if (!op.hasTag(at::Tag::dynamic_output_shape)) return {};
   if (name == "aten::index" || name == "aten::_unsafe_index") {
     bool mask = false;
@@ -173,7 +187,11 @@ Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs,
   }
   for (const at::Tensor& input : inputs) {
     const ValueId value = recorded_.values++;
-    values_.emplace(identityOf(input), value);
+    if (const auto [same, fresh] = values_.emplace(identityOf(input), value); !fresh) {
+      throw std::invalid_argument("inputs " + std::to_string(same->second) + " and " + std::to_string(value) +
+                                  " of the example are one tensor, which cannot be recorded, as another run may have "
+                                  "two: give one of them as a copy, clone()");
+    }
     keep(input, false);
     if (input.has_storage()) memory_.at(input.storage().unsafeGetStorageImpl()).any = value;
     recorded_.inputs.push_back(value);
@@ -219,7 +237,7 @@ void Recorder::keep(const at::Tensor& tensor, bool made) {
     return;
   }
   memory_.try_emplace(tensor.storage().unsafeGetStorageImpl(),
-                      Memory{.storage = tensor.storage(), .made = made, .before = {}});
+                      Memory{.storage = tensor.storage(), .made = made, .before = {}, .blank = {}});
 }
 
 std::string Recorder::where() {
@@ -396,6 +414,25 @@ bool Recorder::recordInPlaceView(const c10::OperatorHandle& op, const at::Tensor
   return true;
 }
 
+// Memory that was made empty and is read before an operator has filled it was filled on the host, as at::tensor(list)
+// does: a constant of the step.
+void Recorder::settle(const at::Tensor& tensor) {
+  if (!tensor.has_storage() || !tensor.is_cpu() || tensor.numel() == 0) return;
+  const auto found = memory_.find(tensor.storage().unsafeGetStorageImpl());
+  if (found == memory_.end() || !found->second.blank) return;
+  Memory& memory = found->second;
+  const auto& [storage, offset, sizes, strides, type, conj, neg] = *memory.blank;
+  const at::Tensor filled = at::empty({0}, type).set_(memory.storage, offset, sizes, strides);
+  std::erase_if(recorded_.instructions, [&](const Instruction& each) {
+    return std::ranges::find(each.results, memory.any) != each.results.end();
+  });
+  recorded_.externals.push_back(
+      {memory.any, filled, memory.storage.unsafeGetStorageImpl(), TensorMeta(filled), where()});
+  memory.constant = true;
+  memory.known = true;
+  memory.blank.reset();
+}
+
 void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
   const Unrecorded below;
   const c10::FunctionSchema& schema = op.schema();
@@ -409,7 +446,15 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   instruction.arguments = stack;
   instruction.where = where();
   for (uint32_t i = 0; i < stack.size(); i++) {
-    if (isWritten(schema.arguments()[i])) eachTensor(stack[i], [&](const at::Tensor& tensor) { saveBefore(tensor); });
+    const c10::Argument& argument = schema.arguments()[i];
+    if (isWritten(argument)) {
+      eachTensor(stack[i], [&](const at::Tensor& tensor) {
+        saveBefore(tensor);
+        if (tensor.has_storage()) memory_.at(tensor.storage().unsafeGetStorageImpl()).blank.reset();
+      });
+    } else if (argument.alias_info() == nullptr && !readsNoValues(op)) {
+      eachTensor(stack[i], [&](const at::Tensor& tensor) { settle(tensor); });
+    }
     takeArgument(instruction, i, instruction.arguments[i]);
   }
   if (op.hasTag(at::Tag::inplace_view) && recordInPlaceView(op, at::Tensor(stack[0].toTensor()), run)) return;
@@ -417,6 +462,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   drew_ = drew_ || draws(op);
   const bool known = !draws(op) && instruction.numbers.empty() &&
                      std::ranges::all_of(stack, [this](const c10::IValue& value) { return areKnown(value); });
+  const bool blank = makesBlank(op);
   // The numbers of time steps follow from the lengths alone.
   const bool pack = op.operator_name().name == "aten::_pack_padded_sequence" && areKnown(stack[1]);
   for (uint32_t i = 0; i < stack.size() && !known; i++) {
@@ -443,6 +489,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
       Memory& memory = memory_.at(tensor.storage().unsafeGetStorageImpl());
       const bool fresh = memory.any >= before;
       memory.known = known && (fresh || memory.known);
+      if (blank && fresh) memory.blank = identityOf(tensor);
     });
   }
   if (pack) memory_.at(stack[1].toTensor().storage().unsafeGetStorageImpl()).known = true;
@@ -501,7 +548,10 @@ void Recorder::finishGradients() {
 }
 
 Recorded Recorder::finish(std::span<const at::Tensor> outputs) {
-  for (const at::Tensor& output : outputs) recorded_.outputs.push_back(valueOf(output));
+  for (const at::Tensor& output : outputs) {
+    settle(output);
+    recorded_.outputs.push_back(valueOf(output));
+  }
   for (const at::Tensor& input : inputs_) {
     recorded_.inputsWritten.push_back(input.has_storage() &&
                                       memory_.at(input.storage().unsafeGetStorageImpl()).before.defined());

@@ -81,6 +81,7 @@ class Recorder {
   [[nodiscard]] bool isFromOutside(ValueId value) const;
   template <class Run>
   bool recordInPlaceView(const c10::OperatorHandle& op, const at::Tensor& self, const Run& run);
+  void settle(const at::Tensor& tensor);
   void checkReads(const c10::OperatorHandle& op, const torch::jit::Stack& stack) const;
   std::optional<std::pair<uint32_t, bool>> placeholderOf(double value) const;
   std::string where();
@@ -98,6 +99,8 @@ class Recorder {
     bool constant = false;  // from JavaScript's values, within the step
     bool known = false;     // the values are the same in every run, as they follow from constants alone
     at::Tensor before;      // the bytes, where the step wrote to it and it was there before
+    // Of memory that was made empty and that no operator has filled yet: the tensor that was made.
+    std::optional<Identity> blank;
     ValueId any = kNoValue;
   };
   std::unordered_map<const c10::StorageImpl*, Memory> memory_;
