@@ -414,12 +414,17 @@ bool Recorder::recordInPlaceView(const c10::OperatorHandle& op, const at::Tensor
   return true;
 }
 
-// Memory that was made empty and is read before an operator has filled it was filled on the host, as at::tensor(list)
-// does: a constant of the step.
+// Memory that was made empty and is read before an operator has filled it was filled on the host. Integers are what
+// at::tensor(list) makes, constants of the step; other numbers would be results, as those of max_pool1d are.
 void Recorder::settle(const at::Tensor& tensor) {
   if (!tensor.has_storage() || !tensor.is_cpu() || tensor.numel() == 0) return;
   const auto found = memory_.find(tensor.storage().unsafeGetStorageImpl());
   if (found == memory_.end() || !found->second.blank) return;
+  if (!at::isIntegralType(tensor.scalar_type(), true)) {
+    throw std::invalid_argument(
+        "memory that was made empty and that no operator filled on its way cannot be recorded: a function without "
+        "operators of its own, such as torch.maxPool1d, has written to it, or nothing has");
+  }
   Memory& memory = found->second;
   const auto& [storage, offset, sizes, strides, type, conj, neg] = *memory.blank;
   const at::Tensor filled = at::empty({0}, type).set_(memory.storage, offset, sizes, strides);

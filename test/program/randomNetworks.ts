@@ -31,7 +31,7 @@ class Draws {
   }
 }
 
-type Layer = nn.Module<[Tensor], Tensor>;
+type Layer = nn.Module<[Tensor]>;
 type Forward = (x: Tensor) => Tensor;
 
 /** How a network ends: what the step gives, and what is differentiated. */
@@ -53,7 +53,7 @@ export interface RandomNetwork {
   readonly seed: number;
   /** Layers, shapes and end in words. */
   readonly words: string;
-  readonly make: () => nn.Module<[Tensor], Tensor>;
+  readonly make: () => nn.Module;
   readonly input: (seed: number) => Tensor;
   readonly end: End | undefined;
   readonly backward: boolean;
@@ -61,7 +61,7 @@ export interface RandomNetwork {
   readonly optimizer: boolean;
 }
 
-class Residual extends nn.Module<[Tensor], Tensor> {
+class Residual extends nn.Module {
   readonly inner: Layer;
   constructor(inner: Layer) {
     super();
@@ -72,7 +72,7 @@ class Residual extends nn.Module<[Tensor], Tensor> {
   }
 }
 
-class Reshape extends nn.Module<[Tensor], Tensor> {
+class Reshape extends nn.Module {
   readonly #shape: readonly number[];
   constructor(shape: readonly number[]) {
     super();
@@ -84,7 +84,7 @@ class Reshape extends nn.Module<[Tensor], Tensor> {
 }
 
 /** Applies a method that is no module: transposes, slices and the like, between layers. */
-class Apply extends nn.Module<[Tensor], Tensor> {
+class Apply extends nn.Module {
   readonly #run: Forward;
   constructor(run: Forward) {
     super();
@@ -285,7 +285,7 @@ function run(network: RandomNetwork, how: 'eager' | 'exact' | 'default' | 'float
   }
   for (const [name, { grad }] of net.namedParameters())
     if (grad !== null) values.set(`gradient of ${name}`, grad);
-  for (const [name, tensor] of Object.entries(net.stateDict())) values.set(name, tensor as Tensor);
+  for (const [name, tensor] of Object.entries(net.stateDict())) values.set(name, tensor);
   return { values, error: undefined, path };
 }
 

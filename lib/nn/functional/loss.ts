@@ -1,11 +1,12 @@
 // Losses as functions. Definitions are those of https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions.
 import { callable } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
+import { tensor } from '../../tensor/create.js';
 import { pairwiseDistance } from '../../operators/generated/functional.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
-import { asserted } from '../../program/recording.js';
+import { asserted, recording } from '../../program/recording.js';
 import { expectTensor, isTensor, type Tensor } from '../../tensor/tensor.js';
 import {
   type Legacy,
@@ -677,15 +678,12 @@ export const ctcLoss = callable(
       throw new TorchError(where, 'inputLengths and targetLengths: expected two tensors or two arrays');
     const overload = isTensor(inputLengths) ? 'Tensor' : 'IntList';
     const number = reductionNumber(where, reduction);
-    return call(
-      `ctc_loss.${overload}`,
-      logProbs,
-      targets,
-      inputLengths,
-      targetLengths,
-      blank,
-      number,
-      zeroInfinity,
-    );
+    const loss = (how: number): Tensor =>
+      call(`ctc_loss.${overload}`, logProbs, targets, inputLengths, targetLengths, blank, how, zeroInfinity);
+    if (recording() === undefined || number !== 1 || isTensor(targetLengths)) return loss(number);
+    // What libtorch does for 'mean', with the lengths in a tensor that a recorded step keeps.
+    const each = loss(0);
+    const { dtype, device } = each;
+    return each.div(tensor([...targetLengths], { dtype, device }).clampMin(1)).mean();
   },
 );

@@ -1,4 +1,5 @@
 // Pooling: the forms of torch.nn.functional that PyTorch composes in Python.
+import { recording } from '../../program/recording.js';
 import { callable, named, type CallsByName } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError, OutOfRangeError } from '../../core/errors.js';
@@ -43,6 +44,8 @@ export function maxPool(
     ceilMode,
   ];
   if (returnIndices) return atenPair(`max_pool${dims}d_with_indices`, input, ...args);
+  // Without gradients libtorch's has no operators to record; what is recorded gives the same bits.
+  if (dims === 1 && recording() !== undefined) return atenPair('max_pool1d_with_indices', input, ...args)[0];
   // As in Python, whose torch.max_pool3d is the one without indices too.
   return aten(`max_pool${dims}d`, input, ...args);
 }
