@@ -61,7 +61,8 @@ function callOf(one: Case): Call {
 
 const message = (error: unknown): string => (error as Error).message.split('\n')[0]!;
 
-function differenceOf(one: Case): 'refused' | 'same' | string {
+/** 'same', 'refused', or what differs. */
+function differenceOf(one: Case): string {
   const { inputs, run } = callOf(one);
   const other = inputs.map(otherValues);
   // Recorded with copies: an operator may write to its arguments.

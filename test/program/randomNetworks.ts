@@ -53,7 +53,7 @@ export interface RandomNetwork {
   readonly seed: number;
   /** Layers, shapes and end in words. */
   readonly words: string;
-  readonly make: () => nn.Module;
+  readonly make: (draw: number) => nn.Module;
   readonly input: (seed: number) => Tensor;
   readonly end: End | undefined;
   readonly backward: boolean;
@@ -224,8 +224,8 @@ export function randomNetwork(seed: number): RandomNetwork {
   return {
     seed,
     words: `${seed}: [${shape.join(', ')}]${format === 'contiguous' ? '' : ' channels last'} → ${words.join(' → ')} → ${endName}; ${how.join(', ')}`,
-    make: () => {
-      torch.manualSeed(seed);
+    make: (draw) => {
+      torch.manualSeed(seed + draw);
       return new nn.Sequential(...makers.map((maker) => maker())).train(training);
     },
     input: (draw) => {
@@ -248,7 +248,7 @@ const STEPS = 2;
 
 /** Two steps of a network, eager or recorded. */
 function run(network: RandomNetwork, how: 'eager' | 'exact' | 'default' | 'float64', draw: number): Outcome {
-  const net = network.make();
+  const net = network.make(draw);
   if (how === 'float64') net.double();
   const sgd =
     network.optimizer && net.parameters().length > 0
@@ -352,7 +352,8 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 
 /**
  * What differs in a network. Exact: bits, shapes, dtypes, errors. By default, where kernels of our own run: whether values
- * are farther from float64 than twice as far as eager's, by the median over many draws of the input. One draw does not tell:
+ * are farther from float64 than twice as far as eager's, by the median over many draws of parameters
+ * and input. One draw does not tell:
  * the error of a single number may happen to be next to nothing, and rounding decides now and then which of two nearly equal
  * values is a window's largest.
  */

@@ -3,7 +3,7 @@ import { options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { full } from '../../tensor/create.js';
-import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { ArgumentTypeError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
 import { asserted, recording } from '../../program/recording.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
