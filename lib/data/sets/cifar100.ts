@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, systemError } from '../dataError.js';
 import { allocateRecords, PICTURE_BYTES } from '../records.js';
+import { rightDoor } from './doors.js';
 import { fromBytes, type ImageDataset } from './imageDataset.js';
 
 const RECORD_BYTES = 2 + PICTURE_BYTES;
@@ -58,6 +59,8 @@ export async function cifar100(
 
 async function read(file: string): Promise<Buffer> {
   return readFile(file).catch((error: unknown) => {
-    throw systemError(error, file);
+    const hint = rightDoor(path.dirname(file), 'cifar100');
+    const found = systemError(error, file);
+    throw hint === '' ? found : new DataError(found.code, found.message + hint, { cause: error });
   });
 }

@@ -8,6 +8,7 @@ import { withLock } from '../../files/cache.js';
 import { dataCacheFolder } from '../cifar10Archive.js';
 import type { DownloadProgress } from '../cifar10Files.js';
 import { DataError, systemError } from '../dataError.js';
+import { rightDoor } from './doors.js';
 import { fromBytes, type ImageDataset } from './imageDataset.js';
 
 interface Source {
@@ -139,7 +140,8 @@ async function find(folder: string, name: string): Promise<{ file: string; bytes
     try {
       return { file, bytes: await readFile(file) };
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 'ENOENT') throw systemError(error, file);
+      const { code } = error as { code?: unknown };
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw systemError(error, file);
     }
   }
   return undefined;
@@ -154,7 +156,7 @@ async function readIdx(
   if (found === undefined)
     throw new DataError(
       'DATA_MISSING_FILES',
-      `${folder} holds neither ${name} nor ${name}.gz, which the set needs.`,
+      `${folder} holds neither ${name} nor ${name}.gz, which the set needs.${rightDoor(folder, 'mnist')}`,
     );
   const { file } = found;
   const bytes = file.endsWith('.gz')
