@@ -12,6 +12,7 @@ export type Value =
   | { f: string }
   | { c: [real: string, imaginary: string] }
   | { t: string; strides?: number[]; complex?: true }
+  | { view: [storage: string, shape: number[], strides: number[], offset: number] }
   | { reference: string }
   | { class: string; args: Value[]; options: Record<string, Value> }
   | Value[];
@@ -122,7 +123,7 @@ function compareGradients(
 export function decode(
   value: Value,
   tensors: Tensors,
-  how: { inputs?: Tensor[] | undefined; typed?: boolean } = {},
+  how: { inputs?: Tensor[] | undefined; typed?: boolean; storages?: Map<string, Tensor> } = {},
 ): unknown {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map((item) => decode(item, tensors, how));
@@ -132,6 +133,16 @@ export function decode(
     return how.typed && Number.isInteger(number) ? torch.scalar(number, 'float64') : number;
   }
   if ('c' in value) return { re: float(value.c[0]), im: float(value.c[1]) };
+  if ('view' in value) {
+    const [name, shape, strides, offset] = value.view;
+    const storage = how.storages?.get(name) ?? tensors[name]!.clone();
+    how.storages?.set(name, storage);
+    // The same view twice may be one tensor that was given twice.
+    const key = JSON.stringify(value.view);
+    const view = how.storages?.get(key) ?? storage.asStrided(shape, strides, { storageOffset: offset });
+    how.storages?.set(key, view);
+    return view;
+  }
   if ('reference' in value) return named(value.reference);
   if ('class' in value) return construct(value.class, value.args, value.options, tensors);
   const made = torch.noGrad(() => rebuild(value, tensors));

@@ -1,5 +1,5 @@
 // A third of docs/operators.md: calls of operators, with what Python PyTorch got for results and gradients, as
-// scripts/check/databases/record.mjs keeps them.
+// scripts/check/databases/recordOperators.mjs keeps them.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import torch, { checkpoints } from 'torch-node';

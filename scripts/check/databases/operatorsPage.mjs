@@ -16,7 +16,7 @@ export function page(results, dtypes, { torch, cpu }) {
   return [
     '# Operators, held against PyTorch',
     '',
-    '<!-- Written by scripts/check/databases/main.mjs: do not edit. -->',
+    '<!-- Written by scripts/check/databases/operators.mjs: do not edit. -->',
     '',
     `The samples of PyTorch's own operator database (\`torch.testing\`, version ${torch}), on the CPU (${cpu}) with one thread. While a`,
     'sample runs in Python, the overloads that it calls are caught with their arguments; `torch.ops.call` makes the same calls',
@@ -28,7 +28,7 @@ export function page(results, dtypes, { torch, cpu }) {
     '1e-12 (float64, complex128), 1e-3 (float16), 1e-2 (bfloat16), and NaNs of other bits; integers may not differ. Of results',
     'without defined values (`empty` and its kin) dtype, shape and strides are compared.',
     '',
-    'To make this page again: `npm run build:ts && node scripts/check/databases/main.mjs --python PYTHON`, with a Python that has torch,',
+    'To make this page again: `npm run build:ts && node scripts/check/databases/operators.mjs --python PYTHON`, with a Python that has torch,',
     `numpy and safetensors. Of an operator, spread samples are taken (see operators.py for the caps); random operators are seeded.`,
     '',
     ...totals(results, dtypes),

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 """Takes 20 steps with every combination of the options that PyTorch's optimizer database tries, and writes down what came of them.
 
-    python optimizers.py --out FILE.json
+    python optimizers.py --out FOLDER
 
-For each OptimizerInfo of optim_db: all combinations of the values that its inputs have, in each form (a loop, foreach, fused), for
-each variant below. A case: {class, options, variant} and "hash", of all parameters and their state as float64, with some values of the
-parameters; or "error", what Python raises. See test/parity/optimizerCases.ts for the other side.
+For each OptimizerInfo of optim_db there is NUMBER.json: all combinations of the values that its inputs have, in each form (a loop,
+foreach, fused), for each variant: dtypes, two groups of which a parameter learns later, a tensor for a learning rate, sparse gradients.
+A case: {class, options, variant} and "hash", of all parameters and their state as float64, with some values of the parameters; or
+"error", what Python raises. See test/parity/optimizerCases.ts for the other side.
 """
 import argparse, functools, itertools, json, pathlib, sys, warnings
 
+import values as _  # noqa: F401  first: see there
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[3] / 'test/parity'))
-
-from values import LARGEST  # noqa: F401  first: see there
 import torch
 from record import numbers, sha256
+from safetensors.torch import save_file
 from torch.testing._internal.common_optimizers import optim_db
 
 STEPS = 20
@@ -25,7 +26,7 @@ KEPT = 4  # values of the parameters
 
 
 @functools.lru_cache(maxsize=None)
-def values(shape, seed, variant):
+def made(shape, seed, variant):
     if variant == 'complex64':
         return torch.complex(numbers(list(shape), seed=seed), numbers(list(shape), seed=seed + 50))
     return numbers(list(shape), seed=seed).to(getattr(torch, variant if variant in ('float64', 'bfloat16') else 'float32'))
@@ -44,25 +45,21 @@ def combinations(info):
         yield {name: value for name, value in chosen if value is not None}
 
 
-def cases():
-    for info in optim_db:
-        name = info.optim_cls.__name__
-        forms = [{}] + [{form: True} for form in info.supported_impls if form in ('foreach', 'fused')]
-        variants = ['float32', 'float64', 'bfloat16', 'groups', 'rate'] + ['complex64'] * info.supports_complex
-        variants += ['sparse'] * (info.supports_sparse or info.only_supports_sparse_grads)
-        if info.only_supports_sparse_grads:
-            variants = ['sparse']
-        if name == 'LBFGS':
-            variants = ['float32', 'float64', 'complex64', 'sparse']
-        for options in combinations(info):
-            for form in forms:
-                for variant in variants:
-                    # PyTorch's fused SGD leaves most of a parameter in low precision as it is: pytorch/pytorch issue 191763.
-                    if name == 'SGD' and 'fused' in form and variant == 'bfloat16':
-                        continue
-                    if variant == 'rate' and isinstance(options.get('lr'), torch.Tensor):
-                        continue
-                    yield name, {**options, **form}, variant
+def cases(info):
+    name = info.optim_cls.__name__
+    forms = [{}] + [{form: True} for form in info.supported_impls if form in ('foreach', 'fused')]
+    variants = ['float32', 'float64', 'bfloat16', 'groups', 'rate'] + ['complex64'] * info.supports_complex + ['sparse'] * info.supports_sparse
+    if info.only_supports_sparse_grads:
+        variants = ['sparse']
+    if name == 'LBFGS':
+        variants = ['float32', 'float64', 'complex64', 'sparse']
+    for options, form, variant in itertools.product(combinations(info), forms, variants):
+        # PyTorch's fused SGD leaves most of a parameter in low precision as it is: pytorch/pytorch issue 191763.
+        if name == 'SGD' and 'fused' in form and variant == 'bfloat16':
+            continue
+        if variant == 'rate' and isinstance(options.get('lr'), torch.Tensor):
+            continue
+        yield name, {**options, **form}, variant
 
 
 def numbers_in(state):
@@ -82,7 +79,7 @@ def numbers_in(state):
 def run(name, options, variant):
     shapes = MATRICES if name == 'Muon' else TABLE if variant == 'sparse' else SHAPES
     shapes = tuple(map(tuple, shapes))
-    parameters = [torch.nn.Parameter(values(shape, 1 + i, variant).clone()) for i, shape in enumerate(shapes)]
+    parameters = [torch.nn.Parameter(made(shape, 1 + i, variant).clone()) for i, shape in enumerate(shapes)]
     if variant == 'rate':
         options = {**options, 'lr': torch.tensor([options.get('lr', 0.01)])}
     given = parameters
@@ -94,7 +91,7 @@ def run(name, options, variant):
     def closure():
         loss = 0.0
         for i, (p, shape) in enumerate(zip(parameters, shapes)):
-            p.grad = p.detach() - values(shape, 100 + 7 * step + i, variant)
+            p.grad = p.detach() - made(shape, 100 + 7 * step + i, variant)
             loss = loss + (p.grad.abs() ** 2).sum() / 2
             if variant == 'sparse':
                 indices = torch.tensor([[step % 7, (3 * step) % 7, step % 7]])
@@ -118,19 +115,27 @@ def run(name, options, variant):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--out', type=pathlib.Path, required=True)
-    out = parser.parse_args().out
+    parser.add_argument('--dtype')  # each case says its own
+    parser.add_argument('--from', type=int, default=0, dest='first')
+    options = parser.parse_args()
     warnings.simplefilter('ignore')
     torch.set_num_threads(1)
-    lines = []
-    for name, options, variant in cases():
-        case = {'class': name, 'options': {k: [v.item()] if isinstance(v, torch.Tensor) else v for k, v in options.items()}, 'variant': variant}
-        try:
-            case.update(run(name, options, variant))
-        except Exception as error:
-            case['error'] = f'{type(error).__name__}: {str(error).splitlines()[0][:100]}'
-        lines.append(json.dumps(case, separators=(',', ':')))
-    out.write_text('[\n' + ',\n'.join(lines) + '\n]\n')
-    print(len(lines), 'cases')
+    options.out.mkdir(parents=True, exist_ok=True)
+    for number, info in enumerate(optim_db):
+        if number < options.first:
+            continue
+        print('begin', number, info.optim_cls.__name__, flush=True)
+        out = dict(kind='optimizer', operator=info.optim_cls.__name__, dtype='', cases=[], skipped={})
+        for name, given, variant in cases(info):
+            case = {'class': name, 'options': {k: [v.item()] if isinstance(v, torch.Tensor) else v for k, v in given.items()}, 'variant': variant}
+            try:
+                case.update(run(name, given, variant))
+            except Exception as error:
+                case['error'] = f'{type(error).__name__}: {str(error).splitlines()[0][:100]}'
+            out['cases'].append(case)
+        save_file({}, options.out / f'{number}.safetensors')
+        (options.out / f'{number}.json').write_text(json.dumps(out))
+        print('end', number, flush=True)
 
 
 main()

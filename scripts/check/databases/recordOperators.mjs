@@ -1,6 +1,6 @@
 // Keeps a part of what operators.py wrote for test/parity/operators.test.ts: test/parity/recorded/operators.safetensors.
 //
-//     node scripts/check/databases/main.mjs --python PYTHON --work FOLDER && node scripts/check/databases/record.mjs FOLDER
+//     node scripts/check/databases/operators.mjs --python PYTHON --work FOLDER && node scripts/check/databases/recordOperators.mjs FOLDER
 //
 // Of every third operator of the database, the smallest call of each overload for each dtype; left out are calls whose bits
 // are not steady in Python itself. The calls are in the file's metadata, as JSON.

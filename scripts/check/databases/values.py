@@ -2,7 +2,8 @@
 
 null, booleans, strings (dtypes, devices, layouts and memory formats too) and lists stand for themselves, {"i": "5"} is an integer,
 {"f": "1.5"} a float, {"c": ["1.0", "2.0"]} a complex number, {"t": name, "strides": [...]} a tensor; one of complex numbers has
-{"complex": true} and is stored with a last dimension of two. {"reference": "nn.functional.relu"} is a function itself, {"class",
+{"complex": true} and is stored with a last dimension of two. {"view": [name, shape, strides, offset]} is a view
+of a storage that other arguments may share; {"reference": "nn.functional.relu"} is a function itself, {"class",
 "args", "options"} a module to be made.
 """
 import sys, types, unittest
