@@ -18,7 +18,7 @@ export interface Header {
   readonly bigEndian: boolean;
   readonly fortranOrder: boolean;
   readonly shape: readonly number[];
-  /** Where the values begin, and how many bytes they take: to the end of the file. */
+  /** Where the values begin, and how many bytes they take; what follows them is not read, as by numpy. */
   readonly begin: number;
   readonly bytes: number;
 }
@@ -45,6 +45,18 @@ export const STORED = {
 } as const satisfies Record<string, Stored>;
 export type Kind = keyof typeof STORED;
 
+// numpy's other names of them, which may stand in a header too: by one letter with or without an order, in full without.
+const LETTERS: Readonly<Record<string, Kind>> = {
+  '?': 'b1', b: 'i1', B: 'u1', h: 'i2', H: 'u2', i: 'i4', I: 'u4', l: 'i8', L: 'u8', q: 'i8', Q: 'u8', p: 'i8', P: 'u8', n: 'i8',
+  N: 'u8', e: 'f2', f: 'f4', d: 'f8', F: 'c8', D: 'c16',
+}; // prettier-ignore
+const WORDS: Readonly<Record<string, Kind>> = {
+  bool: 'b1', bool_: 'b1', int8: 'i1', uint8: 'u1', int16: 'i2', uint16: 'u2', int32: 'i4', uint32: 'u4', int64: 'i8', uint64: 'u8',
+  float16: 'f2', float32: 'f4', float64: 'f8', complex64: 'c8', complex128: 'c16', byte: 'i1', ubyte: 'u1', short: 'i2', ushort: 'u2',
+  intc: 'i4', uintc: 'u4', int: 'i8', int_: 'i8', uint: 'u8', long: 'i8', ulong: 'u8', longlong: 'i8', ulonglong: 'u8', intp: 'i8',
+  uintp: 'u8', half: 'f2', single: 'f4', double: 'f8', float: 'f8', csingle: 'c8', cdouble: 'c16', complex: 'c16',
+}; // prettier-ignore
+
 // Why other kinds are refused, by the letter in numpy's name.
 const REFUSED: Readonly<Record<string, string>> = {
   O: 'Python objects; pickled objects are not read: they can run code',
@@ -69,11 +81,16 @@ const MAX_DIMENSIONS = 64;
 /** No more of a file than this is needed for its header. */
 export const PREFIX = 12 + MAX_HEADER;
 
-/** How numpy calls a dtype. Throws an Error for bfloat16, the one that it lacks. */
+// dtypes that numpy has and tensors are not read as.
+const UNSIGNED: Partial<Record<DType, Kind>> = { uint16: 'u2', uint32: 'u4', uint64: 'u8' };
+
+/** How numpy calls a dtype. Throws an Error for those that it lacks. */
 export function kindOf(dtype: DType): Kind {
-  if (dtype === 'bfloat16')
-    throw new Error("numpy has no bfloat16: convert it first, as tensor.to('float32'), which is exact");
-  return (Object.keys(STORED) as Kind[]).find((kind) => STORED[kind].dtype === dtype)!;
+  const kind = UNSIGNED[dtype] ?? (Object.keys(STORED) as Kind[]).find((one) => STORED[one].dtype === dtype);
+  if (kind !== undefined) return kind;
+  const other = dtype === 'complex32' ? 'complex64' : 'float32';
+  const exact = dtype.startsWith('q') ? '' : `: convert it first, as tensor.to('${other}'), which is exact`;
+  throw new Error(`numpy has no ${dtype}${exact}`);
 }
 
 /**
@@ -128,7 +145,6 @@ export function readHeader(prefix: Buffer, fileSize: number): Header {
   const given = fileSize - begin;
   const array = `an array of dtype ${kind} and shape ${inWords({ tuple: shape })} needs ${bytes} bytes`;
   if (given < bytes) throw new Error(`it is cut off: ${array}, ${given} follow the header`);
-  if (given > bytes) throw new Error(`it is too long: ${array}, ${given} follow the header`);
   return { kind, bigEndian, fortranOrder, shape, begin, bytes };
 }
 
@@ -164,17 +180,21 @@ function readDescr(descr: Literal): { kind: Kind; bigEndian: boolean } {
     throw new Error(
       'its dtype is structured (records); one tensor holds one kind of number: write one array per field',
     );
-  const [, order = '', kind = '', letter = '', width = ''] =
-    (typeof descr === 'string' && /^([<>|])(([a-zA-Z])(\d*)(?:\[[^\]]*\])?)$/.exec(descr)) || [];
-  if (kind in STORED && (order !== '|' || width === '1'))
-    return { kind: kind as Kind, bigEndian: order === '>' };
-  const reason = order !== '|' || !(kind in STORED) ? REFUSED[letter] : undefined;
+  const [, order = '', name = ''] = (typeof descr === 'string' && /^([<>=|]?)(.*)$/s.exec(descr)) || [];
+  const kind = known(name, STORED) ? name : known(name, LETTERS) ? LETTERS[name]! : undefined;
+  if (kind !== undefined) return { kind, bigEndian: order === '>' };
+  if (order === '' && known(name, WORDS)) return { kind: WORDS[name]!, bigEndian: false };
+  const [, letter = '', width = ''] = /^([SaUMmVOfc])(\d*)(?:\[[^\]]*\])?$/.exec(name) ?? [];
+  const reason = /[fc]/.test(letter) && Number(width) <= 8 ? undefined : REFUSED[letter];
   throw new Error(
-    reason === undefined || (/[fc]/.test(letter) && Number(width) <= 8)
+    reason === undefined
       ? `its header is damaged: there is no dtype ${inWords(descr)}`
       : `its dtype is ${inWords(descr)}: ${reason}`,
   );
 }
+
+const known = <T extends object>(name: string, names: T): name is string & keyof T =>
+  Object.hasOwn(names, name);
 
 const isDictionary = (value: Literal): value is ReadonlyMap<string, Literal> =>
   typeof value === 'object' && value !== null && 'get' in value;

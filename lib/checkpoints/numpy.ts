@@ -1,10 +1,11 @@
 // numpy's .npy files (one array) and .npz files (a zip of several, by name).
-import fs from 'node:fs/promises';
 import { options } from '../core/options.js';
-import { expectArgument, expectObject, expectPath } from '../core/checks.js';
+import { expectArgument, expectPath } from '../core/checks.js';
 import { writeAtomically } from '../files/atomic.js';
 import { chunksOf } from '../files/chunks.js';
+import { openRegular } from '../files/regular.js';
 import type { ZipEntry } from '../files/zipReader.js';
+import type { ZipContent } from '../files/zipWriter.js';
 import { tensor } from '../tensor/create.js';
 import type { DType } from '../core/dtype.js';
 import { TorchError } from '../core/errors.js';
@@ -13,6 +14,7 @@ import { scope } from '../tensor/scope.js';
 import { expectTensor, type Tensor } from '../tensor/tensor.js';
 import { kindOf, PREFIX, readHeader, STORED, writeHeader, type Header, type Kind } from './npyHeader.js';
 import { rawBytes } from './rawBytes.js';
+import { namedTensors, recordOf, type Named } from './records.js';
 
 // What one call can write to a file.
 const MAX_FILE = 2 ** 31 - 1;
@@ -53,7 +55,7 @@ function demand(bytes: number): void {
 /**
  * Reads an .npy file (format 1.0, 2.0 or 3.0) into a contiguous tensor on the CPU. Either order and either endianness;
  * bool, integers, float16 to float64, complex64 and complex128 keep their dtype, but for uint16, which becomes int32, and
- * uint32 and uint64, which become int64.
+ * uint32 and uint64, which become int64. What follows the values is not read, as by numpy.
  *
  * The sizes in the header are held against the file's before memory is taken. Throws a TorchError that says what is
  * wrong with a damaged file, and for what no tensor holds: Python objects (reading a pickle can run code), strings,
@@ -61,9 +63,8 @@ function demand(bytes: number): void {
  */
 export async function loadNpy(file: string): Promise<Tensor> {
   expectPath('loadNpy', file);
-  const handle = await fs.open(file, 'r');
+  const { handle, size } = await openRegular(file);
   try {
-    const { size } = await handle.stat();
     return await readArray(chunksOf(handle, 0, size), size);
   } catch (error) {
     throw unreadable('loadNpy', file, error);
@@ -79,7 +80,7 @@ export function decodeNpy(bytes: Uint8Array, name = 'the data'): Tensor {
     const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const header = readHeader(all.subarray(0, PREFIX), all.length);
     const data = allocate(header.bytes);
-    data.set(all.subarray(header.begin));
+    data.set(all.subarray(header.begin, header.begin + header.bytes));
     return build(header, data);
   } catch (error) {
     throw unreadable('decodeNpy', name, error);
@@ -87,7 +88,7 @@ export function decodeNpy(bytes: Uint8Array, name = 'the data'): Tensor {
 }
 
 /**
- * Writes tensors by name as numpy.savez does, or with `compress` as numpy.savez_compressed. Atomically. The file's name
+ * Writes tensors by name, from an object or a Map, as numpy.savez does, or with `compress` as numpy.savez_compressed. Atomically. The file's name
  * is taken as it is: numpy appends .npz where it is missing.
  *
  * Throws a TorchError for names that would lead out of a folder when the zip is unpacked, for bfloat16, and for more
@@ -95,14 +96,13 @@ export function decodeNpy(bytes: Uint8Array, name = 'the data'): Tensor {
  */
 export async function saveNpz(
   file: string,
-  tensors: Readonly<Record<string, Tensor>>,
+  tensors: Named<Tensor>,
   given: { compress?: boolean } = {},
 ): Promise<void> {
   const where = 'saveNpz';
   expectPath(where, file);
   const settings = options(where, given, ['compress']);
-  expectObject(where, 'tensors', tensors, 'an object of tensors');
-  const entries = Object.entries(tensors).map(([name, value]) => {
+  const entries = namedTensors(where, tensors).map(([name, value]) => {
     if (/^\/|^[a-zA-Z]:|\\|(^|\/)\.\.\//.test(name))
       throw new TorchError(
         'saveNpz',
@@ -110,17 +110,24 @@ export async function saveNpz(
       );
     return { name: `${name}.npy`, data: encode('saveNpz', JSON.stringify(name), value) };
   });
+  await writeAtomically(file, zipped(file, entries, settings));
+}
+
+async function* zipped(
+  file: string,
+  entries: readonly ZipContent[],
+  settings: { compress?: boolean },
+): AsyncGenerator<Buffer> {
   const { zip } = await import('../files/zipWriter.js');
-  let bytes: Buffer;
   try {
-    bytes = await zip(entries, settings);
+    const bytes = await zip(entries, settings);
     demand(bytes.length);
+    yield bytes;
   } catch (error) {
     throw new TorchError('saveNpz', `${file} cannot be written: ${(error as Error).message}`, {
       cause: error,
     });
   }
-  await writeAtomically(file, [bytes]);
 }
 
 /**
@@ -152,7 +159,7 @@ export async function loadNpz(
     for (const one of tensors.values()) one.dispose();
     throw unreadable('loadNpz', file, error);
   }
-  return Object.fromEntries(tensors);
+  return recordOf(tensors);
 }
 
 function wanted(entries: ZipEntry[], keys: readonly string[] | undefined): Map<string, ZipEntry> {
@@ -190,8 +197,10 @@ async function readArray(chunks: AsyncIterable<Buffer>, size: number): Promise<T
       data = allocate(header.bytes);
       rest = start.subarray(header.begin);
     }
-    data.set(rest, at);
-    at += rest.length;
+    const part = rest.subarray(0, data.length - at);
+    data.set(part, at);
+    at += part.length;
+    if (part.length < rest.length) break;
   }
   return build(header ?? readHeader(start, size), data);
 }

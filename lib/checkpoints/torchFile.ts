@@ -322,14 +322,16 @@ function unreadable(file: string, error: unknown): Error {
  * state. A storage is written once, and
  * whole, however many tensors share it.
  *
- * Atomically: a crash or a full disk leaves the old file. Throws a TorchError that names what cannot be saved.
+ * What is written is the value of the moment of the call, whatever is done to it until the promise settles. Atomically: a
+ * crash or a full disk leaves the old file. Throws a TorchError that names what cannot be saved.
  */
 export async function save(value: unknown, file: string): Promise<void> {
   expectPath('save', file);
-  const { zipParts } = await import('../files/zipWriter.js');
   const storages = new Storages();
   try {
+    // Before anything is waited for.
     const data = scope(() => pickle(value, { encode: (object) => storages.encode(object) }));
+    const { zipParts } = await import('../files/zipWriter.js');
     await writeAtomically(file, zipParts(storages.entries(data), { align: 64 }));
   } catch (error) {
     const { name, code, message, syscall } = error as NodeJS.ErrnoException;
@@ -361,7 +363,7 @@ function numbered(state: object): Map<number, unknown> | null {
     : null;
 }
 
-/** The storages of the tensors that a value holds. */
+/** Copies of the storages of the tensors that a value holds. */
 class Storages {
   readonly #byAddress = new Map<number, { key: string; whole: Tensor; dtype: DType }>();
   /** The `state` of optimizers' state dicts. */
@@ -392,7 +394,7 @@ class Storages {
     let known = this.#byAddress.get(address);
     if (known === undefined) {
       const all = operator('aten::as_strided').call(tensor, [Math.floor(bytes / width)], [1], 0) as Tensor;
-      const whole = all.to('cpu').keep();
+      const whole = (tensor.device === 'cpu' ? all.clone() : all.to('cpu')).keep();
       known = { key: String(this.#byAddress.size), whole, dtype };
       this.#byAddress.set(address, known);
     } else if (known.dtype !== dtype)
@@ -414,8 +416,10 @@ class Storages {
     yield text('.format_version', '1');
     yield text('.storage_alignment', '64');
     yield text('byteorder', 'little');
-    for (const { key, whole } of this.#byAddress.values())
+    for (const { key, whole } of this.#byAddress.values()) {
       yield { name: `archive/data/${key}`, data: bytesOf(whole) };
+      whole.dispose();
+    }
     yield text('version', '3\n');
   }
 

@@ -28,6 +28,8 @@ export type RareDType =
   | 'float8_e4m3fn'
   | 'float8_e5m2fnuz'
   | 'float8_e4m3fnuz'
+  | 'float8_e8m0fnu'
+  | 'float4_e2m1fn_x2'
   | 'qint8'
   | 'quint8'
   | 'qint32'
@@ -38,6 +40,7 @@ export type RareDType =
 export const BYTES: Record<DType, number> = {
   uint8: 1, int8: 1, bool: 1, int16: 2, float16: 2, bfloat16: 2, int32: 4, float32: 4, int64: 8, float64: 8, complex64: 8, complex128: 16,
   uint16: 2, uint32: 4, uint64: 8, complex32: 4, float8_e5m2: 1, float8_e4m3fn: 1, float8_e5m2fnuz: 1, float8_e4m3fnuz: 1,
+  float8_e8m0fnu: 1, float4_e2m1fn_x2: 1,
   qint8: 1, quint8: 1, qint32: 4, quint4x2: 1, quint2x4: 1,
 }; // prettier-ignore
 

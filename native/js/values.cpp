@@ -34,6 +34,8 @@ constexpr std::array<NamedType, 25> kTypes{{
     {"float8_e4m3fn", at::kFloat8_e4m3fn},
     {"float8_e5m2fnuz", at::kFloat8_e5m2fnuz},
     {"float8_e4m3fnuz", at::kFloat8_e4m3fnuz},
+    {"float8_e8m0fnu", at::kFloat8_e8m0fnu},
+    {"float4_e2m1fn_x2", at::kFloat4_e2m1fn_x2},
     {"qint8", at::kQInt8},
     {"quint8", at::kQUInt8},
     {"qint32", at::kQInt32},

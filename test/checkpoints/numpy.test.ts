@@ -22,6 +22,7 @@ const recorded = JSON.parse(readFileSync(path.join(__dirname, '../parity/recorde
   refused: { name: string; file: string }[];
   archives: { name: string; file: string; compressed: boolean }[];
   inside: Values[];
+  names: Record<string, string | null>;
 };
 const decoded = (base64: string): Buffer => Buffer.from(base64, 'base64');
 
@@ -150,17 +151,34 @@ describe('npy', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('no.'))).toEqual([]);
   });
 
-  it('refuses every truncation, and bytes too many', async () => {
+  it('refuses every truncation; what follows the values is not read, as by numpy', async () => {
     const good = encodeNpy(torch.ones([2, 2]));
     for (let length = 0; length < good.length; length++)
       expect(() => decodeNpy(good.subarray(0, length))).toThrow(/: it is cut off/);
     expect(() => decodeNpy(good.subarray(0, -1), 'a.npy')).toThrow(
       'decodeNpy: a.npy cannot be read: it is cut off: an array of dtype f4 and shape (2, 2) needs 16 bytes, 15 follow the header',
     );
-    const long = written('long.npy', Buffer.concat([good, Buffer.alloc(2)]));
-    await expect(loadNpy(long)).rejects.toThrow(
-      `loadNpy: ${long} cannot be read: it is too long: an array of dtype f4 and shape (2, 2) needs 16 bytes, 18 follow the header`,
-    );
+    for (const more of [1, 2, 4, 1_000_000, 2_100_000]) {
+      const long = Buffer.concat([good, Buffer.alloc(more, 1)]);
+      expect(decodeNpy(long).toArray()).toEqual([[1, 1], [1, 1]]); // prettier-ignore
+      expect((await loadNpy(written('long.npy', long))).toArray()).toEqual([[1, 1], [1, 1]]); // prettier-ignore
+    }
+  });
+
+  it.each(Object.entries(recorded.names))('knows the dtype %p as numpy does: %p', (name, known) => {
+    const [order, kind] = [known?.[0], known?.slice(1) ?? ''];
+    const width = Number(/\d+/.exec(kind)?.[0] ?? 1);
+    const header = Buffer.from(`{'descr': '${name}', 'fortran_order': False, 'shape': (2,)}\n`);
+    const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, header.length, 0]);
+    const file = Buffer.concat([
+      start,
+      header,
+      Buffer.from(Array.from({ length: 2 * width }, (_, i) => i + 1)),
+    ]);
+    if (known === null) return expect(() => decodeNpy(file)).toThrow(/there is no dtype|long doubles/);
+    const plain = Buffer.concat([start.fill(known.length + header.length - name.length, 8, 9), Buffer.from(header.toString().replace(`'${name}'`, `'${known}'`)), file.subarray(-2 * width)]); // prettier-ignore
+    expect(order).toMatch(/[<>|]/);
+    expect(valuesOf('', decodeNpy(file))).toEqual(valuesOf('', decodeNpy(plain)));
   });
 
   it('says what is wrong with a header, and takes no memory for what it claims', () => {
@@ -200,13 +218,10 @@ describe('npy', () => {
       [tampered('(2, 2)', '(99999999999, 9)'), /needs 3599999999964 bytes, 16 follow/],
       [tampered('(2, 2)', `(${'9007199254740991, '.repeat(2)})`), /needs .*e\+\d+ bytes, 16 follow/],
       [tampered('(2, 2)', '(9007199254740992, 2)'), /expected a tuple of sizes/],
-      [tampered('(2, 2)', '(0, 2)'), /is too long: .* shape \(0, 2\) needs 0 bytes, 16 follow/],
       [tampered('(2, 2)', `(${'('.repeat(20)}`), /nest deeper than 16/],
       [tampered('False', 'false'), /cannot be read from character/],
       [tampered('False', '0'), /fortran_order is 0, expected True or False/],
       [tampered('False', 'None'), /fortran_order is None, expected/],
-      [tampered("'<f4'", "'=f4'"), /there is no dtype '=f4'/],
-      [tampered("'<f4'", "'|f4'"), /there is no dtype '\|f4'/],
       [tampered("'<f4'", "'<f3'"), /there is no dtype '<f3'/],
       [tampered("'<f4'", "'<q4'"), /there is no dtype '<q4'/],
       [tampered("'<f4'", "'toString'"), /there is no dtype 'toString'/],
@@ -378,7 +393,7 @@ describe('npz', () => {
     const before = process.memoryUsage().arrayBuffers;
     const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers)), 1);
     try {
-      await expect(loadNpz(honest)).rejects.toThrow(/it is too long: .* needs 4 bytes, 300000004 follow/);
+      expect((await loadNpz(honest))['a']!.numel).toBe(1);
       await expect(loadNpz(lying)).rejects.toThrow(/too many bytes in the stream/);
       await expect(loadNpz(shared)).rejects.toThrow(
         /its entries overlap, or claim more bytes than the file has/,
@@ -507,7 +522,7 @@ describe('500 damaged files, by chance but the same ones each time', () => {
         try {
           const tensor = decodeNpy(bytes);
           const begin = bytes[6] === 1 ? 10 + bytes.readUInt16LE(8) : 12 + bytes.readUInt32LE(8);
-          expect([1, 2, 4, 8, 16].map((width) => width * tensor.numel)).toContain(bytes.length - begin);
+          expect(tensor.numel).toBeLessThanOrEqual(bytes.length - begin);
         } catch (error) {
           expect(error).toMatchObject({ name: 'TorchError', operator: 'decodeNpy' });
           expect((error as Error).message).toMatch(/^decodeNpy: the data cannot be read: (it|its) /);

@@ -1,7 +1,29 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import torch, { checkpoints, type DType } from 'torch-node';
+import { noPython, python } from '../parity/support.js';
+import { itWhen } from '../support/skip.js';
+
+interface Case {
+  name: string;
+  file: string;
+  tensors?: [name: string, dtype: string, shape: number[]][];
+  metadata?: Record<string, string>;
+  error?: string;
+}
+const recorder = path.join(__dirname, '../parity/recordSafetensors.py');
+const recorded = JSON.parse(
+  readFileSync(path.join(__dirname, '../parity/recorded/safetensors.json'), 'utf8'),
+) as Case[];
+// What Python takes though two readers may see two things in it.
+const STRICTER = new Set([
+  'a tensor twice',
+  'a tensor twice, once escaped',
+  'metadata: a name twice',
+  'a tensor as a list',
+]);
 
 const folder = mkdtempSync(path.join(tmpdir(), 'safetensors-'));
 
@@ -18,8 +40,16 @@ describe('safetensors', () => {
       'bfloat16',
       'float32',
       'float64',
+      'uint16',
+      'uint32',
+      'uint64',
+      'complex64',
+      'float8_e4m3fn',
+      'float8_e5m2',
+      'float8_e4m3fnuz',
+      'float8_e5m2fnuz',
     ];
-    const tensors = Object.fromEntries(dtypes.map((dtype) => [dtype, torch.tensor([[0, 1], [1, 0]], { dtype })])); // prettier-ignore
+    const tensors = Object.fromEntries(dtypes.map((dtype) => [dtype, torch.tensor([[0, 1], [1, 0]]).to(dtype)])); // prettier-ignore
     const all = {
       ...tensors,
       none: torch.zeros([0, 3]),
@@ -142,5 +172,55 @@ describe('safetensors', () => {
       checkpoints.saveSafetensors(path.join(folder, 'none', 'x'), { a: torch.ones([1]) }),
     ).rejects.toThrow(/ENOENT/);
     expect(readdirSync(folder)).toContain('kept.safetensors');
+  });
+});
+
+describe("what Python's reader makes of a file", () => {
+  it.each(recorded.map((one): [string, Case] => [one.name, one]))(
+    '%s',
+    async (_, { name, file, error, ...expected }) => {
+      const bytes = Buffer.from(file, 'base64');
+      const at = path.join(folder, 'case.safetensors');
+      writeFileSync(at, bytes);
+      const readers: (() => Promise<
+        ReturnType<typeof checkpoints.loadSafetensors> extends Promise<infer T> ? T : never
+      >)[] = [
+        async () => Promise.resolve(checkpoints.decodeSafetensors(bytes)),
+        () => checkpoints.loadSafetensors(at, { mmap: false }),
+        () => checkpoints.loadSafetensors(at, { mmap: true }),
+      ];
+      for (const read of readers) {
+        if (error !== undefined || STRICTER.has(name)) {
+          await expect(read()).rejects.toMatchObject({ name: 'TorchError' });
+          continue;
+        }
+        const { tensors, metadata } = await read();
+        const found = Object.entries(tensors).map(([key, { dtype, shape }]) => [key, dtype, shape]);
+        expect({ tensors: found, metadata }).toEqual(expected);
+        const length = Number(bytes.readBigUInt64LE());
+        const again = checkpoints.encodeSafetensors(tensors, metadata);
+        expect(again.subarray(8 + Number(again.readBigUInt64LE())).equals(bytes.subarray(8 + length))).toBe(
+          true,
+        );
+      }
+    },
+  );
+
+  it('is named where no dtype holds it', () => {
+    const { file } = recorded.find(({ name }) => name === 'dtype F6_E2M3')!;
+    expect(() => checkpoints.decodeSafetensors(Buffer.from(file, 'base64'), 'x')).toThrow(
+      "loadSafetensors: x cannot be read: tensor 'a' is of F6_E2M3, which no dtype of a tensor holds",
+    );
+  });
+
+  itWhen(python !== undefined, noPython)('is what was recorded', () => {
+    const { stdout } = spawnSync(python!, [recorder, '--print'], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+    expect(JSON.parse(stdout)).toEqual(recorded);
+  });
+
+  it('takes no memory for brackets', () => {
+    const bytes = Buffer.alloc(30_000_008, '[');
+    bytes.writeBigUInt64LE(30_000_000n);
+    expect(() => checkpoints.decodeSafetensors(bytes)).toThrow(/nested deeper than 127/);
   });
 });

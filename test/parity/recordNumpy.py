@@ -6,7 +6,8 @@
 Writes recorded/numpy.json: the version of numpy; `arrays`, each {name, file: base64 of the .npy, dtype, shape, data};
 `refused`, each {name, file}, of dtypes that no tensor holds; `archives`, each {name, file: base64 of the .npz, compressed}
 with all of `inside` = [{name, dtype, shape, data}] in it. dtype is torch-node's, data the base64 of the values in row-major
-order, little endian, of that dtype. `same` says that encodeNpy should give the very bytes of the file.
+order, little endian, of that dtype. `same` says that encodeNpy should give the very bytes of the file. `names`: dtypes' names as
+a header may have them, each with what numpy makes of it, such as '<f4', or null.
 """
 import base64, io, json, pathlib, subprocess, warnings, zipfile
 import numpy as np
@@ -112,11 +113,26 @@ def archives(inside):
         yield dict(name=name, file=text(out.getvalue()), compressed=methods == {zipfile.ZIP_DEFLATED})
 
 
+def names():
+    widths = [kind + width for kind, widths in dict(b='1', i='1 2 4 8', u='1 2 4 8', f='2 4 8', c='8 16').items() for width in widths.split()]  # fmt: skip
+    letters = '? b B h H i I l L q Q p P n N e f d F D'.split()
+    words = ('bool bool_ int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 complex64 complex128 byte ubyte '
+             'short ushort intc uintc int int_ uint long ulong longlong ulonglong intp uintp half single double float csingle '
+             'cdouble complex').split()  # fmt: skip
+    wrong = ['f1', 'f3', 'i3', 'u3', 'f12', 'i16', 'c4', 'b2', 'Float32', 'bool8', 'float_', 'f4 ', '(2)f4', 'F4', '']
+    for order in ['', '<', '>', '=', '|', '!', '<>']:
+        for name in widths + letters + words + wrong:
+            try:
+                yield order + name, np.dtype(order + name).str
+            except TypeError:
+                yield order + name, None
+
+
 def main():
     inside = {'weight': values('float32', 2, 3), 'layer/bias': values('int64', 4), 'häuser': values('float16', 1, 1),
               'none': np.zeros((0, 2), dtype='uint8'), 'arr_0': np.array(3.5), 'many': np.zeros((40, 50), dtype='<i4')}  # fmt: skip
     recorded = dict(numpy=np.__version__, arrays=list(arrays()), refused=list(refused()), archives=list(archives(inside)),
-                    inside=[dict(name=name, **content(array)) for name, array in inside.items()])  # fmt: skip
+                    inside=[dict(name=name, **content(array)) for name, array in inside.items()], names=dict(names()))  # fmt: skip
     OUT.write_text(json.dumps(recorded))
     subprocess.run(['npx', 'prettier', '--write', '--log-level=warn', str(OUT)], cwd=OUT.parents[3], check=True)
     print(f'{OUT.name}: {OUT.stat().st_size} bytes')
