@@ -10,7 +10,8 @@ export * as optim from './optim/index.js';
 export * as transforms from './transforms/index.js';
 export * as utils from './utils/index.js';
 
-export { load, save } from './checkpoints/torchFile.js';
+export { load } from './checkpoints/pytorch/load.js';
+export { save } from './checkpoints/pytorch/save.js';
 
 // The operators; a name that is exported below instead is written by hand.
 export * from './operators/generated/functions.js';

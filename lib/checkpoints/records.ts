@@ -29,7 +29,7 @@ export function namedTexts(where: string, given: Named<string>): [name: string, 
   return entries;
 }
 
-function namedValues<T>(where: string, name: string, what: string, given: Named<T>): [string, T][] {
+function namedValues<T>(where: string, name: string, what: string, given: unknown): [string, T][] {
   const isMap = types.isMap(given);
   if (!isMap && (typeof given !== 'object' || given === null || Array.isArray(given) || !isPlain(given))) {
     const hint =

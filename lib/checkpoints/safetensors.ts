@@ -266,7 +266,7 @@ function readHeader(
   try {
     header = JSON.parse(UTF8.decode(bytes));
   } catch (error) {
-    if (error instanceof SyntaxError) fail(`its header is not JSON (${error.message})`);
+    if ((error as Error).name === 'SyntaxError') fail(`its header is not JSON (${(error as Error).message})`);
     fail('its header is not UTF-8');
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) fail('its header is no JSON object'); // prettier-ignore

@@ -1,18 +1,24 @@
-// Zip files that may come from anywhere: yauzl, and the checks that it leaves to its callers.
-import { open, type FileHandle } from 'node:fs/promises';
+// The entries of zip files that may come from anywhere.
 import { Readable } from 'node:stream';
-import { crc32 } from 'node:zlib';
-import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry, type ZipFile } from 'yauzl';
-import { chunksOf } from './chunks.js';
+import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
+import { withBytes, type RandomAccess } from './randomAccess.js';
+import { readDirectory, STORED, type ZipPlace } from './zipDirectory.js';
 
 export interface ZipEntry {
   readonly name: string;
-  /** Bytes when unpacked. `chunks` throws when there are more or fewer. */
+  /** Bytes when unpacked. `chunks` and `read` throw when there are more or fewer. */
   readonly size: number;
   /** Whether it is a symbolic link; its bytes are then where it leads. */
   readonly link: boolean;
   /** The unpacked bytes. Throws at the end when their checksum is wrong. */
   chunks(): AsyncIterable<Buffer>;
+  /** The same at once. */
+  read(): Buffer;
+}
+
+export interface ZipReading {
+  /** Whether a zip in which all checksums are 0 has none, as PyTorch writes it when told so. Default false. */
+  checksumsOptional?: boolean;
 }
 
 /**
@@ -21,77 +27,87 @@ export interface ZipEntry {
  * Rejects with an Error when the file is damaged, when entries share bytes of the file, or when one claims more bytes
  * than its compressed ones can hold: whatever `size` says is at most 1032 times the file's size.
  */
-export async function withZip<T>(file: string, use: (entries: ZipEntry[]) => Promise<T>): Promise<T> {
-  const handle = await open(file, 'r');
-  let zip: ZipFile | undefined;
-  try {
-    const { size } = await handle.stat();
-    zip = await fromRandomAccessReaderPromise(new FileReader(handle, size), size, { autoClose: false });
-    return await use(await readContents(zip));
-  } finally {
-    zip?.close();
-    await handle.close();
-  }
+export async function withZip<T>(
+  source: string | Uint8Array,
+  use: (entries: ZipEntry[]) => Promise<T>,
+  reading: ZipReading = {},
+): Promise<T> {
+  return withBytes(source, (bytes) => use(zipEntries(bytes, reading)));
 }
 
-async function readContents(zip: ZipFile): Promise<ZipEntry[]> {
-  const entries: ZipEntry[] = [];
-  let claimed = 0;
-  for await (const entry of zip.eachEntry()) {
-    // The part of a local header that every entry has, its name, its data.
-    claimed += 30 + entry.fileNameLength + entry.compressedSize;
-    if (claimed > zip.fileSize) throw new Error('its entries overlap, or claim more bytes than the file has');
-    if (entry.fileName.endsWith('/')) continue;
-    // A match of 258 bytes takes two bits at least.
-    if (entry.compressionMethod === 8 && entry.uncompressedSize > 1032 * entry.compressedSize)
-      throw new Error(
-        `${entry.fileName} claims ${entry.uncompressedSize} bytes, more than ${entry.compressedSize} compressed ones can hold`,
-      );
-    entries.push({
-      name: entry.fileName,
-      size: entry.uncompressedSize,
-      link: ((entry.externalFileAttributes >>> 16) & 0o170000) === 0o120000,
-      chunks: () => unpack(zip, entry),
-    });
-  }
-  return entries;
+/** The entries of a zip, which are read as long as its bytes can be. */
+export function zipEntries(bytes: RandomAccess, { checksumsOptional = false }: ZipReading = {}): ZipEntry[] {
+  const places = readDirectory(bytes);
+  const unchecked = checksumsOptional && places.every(({ checksum }) => checksum === 0);
+  return places.map((place) => new Entry(bytes, place, !unchecked));
 }
 
-async function* unpack(zip: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
-  let checksum = 0;
-  // yauzl verifies lengths, not checksums.
-  for await (const chunk of (await zip.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) {
-    checksum = crc32(chunk, checksum);
-    yield chunk;
-  }
-  if (checksum !== entry.crc32) throw new Error(`${entry.fileName} is damaged (its checksum is wrong)`);
-}
+class Entry implements ZipEntry {
+  readonly name: string;
+  readonly size: number;
+  readonly link: boolean;
+  readonly #bytes: RandomAccess;
+  readonly #place: ZipPlace;
+  readonly #checked: boolean;
 
-// yauzl's own reader passes offsets from the file straight to fs.read, which throws for those beyond 2^53; thrown in a
-// callback that would end the process.
-class FileReader extends RandomAccessReader {
-  readonly #handle: FileHandle;
-  readonly #size: number;
-
-  constructor(handle: FileHandle, size: number) {
-    super();
-    this.#handle = handle;
-    this.#size = size;
+  constructor(bytes: RandomAccess, place: ZipPlace, checked: boolean) {
+    ({ name: this.name, size: this.size, link: this.link } = place);
+    this.#bytes = bytes;
+    this.#place = place;
+    this.#checked = checked;
   }
 
-  // Beyond 2^53 start and end may be one number, which yauzl takes for an empty range.
-  override createReadStream(range: { start: number; end: number }): Readable {
-    const { start, end } = range;
-    if (end <= this.#size) return super.createReadStream(range);
-    const error = new Error(`it points to the bytes from ${start} to ${end}, the file has ${this.#size}`);
-    return new Readable({
-      read() {
-        this.destroy(error);
+  async *chunks(): AsyncGenerator<Buffer> {
+    const { begin, compressed, method } = this.#place;
+    const raw = this.#bytes.chunks(begin, begin + compressed);
+    const check = this.#check();
+    for await (const chunk of method === STORED ? raw : inflated(raw)) {
+      check.next(chunk);
+      yield chunk;
+    }
+    check.end();
+  }
+
+  read(): Buffer {
+    const { begin, compressed, method } = this.#place;
+    const raw = this.#bytes.read(begin, begin + compressed);
+    const out = method === STORED ? raw : inflateRawSync(raw, { maxOutputLength: Math.max(1, this.size) });
+    const check = this.#check();
+    check.next(out);
+    check.end();
+    return out;
+  }
+
+  #check(): { next(chunk: Buffer): void; end(): void } {
+    let size = 0;
+    let checksum = 0;
+    return {
+      next: (chunk) => {
+        size += chunk.length;
+        if (size > this.size)
+          throw new Error(`${this.name}: too many bytes in the stream, expected ${this.size}`);
+        if (this.#checked) checksum = crc32(chunk, checksum);
       },
-    });
+      end: () => {
+        if (size < this.size)
+          throw new Error(
+            `${this.name}: not enough bytes in the stream, expected ${this.size}, found ${size}`,
+          );
+        if (this.#checked && checksum !== this.#place.checksum)
+          throw new Error(`${this.name} is damaged (its checksum is wrong)`);
+      },
+    };
   }
+}
 
-  override _readStreamForRange(start: number, end: number): Readable {
-    return Readable.from(chunksOf(this.#handle, start, end));
+async function* inflated(raw: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const source = Readable.from(raw);
+  const stream = createInflateRaw();
+  source.on('error', (error) => stream.destroy(error));
+  try {
+    yield* source.pipe(stream) as AsyncIterable<Buffer>;
+  } finally {
+    source.destroy();
+    stream.destroy();
   }
 }

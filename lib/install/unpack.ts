@@ -124,7 +124,7 @@ async function unpackEntry(entry: ZipEntry, file: string, onBytes: (bytes: numbe
   );
 }
 
-// yauzl refuses names with '..' and absolute ones already; what decides is where the file would lie.
+// The reader of zips refuses names with '..' and absolute ones already; what decides is where the file would lie.
 function inside(folder: string, name: string): string {
   const file = path.resolve(folder, name);
   if (!file.startsWith(path.resolve(folder) + path.sep)) throw new Error(`${name} leads out of the folder`);

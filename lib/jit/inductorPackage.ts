@@ -1,4 +1,5 @@
 // Packages that torch._inductor.aoti_compile_and_package wrote: loaded, described and run.
+import { withRegularSync } from '../files/regular.js';
 import { expectInteger, expectPath, expectString } from '../core/checks.js';
 import { handleOf } from '../core/handles.js';
 import { options } from '../core/options.js';
@@ -108,6 +109,7 @@ export class CompiledModel {
 export function aotiLoadPackage(file: string, given: PackageOptions = {}): CompiledModel {
   const [model, runners] = checked(file, given);
   try {
+    withRegularSync(file, () => undefined);
     return new CompiledModel(native.loadPackage(file, model, runners));
   } catch (error) {
     throw unreadable(file, error);
@@ -118,6 +120,7 @@ export function aotiLoadPackage(file: string, given: PackageOptions = {}): Compi
 export async function aotiLoadPackageAsync(file: string, given: PackageOptions = {}): Promise<CompiledModel> {
   const [model, runners] = checked(file, given);
   try {
+    withRegularSync(file, () => undefined);
     return new CompiledModel(await native.loadPackageAsync(file, model, runners));
   } catch (error) {
     throw unreadable(file, error);

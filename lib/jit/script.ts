@@ -4,6 +4,7 @@ import { options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native, type LoadedScript } from '../native/binding.js';
 import { writeAtomically } from '../files/atomic.js';
+import { withBytesSync } from '../files/randomAccess.js';
 import { Module, type AnyModule } from '../nn/module.js';
 import { tagged, untagged } from '../operators/taggedValues.js';
 import { checkDevice } from '../tensor/devices.js';
@@ -14,6 +15,7 @@ import { type Operator } from '../operators/operators.js';
 import { currentScope, moveTo, surrender, type Scope, type Scoped } from '../tensor/scope.js';
 import { Parameter } from '../tensor/parameter.js';
 import { Tensor } from '../tensor/tensor.js';
+import { checkArchive } from './checkArchive.js';
 import { scriptMethod } from './method.js';
 
 export interface LoadOptions {
@@ -359,6 +361,7 @@ function open<T>(
     throw new ArgumentTypeError('jit.load', `expected a file's name or its bytes, got ${describe(source)}`);
   if (device !== undefined) checkDevice(device);
   try {
+    withBytesSync(source, checkArchive);
     return read(source, device ?? null, extraFiles);
   } catch (error) {
     throw unreadable(source, error);

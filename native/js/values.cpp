@@ -13,7 +13,7 @@ struct NamedType {
   at::ScalarType type;
 };
 
-constexpr std::array<NamedType, 25> kTypes{{
+constexpr std::array<NamedType, 27> kTypes{{
     {"uint8", at::kByte},
     {"int8", at::kChar},
     {"int16", at::kShort},

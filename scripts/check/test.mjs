@@ -19,7 +19,7 @@ const jest = (args, env) =>
 const QUICK = {
   amp: ['gradScaler'],
   autograd: ['autograd', 'hooks'],
-  checkpoints: ['safetensors', 'torchFile'],
+  checkpoints: ['safetensors', 'torchFile', 'fromPython', 'saving'],
   core: ['.*'],
   data: ['samplers', 'sets', 'synthetic'],
   files: ['zip'],

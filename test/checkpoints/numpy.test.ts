@@ -175,7 +175,10 @@ describe('npy', () => {
       header,
       Buffer.from(Array.from({ length: 2 * width }, (_, i) => i + 1)),
     ]);
-    if (known === null) return expect(() => decodeNpy(file)).toThrow(/there is no dtype|long doubles/);
+    if (known === null) {
+      expect(() => decodeNpy(file)).toThrow(/there is no dtype|long doubles/);
+      return;
+    }
     const plain = Buffer.concat([start.fill(known.length + header.length - name.length, 8, 9), Buffer.from(header.toString().replace(`'${name}'`, `'${known}'`)), file.subarray(-2 * width)]); // prettier-ignore
     expect(order).toMatch(/[<>|]/);
     expect(valuesOf('', decodeNpy(file))).toEqual(valuesOf('', decodeNpy(plain)));
@@ -331,12 +334,17 @@ describe('npz', () => {
     const stored = await zip([{ name: 'a.npy', data: npy }]);
     const compressed = await zip([{ name: 'a.npy', data: npy }], { compress: true });
     const directory = (bytes: Buffer): number => bytes.lastIndexOf(Buffer.from('504b0102', 'hex'));
+    // In the directory and in the local header.
+    const sized = (bytes: Buffer, size: number): void => {
+      bytes.writeUInt32LE(size, directory(bytes) + 24);
+      bytes.writeUInt32LE(size, 22);
+    };
     const changed = (bytes: Buffer, change: (copy: Buffer) => void): Buffer => {
       const copy = Buffer.from(bytes);
       change(copy);
       return copy;
     };
-    // A locator of zip64's directory that points beyond every file, which yauzl's own reader would die of.
+    // A locator of zip64's directory that points beyond every file, and of what numbers hold exactly.
     const locator = Buffer.alloc(20);
     locator.writeUInt32LE(0x07064b50);
     locator.fill(0x7f, 8, 16);
@@ -347,13 +355,17 @@ describe('npz', () => {
       ['cut off', stored.subarray(0, -5), /not a zip file/i],
       ['a changed value', changed(stored, (b) => void (b[500]! ^= 1)), /array "a", cannot be read: a\.npy is damaged \(its checksum is wrong\)/],
       ['changed compressed data', changed(compressed, (b) => void (b[200]! ^= 64)), /array "a", cannot be read: /],
-      ['a larger size', changed(compressed, (b) => void b.writeUInt32LE(npy.length + 4, directory(b) + 24)), /not enough bytes in the stream. expected 4132/],
-      ['a smaller size', changed(compressed, (b) => void b.writeUInt32LE(npy.length - 4, directory(b) + 24)), /too many bytes in the stream. expected 4124/],
-      ['a huge size', changed(compressed, (b) => void b.writeUInt32LE(0xfffffffe, directory(b) + 24)), /claims 4294967294 bytes, more than \d+ compressed ones can hold/],
+      ['a larger size', changed(compressed, (b) => sized(b, npy.length + 4)), /not enough bytes in the stream, expected 4132/],
+      ['a smaller size', changed(compressed, (b) => sized(b, npy.length - 4)), /too many bytes in the stream, expected 4124/],
+      ['a huge size', changed(compressed, (b) => sized(b, 0xfffffffe)), /claims 4294967294 bytes, more than \d+ compressed ones can hold/],
       ['data out of bounds', changed(stored, (b) => void b.writeUInt32LE(0xfffffff0, directory(b) + 42)), /points to the bytes from 4294967280/],
-      ['an unknown method', changed(compressed, (b) => void b.writeUInt16LE(14, directory(b) + 10)), /unsupported compression method: 14/],
+      ['an unknown method', changed(compressed, (b) => { for (const at of [8, directory(b) + 10]) b.writeUInt16LE(14, at); }), /unsupported compression method: 14/],
       ['a directory far away', changed(stored, (b) => void b.writeUInt32LE(0xfffffff0, b.length - 6)), /points to the bytes from 4294967280/],
       ['a directory beyond 2^53', Buffer.concat([stored.subarray(0, end), locator, stored.subarray(end)]), /points to the bytes from 9\d+/],
+      ['a size of its own in the local header', changed(stored, (b) => void b.writeUInt32LE(1, 22)), /local header says otherwise/],
+      ['a name of its own in the local header', changed(stored, (b) => void (b[30]! ^= 1)), /local header says otherwise/],
+      ['bytes behind its end', Buffer.concat([stored, Buffer.alloc(3)]), /not a zip file, or it is cut off/],
+      ['bytes behind its directory', Buffer.concat([stored.subarray(0, end), Buffer.alloc(5), stored.subarray(end)]), /directory does not end where/],
       ['two of a name', await zip([{ name: 'a.npy', data: npy }, { name: 'a', data: npy }]), /two of its arrays are called "a"/],
     ]; // prettier-ignore
     for (const [what, bytes, message] of bad) {
@@ -375,6 +387,7 @@ describe('npz', () => {
     });
     const honest = written('honest.npz', bomb);
     bomb.writeUInt32LE(npy.length, bomb.lastIndexOf(Buffer.from('504b0102', 'hex')) + 24);
+    bomb.writeUInt32LE(npy.length, 22);
     const lying = written('lying.npz', bomb);
     // Many entries of the directory that share one entry's data.
     const one = await zip([{ name: 'a.npy', data: Buffer.alloc(1e6) }], { compress: true });
@@ -383,6 +396,7 @@ describe('npz', () => {
     end.writeUInt16LE(100, 8);
     end.writeUInt16LE(100, 10);
     const entry = one.subarray(at, -22);
+    end.writeUInt32LE(100 * entry.length, 12);
     const shared = written(
       'shared.npz',
       Buffer.concat([one.subarray(0, at), ...new Array<Buffer>(100).fill(entry), end]),

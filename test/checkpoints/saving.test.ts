@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { types } from 'node:util';
 import torch, { checkpoints, nn, optim, type Tensor } from 'torch-node';
 import { liveTensors } from '../support/leaks.js';
 
@@ -12,8 +13,8 @@ const at = (name: string): string => path.join(folder, name);
 
 type Tensors = Record<string, Tensor>;
 interface Format {
-  save(file: string, tensors: Tensors | Map<string, Tensor>): Promise<void>;
-  load(file: string): Promise<Tensors>;
+  readonly save: (file: string, tensors: Tensors | Map<string, Tensor>) => Promise<void>;
+  readonly load: (file: string) => Promise<Tensors>;
 }
 const FORMATS: Record<string, Format> = {
   'torch.save': {
@@ -34,7 +35,7 @@ const FORMATS: Record<string, Format> = {
   },
   saveNpy: {
     save: (file, tensors) =>
-      checkpoints.saveNpy(file, tensors instanceof Map ? tensors.get('a')! : tensors['a']!),
+      checkpoints.saveNpy(file, types.isMap(tensors) ? tensors.get('a')! : tensors['a']!),
     load: async (file) => ({ a: await checkpoints.loadNpy(file) }),
   },
 };

@@ -93,9 +93,7 @@ describe('from a file or folder', () => {
     ['backslashes', 'libtorch\\lib\\..\\..\\..\\evil'],
   ])('refuses entries that lead out of the folder: %s', async (_, name) => {
     const from = zip(path.join(folder, 'a.zip'), { ...zipFiles(), [name]: 'evil' });
-    await expect(installLibtorch({ from })).rejects.toThrow(
-      /cannot be unpacked: (invalid relative|absolute) path/,
-    );
+    await expect(installLibtorch({ from })).rejects.toThrow(/cannot be unpacked: .* is no name of an entry/);
     expectNothing();
     expect(contents(folder).filter((each) => each.includes('evil'))).toEqual([]);
   });
@@ -116,9 +114,9 @@ describe('from a file or folder', () => {
   it('notices a damaged file inside by its checksum', async () => {
     const from = zip(path.join(folder, 'a.zip'), zipFiles());
     const bytes = readFileSync(from);
-    // The checksum of the first entry, in the central directory: after its signature, at offset 16.
+    // The checksum of the first entry: in its local header at offset 14, in the central directory at 16.
     const directory = bytes.indexOf(Buffer.from('PK\x01\x02', 'latin1'));
-    bytes.writeUInt32LE((bytes.readUInt32LE(directory + 16) ^ 1) >>> 0, directory + 16);
+    for (const at of [14, directory + 16]) bytes.writeUInt32LE((bytes.readUInt32LE(at) ^ 1) >>> 0, at);
     writeFileSync(from, bytes);
     await expect(installLibtorch({ from })).rejects.toThrow('is damaged (its checksum is wrong)');
     expectNothing();

@@ -251,7 +251,7 @@ it('is written and read again', async () => {
 it('refuses what is no archive', async () => {
   const load = (source: string | Uint8Array) => () => torch.jit.load(source);
   const bytes = readFileSync(NET);
-  expect(load(path.join(work, 'nowhere.pt'))).toThrow('No such file');
+  expect(load(path.join(work, 'nowhere.pt'))).toThrow('no such file');
   expect(load(path.join(FILES, 'checkpoint.pt'))).toThrow('torch.load reads what torch.save wrote');
   expect(load(path.join(FILES, 'expected.json'))).toThrow('this is no TorchScript archive');
   for (const size of [0, 3, 100, 5000, bytes.length - 1])

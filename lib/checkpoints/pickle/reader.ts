@@ -3,12 +3,14 @@
 // https://github.com/python/cpython/blob/3.13/Lib/pickletools.py
 
 import { types } from 'node:util';
+import { getHeapStatistics } from 'node:v8';
 
 /** What stands in a pickle for a class or a function: made of its arguments by `call`. */
 export interface Callable {
   /** As in "torch._utils._rebuild_tensor_v2". */
   readonly name: string;
-  readonly call: (args: readonly unknown[]) => unknown;
+  /** `spend` is told beforehand of the bytes that the result takes besides its arguments. */
+  readonly call: (args: readonly unknown[], spend: (bytes: number) => void) => unknown;
 }
 
 export interface PickleHost {
@@ -16,7 +18,21 @@ export interface PickleHost {
   global(module: string, name: string): unknown;
   /** What a persistent id stands for. */
   persistent(id: unknown): unknown;
+  /** Gives a value that is no dictionary its state; false where it takes none. */
+  build?(target: unknown, state: unknown): boolean;
 }
+
+/** The name of errors that say that a pickle goes on beyond the bytes that were given. */
+export const CUT_OFF = 'CutOff';
+
+// What may be built of a byte of a pickle, in bytes of memory: Python's own densest, an empty dictionary, takes 90.
+const FOR_A_BYTE = 128;
+const FOR_NOTHING = 2 ** 20;
+// What values take, in bytes of memory.
+const PLACE = 16;
+const MEMO = 40;
+const LIST = 64;
+const DICTIONARY = 256;
 
 // Numbers that a pickle gives to its values; Python counts from 0.
 const MAX_MEMO = 2 ** 24;
@@ -28,10 +44,42 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * The value of a pickle (protocols 2 to 5). Dictionaries come as Maps, tuples as frozen arrays, None as null, integers as
  * numbers where these are exact and as bigints elsewhere, bytes as Uint8Arrays, sets as Sets.
  *
- * Throws an Error that says what is wrong with a pickle that is cut off, damaged, or that asks for anything else.
+ * Throws an Error that says what is wrong with a pickle that is cut off, damaged, that asks for anything else, or that
+ * would take much more memory than it has bytes.
  */
 export function unpickle(bytes: Uint8Array, host: PickleHost): unknown {
-  return new Unpickler(bytes, host).run();
+  return unpickleFrom(bytes, 0, host).value;
+}
+
+/** The same of a pickle among other bytes; `end` is where it ends. */
+export function unpickleFrom(
+  bytes: Uint8Array,
+  begin: number,
+  host: PickleHost,
+): { value: unknown; end: number } {
+  const unpickler = new Unpickler(bytes, begin, host);
+  return { value: unpickler.run(), end: unpickler.at };
+}
+
+// What a pickle has named, by number: one after another, as a rule.
+class Memo {
+  readonly #row: unknown[] = [];
+  readonly #others = new Map<number, unknown>();
+
+  get size(): number {
+    return this.#row.length + this.#others.size;
+  }
+  has(key: number): boolean {
+    return key < this.#row.length || this.#others.has(key);
+  }
+  get(key: number): unknown {
+    return key < this.#row.length ? this.#row[key] : this.#others.get(key);
+  }
+  set(key: number, value: unknown): void {
+    if (key === this.#row.length && !this.#others.has(key)) this.#row.push(value);
+    else if (key < this.#row.length) this.#row[key] = value;
+    else this.#others.set(key, value);
+  }
 }
 
 class Unpickler {
@@ -39,11 +87,24 @@ class Unpickler {
   readonly #host: PickleHost;
   #at = 0;
   readonly #stack: unknown[] = [];
-  readonly #memo = new Map<number, unknown>();
+  readonly #memo = new Memo();
+  /** Bytes of memory that its values may still take. */
+  #left: number;
 
-  constructor(bytes: Uint8Array, host: PickleHost) {
+  constructor(bytes: Uint8Array, begin: number, host: PickleHost) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = begin;
     this.#host = host;
+    const { heap_size_limit, used_heap_size } = getHeapStatistics();
+    this.#left = Math.min(
+      FOR_NOTHING + FOR_A_BYTE * (bytes.length - begin),
+      // Values are made twice, and a heap that is full ends the process.
+      (heap_size_limit - used_heap_size) / 3,
+    );
+  }
+
+  get at(): number {
+    return this.#at;
   }
 
   run(): unknown {
@@ -69,7 +130,7 @@ class Unpickler {
   take(count: number): Buffer {
     const end = this.#at + count;
     if (!(end <= this.#bytes.length))
-      throw new Error(`it ends at ${this.#bytes.length}, in the middle of a value`);
+      throw cutOff(`it ends at ${this.#bytes.length}, in the middle of a value`);
     const out = this.#bytes.subarray(this.#at, end);
     this.#at = end;
     return out;
@@ -87,7 +148,7 @@ class Unpickler {
   }
   line(): string {
     const end = this.#bytes.indexOf(10, this.#at);
-    if (end < 0) throw new Error('it ends in the middle of a name');
+    if (end < 0) throw cutOff('it ends in the middle of a name');
     const out = this.text(end - this.#at);
     this.#at++;
     return out;
@@ -97,7 +158,7 @@ class Unpickler {
     try {
       return UTF8.decode(part);
     } catch {
-      throw new Error('it has a text that is not UTF-8');
+      return withHalves(part);
     }
   }
   /** Two's complement of any width. */
@@ -112,8 +173,14 @@ class Unpickler {
 
   // ---- values ----
 
-  push(value: unknown): void {
+  push(value: unknown, bytes = 0): void {
+    this.#spend(PLACE + bytes, 'it');
     this.#stack.push(value);
+  }
+  #spend(bytes: number, what: string): void {
+    this.#left -= bytes;
+    if (!(this.#left >= 0))
+      throw new Error(`${what} would take far more memory than it has bytes, or than JavaScript has left`);
   }
   #pop(): unknown {
     const { length } = this.#stack;
@@ -132,7 +199,22 @@ class Unpickler {
     return value;
   }
   mark(): void {
-    this.#stack.push(MARK);
+    this.push(MARK);
+  }
+  tuple(items: unknown[]): void {
+    this.push(Object.freeze(items), LIST);
+  }
+  list(items: unknown[] = []): void {
+    this.push(items, LIST);
+  }
+  dictionary(): void {
+    this.push(new Map(), DICTIONARY);
+  }
+  set(items: unknown[] = []): void {
+    this.push(new Set(items), DICTIONARY);
+  }
+  bytes(length: number): void {
+    this.push(new Uint8Array(this.take(length)), DICTIONARY);
   }
   toMark(): unknown[] {
     const at = this.#stack.lastIndexOf(MARK);
@@ -143,6 +225,7 @@ class Unpickler {
   }
   remember(key: number): void {
     if (key > MAX_MEMO) throw new Error(`it numbers a value ${key}`);
+    this.#spend(MEMO, 'it');
     this.#memo.set(key, this.top());
   }
   rememberNext(): void {
@@ -162,7 +245,9 @@ class Unpickler {
     const [callable, args] = this.pop(2) as [Callable, unknown];
     if (typeof (callable as Partial<Callable> | null)?.call !== 'function' || !Array.isArray(args))
       throw new Error('it calls something that is no function');
-    this.push(callable.call(args as unknown[]));
+    const spend = (bytes: number): void => this.#spend(bytes, `what it has ${callable.name} make`);
+    spend(LIST);
+    this.push(callable.call(args as unknown[], spend));
   }
   setItems(items: readonly unknown[]): void {
     const target = this.top();
@@ -180,19 +265,44 @@ class Unpickler {
     if (!types.isSet(target)) throw new Error('it adds to what is no set');
     for (const item of items) target.add(item);
   }
-  /** Attributes of an object: those that PyTorch's state dicts carry (`_metadata`) are not needed. */
+  /** Attributes of an object: those of dictionaries (`_metadata` of a state dict) are not needed. */
   build(): void {
-    this.#pop();
-    if (!types.isMap(this.top())) throw new Error('it sets attributes of an object that is no dictionary');
+    const [state] = this.pop(1);
+    const target = this.top();
+    if (!types.isMap(target) && this.#host.build?.(target, state) !== true)
+      throw new Error('it sets attributes of an object that takes none');
   }
 }
+
+const cutOff = (message: string): Error => Object.assign(new Error(message), { name: CUT_OFF });
 
 const exact = (value: bigint): number | bigint =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
     ? Number(value)
     : value;
 
-const tuple = (items: unknown[]): readonly unknown[] => Object.freeze(items);
+/** UTF-8 in which halves of characters may stand alone, as Python writes them. */
+function withHalves(bytes: Buffer): string {
+  let text = '';
+  let from = 0;
+  const decode = (to: number): void => {
+    try {
+      text += UTF8.decode(bytes.subarray(from, to));
+    } catch {
+      throw new Error('it has a text that is not UTF-8');
+    }
+  };
+  for (let at = 0; at + 2 < bytes.length; at++) {
+    const [first, second, third] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!];
+    if (first !== 0xed || second < 0xa0 || second > 0xbf || third < 0x80 || third > 0xbf) continue;
+    decode(at);
+    text += String.fromCharCode(0xd000 | ((second & 0x3f) << 6) | (third & 0x3f));
+    from = at + 3;
+    at += 2;
+  }
+  decode(bytes.length);
+  return text;
+}
 
 function expectText(value: unknown): string {
   if (typeof value !== 'string') throw new Error('it names something by what is no text');
@@ -220,31 +330,31 @@ const OPERATIONS: Readonly<Record<string, (machine: Unpickler) => void>> = {
   '\x8d': (m) => m.push(m.text(m.unsigned(8))),
   'U': (m) => m.push(m.text(m.unsigned(1))),
   'T': (m) => m.push(m.text(m.unsigned(4))),
-  'B': (m) => m.push(new Uint8Array(m.take(m.unsigned(4)))),
-  'C': (m) => m.push(new Uint8Array(m.take(m.unsigned(1)))),
-  '\x8e': (m) => m.push(new Uint8Array(m.take(m.unsigned(8)))),
-  '\x96': (m) => m.push(new Uint8Array(m.take(m.unsigned(8)))),
+  'B': (m) => m.bytes(m.unsigned(4)),
+  'C': (m) => m.bytes(m.unsigned(1)),
+  '\x8e': (m) => m.bytes(m.unsigned(8)),
+  '\x96': (m) => m.bytes(m.unsigned(8)),
   '(': (m) => m.mark(),
-  ')': (m) => m.push(tuple([])),
-  '\x85': (m) => m.push(tuple(m.pop(1))),
-  '\x86': (m) => m.push(tuple(m.pop(2))),
-  '\x87': (m) => m.push(tuple(m.pop(3))),
-  't': (m) => m.push(tuple(m.toMark())),
-  ']': (m) => m.push([]),
+  ')': (m) => m.tuple([]),
+  '\x85': (m) => m.tuple(m.pop(1)),
+  '\x86': (m) => m.tuple(m.pop(2)),
+  '\x87': (m) => m.tuple(m.pop(3)),
+  't': (m) => m.tuple(m.toMark()),
+  ']': (m) => m.list(),
   'a': (m) => m.append(m.pop(1)),
   'e': (m) => m.append(m.toMark()),
-  'l': (m) => m.push(m.toMark()),
-  '}': (m) => m.push(new Map()),
+  'l': (m) => m.list(m.toMark()),
+  '}': (m) => m.dictionary(),
   's': (m) => m.setItems(m.pop(2)),
   'u': (m) => m.setItems(m.toMark()),
   'd': (m) => {
     const items = m.toMark();
-    m.push(new Map());
+    m.dictionary();
     m.setItems(items);
   },
-  '\x8f': (m) => m.push(new Set()),
+  '\x8f': (m) => m.set(),
   '\x90': (m) => m.add(m.toMark()),
-  '\x91': (m) => m.push(new Set(m.toMark())),
+  '\x91': (m) => m.set(m.toMark()),
   '0': (m) => void m.pop(1),
   '1': (m) => void m.toMark(),
   '2': (m) => m.push(m.top()),
@@ -260,5 +370,6 @@ const OPERATIONS: Readonly<Record<string, (machine: Unpickler) => void>> = {
   },
   'Q': (m) => m.persistent(),
   'R': (m) => m.reduce(),
+  '\x81': (m) => m.reduce(), // NEWOBJ: a class in the function's place
   'b': (m) => m.build(),
 }; // prettier-ignore
