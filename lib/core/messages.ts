@@ -9,7 +9,8 @@ const DTYPES: Readonly<Record<string, string>> = {
   QInt8: 'qint8', QUInt8: 'quint8', QInt32: 'qint32', QUInt4x2: 'quint4x2', QUInt2x4: 'quint2x4', UInt16: 'uint16', UInt32: 'uint32',
   UInt64: 'uint64', Int8: 'int8', Int16: 'int16', Int32: 'int32', Int64: 'int64', UInt8: 'uint8', Float16: 'float16',
   Float32: 'float32', Float64: 'float64', Float8_e5m2: 'float8_e5m2', Float8_e4m3fn: 'float8_e4m3fn',
-  Float8_e5m2fnuz: 'float8_e5m2fnuz', Float8_e4m3fnuz: 'float8_e4m3fnuz',
+  Float8_e5m2fnuz: 'float8_e5m2fnuz', Float8_e4m3fnuz: 'float8_e4m3fnuz', Float8_e8m0fnu: 'float8_e8m0fnu',
+  Float4_e2m1fn_x2: 'float4_e2m1fn_x2',
 }; // prettier-ignore
 /** C++'s. */
 const C_TYPES: Readonly<Record<string, string>> = {

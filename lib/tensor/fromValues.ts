@@ -192,6 +192,7 @@ function writerOf(dtype: DType, count: number): Writer {
     case 'float8_e4m3fn':
     case 'float8_e5m2fnuz':
     case 'float8_e4m3fnuz':
+    case 'float8_e8m0fnu':
       return floats(dtype, 'float32', make(Float32Array, count));
     case 'complex64':
     case 'complex32':
