@@ -14,6 +14,8 @@ const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.js
 };
 
 const program = new Command('torch-node')
+  // Narrow terminals too: otherwise lines would break within words.
+  .configureHelp({ minWidthToWrap: 20 })
   .description('PyTorch for TypeScript: experiments, and the state of the installation')
   .version(version)
   // Options after a command are the command's: `install --version 2.13.0` does not print the version of this program.

@@ -1,9 +1,7 @@
 // Part 2's networks as whole programs: `torch-node cifar10 part2`, and the reference program in Python.
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { lines, run } from './processes.mjs';
 
 /** Throws where there is nothing to hold the networks against. */
@@ -14,8 +12,8 @@ export function needReference({ python, reference }) {
 
 /** Whether the command line knows an option of `part2`. */
 export async function hasOption(name) {
-  const { stdout } = await promisify(execFile)(process.execPath, ['bin/torch-node.js', 'cifar10', 'part2', '--help']); // prettier-ignore
-  return stdout.includes(`${name} `);
+  const { text } = await run(process.execPath, ['bin/torch-node.js', 'cifar10', 'part2', '--help']);
+  return text.includes(`${name} `);
 }
 
 /** Our program; rows: one for each network. */

@@ -1,15 +1,12 @@
 // Who ours is measured against, as far as this machine has them: a Python with PyTorch, C++ over the libtorch in use, tfjs.
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { peers, root } from './processes.mjs';
+import { peers, root, run } from './processes.mjs';
 
-const output = async (command, ...args) =>
-  (await promisify(execFile)(command, args)).stdout.trim().split('\n').at(-1);
-const lastLine = (error) => (error.stderr || error.message).trim().split('\n').at(-1);
+const output = async (command, ...args) => (await run(command, args)).text.trim().split('\n').at(-1);
+const lastLine = (error) => error.message.trim().split('\n').at(-1);
 
 /**
  * A Python with PyTorch: the reference program's own, else the environment's, else python3.
@@ -72,7 +69,7 @@ export async function compileCpp(file, libtorch) {
   try {
     mkdirSync(folder, { recursive: true });
     const unfinished = `${binary}.${process.pid}`;
-    await promisify(execFile)(compiler, [...flags, source, ...libraries, '-o', unfinished]);
+    await run(compiler, [...flags, source, ...libraries, '-o', unfinished]);
     renameSync(unfinished, binary);
     return { command: binary };
   } catch (error) {

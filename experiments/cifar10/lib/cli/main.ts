@@ -10,6 +10,8 @@ import { addTrainCommand } from './train.js';
  */
 export async function main(words: readonly string[]): Promise<void> {
   const program = new Command('torch-node cifar10')
+    // As torch-node's own.
+    .configureHelp({ minWidthToWrap: 20 })
     .description("the course's experiments on CIFAR-10")
     .showHelpAfterError('(add --help for the options)');
   addPart1Command(program);
