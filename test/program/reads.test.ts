@@ -175,7 +175,7 @@ const refused: Record<
   'lengths of ctcLoss that are inputs': [
     (x, n) => F.ctcLoss(x.logSoftmax(-1), t([1, 2]).reshape([1, 2]), n, t([2])),
     () => [range(4, 1, 3), t([4])],
-    /ctc_loss, which reads the values of 'input_lengths' on the host, cannot be recorded/,
+    /ctc_loss, which reads the values of 'inputLengths' on the host, cannot be recorded/,
   ],
   'a mask of a TransformerEncoder’s that may change': [
     (x, mask) => encoder.forward(x, { mask: mask }),
