@@ -34,9 +34,6 @@ const MEMO = 40;
 const LIST = 64;
 const DICTIONARY = 256;
 
-// Numbers that a pickle gives to its values; Python counts from 0.
-const MAX_MEMO = 2 ** 24;
-
 const MARK = Symbol('mark');
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -224,7 +221,8 @@ class Unpickler {
     return out;
   }
   remember(key: number): void {
-    if (key > MAX_MEMO) throw new Error(`it numbers a value ${key}`);
+    // Python counts from 0: no number is larger than there are operations.
+    if (key > this.#at) throw new Error(`it numbers a value ${key}`);
     this.#spend(MEMO, 'it');
     this.#memo.set(key, this.top());
   }

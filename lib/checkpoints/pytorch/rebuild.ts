@@ -262,7 +262,7 @@ export class Rebuilder implements PickleHost {
       throw new Error('the scales of a quantized tensor are no numbers');
     this.#left -= 16 * count;
     if (!(this.#left >= 0)) throw new Error('its tensors would take far more memory than it has bytes');
-    return fromTypedArray(Float64Array.from(list)).to(device) as Tensor;
+    return fromTypedArray(Float64Array.from(list)).to(device);
   }
 
   #sparse([layout, data]: readonly unknown[]): Tensor {
