@@ -108,8 +108,8 @@ export class Muon extends UpdatingOptimizer<MuonOptions, State> {
       gradient,
       scheduledFor(group, 'fresh', () => 1 - group.momentum),
     );
-    const momentum = scheduledFor(group, 'momentum', () => group.momentum);
-    const update = orthogonal(group, group.nesterov ? gradient.lerp(buffer, momentum) : buffer);
+    const momentum = (): number => scheduledFor(group, 'momentum', () => group.momentum);
+    const update = orthogonal(group, group.nesterov ? gradient.lerp(buffer, momentum()) : buffer);
     parameter.mul_(decayed(group));
     const down = scheduledValue(() => negative(times(group.lr, ratioOf(group, parameter))));
     parameter.add_(update, { alpha: numberOf(down) });

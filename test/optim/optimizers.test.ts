@@ -293,6 +293,13 @@ describe('Optimizer', () => {
       [() => new optim.Rprop([p], { etas: [1.5, 2] }), /etas\[0\]: expected a number above 0 and below 1/],
       [() => new optim.Adafactor([p], { d: 0.5 }), /d: expected a number of 1 or more/],
       [() => new optim.SparseAdam([p], { eps: 0 }), /eps: expected a number above 0/],
+      [() => new optim.Muon([p]), /Muon: only supports 2D parameters, whereas parameter 0 has the shape/],
+      [() => new optim.Muon([p], { nsSteps: 100 }), /nsSteps: expected a whole number from 0 to 99, got 100/],
+      [
+        () => new optim.Muon([p], { nsCoefficients: [1, 2] as never }),
+        /nsCoefficients: expected an array of three/,
+      ],
+      [() => new optim.Muon([p], { adjustLrFn: 'mine' as never }), /adjustLrFn: expected 'original' or/],
       [() => new optim.LBFGS([{ params: [p] }, { params: [parameter(1)] }]), /takes one group/],
       [() => new optim.LBFGS([p], { maxIter: 0.5 }), /maxIter: expected a whole number/],
       [

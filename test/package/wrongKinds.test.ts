@@ -38,6 +38,7 @@ const spaces: [string, object][] = Object.entries({
   optim: torch.optim,
   'optim.lrScheduler': lrScheduler,
   'optim.swaUtils': swaUtils,
+  'signal.windows': torch.signal.windows,
   special: torch.special,
   transforms: torch.transforms,
   'transforms.functional': torch.transforms.functional,

@@ -145,6 +145,20 @@ describe('a recorded step makes the eager steps', () => {
     },
   );
 
+  it.each([{}, { nesterov: false, weightDecay: 0, adjustLrFn: 'match_rms_adamw' }] as optim.MuonOptions[])(
+    'of Muon %j',
+    (options) =>
+      expectSameSteps((net) => new optim.Muon(net.parameters(), { lr: 0.05, ...options }), {
+        net: () => {
+          const [first, second] = [
+            new nn.Linear(5, 7, { bias: false }),
+            new nn.Linear(7, 3, { bias: false }),
+          ];
+          return new nn.Sequential(first, new nn.Tanh(), second);
+        },
+      }),
+  );
+
   it.each(['Adam', 'NAdam', 'RAdam', 'ASGD', 'Adafactor'] as Name[])('of %s in float64', (name) => {
     return expectSameSteps((net) => make(name, net.to('float64').parameters(), { lr: 0.05 }), {
       net: () => new Wide(),

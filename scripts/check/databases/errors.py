@@ -101,7 +101,7 @@ def operator_case(op, error, writer):
     except Exception as raised:
         case['python'] = words(raised)
     if 'python' not in case:
-        raise Skipped('Python raises nothing for these arguments on this machine')
+        return None  # not an error on this machine
     if last.call is not None:
         try:
             case['call'] = [last.call[0], writer.encode(last.call[1]), writer.encode(last.call[2])]
@@ -184,7 +184,9 @@ def main():
         torch.manual_seed(0)
         for error in inputs():
             try:
-                out['cases'].append(make(info, error, writer))
+                case = make(info, error, writer)
+                if case is not None:
+                    out['cases'].append(case)
             except Skipped as reason:
                 out['skipped'][str(reason)] = out['skipped'].get(str(reason), 0) + 1
         save_file(writer.tensors, options.out / f'{number}.safetensors')
