@@ -8,6 +8,7 @@ export * as jit from './jit/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export * as signal from './signal/index.js';
+export * as testing from './testing/index.js';
 export * as transforms from './transforms/index.js';
 export * as utils from './utils/index.js';
 

@@ -125,7 +125,8 @@ export function rows(self: Tensor): IterableIterator<Tensor> {
   if (self.ndim === 0) {
     throw new TorchError(
       'Tensor[Symbol.iterator]',
-      'a tensor of 0 dimensions has no rows: read it with item()',
+      'a tensor of 0 dimensions has no rows: read it with item(). Where Vitest says this, it has compared tensors row by row: ' +
+        'expect.extend(torch.testing.matchers) gives it toEqualTensor',
       {
         arguments: [`self: ${self[describeTensor]()}`],
       },

@@ -28,6 +28,7 @@ import * as functional from '../operators/functional.js';
 import { wrapResultsWith } from '../operators/operators.js';
 import { installMethods } from '../operators/overloads.js';
 import { traceTensor } from './trace.js';
+import { refuseBrackets, refuseCloning, tagOf, toJson, toPrimitive, transposed } from './asValue.js';
 import { converted, type ConversionTarget, type CopyOptions } from './conversion.js';
 import { nested, type NestedArray } from './nested.js';
 import type { Complex, Scalar } from '../core/scalar.js';
@@ -66,6 +67,7 @@ export class Tensor<
     this.#handle = handle;
     const scope = currentScope();
     this.#scope = scope;
+    refuseCloning(this);
     if (scope === undefined) native.adoptTensor(this, handle);
     else scope.track(this);
     traceTensor(this);
@@ -400,7 +402,8 @@ export class Tensor<
   }
   /** This tensor, as one of that dtype. Throws a TorchError when it has another: `to(dtype)` converts. */
   expectDtype<E extends DType>(dtype: E): Tensor<E, V, S> {
-    if (this.isDtype(dtype)) return this as unknown as Tensor<E, V, S>;
+    const fits: boolean = this.isDtype(dtype);
+    if (fits) return this as unknown as Tensor<E, V, S>;
     throw new TorchError(
       'Tensor.expectDtype',
       `expected a tensor of ${word(dtype)}, got ${this[describeTensor]()}: to(${describe(dtype)}) converts it`,
@@ -413,7 +416,8 @@ export class Tensor<
   }
   /** This tensor, as one on that device. Throws a TorchError when it is on another: `to(device)` copies. */
   expectDevice<W extends Device>(device: W): Tensor<D, On<W>, S> {
-    if (this.isDevice(device)) return this as unknown as Tensor<D, On<W>, S>;
+    const fits: boolean = this.isDevice(device);
+    if (fits) return this as unknown as Tensor<D, On<W>, S>;
     throw new TorchError(
       'Tensor.expectDevice',
       `expected a tensor on ${word(device)}, got one on ${this.device}: to(${describe(device)}) copies it`,
@@ -527,6 +531,34 @@ export class Tensor<
     return rows(this) as IterableIterator<Tensor<D, V>>;
   }
 
+  /** The tensor with its dimensions in reverse order, a view; its own `T` is this tensor. */
+  get T(): Tensor<D, V> {
+    return transposed(this) as Tensor<D, V>;
+  }
+
+  // ---- to JavaScript's own operators ----
+
+  /**
+   * A tensor of one element is its value to operators: `loss < 0.1` compares, and what they give is a number without a graph.
+   *
+   * @throws TorchError for tensors of several elements, and for complex ones; but `${x}` and String(x) are any tensor's text
+   */
+  [Symbol.toPrimitive](hint: string): number | bigint | boolean | string {
+    return toPrimitive(this, hint);
+  }
+  /**
+   * What JSON.stringify writes: the values as nested arrays, NaN and infinities as null.
+   *
+   * @throws TorchError for integers beyond 2^53
+   */
+  toJSON(): unknown {
+    return toJson(this);
+  }
+  /** By which deep comparisons tell tensors apart: dtype, device, shape and values. */
+  get [Symbol.toStringTag](): string {
+    return tagOf(this);
+  }
+
   // ---- text ----
 
   /** PyTorch's text, under torch.setPrintOptions; of a large tensor only what is shown is read. */
@@ -550,6 +582,7 @@ export class Tensor<
 
 wrapResultsWith((handle) => new Tensor(handle));
 installMethods(Tensor.prototype);
+refuseBrackets(Tensor.prototype);
 
 /** Whether a value is a Tensor of this copy of the package; works across realms. */
 export function isTensor(value: unknown): value is Tensor {
