@@ -12,7 +12,7 @@ const { seed, from, to, note, lib, overloads, describe: describing } = JSON.pars
 const load = await loader();
 const torch = await load('torch');
 const { parseSchema } = await load('operators/schema');
-const { describe } = await load('tensor/operators');
+const { describe } = await load('core/describe');
 const { native } = await load('native/binding');
 
 setFlagsFromString('--expose-gc');

@@ -71,6 +71,11 @@ const HUGE = [
   -0,
 ];
 const HUGE_BIGINTS = [2n ** 62n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 64n, -(2n ** 70n)];
+/** The ends of integer dtypes; where -1 meets the least, processors trap. */
+const ENDS = {
+  int8: [-128n, 127n, -1n], int16: [-(2n ** 15n), 2n ** 15n - 1n, -1n], int32: [-(2n ** 31n), 2n ** 31n - 1n, -1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n, -1n], uint8: [0n, 255n], uint64: [0n, 2n ** 64n - 1n],
+}; // prettier-ignore
 const SHAPES = [[], [0], [1], [2], [5], [2, 2], [3, 3], [1, 3], [2, 0], [0, 0], [2, 3, 4], [1, 1, 1], [2, 3, 4, 4], [1, 2, 5, 5], [2, 0, 3, 3], [1, 2, 3, 3, 3]]; // prettier-ignore
 
 /** Draws values for a torch. */
@@ -106,6 +111,11 @@ export function values(torch, random) {
     let made = torch.tensor(Float32Array.from(data), { shape });
     const dtype = whole ? (chance(0.7) ? 'int64' : pick(DTYPES)) : chance(0.7) ? 'float32' : pick(DTYPES);
     if (dtype !== 'float32') made = made.to(dtype);
+    const ends = ENDS[dtype];
+    if (count > 0 && ends !== undefined && chance(0.1)) {
+      const few = Array.from({ length: count }, () => pick(ends));
+      made = torch.tensor(few, { dtype }).reshape(shape);
+    }
     if (chance(0.03)) made = torch.ops.call('aten::_to_copy', [made, pick(['complex64', 'complex128'])]);
     if (shape.length > 1 && chance(0.1)) made = made.transpose(0, 1);
     if (chance(0.04)) made = made.unsqueeze(0).expand([2, ...made.shape]);
