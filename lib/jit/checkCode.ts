@@ -16,6 +16,7 @@ export function checkCode(code: string): void {
   let sum = 0;
   let blocks: number[] = [];
   let ways = 0;
+  let blank = 0;
   const add = (): void => {
     chained[chained.length - 1]! += 1;
     if (++sum + blocks.length > DEEPEST) tooDeep();
@@ -27,6 +28,9 @@ export function checkCode(code: string): void {
   TOKEN.lastIndex = 0;
   for (let found = next(code); found !== undefined; found = next(code)) {
     const first = found[0]!;
+    // libtorch's lexer calls itself for each of them too.
+    blank = first === '\n' || first === '#' || first === '\\' ? blank + 1 : 0;
+    if (blank > DEEPEST) throw new Error(`it has more than ${DEEPEST} lines without code, one after another`);
     if (first === '\n' && chained.length === 1) {
       end();
       // Blank lines do not end blocks.

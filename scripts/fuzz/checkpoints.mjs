@@ -1,6 +1,8 @@
-// Damages real checkpoint files of each format at random, from a seed, and reads them. Each reading has to end with a value
-// or a clear error, within seconds and within memory of about twice the file. A child reads; when it dies or hangs, another
-// goes on behind the file that it died of.
+// Damages real checkpoint files of each format at random, from a seed, and reads them: PyTorch's zips, its format before 1.6, with
+// all kinds of tensors and keys, TorchScript archives, safetensors, numpy's. Bytes are changed anywhere, or inside an entry of a zip
+// that is then whole again, or a part of a pickle or of code is repeated many times. Each reading has to end with a value or a
+// clear error, within seconds and within memory in proportion to the file. A child reads; when it dies or hangs, another goes on
+// behind the file that it died of.
 //
 //     npm run build:ts && node scripts/fuzz/checkpoints.mjs [--files 20000] [--from 0] [--seed 1] [--only N]
 //
@@ -14,8 +16,11 @@ import { parseArgs } from 'node:util';
 import { generator } from './values.mjs';
 
 const SECONDS = 20; // for one file
-// Of resident memory, beyond twice the file: what a collection that has not happened yet leaves.
+// Of resident memory, beyond a multiple of the file: what a collection that has not happened yet leaves.
 const SLACK = 48 * 2 ** 20;
+// Twice the file for what lies in it, and what a pickle may build of a byte.
+const TIMES = 2;
+const TIMES_REPEATED = 200;
 
 if (process.argv[2] === '--child') await child(JSON.parse(process.argv[3]));
 else await parent();
@@ -91,14 +96,19 @@ async function child({ seed, from, to, folder, tell }) {
   torch.setNumThreads(1);
   const say = (message) => writeSync(3, `${JSON.stringify(message)}\n`);
   const formats = await samples(torch, folder);
+  const { zip } = await import('../../dist/files/zipWriter.js');
   const file = path.join(folder, 'damaged');
   // Resets what /proc/self/status tells of the most memory so far.
   const clear = openSync('/proc/self/clear_refs', 'w');
   for (let number = from; number < to; number++) {
     say({ number });
     const draw = generator(seed, number);
-    const { name, good, read } = formats[draw.below(formats.length)];
-    const bytes = damaged(good, draw);
+    const { name, good, entries, read } = formats[draw.below(formats.length)];
+    const kind = draw.below(4);
+    const inside = entries !== undefined && kind > 0;
+    const repeat = kind === 3;
+    const change = repeat ? repeated : damaged;
+    const bytes = inside ? await rezipped(zip, entries, draw, change) : change(good, draw);
     writeFileSync(file, bytes);
     if (number % 200 === from % 200) globalThis.gc();
     writeSync(clear, '5', 0);
@@ -116,7 +126,7 @@ async function child({ seed, from, to, folder, tell }) {
       scope.end();
     }
     const grown = status('VmHWM') - before;
-    if (grown > 2 * bytes.length + SLACK) [outcome, why] = ['memory', `${name}: ${grown} bytes for ${bytes.length}`]; // prettier-ignore
+    if (grown > (repeat ? TIMES_REPEATED : TIMES) * bytes.length + SLACK) [outcome, why] = ['memory', `${name}: ${grown} bytes for ${bytes.length}`]; // prettier-ignore
     if (tell) console.log(name, bytes.length, outcome, why);
     say({ number, outcome, why: outcome === 'error' ? '' : why });
   }
@@ -129,8 +139,10 @@ function status(key) {
   );
 }
 
-/** One file of each format, and one that Python wrote. */
+/** Files of each format, ours and Python's. */
 async function samples(torch, folder) {
+  const { zipEntries } = await import('../../dist/files/zipReader.js');
+  const { MemoryBytes } = await import('../../dist/files/randomAccess.js');
   const { checkpoints, nn } = torch;
   torch.manualSeed(0);
   const net = new nn.Sequential(new nn.Conv2d(3, 4, 3), new nn.ReLU(), new nn.Flatten(), new nn.Linear(4, 2));
@@ -146,20 +158,66 @@ async function samples(torch, folder) {
   const { half: _, ...arrays } = tensors;
   await checkpoints.saveNpz(at('a.npz'), arrays, {});
   await checkpoints.saveNpz(at('b.npz'), arrays, { compress: true });
-  const python = fileURLToPath(new URL('../../test/checkpoints/files/python.pt', import.meta.url));
+  const tests = new URL('../../test/', import.meta.url);
+  const python = fileURLToPath(new URL('checkpoints/files/python.pt', tests));
+  const key = Object.freeze([1, Object.freeze(['a', null])]);
+  await torch.save(new Map([[key, new Map([[Object.freeze([]), 2]])], [3, [key]]]), at('tuples.pt')); // prettier-ignore
   const readMapped = async (file) => {
     const { tensors } = await checkpoints.loadSafetensors(file, { mmap: true });
     for (const tensor of Object.values(tensors)) tensor.sum().item();
   };
-  return [
+  const files = [
     [at('a.safetensors'), (file) => checkpoints.loadSafetensors(file)],
     [at('a.safetensors'), readMapped],
     [at('a.pt'), (file) => torch.load(file)],
+    [at('tuples.pt'), (file) => torch.load(file)],
     [python, (file) => torch.load(file)],
     [at('a.npy'), (file) => checkpoints.loadNpy(file)],
     [at('a.npz'), (file) => checkpoints.loadNpz(file)],
     [at('b.npz'), (file) => checkpoints.loadNpz(file)],
+    ...['net', 'kinds'].map((name) => [
+      fileURLToPath(new URL(`jit/files/${name}.pt`, tests)),
+      (file) => torch.jit.load(file).dispose(),
+    ]),
   ].map(([name, read]) => ({ name: path.basename(name), good: readFileSync(name), read }));
+  // What Python's torch.save writes of every kind of value, now and before 1.6: as many as of all the others.
+  const recorded = JSON.parse(readFileSync(new URL('parity/recorded/checkpoints.json', tests), 'utf8'));
+  for (const { name, file, error } of recorded)
+    if (error === undefined)
+      files.push({ name, good: Buffer.from(file, 'base64'), read: (one) => torch.load(one) });
+  const often = files.slice(0, 10);
+  for (let i = 0; i < 10; i++) files.push(...often);
+  return files.map((file) => {
+    if (file.good.toString('latin1', 0, 2) !== 'PK') return file;
+    const entries = zipEntries(new MemoryBytes(file.good), { checksumsOptional: true });
+    return {
+      ...file,
+      entries: entries.map((entry) => ({ name: entry.name, data: Buffer.from(entry.read()) })),
+    };
+  });
+}
+
+/** The zip with one of its entries changed, and whole again. */
+async function rezipped(zip, entries, draw, change) {
+  // Mostly what is read and not only copied.
+  const some = entries.filter(({ name }) => /\.(pkl|py|debug_pkl|npy)$/.test(name));
+  const from = draw.below(4) === 0 || some.length === 0 ? entries : some;
+  const chosen = from[draw.below(from.length)];
+  const changed = entries.map((entry) =>
+    entry === chosen ? { ...entry, data: change(entry.data, draw) } : entry,
+  );
+  return zip(changed, { align: 64 });
+}
+
+/** A part of it repeated, up to some hundred thousand times. */
+function repeated(good, draw) {
+  if (good.length === 0) return good;
+  const begin = draw.below(good.length);
+  const part = good.subarray(begin, begin + 1 + draw.below(24));
+  const most = Math.floor(2 ** 20 / part.length);
+  const times = draw.below(3) === 0 ? most : 1 + draw.below(Math.min(most, 2000));
+  const at = draw.below(2) === 0 ? begin : draw.below(good.length);
+  return Buffer.concat([good.subarray(0, at), Buffer.alloc(part.length * times, part), good.subarray(at)]);
 }
 
 /** One to four damages of different kinds. */

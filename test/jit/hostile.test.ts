@@ -50,6 +50,9 @@ const CODE: Record<string, (n: number) => string> = {
     `${Array.from({ length: n }, (_, i) => `    ${' '.repeat(i)}for i${i} in range(0):\n`).join('')}    ${' '.repeat(n)}pass\n    return x\n`,
   'ways to go on': (n) =>
     `    y = x\n    if True:\n      y = x\n${'    elif True:\n      y = x\n'.repeat(n)}    return y\n`,
+  'blank lines': (n) => `${'    \n'.repeat(n)}    return x\n`,
+  comments: (n) => `${'    # nothing\n'.repeat(n)}    return x\n`,
+  'blank lines in brackets': (n) => `    return (x\n${'\n'.repeat(n)})\n`,
   'ways to return': (n) =>
     `${'    if bool(torch.any(x)):\n      return x\n    else:\n      pass\n'.repeat(n)}    return x\n`,
 };
@@ -59,7 +62,7 @@ describe('code that goes deep', () => {
     for (const levels of lines === CODE['blocks'] ? [1_000] : [5_000, 200_000]) {
       const bytes = await withCode(lines(levels));
       expect(() => torch.jit.load(bytes)).toThrow(
-        /code\/__torch__\.py: (its code is nested deeper than|it has a function with more than) 400/,
+        /code\/__torch__\.py: (its code is nested deeper than|it has a function with more than|it has more than) 400/,
       );
     }
   });
@@ -122,8 +125,8 @@ describe('records', () => {
     'a tensor of huge strides': [tensor('K\x02\x85', '\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x85', 'K\x00'), /no whole numbers|does not lie/],
     'a text that claims 2 GB': ['X\xff\xff\xff\x7fabc', /it ends at/],
     'a number for a value beyond its end': ['Nr\xff\xff\xff\x0f', /it numbers a value/],
-    'lists in lists': [`${']'.repeat(200_000)}${'a'.repeat(199_999)}`, /nested deeper than 400/],
-    'tuples in tuples': [`N${'\x85'.repeat(200_000)}`, /nested deeper than 400/],
+    'lists in lists': [`${']'.repeat(200_000)}${'a'.repeat(199_999)}`, /nested deeper than 400|far more memory/],
+    'tuples in tuples': [`N${'\x85'.repeat(200_000)}`, /nested deeper than 400|far more memory/],
     'dictionaries in dictionaries': [`${'}K\x01'.repeat(100_000)}N${'s'.repeat(100_000)}`, /nested deeper than 400/],
     'objects in objects': [`${'c__torch__\nA\n)\x81'.repeat(20_000)}N${'b'.repeat(20_000)}`, /nested deeper than 400/],
     'a list that holds itself': [']q\x00h\x00a', /holds itself/],
