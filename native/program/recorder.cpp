@@ -106,6 +106,12 @@ void Recorder::reads(const at::Tensor& tensor, const std::string& what) {
   if (recorder != nullptr && !recorder->isKnown(tensor)) refuse(what);
 }
 
+Recorder::Memory* Recorder::memoryOf(const at::Tensor& tensor) {
+  if (!tensor.has_storage()) return nullptr;
+  const auto found = memory_.find(tensor.storage().unsafeGetStorageImpl());
+  return found == memory_.end() ? nullptr : &found->second;
+}
+
 bool Recorder::isKnown(const at::Tensor& tensor) const {
   if (!tensor.has_storage()) return false;
   const auto found = memory_.find(tensor.storage().unsafeGetStorageImpl());
@@ -417,30 +423,75 @@ bool Recorder::recordInPlaceView(const c10::OperatorHandle& op, const at::Tensor
 // Memory that was made empty and is read before an operator has filled it was filled on the host. Integers are what
 // at::tensor(list) makes, constants of the step; other numbers would be results, as those of max_pool1d are.
 void Recorder::settle(const at::Tensor& tensor) {
-  if (!tensor.has_storage() || !tensor.is_cpu() || tensor.numel() == 0) return;
-  const auto found = memory_.find(tensor.storage().unsafeGetStorageImpl());
-  if (found == memory_.end() || !found->second.blank) return;
+  Memory* memory = tensor.is_cpu() && tensor.numel() > 0 ? memoryOf(tensor) : nullptr;
+  if (memory == nullptr || !memory->blank.has_value()) return;
   if (!at::isIntegralType(tensor.scalar_type(), true)) {
     throw std::invalid_argument(
         "memory that was made empty and that no operator filled on its way cannot be recorded: a function without "
         "operators of its own, such as torch.maxPool1d, has written to it, or nothing has");
   }
-  Memory& memory = found->second;
-  const auto& [storage, offset, sizes, strides, type, conj, neg] = *memory.blank;
-  const at::Tensor filled = at::empty({0}, type).set_(memory.storage, offset, sizes, strides);
+  const auto [storage, offset, sizes, strides, type, conj, neg] = memory->blank.value();
+  const at::Tensor filled = at::empty({0}, type).set_(memory->storage, offset, sizes, strides);
   std::erase_if(recorded_.instructions, [&](const Instruction& each) {
-    return std::ranges::find(each.results, memory.any) != each.results.end();
+    return std::ranges::find(each.results, memory->any) != each.results.end();
   });
   recorded_.externals.push_back(
-      {memory.any, filled, memory.storage.unsafeGetStorageImpl(), TensorMeta(filled), where()});
-  memory.constant = true;
-  memory.known = true;
-  memory.blank.reset();
+      {memory->any, filled, memory->storage.unsafeGetStorageImpl(), TensorMeta(filled), where()});
+  memory->constant = true;
+  memory->known = true;
+  memory->blank.reset();
+}
+
+// Takes an operator's arguments. What it writes to is kept as it was before the step, and is not empty any more.
+void Recorder::takeArguments(Instruction& instruction, const torch::jit::Stack& stack) {
+  const bool shapesAlone = readsNoValues(instruction.op);
+  for (uint32_t i = 0; i < stack.size(); i++) {
+    const c10::Argument& argument = instruction.op.schema().arguments()[i];
+    if (isWritten(argument)) {
+      eachTensor(stack[i], [&](const at::Tensor& tensor) {
+        saveBefore(tensor);
+        if (Memory* memory = memoryOf(tensor)) memory->blank.reset();
+      });
+    } else if (argument.alias_info() == nullptr && !shapesAlone) {
+      eachTensor(stack[i], [&](const at::Tensor& tensor) { settle(tensor); });
+    }
+    takeArgument(instruction, i, instruction.arguments[i]);
+  }
+}
+
+// What is written with values that are not known is not known either.
+void Recorder::forgetWritten(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  for (uint32_t i = 0; i < stack.size(); i++) {
+    if (!isWritten(schema.arguments()[i])) continue;
+    eachTensor(stack[i], [this](const at::Tensor& tensor) {
+      if (Memory* memory = memoryOf(tensor)) memory->known = false;
+    });
+  }
+}
+
+// Takes an operator's results. Views, and what is written in place, share the fate of their memory.
+void Recorder::takeResults(Instruction& instruction, const torch::jit::Stack& stack, bool known) {
+  const uint32_t before = recorded_.values;
+  const bool blank = makesBlank(instruction.op);
+  const auto take = [&](const at::Tensor& tensor) {
+    instruction.results.push_back(tensor.defined() ? resultOf(tensor) : kNoValue);
+    Memory* memory = tensor.defined() ? memoryOf(tensor) : nullptr;
+    if (memory == nullptr) return;
+    const bool fresh = memory->any >= before;
+    memory->known = known && (fresh || memory->known);
+    if (blank && fresh) memory->blank = identityOf(tensor);
+  };
+  for (const c10::IValue& result : stack) {
+    if (result.isTensor()) {
+      take(result.toTensor());
+    } else if (result.isTensorList()) {
+      for (const at::Tensor& tensor : result.toTensorVector()) take(tensor);
+    }
+  }
 }
 
 void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
   const Unrecorded below;
-  const c10::FunctionSchema& schema = op.schema();
   bool ran = false;
   const auto run = [&] {
     if (!ran) op.redispatchBoxed(keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey), &stack);
@@ -450,57 +501,21 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   Instruction instruction(op);
   instruction.arguments = stack;
   instruction.where = where();
-  for (uint32_t i = 0; i < stack.size(); i++) {
-    const c10::Argument& argument = schema.arguments()[i];
-    if (isWritten(argument)) {
-      eachTensor(stack[i], [&](const at::Tensor& tensor) {
-        saveBefore(tensor);
-        if (tensor.has_storage()) memory_.at(tensor.storage().unsafeGetStorageImpl()).blank.reset();
-      });
-    } else if (argument.alias_info() == nullptr && !readsNoValues(op)) {
-      eachTensor(stack[i], [&](const at::Tensor& tensor) { settle(tensor); });
-    }
-    takeArgument(instruction, i, instruction.arguments[i]);
-  }
+  takeArguments(instruction, stack);
   if (op.hasTag(at::Tag::inplace_view) && recordInPlaceView(op, at::Tensor(stack[0].toTensor()), run)) return;
-  const uint32_t before = recorded_.values;
   drew_ = drew_ || draws(op);
+  recorded_.draws = drew_;
   const bool known = !draws(op) && instruction.numbers.empty() &&
                      std::ranges::all_of(stack, [this](const c10::IValue& value) { return areKnown(value); });
-  const bool blank = makesBlank(op);
-  // The numbers of time steps follow from the lengths alone.
-  const bool pack = op.operator_name().name == "aten::_pack_padded_sequence" && areKnown(stack[1]);
-  for (uint32_t i = 0; i < stack.size() && !known; i++) {
-    if (!isWritten(schema.arguments()[i])) continue;
-    eachTensor(stack[i], [this](const at::Tensor& tensor) {
-      if (tensor.has_storage()) memory_.at(tensor.storage().unsafeGetStorageImpl()).known = false;
-    });
-  }
+  if (!known) forgetWritten(op.schema(), stack);
+  // How many sequences have an element at each step follows from the lengths alone.
+  const bool packs = op.operator_name().name == "aten::_pack_padded_sequence" && areKnown(stack[1]);
+  const uint32_t before = recorded_.values;
   run();
-  for (const c10::IValue& result : stack) {
-    if (result.isTensor()) {
-      instruction.results.push_back(result.toTensor().defined() ? resultOf(result.toTensor()) : kNoValue);
-    } else if (result.isTensorList()) {
-      for (const at::Tensor& tensor : result.toTensorVector()) {
-        instruction.results.push_back(tensor.defined() ? resultOf(tensor) : kNoValue);
-      }
-    }
-  }
-  recorded_.draws = drew_;
-  for (const c10::IValue& result : stack) {
-    eachTensor(result, [&](const at::Tensor& tensor) {
-      if (!tensor.has_storage()) return;
-      // Views, and what is written in place, share the fate of their memory.
-      Memory& memory = memory_.at(tensor.storage().unsafeGetStorageImpl());
-      const bool fresh = memory.any >= before;
-      memory.known = known && (fresh || memory.known);
-      if (blank && fresh) memory.blank = identityOf(tensor);
-    });
-  }
-  if (pack) memory_.at(stack[1].toTensor().storage().unsafeGetStorageImpl()).known = true;
+  takeResults(instruction, stack, known);
+  if (packs) memoryOf(stack[1].toTensor())->known = true;
   // What gives nothing new and changes nothing (detach, a view of the same shape) need not run.
-  const bool pure = isPure(op);
-  if (pure && recorded_.values == before) return;
+  if (isPure(op) && recorded_.values == before) return;
   recorded_.instructions.push_back(std::move(instruction));
 }
 

@@ -81,7 +81,6 @@ class Recorder {
   [[nodiscard]] bool isFromOutside(ValueId value) const;
   template <class Run>
   bool recordInPlaceView(const c10::OperatorHandle& op, const at::Tensor& self, const Run& run);
-  void settle(const at::Tensor& tensor);
   void checkReads(const c10::OperatorHandle& op, const torch::jit::Stack& stack) const;
   std::optional<std::pair<uint32_t, bool>> placeholderOf(double value) const;
   std::string where();
@@ -103,6 +102,11 @@ class Recorder {
     std::optional<Identity> blank;
     ValueId any = kNoValue;
   };
+  [[nodiscard]] Memory* memoryOf(const at::Tensor& tensor);
+  void settle(const at::Tensor& tensor);
+  void takeArguments(Instruction& instruction, const torch::jit::Stack& stack);
+  void forgetWritten(const c10::FunctionSchema& schema, const torch::jit::Stack& stack);
+  void takeResults(Instruction& instruction, const torch::jit::Stack& stack, bool known);
   std::unordered_map<const c10::StorageImpl*, Memory> memory_;
   std::vector<at::Tensor> without_;  // tensors without a storage, held for the same reason
   std::deque<Leaf> leaves_;

@@ -42,7 +42,7 @@ export function watchLayers<T>(
 export function tryOut(experiment: Experiment): void {
   torch.scope(() => {
     const net: nn.Module | undefined = experiment.network();
-    if (!nn.isModule(net)) throw new Error(`network() gives a ${typeof net}, expected is an nn.Module`);
+    if (!nn.isModule(net)) throw new Error(`network() gives ${described(net)}, expected is an nn.Module`);
     const images = torch.zeros([experiment.batchSize, 3, 32, 32]);
     let last: { layer: Layer; output: Tensor } | undefined;
     const came = (): string =>
@@ -53,6 +53,12 @@ export function tryOut(experiment: Experiment): void {
         last = { layer, output };
         return output;
       } catch (error) {
+        const other = layer.module.parameters().find(({ dtype }) => dtype !== input.dtype);
+        if (other !== undefined)
+          throw new Error(
+            `${nameOf(layer)} has parameters of ${other.dtype}, and is given ${input.dtype}: CIFAR-10's images are float32; leave out what makes the network ${other.dtype}, or convert them in its forward`,
+            { cause: error },
+          );
         const { expected, advice } = wanted(layer.module, input.shape);
         const words = [
           `${nameOf(layer)} does not fit what it is given`,
@@ -79,6 +85,15 @@ export function tryOut(experiment: Experiment): void {
     loss.backward();
     optimizer.step();
   });
+}
+
+/** A value that is not what was expected, in a few words. */
+export function described(value: unknown): string {
+  if (value === undefined || value === null || typeof value === 'number' || typeof value === 'boolean')
+    return String(value);
+  if (typeof (value as { then?: unknown }).then === 'function') return 'a promise';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function nameOf({ path, module }: Layer): string {

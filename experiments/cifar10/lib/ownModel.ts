@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createJiti } from 'jiti';
 import * as torch from 'torch-node';
-import { tryOut } from './layers.js';
+import { described, tryOut } from './layers.js';
 import { part1 } from './part1.js';
 import { part2 } from './part2.js';
 import { RunError } from './runFolder.js';
@@ -70,6 +70,14 @@ function source(file: string): Promise<Buffer> {
 }
 
 function experimentOf(exported: unknown, file: string): Experiment {
+  if (torch.nn.isModule(exported))
+    throw new RunError(
+      `${file}: its default export is a network, and each run begins with a new one: export a function that makes it,\n  export default () => new nn.Sequential(...)`,
+    );
+  if (isClass(exported))
+    throw new RunError(
+      `${file}: its default export is the class ${exported.name}: export a function that makes the network,\n  export default () => new ${exported.name || 'Net'}()`,
+    );
   const own = (typeof exported === 'function' ? { network: exported } : exported) as
     OwnExperiment | undefined;
   if (typeof own !== 'object' || typeof own.network !== 'function')
@@ -92,8 +100,8 @@ function experimentOf(exported: unknown, file: string): Experiment {
   return experiment;
 }
 
-function described(value: unknown): string {
-  return value === undefined ? 'undefined' : typeof value === 'number' ? String(value) : `a ${typeof value}`;
+function isClass(value: unknown): value is new () => unknown {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
 function firstLines(error: unknown): string {

@@ -44,7 +44,7 @@ async function work(order: JobOrder): Promise<JobMessage> {
       threads: 1,
       resume: await folder.has(CHECKPOINT),
       signal: stop.signal,
-      watcher: failOnNaN({
+      watcher: endWhereNothingIsLearnt({
         onStep: (standing) => say({ kind: 'step', standing }),
         onEpoch: (_seed, metrics, onTest) => {
           ({ confusion } = onTest);
@@ -74,11 +74,18 @@ async function work(order: JobOrder): Promise<JobMessage> {
   }
 }
 
-// A network whose loss is NaN learns nothing more: the job ends there, and says so.
-function failOnNaN(watcher: Watcher): Watcher {
+// Guessing among ten classes has a loss of 2.3.
+const EXPLODED = 1e4;
+
+// A network whose loss is NaN, or has exploded, learns nothing more: the job ends there, and says so.
+function endWhereNothingIsLearnt(watcher: Watcher): Watcher {
   const check = (loss: number | null, where: string): void => {
     if (loss === null || !Number.isFinite(loss))
       throw new Error(`the loss is not a finite number any more in ${where}: try a smaller learning rate`);
+    if (loss > EXPLODED)
+      throw new Error(
+        `the loss has exploded to ${loss.toExponential(1)} in ${where} (guessing has 2.3): try a smaller learning rate`,
+      );
   };
   return {
     onStep: (standing) => {

@@ -45,8 +45,15 @@ describe('train', () => {
     async () => {
       const small = model('small.ts', FITTING);
       const wild = model('wild.ts', FITTING, 'optimizer: (p: Parameters) => new optim.SGD(p, { lr: 1e30 })');
-      const first = await train('--model', small, '--model', wild, '--epochs', '1', '--out', 'run');
+      const fast = model(
+        'fast.ts',
+        'new nn.Flatten(), new nn.Linear(3072, 10)',
+        'optimizer: (p: Parameters) => new optim.SGD(p, { lr: 1e5 })',
+      );
+      const models = [small, wild, fast].flatMap((file) => ['--model', file]);
+      const first = await train(...models, '--epochs', '1', '--out', 'run');
       expect(first.out).toMatch(/small +\d/);
+      expect(first.out).toMatch(/failed: fast-seed0: the loss has exploded to \d\.\de\+\d+ in epoch 1/);
       expect(first.out).toContain('failed: wild-seed0: the loss is not a finite number any more');
       expect(first.code).toBe(1);
       expect(readFileSync(path.join(work, 'run/report.html'), 'utf8')).toContain('wild-seed0 failed');
@@ -87,6 +94,20 @@ describe('train', () => {
     ['export default { network: () => 1, lr: 2 };', 'there is no setting lr'],
     ["import '../../../../test/cli/nothing.js';", 'could not be loaded'],
     ['clas Net {}', 'could not be loaded'],
+    ['export default [1];', 'its default export is an array; expected is what makes a network'],
+    ['export default async () => 5;', 'network() gives a promise, expected is an nn.Module'],
+    [
+      "import { nn } from 'torch-node';\nexport default class Net extends nn.Module {}",
+      'is the class Net: export a function that makes the network,\n  export default () => new Net()',
+    ],
+    [
+      "import { nn } from 'torch-node';\nexport default new nn.Linear(3072, 10);",
+      'is a network, and each run begins with a new one: export a function that makes it',
+    ],
+    [
+      "import { nn } from 'torch-node';\nexport default () => new nn.Sequential(new nn.Flatten(), new nn.Linear(3072, 10)).double();",
+      'layer 1, Linear(in_features=3072, out_features=10, bias=True) has parameters of float64, and is given float32',
+    ],
   ])('refuses %s', async (text, message) => {
     writeFileSync(path.join(work, 'refused.ts'), text);
     const ended = await train('--model', 'refused.ts');
