@@ -3,9 +3,11 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import lockfile from 'proper-lockfile';
 import { checkpoints, type Tensor } from 'torch-node';
-import writeFileAtomic from 'write-file-atomic';
+import { RunError, writeWhole } from './wholeFile.js';
 import type { EpochMetrics, Evaluation, Metrics, RunMetrics } from './metrics.js';
 import type { Training, Way } from './training.js';
+
+export { RunError } from './wholeFile.js';
 
 /** What decides a run's numbers: a run is only gone on with under the same. */
 export interface Settings {
@@ -29,11 +31,6 @@ export interface Progress {
   /** Of the seed in progress: what it measured before its first step, and after its epochs. */
   start?: Evaluation;
   epochs: EpochMetrics[];
-}
-
-/** An error that the user can mend; its message is all that need be shown. */
-export class RunError extends Error {
-  override readonly name = 'RunError';
 }
 
 export class RunFolder {
@@ -89,13 +86,7 @@ export class RunFolder {
 
   /** Writes a file whole or not at all. */
   async write(name: string, content: string | Buffer): Promise<void> {
-    try {
-      await writeFileAtomic(this.file(name), content);
-    } catch (error) {
-      throw new RunError(
-        `${this.file(name)} could not be written: ${(error as Error).message}. What was written before is whole; make room and go on with --resume`,
-      );
-    }
+    await writeWhole(this.file(name), content);
   }
 
   async writeMetrics(runs: RunMetrics[]): Promise<void> {

@@ -1,7 +1,7 @@
 // Writes a report's files into a folder. Each appears whole or not at all.
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { writeWhole } from '../../wholeFile.js';
 import { reportHtml } from './html.js';
 import { pictureSheet } from './pictures.js';
 import { confusionMatrix } from '../confusion.js';
@@ -32,7 +32,7 @@ export async function writeReport(folder: string, report: ReportData): Promise<s
 
   await mkdir(folder, { recursive: true });
   const paths = files.map(([name]) => path.join(folder, name));
-  for (const [i, [, content]] of files.entries()) await writeFileAtomic(paths[i]!, content);
+  for (const [i, [, content]] of files.entries()) await writeWhole(paths[i]!, content);
   return paths;
 }
 

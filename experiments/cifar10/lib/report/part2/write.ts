@@ -1,6 +1,6 @@
 // Writes a comparison's report into a folder. Each file appears whole or not at all.
 import path from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { writeWhole } from '../../wholeFile.js';
 import { svgToPng } from '../svg.js';
 import { comparisonHtml } from './html.js';
 import { accuracyBars, allCurves } from './plots.js';
@@ -20,6 +20,6 @@ export async function writeComparison(folder: string, report: ComparisonReport):
     ]),
     ['report.html', comparisonHtml(report)],
   ];
-  for (const [name, content] of files) await writeFileAtomic(path.join(folder, name), content);
+  for (const [name, content] of files) await writeWhole(path.join(folder, name), content);
   return files.map(([name]) => path.join(folder, name));
 }
