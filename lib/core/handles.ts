@@ -31,6 +31,11 @@ export function isHandledTensor(value: unknown): value is Handled {
   return typeof value === 'object' && value !== null && describeTensor in value;
 }
 
+/** Whether a value is a Stream; works across realms. @internal */
+export function isStream(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && streamOf in value;
+}
+
 /** What a value with a handle is. @internal */
 export function handleKind(value: Handled): 'tensor' | 'generator' | 'object' {
   return describeTensor in value ? 'tensor' : objectType in value ? 'object' : 'generator';

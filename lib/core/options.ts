@@ -33,8 +33,27 @@ export function options<T extends object, const K extends readonly (keyof T & st
 
 /** Throws a TorchError for an option that is not among the known ones. @internal */
 export function checkNames(where: string, given: object, known: readonly string[]): void {
+  // Inherited names count, as reading an option finds them; what somebody gave all objects is no option.
   for (const name in given)
-    if (!known.includes(name) && Object.hasOwn(given, name)) throw unknownOption(where, name, known);
+    if (!known.includes(name) && (Object.hasOwn(given, name) || !(name in Object.prototype)))
+      throw unknownOption(where, name, known);
+}
+
+/**
+ * Throws a TorchError for arguments behind the `most` that a call takes, with the name of an option among them: JavaScript
+ * would drop them without a word. @internal
+ */
+export function expectNoMore(where: string, given: ArrayLike<unknown>, most: number): void {
+  for (let i = most; i < given.length; i++) {
+    const value = given[i];
+    if (value === undefined) continue;
+    if (isOptions(value)) checkNames(where, value, []);
+    else
+      throw new ArgumentTypeError(
+        where,
+        `it takes ${most === 1 ? '1 argument' : `${most} arguments`}, and got ${given.length}: ${describe(value)} is one too many`,
+      );
+  }
 }
 
 /** The error for an option that does not exist. @internal */
@@ -50,5 +69,23 @@ export function isOptions(value: unknown): value is Readonly<Record<string, unkn
   // What is quickest to tell comes first; to ask for the prototype instead is a call into V8's runtime.
   if (typeof value !== 'object' || value === null || handleOf in value || Array.isArray(value)) return false;
   if (value.constructor === Object) return !isNumeric(value);
-  return !(streamOf in value) && !ArrayBuffer.isView(value) && !types.isMap(value) && !isNumeric(value);
+  return (
+    !(streamOf in value) && !ArrayBuffer.isView(value) && !OTHERS.some((is) => is(value)) && !isNumeric(value)
+  );
 }
+
+// Objects that stand for something else than names and values; of any realm. A promise may be one of options, not awaited.
+const OTHERS: readonly ((value: unknown) => boolean)[] = [
+  types.isMap,
+  types.isSet,
+  types.isWeakMap,
+  types.isWeakSet,
+  types.isDate,
+  types.isPromise,
+  types.isRegExp,
+  types.isNativeError,
+  types.isBoxedPrimitive,
+  types.isAnyArrayBuffer,
+  types.isGeneratorObject,
+  (value) => Object.prototype.toString.call(value) === '[object URL]',
+];

@@ -1,5 +1,5 @@
 // Data sets: what has samples by number, what gives them one after another, and what is made of others.
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { expectArgument, expectObject, isIterable } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { fromBuffer } from '../tensor/buffers.js';
@@ -148,6 +148,7 @@ export class StackDataset<P extends Parts> extends Dataset<{ -readonly [K in key
   /** @throws TorchError unless all have the same length */
   constructor(readonly datasets: P) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     expectObject('StackDataset', 'datasets', datasets, 'an array or an object of data sets');
     const lengths = Object.values(datasets).map((each: MapDataset<unknown>) => each.length);
     if (lengths.length === 0 || lengths.some((length) => length !== lengths[0]))
@@ -186,6 +187,7 @@ export class Subset<T> extends Dataset<T> {
     readonly indices: readonly number[],
   ) {
     super();
+    expectNoMore(new.target.name, arguments, 2);
     this.dataset = asMapDataset('Subset', dataset);
     expectArgument('Subset', 'indices', indices, isIterable(indices), 'an array of numbers');
     const whole = this.dataset;
@@ -220,6 +222,7 @@ export class ConcatDataset<T> extends Dataset<T> {
   /** @throws TorchError when there is none, or one that can only be iterated over */
   constructor(datasets: readonly (MapDataset<T> | readonly T[])[]) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     expectArgument('ConcatDataset', 'datasets', datasets, Array.isArray(datasets), 'an array of data sets');
     if (datasets.length === 0)
       throw new TorchError('ConcatDataset', 'expected one data set at least, got none');
@@ -248,6 +251,7 @@ export class ConcatDataset<T> extends Dataset<T> {
 export class ChainDataset<T> extends IterableDataset<T> {
   constructor(readonly datasets: readonly IterableSource<T>[]) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     expectArgument('ChainDataset', 'datasets', datasets, Array.isArray(datasets), 'an array of data sets');
     for (const each of datasets)
       if (!isIterableStyle(each))

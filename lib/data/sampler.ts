@@ -1,5 +1,5 @@
 // Samplers: in which order a loader takes the samples. The orders are PyTorch's for the same seed.
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { expectArgument, expectBoolean, expectInteger, isIterable } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { tensor } from '../tensor/create.js';
@@ -32,6 +32,7 @@ function measured(where: string, source: { readonly length: number }): void {
 export class SequentialSampler extends Sampler {
   constructor(readonly dataSource: { readonly length: number }) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     measured('SequentialSampler', dataSource);
   }
   get length(): number {
@@ -163,6 +164,7 @@ export class BatchSampler extends Sampler<number[]> {
     readonly dropLast: boolean,
   ) {
     super();
+    expectNoMore(new.target.name, arguments, 3);
     expectArgument('BatchSampler', 'sampler', sampler, isIterable(sampler), 'a sampler or another iterable');
     this.batchSize = expectInteger('BatchSampler', 'batchSize', batchSize, 1);
   }

@@ -5,7 +5,7 @@ import { expectArgument, expectBoolean, expectInteger, expectString } from '../c
 import { describe } from '../core/describe.js';
 import type { Device, DType, MemoryFormat } from '../core/dtype.js';
 import { ArgumentTypeError, TorchError } from '../core/errors.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import type { Parameter } from '../tensor/parameter.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { expectCopies, type Copies } from './deepcopy.js';
@@ -38,6 +38,11 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
 
   /** Computes. Hooks are called with every call of this method, from wherever. */
   abstract forward(...inputs: Inputs): Output;
+
+  constructor() {
+    // A class without a constructor of its own hands all that it is given to this one.
+    if (arguments.length > 0) expectNoMore(new.target.name, arguments, 0);
+  }
 
   /** @internal */
   get [brand](): true {

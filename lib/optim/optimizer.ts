@@ -5,7 +5,7 @@ import { handleOf } from '../core/handles.js';
 import { native } from '../native/binding.js';
 import { map } from '../core/tree.js';
 import { camelCase, nearest, snakeCase } from '../core/names.js';
-import { isIterable } from '../core/checks.js';
+import { isIterable, expectObject } from '../core/checks.js';
 import { options, unknownOption } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { isModule } from '../nn/tree.js';
@@ -330,7 +330,9 @@ export abstract class Optimizer<
       groups.forEach((group, g) =>
         saved.param_groups[g]!.params.forEach((number, i) => {
           const entry = entryOf(number);
-          if (entry === undefined || Object.keys(entry).length === 0) return;
+          if (entry === undefined) return;
+          expectObject(where, `the state of parameter ${number}`, entry, 'an object of its parts');
+          if (Object.keys(entry).length === 0) return;
           const parameter = group.params[i]!;
           for (const [name, kind] of Object.entries(this.layout(group, parameter)))
             expectState(where, number, entry, name, kind, parameter);

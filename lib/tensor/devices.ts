@@ -3,7 +3,7 @@ import { expectArgument } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { loadedFrom, native } from '../native/binding.js';
 import { TorchError, ArgumentTypeError, NoDeviceError } from '../core/errors.js';
-import { streamOf } from '../core/handles.js';
+import { isStream, streamOf } from '../core/handles.js';
 
 /** Throws a TorchError unless tensors can be put on the device. */
 export function checkDevice(device: string): void {
@@ -109,5 +109,8 @@ export const cuda = {
     return new CudaStream(place, native.currentStream(place));
   },
   /** Queues this thread's work on a stream's device on that stream from now on. */
-  setStream: (stream: Stream): void => stream.makeCurrent(),
+  setStream: (stream: Stream): void => {
+    expectArgument('cuda.setStream', 'stream', stream, isStream(stream), 'a Stream');
+    stream.makeCurrent();
+  },
 };

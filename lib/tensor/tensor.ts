@@ -2,7 +2,7 @@
 // (lib/operators/generated/methods.ts).
 import { inspect, type InspectOptions } from 'node:util';
 import '../operators/generated/methods.js';
-import { isOptions, options as checkOptions } from '../core/options.js';
+import { expectNoMore, isOptions, options as checkOptions } from '../core/options.js';
 import { expectBoolean } from '../core/checks.js';
 import { describeTensor, handleOf, parameterMark } from '../core/handles.js';
 import { describe } from '../core/describe.js';
@@ -258,6 +258,7 @@ export class Tensor<
   item(this: Tensor<'bool'>): boolean;
   item<T extends number | bigint | boolean | Complex = number>(): T;
   item(): number | bigint | boolean | Complex {
+    if (arguments.length > 0) expectNoMore('Tensor.item', arguments, 0);
     return named(
       'Tensor.item',
       () => native.item(this[handleOf]),
@@ -270,6 +271,7 @@ export class Tensor<
    * tensor before the promise settles; for a device this thread does not wait.
    */
   data(): Promise<TypedArray> {
+    if (arguments.length > 0) expectNoMore('Tensor.data', arguments, 0);
     return namedAsync(
       'Tensor.data',
       () => native.read(this[handleOf]),
@@ -278,6 +280,7 @@ export class Tensor<
   }
   /** What `data()` gives, at once: waits for the device on this thread. */
   dataSync(): TypedArray {
+    if (arguments.length > 0) expectNoMore('Tensor.dataSync', arguments, 0);
     return named(
       'Tensor.dataSync',
       () => native.readSync(this[handleOf]),
@@ -294,6 +297,7 @@ export class Tensor<
    * (Electron) allows no such arrays
    */
   dataView(): TypedArray {
+    if (arguments.length > 0) expectNoMore('Tensor.dataView', arguments, 0);
     return viewOf(this);
   }
   /**
@@ -327,6 +331,7 @@ export class Tensor<
   }
   /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans, complex ones as { re, im }. */
   toArray(): NestedArray<number | bigint | boolean | Complex> {
+    if (arguments.length > 0) expectNoMore('Tensor.toArray', arguments, 0);
     return nested(this);
   }
 
@@ -354,6 +359,7 @@ export class Tensor<
     return converted(this, target, options) as Tensor<DType, Device, S>;
   }
   cpu(): Tensor<D, 'cpu', S> {
+    if (arguments.length > 0) expectNoMore('Tensor.cpu', arguments, 0);
     return this.to<'cpu'>('cpu');
   }
   cuda(index = 0): Tensor<D, `cuda:${number}`, S> {
@@ -363,33 +369,43 @@ export class Tensor<
     return this.to<`cuda:${number}`>(`cuda:${index}`);
   }
   bool(): Tensor<'bool', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.bool', arguments, 0);
     return this.to('bool');
   }
   byte(): Tensor<'uint8', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.byte', arguments, 0);
     return this.to('uint8');
   }
   char(): Tensor<'int8', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.char', arguments, 0);
     return this.to('int8');
   }
   short(): Tensor<'int16', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.short', arguments, 0);
     return this.to('int16');
   }
   int(): Tensor<'int32', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.int', arguments, 0);
     return this.to('int32');
   }
   long(): Tensor<'int64', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.long', arguments, 0);
     return this.to('int64');
   }
   half(): Tensor<'float16', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.half', arguments, 0);
     return this.to('float16');
   }
   bfloat16(): Tensor<'bfloat16', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.bfloat16', arguments, 0);
     return this.to('bfloat16');
   }
   float(): Tensor<'float32', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.float', arguments, 0);
     return this.to('float32');
   }
   double(): Tensor<'float64', V, S> {
+    if (arguments.length > 0) expectNoMore('Tensor.double', arguments, 0);
     return this.to('float64');
   }
 
@@ -563,13 +579,10 @@ export class Tensor<
 
   /** PyTorch's text, under torch.setPrintOptions; of a large tensor only what is shown is read. */
   toString(): string {
-    return format(this, this.#kind);
+    return format(this, kindOf(this));
   }
   [inspect.custom](depth: number | null, options: InspectOptions): string {
-    return inspectTensor(this, this.#kind, depth, options);
-  }
-  get #kind(): 'Parameter' | 'Tensor' {
-    return parameterMark in this ? 'Parameter' : 'Tensor';
+    return inspectTensor(this, kindOf(this), depth, options);
   }
   /** @internal */
   [describeTensor](): string {
@@ -587,6 +600,10 @@ refuseBrackets(Tensor.prototype);
 /** Whether a value is a Tensor of this copy of the package; works across realms. */
 export function isTensor(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && describeTensor in value;
+}
+
+function kindOf(tensor: object): 'Parameter' | 'Tensor' {
+  return parameterMark in tensor ? 'Parameter' : 'Tensor';
 }
 
 function noConstructor(given: unknown): TorchError {

@@ -1,5 +1,5 @@
 // Transforms without random numbers.
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import type { DType } from '../core/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Size } from './checks.js';
@@ -48,11 +48,14 @@ export class ToDtype implements ImageTransform {
 export class ConvertImageDtype extends ToDtype {
   constructor(dtype: DType = 'float32') {
     super(dtype, { scale: true });
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 
 export class CenterCrop implements ImageTransform {
-  constructor(readonly size: Size) {}
+  constructor(readonly size: Size) {
+    expectNoMore(new.target.name, arguments, 1);
+  }
   forward(images: Tensor): Tensor {
     return centerCrop(images, this.size);
   }

@@ -1,4 +1,5 @@
 // What transforms are: functions of images, alone or in a batch, some of which draw random numbers.
+import { expectNoMore } from '../core/options.js';
 import { expectArgument, expectFunction, isIterable } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { getWorkerInfo } from '../data/loader/info.js';
@@ -80,6 +81,7 @@ export abstract class RandomTransform implements ImageTransform {
 /** Transforms one after another; functions of a tensor do as well. */
 export class Compose implements ImageTransform {
   constructor(readonly transforms: readonly (ImageTransform | ((images: Tensor) => Tensor))[]) {
+    expectNoMore(new.target.name, arguments, 1);
     expectArgument('Compose', 'transforms', transforms, isIterable(transforms), 'an array of transforms');
     for (const each of transforms)
       if (typeof each !== 'function' && typeof (each as Partial<ImageTransform>).forward !== 'function')
@@ -99,6 +101,7 @@ export class Compose implements ImageTransform {
 /** A function as a transform. */
 export class Lambda implements ImageTransform {
   constructor(readonly lambda: (images: Tensor) => Tensor) {
+    expectNoMore(new.target.name, arguments, 1);
     expectFunction('Lambda', 'lambda', lambda);
   }
   forward(images: Tensor): Tensor {

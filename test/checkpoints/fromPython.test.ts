@@ -73,7 +73,10 @@ class Describer {
       requiresGrad: value.requiresGrad,
       parameter: value.constructor.name === 'Parameter',
     };
-    const attributes = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    // Without what keeps a tensor from being cloned.
+    const attributes = Object.entries(value as object)
+      .filter(([, item]) => typeof item !== 'symbol')
+      .sort(([a], [b]) => (a < b ? -1 : 1)) as [string, unknown][];
     if (attributes.length > 0)
       about['attributes'] = Object.fromEntries(attributes.map(([key, item]) => [key, this.described(item)]));
     const layout = layoutOf(value);

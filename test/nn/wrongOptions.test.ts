@@ -137,8 +137,11 @@ it('what is of another kind altogether is named, never compared, spread or print
 it('modules print what they were given, whatever it is', () => {
   const symbol = Symbol('s') as never;
   expect(String(new nn.Threshold(symbol, 2))).toBe('Threshold(threshold=Symbol(s), value=2.0)');
-  expect(String(new nn.Softmin(symbol))).toBe('Softmin(dim=Symbol(s))');
-  expect(String(new nn.LogSoftmax(Object.create(null) as never))).toBe('LogSoftmax(dim=an object (Object))');
+  const [softmin, logSoftmax] = [new nn.Softmin(1), new nn.LogSoftmax(1)];
+  softmin.dim = symbol;
+  logSoftmax.dim = Object.create(null) as never;
+  expect(String(softmin)).toBe('Softmin(dim=Symbol(s))');
+  expect(String(logSoftmax)).toBe('LogSoftmax(dim=an object (Object))');
   expect(String(new nn.Unfold(1, { dilation: new Date(0) as never }))).toMatch(/dilation=an object \(Date\)/);
 });
 

@@ -1,7 +1,7 @@
 // Activations. Unless a class says otherwise, forward gives a tensor of the input's shape, whatever that is; with `inplace` it
 // changes the input itself.
 import { expectInteger, expectNumber } from '../../core/checks.js';
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import {
   gelu,
   glu,
@@ -81,6 +81,7 @@ export class Tanh extends Module {
 export class Softmax extends Module {
   constructor(public dim: number) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     expectInteger('Softmax', 'dim', dim, -Infinity);
   }
   forward(input: Tensor): Tensor {
@@ -95,6 +96,8 @@ export class Softmax extends Module {
 export class Softmin extends Module {
   constructor(public dim: number) {
     super();
+    expectInteger('Softmin', 'dim', dim, -Infinity);
+    expectNoMore(new.target.name, arguments, 1);
   }
   forward(input: Tensor): Tensor {
     return F.softmin(input, this.dim);
@@ -118,6 +121,8 @@ export class Softmax2d extends Module {
 export class LogSoftmax extends Module {
   constructor(public dim: number) {
     super();
+    expectInteger('LogSoftmax', 'dim', dim, -Infinity);
+    expectNoMore(new.target.name, arguments, 1);
   }
   forward(input: Tensor): Tensor {
     return F.logSoftmax(input, this.dim);

@@ -1,4 +1,5 @@
 // Channels in another order.
+import { expectNoMore } from '../../core/options.js';
 import { expectInteger } from '../../core/checks.js';
 import { channelShuffle } from '../../operators/generated/functional.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
@@ -10,6 +11,7 @@ export class ChannelShuffle extends Module {
   groups: number;
   constructor(groups: number) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     this.groups = expectInteger('ChannelShuffle', 'groups', groups, 1);
   }
   override forward(input: Tensor): Tensor {

@@ -1,4 +1,5 @@
 // Containers: modules and parameters in lists and under names of the user's choice.
+import { expectNoMore } from '../../core/options.js';
 import { types } from 'node:util';
 import { expectArgument, isIterable } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
@@ -184,6 +185,7 @@ export class Sequential extends Listed<Module, [Tensor], Tensor> {
 export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[], never> {
   constructor(modules: Iterable<M> = []) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     if (!isIterable(modules)) {
       throw new ArgumentTypeError('ModuleList', `expected an array of modules, got ${describe(modules)}`);
     }
@@ -223,6 +225,7 @@ export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[],
 export class ModuleDict<M extends AnyModule = Module> extends Module<never[], never> {
   constructor(modules: Named<M> = {}) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     this.update(modules);
   }
   forward(): never {
@@ -310,6 +313,7 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
 
   constructor(values: Iterable<T | Tensor> = []) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     this.extend(values);
   }
   forward(): never {
@@ -363,6 +367,7 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> {
 
   constructor(values: Named<T | Tensor> = {}) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     this.update(values);
   }
   forward(): never {

@@ -1,4 +1,5 @@
 // Flattening, and back.
+import { expectNoMore } from '../../core/options.js';
 import { expectInteger } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { ArgumentTypeError } from '../../core/errors.js';
@@ -14,6 +15,7 @@ export class Flatten extends Module {
     public endDim = -1,
   ) {
     super();
+    expectNoMore(new.target.name, arguments, 2);
     expectInteger('Flatten', 'startDim', startDim, -Infinity);
     expectInteger('Flatten', 'endDim', endDim, -Infinity);
   }
@@ -32,6 +34,7 @@ export class Unflatten extends Module {
     public unflattenedSize: readonly number[],
   ) {
     super();
+    expectNoMore(new.target.name, arguments, 2);
     if (!Array.isArray(unflattenedSize) || !unflattenedSize.every(Number.isInteger))
       throw new ArgumentTypeError(
         'Unflatten',

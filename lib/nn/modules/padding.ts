@@ -1,6 +1,7 @@
 // Padding: values added around a tensor. The input has one, two or three spatial dimensions behind its channels, with a
 // batch or without; `padding` is one number for all sides, or two for each of these dimensions, before and after, the last
 // dimension first: [left, right, top, bottom, front, back]. Negative numbers cut.
+import { expectNoMore } from '../../core/options.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { expectTensor } from '../../tensor/tensor.js';
 import { pad, type PadMode } from '../functional/padding.js';
@@ -64,18 +65,21 @@ abstract class ConstantPadNd extends Module {
 export class ConstantPad1d extends ConstantPadNd {
   constructor(padding: Padding1d, value: number) {
     super(1, padding, value);
+    expectNoMore(new.target.name, arguments, 2);
   }
 }
 /** Adds a value around the last two dimensions: [..., H, W] to [..., top + H + bottom, left + W + right]. */
 export class ConstantPad2d extends ConstantPadNd {
   constructor(padding: Padding2d, value: number) {
     super(2, padding, value);
+    expectNoMore(new.target.name, arguments, 2);
   }
 }
 /** Adds a value around the last three dimensions: [..., D, H, W] to [..., front + D + back, top + H + bottom, left + W + right]. */
 export class ConstantPad3d extends ConstantPadNd {
   constructor(padding: Padding3d, value: number) {
     super(3, padding, value);
+    expectNoMore(new.target.name, arguments, 2);
   }
 }
 
@@ -83,6 +87,7 @@ export class ConstantPad3d extends ConstantPadNd {
 export class ZeroPad1d extends ConstantPadNd {
   constructor(padding: Padding1d) {
     super(1, padding, 0);
+    expectNoMore(new.target.name, arguments, 1);
   }
   override extraRepr(): string {
     return tuple(this.padding);
@@ -92,6 +97,7 @@ export class ZeroPad1d extends ConstantPadNd {
 export class ZeroPad2d extends ConstantPadNd {
   constructor(padding: Padding2d) {
     super(2, padding, 0);
+    expectNoMore(new.target.name, arguments, 1);
   }
   override extraRepr(): string {
     return tuple(this.padding);
@@ -101,6 +107,7 @@ export class ZeroPad2d extends ConstantPadNd {
 export class ZeroPad3d extends ConstantPadNd {
   constructor(padding: Padding3d) {
     super(3, padding, 0);
+    expectNoMore(new.target.name, arguments, 1);
   }
   override extraRepr(): string {
     return tuple(this.padding);
@@ -111,18 +118,21 @@ export class ZeroPad3d extends ConstantPadNd {
 export class ReflectionPad1d extends PadNd {
   constructor(padding: Padding1d) {
     super(1, padding, 'reflect');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 /** Mirrors the values at the edges, these not repeated: [N, C, H, W] or [C, H, W]. */
 export class ReflectionPad2d extends PadNd {
   constructor(padding: Padding2d) {
     super(2, padding, 'reflect');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 /** Mirrors the values at the faces, these not repeated: [N, C, D, H, W] or [C, D, H, W]. */
 export class ReflectionPad3d extends PadNd {
   constructor(padding: Padding3d) {
     super(3, padding, 'reflect');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 
@@ -130,18 +140,21 @@ export class ReflectionPad3d extends PadNd {
 export class ReplicationPad1d extends PadNd {
   constructor(padding: Padding1d) {
     super(1, padding, 'replicate');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 /** Repeats the values at the edges: [N, C, H, W] or [C, H, W]. */
 export class ReplicationPad2d extends PadNd {
   constructor(padding: Padding2d) {
     super(2, padding, 'replicate');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 /** Repeats the values at the faces: [N, C, D, H, W] or [C, D, H, W]. */
 export class ReplicationPad3d extends PadNd {
   constructor(padding: Padding3d) {
     super(3, padding, 'replicate');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 
@@ -149,17 +162,20 @@ export class ReplicationPad3d extends PadNd {
 export class CircularPad1d extends PadNd {
   constructor(padding: Padding1d) {
     super(1, padding, 'circular');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 /** Goes on with the values of the other edge: [N, C, H, W] or [C, H, W]. */
 export class CircularPad2d extends PadNd {
   constructor(padding: Padding2d) {
     super(2, padding, 'circular');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 /** Goes on with the values of the other face: [N, C, D, H, W] or [C, D, H, W]. */
 export class CircularPad3d extends PadNd {
   constructor(padding: Padding3d) {
     super(3, padding, 'circular');
+    expectNoMore(new.target.name, arguments, 1);
   }
 }

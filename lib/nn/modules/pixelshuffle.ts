@@ -1,4 +1,5 @@
 // Pixels from channels, and channels from pixels.
+import { expectNoMore } from '../../core/options.js';
 import { expectInteger } from '../../core/checks.js';
 import { pixelShuffle, pixelUnshuffle } from '../../operators/generated/functional.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
@@ -10,6 +11,7 @@ export class PixelShuffle extends Module {
   upscaleFactor: number;
   constructor(upscaleFactor: number) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     this.upscaleFactor = expectInteger('PixelShuffle', 'upscaleFactor', upscaleFactor, 1);
   }
   override forward(input: Tensor): Tensor {
@@ -29,6 +31,7 @@ export class PixelUnshuffle extends Module {
   downscaleFactor: number;
   constructor(downscaleFactor: number) {
     super();
+    expectNoMore(new.target.name, arguments, 1);
     this.downscaleFactor = expectInteger('PixelUnshuffle', 'downscaleFactor', downscaleFactor, 1);
   }
   override forward(input: Tensor): Tensor {

@@ -1,6 +1,6 @@
 // Pooling.
 import { expectBoolean, expectInteger, expectNumber } from '../../core/checks.js';
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { expectTensor, Tensor } from '../../tensor/tensor.js';
 import { aten } from '../functional/call.js';
 import {
@@ -140,8 +140,8 @@ export class MaxPool2d<Indices extends boolean = false> extends NativeModule<Poo
   get stride(): Pair {
     return readOption(this, 'stride');
   }
-  set stride(value: Pair) {
-    writeOption(this, 'stride', expectSize('MaxPool2d', 'stride', value, 2, 1));
+  set stride(value: Pair | null) {
+    writeOption(this, 'stride', expectSize('MaxPool2d', 'stride', value ?? this.kernelSize, 2, 1));
   }
   get padding(): Pair {
     return readOption(this, 'padding');
@@ -526,17 +526,20 @@ abstract class AdaptiveAvgPoolNd extends Module {
 export class AdaptiveAvgPool1d extends AdaptiveAvgPoolNd {
   constructor(outputSize: Single) {
     super(1, outputSize);
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 /** As AdaptiveAvgPool1d for [N, C, H, W]: `outputSize` is a number or [H', W'], null in it keeps the input's size. */
 export class AdaptiveAvgPool2d extends AdaptiveAvgPoolNd {
   constructor(outputSize: AdaptiveSize) {
     super(2, outputSize);
+    expectNoMore(new.target.name, arguments, 1);
   }
 }
 /** As AdaptiveAvgPool1d for [N, C, D, H, W]: `outputSize` is a number or [D', H', W'], null in it keeps the input's size. */
 export class AdaptiveAvgPool3d extends AdaptiveAvgPoolNd {
   constructor(outputSize: AdaptiveSize) {
     super(3, outputSize);
+    expectNoMore(new.target.name, arguments, 1);
   }
 }

@@ -245,8 +245,8 @@ export class OneCycleLR extends LRScheduler {
     };
   }
   override loadStateDict(state: SchedulerState): void {
-    const { _schedule_phases: saved, ...rest } = state;
-    super.loadStateDict(rest);
+    const { _schedule_phases: saved, ...rest } = (state as SchedulerState | null | undefined) ?? {};
+    super.loadStateDict(saved === undefined ? state : rest);
     if (Array.isArray(saved)) this.schedulePhases = saved.map((phase) => renamed(phase as Phase, camelCase));
   }
 

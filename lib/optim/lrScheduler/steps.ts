@@ -1,7 +1,7 @@
 // Schedules that multiply the learning rate by simple factors. Each goes on from the rates that the groups have, so that
 // several can be chained, and gives PyTorch's numbers bit for bit.
 import { types } from 'node:util';
-import { expectInteger, expectNumber, expectObject } from '../../core/checks.js';
+import { expectArgument, expectInteger, expectNumber, expectObject, isIterable } from '../../core/checks.js';
 import { Counter } from '../../core/counter.js';
 import { options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
@@ -52,6 +52,7 @@ export class MultiStepLR extends LRScheduler {
   ) {
     super(optimizer);
     const { gamma = 0.1, lastEpoch } = options('MultiStepLR', given, ['gamma', 'lastEpoch']);
+    expectArgument('MultiStepLR', 'milestones', milestones, isIterable(milestones), 'an array of epochs');
     for (const each of milestones) {
       const milestone = expectInteger('MultiStepLR', 'milestones', each);
       this.milestones.set(milestone, (this.milestones.get(milestone) ?? 0) + 1);

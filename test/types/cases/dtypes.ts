@@ -16,7 +16,7 @@ declare const number: number;
 f32; // type: Tensor<'float32', 'cpu', Shape>
 f64; // type: Tensor<'float64', 'cpu', Shape>
 torch.zeros(2, 3); // type: Tensor<'float32', 'cpu', Shape>
-torch.zeros([2], { dtype }); // type: Tensor<'uint8' | 'int8' | 'int16' | 'int32' | 'int64' | 'float16' | 'bfloat16' | 'float32' | 'float64' | 'bool' | 'complex64' | 'complex128' | 'uint16' | 'uint32' | 'uint64' | 'complex32' | 'float8_e5m2' | 'float8_e4m3fn' | 'float8_e5m2fnuz' | 'float8_e4m3fnuz' | 'qint8' | 'quint8' | 'qint32' | 'quint4x2' | 'quint2x4', 'cpu', Shape>
+torch.zeros([2], { dtype }); // type: Tensor<'uint8' | 'int8' | 'int16' | 'int32' | 'int64' | 'float16' | 'bfloat16' | 'float32' | 'float64' | 'bool' | 'complex64' | 'complex128' | 'uint16' | 'uint32' | 'uint64' | 'complex32' | 'float8_e5m2' | 'float8_e4m3fn' | 'float8_e5m2fnuz' | 'float8_e4m3fnuz' | 'float8_e8m0fnu' | 'float4_e2m1fn_x2' | 'qint8' | 'quint8' | 'qint32' | 'quint4x2' | 'quint2x4', 'cpu', Shape>
 torch.zeros([2], { dtype: null }); // type: Tensor<DType, 'cpu', Shape>
 torch.rand([2], { generator: null, dtype: 'float16' }); // type: Tensor<'float16', 'cpu', Shape>
 torch.zeros([2], { requiresGrad: true }); // type: Tensor<'float32', 'cpu', Shape>
