@@ -96,7 +96,7 @@ describe('autocast', () => {
         /unknown dtype 'float8'/,
       ],
       [() => autocast('cpu', 7 as never), /expected a function, got 7/],
-      [() => autocast('cpu', async () => 1), /returns a promise/],
+      [() => autocast('cpu', () => Promise.resolve(1)), /expected a synchronous or an async function/],
       [() => isAutocastEnabled('meta' as never), /device: expected 'cpu' or 'cuda', got 'meta'/],
     ];
     for (const [run, message] of bad) expect(run).toThrow(message);
