@@ -80,11 +80,11 @@ class Backward final : public FusedKernel {
 
 // The arguments of agrees() that are the same for every try.
 struct Check {
-  const Recorded* recorded;
-  const std::vector<bool>* replaced;
-  const ChainEngine* engine;
+  const Recorded* recorded = nullptr;
+  const std::vector<bool>* replaced = nullptr;
+  const ChainEngine* engine = nullptr;
   at::IntArrayRef inputShape;
-  const Instruction* firstBackward;
+  const Instruction* firstBackward = nullptr;
 };
 
 bool agreesOn(const Check& check, FusedKernel& forward, FusedKernel* backward, uint64_t seed) {

@@ -306,6 +306,7 @@ bool Graphs::steps(std::span<const Source> sources, const at::Tensor& permutatio
   const Next next = [this] {
     const at::Tensor index = feed_->next();
     std::vector<at::Tensor> inputs;
+    inputs.reserve(sources_.size());
     for (const Source& source : sources_) inputs.push_back(source.gather(index));
     program_.checkInputs(inputs);
     for (size_t i = 0; i < inputs.size(); i++) program_.setInput(i, inputs[i]);

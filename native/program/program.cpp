@@ -43,7 +43,7 @@ bool TensorMeta::isLaidOutOtherwise(const TensorMeta& other) const {
 
 at::Tensor TensorMeta::laidOut(const at::Tensor& tensor) const {
   if (TensorMeta(tensor).strides == strides) return tensor;
-  at::Tensor copy = at::empty_strided(sizes, strides, tensor.options());
+  const at::Tensor copy = at::empty_strided(sizes, strides, tensor.options());
   if (at::has_internal_overlap(copy) != at::MemOverlap::No) {
     throw TypeMismatch(
         "the step was recorded with an expanded input, whose elements share memory: record it with "
