@@ -115,7 +115,10 @@ Recorder::Memory* Recorder::memoryOf(const at::Tensor& tensor) {
 bool Recorder::isKnown(const at::Tensor& tensor) const {
   if (!tensor.has_storage()) return false;
   const auto found = memory_.find(tensor.storage().unsafeGetStorageImpl());
-  return found != memory_.end() && found->second.known;
+  if (found != memory_.end()) return found->second.known;
+  // A plain number, on its way to its first operator, is the same in every run unless a placeholder stands for it.
+  return tensor.unsafeGetTensorImpl()->is_wrapped_number() && tensor.is_cpu() &&
+         (tensor.scalar_type() != at::kDouble || !placeholderOf(*tensor.const_data_ptr<double>()));
 }
 
 bool Recorder::areKnown(const c10::IValue& value) const {

@@ -64,6 +64,10 @@ const cases: Record<string, Case> = {
   },
   'oneHot with numClasses': { step: (_, i) => F.oneHot(i, 4), inputs: rows },
   'oneHot of constants': { step: (x) => F.oneHot(t([1, 0, 2])).add(x.sum()), inputs: rows },
+  'divisions by a number': {
+    step: (_, i) => [i!.floorDivide(8), i!.add(9).remainder(4), i!.gt(1)],
+    inputs: rows,
+  },
   'nonzero of constants': { step: (x) => x.at(t([0, 5, 0, 7]).nonzero().squeeze(1)), inputs: rows },
   'item() of constants': { step: (x) => x.mul(torch.arange(3).sum().item()), inputs: rows },
   'toArray() of constants': {
