@@ -65,7 +65,7 @@ const cases: Record<string, Case> = {
   'oneHot with numClasses': { step: (_, i) => F.oneHot(i, 4), inputs: rows },
   'oneHot of constants': { step: (x) => F.oneHot(t([1, 0, 2])).add(x.sum()), inputs: rows },
   'divisions by a number': {
-    step: (_, i) => [i!.floorDivide(8), i!.add(9).remainder(4), i!.gt(1)],
+    step: (_, i) => [i.floorDivide(8), i.add(9).remainder(4), i.gt(1)],
     inputs: rows,
   },
   'nonzero of constants': { step: (x) => x.at(t([0, 5, 0, 7]).nonzero().squeeze(1)), inputs: rows },
