@@ -1,6 +1,6 @@
 // Functions that take their arguments by position, as in Python, or by name in an object at the end.
 import { ArgumentTypeError } from './errors.js';
-import { isOptions, unknownOption } from './options.js';
+import { expectNoMore, isOptions, unknownOption } from './options.js';
 
 type Names = readonly string[];
 type Values = readonly unknown[];
@@ -132,7 +132,7 @@ export function variadic<F extends Run>(
 function byPosition(where: string, names: Names, nameOnly: Names, required: number, args: Values): Values {
   const options = args.at(-1);
   const values = isOptions(options) ? placed(where, names, nameOnly, args, options) : args;
-  if (values === args && args.length > names.length) expectFew(where, names, nameOnly, args);
+  if (values === args && args.length > names.length) expectNoMore(where, args, names.length, nameOnly);
   for (let i = 0; i < required; i++)
     if (values[i] === undefined) throw new ArgumentTypeError(where, `'${names[i]!}' is missing`);
   return values;
@@ -147,7 +147,7 @@ function placed(
   options: Readonly<Record<string, unknown>>,
 ): unknown[] {
   const values = args.slice(0, -1);
-  expectFew(where, names, nameOnly, values);
+  expectNoMore(where, values, names.length, nameOnly);
   const byName: Record<string, unknown> = {};
   for (const name of Object.keys(options)) {
     const value = options[name];
@@ -161,13 +161,4 @@ function placed(
   }
   if (nameOnly.length > 0) values[names.length] = byName;
   return values;
-}
-
-function expectFew(where: string, names: Names, nameOnly: Names, args: readonly unknown[]): void {
-  if (args.slice(names.length).every((value) => value === undefined)) return;
-  const rest = nameOnly.length === 0 ? '' : `; by name only: ${nameOnly.join(', ')}`;
-  throw new ArgumentTypeError(
-    where,
-    `it takes at most ${names.length} arguments by position, ${args.length} were given${rest}`,
-  );
 }

@@ -41,19 +41,26 @@ export function checkNames(where: string, given: object, known: readonly string[
 
 /**
  * Throws a TorchError for arguments behind the `most` that a call takes, with the name of an option among them: JavaScript
- * would drop them without a word. @internal
+ * would drop them without a word. `nameOnly` are options that the call takes besides. @internal
  */
-export function expectNoMore(where: string, given: ArrayLike<unknown>, most: number): void {
+export function expectNoMore(
+  where: string,
+  given: ArrayLike<unknown>,
+  most: number,
+  nameOnly: readonly string[] = [],
+): void {
   for (let i = most; i < given.length; i++) {
     const value = given[i];
     if (value === undefined) continue;
-    if (isOptions(value)) checkNames(where, value, []);
-    else
-      throw new ArgumentTypeError(
-        where,
-        `it takes ${most === 1 ? '1 argument' : `${most} arguments`}, and got ${given.length}: ${describe(value)} is one too many`,
-      );
+    if (isOptions(value)) checkNames(where, value, nameOnly);
+    else throw new ArgumentTypeError(where, tooMany(most, given.length, nameOnly));
   }
+}
+
+/** In words: more arguments by position than a call takes. @internal */
+export function tooMany(most: number, given: number, nameOnly: readonly string[]): string {
+  const rest = nameOnly.length === 0 ? '' : `; by name only: ${nameOnly.join(', ')}`;
+  return `it takes at most ${most} arguments by position, ${given} were given${rest}`;
 }
 
 /** The error for an option that does not exist. @internal */

@@ -3,7 +3,7 @@
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, systemError } from './dataError.js';
-import { rightDoor } from './sets/doors.js';
+import { whatReadsIt } from './sets/otherReaders.js';
 import { allocateRecords, PICTURE_BYTES, type ImageRecords } from './records.js';
 
 export const CIFAR10_CLASSES: readonly string[] = [
@@ -61,7 +61,7 @@ function whatItIs(folder: string, names: string[]): string {
   if (archive !== undefined) return `it holds the archive ${archive}. Give that file instead of the folder.`;
   if (names.length === 0) return `the folder is empty. ${wanted}`;
   const some = names.slice(0, 5).join(', ') + (names.length > 5 ? `, and ${names.length - 5} more` : '');
-  return `expected data_batch_1.bin to data_batch_5.bin and test_batch.bin, found ${some}. ${wanted}${rightDoor(folder, 'cifar10')}`;
+  return `expected data_batch_1.bin to data_batch_5.bin and test_batch.bin, found ${some}. ${wanted}${whatReadsIt(folder, 'cifar10')}`;
 }
 
 async function list(folder: string): Promise<string[]> {

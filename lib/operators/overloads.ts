@@ -3,7 +3,7 @@
 // these operators together with the one that out= makes of it. Which forms there are, in the order in which PyTorch tries
 // them, says lib/operators/generated/table.ts; their schemas come from the linked libtorch, on first use.
 import { camelCase } from '../core/names.js';
-import { isOptions, unknownOption } from '../core/options.js';
+import { isOptions, tooMany, unknownOption } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import * as table from './generated/table.js';
 import { checkDevice } from '../tensor/devices.js';
@@ -343,8 +343,7 @@ function explain(
   const { parameters, positional, selves } = form;
   if (misfit === TOO_MANY) {
     const named = parameters.slice(positional).map(({ name }) => name);
-    const rest = named.length === 0 ? '' : `; by name only: ${named.join(', ')}`;
-    return `it takes at most ${positional - selves} arguments by position, ${given.length - selves} were given${rest}`;
+    return tooMany(positional - selves, given.length - selves, named);
   }
   if (misfit === UNKNOWN_OPTION) {
     const names = parameters.map(({ name }) => name);

@@ -51,14 +51,22 @@ export function getSwaMultiAvgFn(): MultiAvgFn {
       const count = numAveraged.add(1);
       if (isFractional(averaged[0]!)) {
         const weight = over(1, count) as Tensor;
-        // A recorded step works the weight out anew, which is another form of the operator, of the same bits.
         if (recording() === undefined) foreach_('lerp', averaged, current, weight.item());
-        else averaged.forEach((one, i) => one.lerp_(current[i]!, weight.to(one.dtype)));
+        else averaged.forEach((one, i) => recordedLerp(one, current[i]!, weight));
       } else {
         const differences = foreach('sub', current, averaged);
         averaged.forEach((one, i) => one.addcdiv_(differences[i]!, count));
       }
     });
+}
+
+// A recorded step works the weight out anew, in a tensor: another form of the operator, which has to have the weight's dtype.
+// Of float16 and bfloat16 the kernel of plain numbers computes in float32 as well.
+function recordedLerp(averaged: Tensor, current: Tensor, weight: Tensor): void {
+  const dtype = averaged.dtype === 'float64' ? 'float64' : 'float32';
+  const complex = averaged.dtype.startsWith('complex');
+  const [own, given] = complex ? [averaged, current] : [averaged.to(dtype), current.to(dtype)];
+  averaged.copy_(own.lerp(given, weight.to(complex ? averaged.dtype : dtype)));
 }
 
 /** An exponential moving average. Default decay 0.999. */

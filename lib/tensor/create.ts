@@ -1,6 +1,6 @@
 // Functions that make tensors from JavaScript values. Those that are operators as they stand are generated.
 import { types } from 'node:util';
-import { checkNames, isOptions, options as checkOptions } from '../core/options.js';
+import { checkNames, expectNoMore, isOptions, options as checkOptions } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { checkDevice } from './devices.js';
@@ -201,11 +201,7 @@ function split(
   checkNames(where, options, [...names, ...MORE_OPTIONS]);
   const given: unknown[] = args.slice(0, isOptions(last) ? -1 : undefined);
   while (given.length > 0 && given.at(-1) === undefined) given.pop();
-  if (given.length > names.length)
-    throw new ArgumentTypeError(
-      where,
-      `it takes at most ${names.length} arguments by position, ${given.length} were given`,
-    );
+  expectNoMore(where, given, names.length);
   return { given, options };
 }
 

@@ -1,6 +1,6 @@
 // Values of JavaScript's on their way into a tensor: nested arrays of numbers, of one-element tensors and of TypedArrays. Two
 // passes over them, one for the dtype where none was given, one that writes; nothing is made for an element.
-import { totalmem } from 'node:os';
+import { endianness, totalmem } from 'node:os';
 import { describe } from '../core/describe.js';
 import { dtypeOfArray, type ArrayOfElements, type DType } from '../core/dtype.js';
 import { ArgumentTypeError, OutOfMemoryError, TorchError } from '../core/errors.js';
@@ -336,4 +336,4 @@ function longs(dtype: 'int64' | 'uint64', count: number): Writer {
   };
 }
 
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+const LITTLE_ENDIAN = endianness() === 'LE';

@@ -122,9 +122,10 @@ class SmallBlocks final : public c10::Allocator {
   static void* fresh(size_t bytes) {
     try {
       return c10::alloc_cpu(bytes);
-    } catch (const c10::Error&) {
+    } catch (const c10::Error& error) {
       c10::profiledCPUMemoryReporter().OutOfMemory(bytes);
-      throw;
+      // libtorch has a class for this, which its own allocator for the host does not use.
+      C10_THROW_ERROR(OutOfMemoryError, error.what_without_backtrace());
     }
   }
 };

@@ -19,11 +19,7 @@ namespace torch_node {
 
 TensorMeta::TensorMeta(const at::Tensor& tensor)
     : type(tensor.scalar_type()), device(tensor.device()), layout(tensor.layout()), sizes(tensor.sizes().vec()) {
-  if (layout != at::kStrided) return;
-  strides = tensor.numel() == 0 ? std::vector<int64_t>(sizes.size()) : tensor.strides().vec();
-  for (size_t i = 0; i < sizes.size(); i++) {
-    if (sizes[i] == 1) strides[i] = 0;
-  }
+  if (layout == at::kStrided) strides = tensor.strides().vec();
 }
 
 bool TensorMeta::isContiguous() const {
@@ -41,8 +37,18 @@ bool TensorMeta::isLaidOutOtherwise(const TensorMeta& other) const {
   return *this == same && strides != other.strides;
 }
 
+bool TensorMeta::liesAs(const TensorMeta& other) const {
+  if (layout != at::kStrided || sizes != other.sizes || std::ranges::find(sizes, 0) != sizes.end()) return true;
+  for (size_t i = 0; i < sizes.size(); i++) {
+    if (sizes[i] > 1 && strides[i] != other.strides[i]) return false;
+  }
+  return true;
+}
+
 at::Tensor TensorMeta::laidOut(const at::Tensor& tensor) const {
-  if (TensorMeta(tensor).strides == strides) return tensor;
+  const TensorMeta meta(tensor);
+  if (meta.strides == strides) return tensor;
+  if (liesAs(meta)) return tensor.as_strided(sizes, strides, tensor.storage_offset());
   const at::Tensor copy = at::empty_strided(sizes, strides, tensor.options());
   if (at::has_internal_overlap(copy) != at::MemOverlap::No) {
     throw TypeMismatch(
@@ -181,7 +187,7 @@ void Program::checkInputs(std::span<const at::Tensor> inputs) const {
     const TensorMeta& expected = recorded_.metas[i];
     const TensorMeta meta(inputs[i]);
     if (meta.isLaidOutOtherwise(expected)) {
-      if (!recorded_.inputsWritten[i]) continue;
+      if (!recorded_.inputsWritten[i] || meta.liesAs(expected)) continue;
       throw TypeMismatch("the step changes input " + std::to_string(i) +
                          " in place, and was recorded with one of other "
                          "strides: give it " +

@@ -56,14 +56,15 @@ struct TensorMeta {
   at::Device device = at::kCPU;
   at::Layout layout = at::kStrided;
   std::vector<int64_t> sizes;
-  // Of strided tensors; 0 for dimensions of one element, whose strides mean nothing.
-  std::vector<int64_t> strides;
+  std::vector<int64_t> strides;  // of strided tensors
   explicit TensorMeta(const at::Tensor& tensor);
   bool operator==(const TensorMeta&) const = default;
   [[nodiscard]] bool isContiguous() const;
-  // Whether they differ in strides alone.
+  // Whether they differ in strides alone, and whether not even in those that move anywhere: of a dimension of one
+  // element they do not.
   [[nodiscard]] bool isLaidOutOtherwise(const TensorMeta& other) const;
-  // The tensor with these strides: itself, or a copy.
+  [[nodiscard]] bool liesAs(const TensorMeta& other) const;
+  // The tensor with these strides: itself, a view where it lies so, or a copy.
   [[nodiscard]] at::Tensor laidOut(const at::Tensor& tensor) const;
   [[nodiscard]] std::string text() const;
 };

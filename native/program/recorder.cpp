@@ -400,7 +400,7 @@ bool Recorder::isFromOutside(ValueId value) const {
 }
 
 // What changes a tensor's shape in place, as squeeze_ does, is recorded as a view beside it: other tensors may share
-// the value. Gives false where it took other memory, as resize_ may.
+// the value. Runs it, and gives false where it took other memory, as resize_ may.
 template <class Run>
 bool Recorder::recordInPlaceView(const c10::OperatorHandle& op, const at::Tensor& self, const Run& run) {
   const ValueId value = valueOf(self);
@@ -495,17 +495,16 @@ void Recorder::takeResults(Instruction& instruction, const torch::jit::Stack& st
 
 void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack& stack) {
   const Unrecorded below;
-  bool ran = false;
   const auto run = [&] {
-    if (!ran) op.redispatchBoxed(keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey), &stack);
-    ran = true;
+    op.redispatchBoxed(keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey), &stack);
   };
   checkReads(op, stack);
   Instruction instruction(op);
   instruction.arguments = stack;
   instruction.where = where();
   takeArguments(instruction, stack);
-  if (op.hasTag(at::Tag::inplace_view) && recordInPlaceView(op, at::Tensor(stack[0].toTensor()), run)) return;
+  const bool reshapes = op.hasTag(at::Tag::inplace_view);
+  if (reshapes && recordInPlaceView(op, at::Tensor(stack[0].toTensor()), run)) return;
   drew_ = drew_ || draws(op);
   recorded_.draws = drew_;
   const bool known = !draws(op) && instruction.numbers.empty() &&
@@ -514,7 +513,7 @@ void Recorder::record(const c10::OperatorHandle& op, c10::DispatchKeySet keys, t
   // How many sequences have an element at each step follows from the lengths alone.
   const bool packs = op.operator_name().name == "aten::_pack_padded_sequence" && areKnown(stack[1]);
   const uint32_t before = recorded_.values;
-  run();
+  if (!reshapes) run();
   takeResults(instruction, stack, known);
   if (packs) memoryOf(stack[1].toTensor())->known = true;
   // What gives nothing new and changes nothing (detach, a view of the same shape) need not run.

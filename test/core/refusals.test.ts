@@ -36,6 +36,18 @@ const rows: Record<string, [call: () => unknown, name: string, code: string, mes
     'ERR_INVALID_ARG_TYPE',
     /cuda.setStream: stream: expected a Stream, got 5/,
   ],
+  'memory that cannot be had': [
+    () => torch.zeros([1e9, 1e5]),
+    'OutOfMemoryError',
+    'ERR_TORCH_OUT_OF_MEMORY',
+    /can't allocate memory/,
+  ],
+  'memory that an operator cannot have': [
+    () => torch.ones([1e7, 1]).add(torch.ones([1, 1e7])),
+    'OutOfMemoryError',
+    'ERR_TORCH_OUT_OF_MEMORY',
+    /can't allocate memory/,
+  ],
 };
 
 it.each(Object.entries(rows))('%s', (_, [call, name, code, message]) => {

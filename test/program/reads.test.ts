@@ -111,6 +111,20 @@ const cases: Record<string, Case> = {
     step: (x) => x.contiguous().view(-1).narrow(0, 1, 4),
     inputs: [() => [range(4, 3)], () => [range(3, 4).t()], () => [range(4, 6).at(':', torch.slice(0, 6, 2))]],
   },
+  'channels of one, laid out in two ways': {
+    step: (x) =>
+      F.conv2d(x!, range(2, 1, 3, 3))
+        .relu()
+        .view(2, -1),
+    inputs: [
+      () => [range(2, 1, 5, 5)],
+      () => [
+        range(2, 1, 5, 5)
+          .contiguous({ memoryFormat: 'channels_last' })
+          .asStrided([2, 1, 5, 5], [25, 1, 5, 1]),
+      ],
+    ],
+  },
   'an example of other strides': {
     step: (x) => x.mul(2).add(x.t().t()),
     inputs: [() => [range(3, 4).t()], () => [range(4, 3)]],
@@ -270,18 +284,22 @@ describe('averages and counts of batches, from the first run on', () => {
         useBuffers: true,
       }),
   };
-  it.each(Object.entries(averages))('%s', (_, average) => {
+  const dtypes = ['float32', 'float64', 'bfloat16', 'float16'] as const;
+  const each = Object.entries(averages).flatMap(([name, average]) =>
+    dtypes.map((dtype) => [name, dtype, average] as const),
+  );
+  it.each(each)('%s of %s', (_, dtype, average) => {
     torch.scope(() => {
       const run = (recorded: boolean): unknown[] => {
         torch.manualSeed(2);
-        const net = new nn.Linear(3, 2);
+        const net = new nn.Linear(3, 2, { dtype });
         const averaged = average(net);
         const step = (x: Tensor): Tensor => {
           torch.noGrad(() => net.weight.add_(x));
           averaged.updateParameters(net);
           return net.weight.clone();
         };
-        const xs = [1, 2, 3, 4].map((i) => range(2, 3).mul(i));
+        const xs = [1, 2, 3, 4].map((i) => range(2, 3).mul(i).to(dtype));
         const program = recorded ? torch.compileStep(step, [xs[0]!], { exact: true }) : undefined;
         return xs.map((x) => {
           (program?.run(x) ?? step(x)).dispose();

@@ -7,7 +7,7 @@ import * as torch from 'torch-node';
 import { described, tryOut } from './layers.js';
 import { part1 } from './part1.js';
 import { part2 } from './part2.js';
-import { RunError } from './runFolder.js';
+import { RunError } from './runError.js';
 import type { Experiment } from './training.js';
 
 /**

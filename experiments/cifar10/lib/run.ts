@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import torch, { checkpoints, type data } from 'torch-node';
 import { finite, parametersSha256, type EpochMetrics, type Evaluation, type RunMetrics } from './metrics.js';
 import { partEnds } from './partLosses.js';
-import { RunError, RunFolder, type Progress, type Settings } from './runFolder.js';
+import { RunError } from './runError.js';
+import { RunFolder, type Progress, type Settings } from './runFolder.js';
 import {
   begin,
   evaluate,

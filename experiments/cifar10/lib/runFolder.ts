@@ -3,11 +3,10 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import lockfile from 'proper-lockfile';
 import { checkpoints, type Tensor } from 'torch-node';
-import { RunError, writeWhole } from './wholeFile.js';
+import { RunError } from './runError.js';
+import { writeWhole } from './wholeFile.js';
 import type { EpochMetrics, Evaluation, Metrics, RunMetrics } from './metrics.js';
 import type { Training, Way } from './training.js';
-
-export { RunError } from './wholeFile.js';
 
 /** What decides a run's numbers: a run is only gone on with under the same. */
 export interface Settings {

@@ -1,11 +1,7 @@
 // Files of a run that are there whole or not at all.
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-
-/** An error that the user can mend; its message is all that need be shown. */
-export class RunError extends Error {
-  override readonly name = 'RunError';
-}
+import { RunError } from './runError.js';
 
 /**
  * Writes a new file beside the wanted one, flushes it to the disk and gives it the wanted name: when anything fails, as on a

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, systemError } from '../dataError.js';
 import { allocateRecords, PICTURE_BYTES } from '../records.js';
-import { rightDoor } from './doors.js';
+import { whatReadsIt } from './otherReaders.js';
 import { fromBytes, type ImageDataset } from './imageDataset.js';
 
 const RECORD_BYTES = 2 + PICTURE_BYTES;
@@ -59,7 +59,7 @@ export async function cifar100(
 
 async function read(file: string): Promise<Buffer> {
   return readFile(file).catch((error: unknown) => {
-    const hint = rightDoor(path.dirname(file), 'cifar100');
+    const hint = whatReadsIt(path.dirname(file), 'cifar100');
     const found = systemError(error, file);
     throw hint === '' ? found : new DataError(found.code, found.message + hint, { cause: error });
   });

@@ -11,7 +11,7 @@ import { scope } from '../../tensor/scope.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import { DataError, systemError } from '../dataError.js';
 import { checkIndex, Dataset } from '../dataset.js';
-import { rightDoor } from './doors.js';
+import { whatReadsIt } from './otherReaders.js';
 
 export interface ImageFolderOptions {
   /** From a file's bytes to uint8 [C, H, W]. Default: PNG, and where the package sharp is installed all that it reads, as RGB. */
@@ -50,7 +50,7 @@ export class ImageFolder extends Dataset<[Tensor, number]> {
     if (this.classes.length === 0)
       throw new DataError(
         'DATA_WRONG_KIND',
-        `${root} holds no folders: expected one for each class.${rightDoor(root, 'ImageFolder')}`,
+        `${root} holds no folders: expected one for each class.${whatReadsIt(root, 'ImageFolder')}`,
       );
     const { extensions = EXTENSIONS } = this.options;
     this.samples = this.classes.flatMap((name, label) => {

@@ -8,7 +8,7 @@ import { withLock } from '../../files/cache.js';
 import { dataCacheFolder } from '../cifar10Archive.js';
 import type { DownloadProgress } from '../cifar10Files.js';
 import { DataError, systemError } from '../dataError.js';
-import { rightDoor } from './doors.js';
+import { whatReadsIt } from './otherReaders.js';
 import { fromBytes, type ImageDataset } from './imageDataset.js';
 
 interface Source {
@@ -156,7 +156,7 @@ async function readIdx(
   if (found === undefined)
     throw new DataError(
       'DATA_MISSING_FILES',
-      `${folder} holds neither ${name} nor ${name}.gz, which the set needs.${rightDoor(folder, 'mnist')}`,
+      `${folder} holds neither ${name} nor ${name}.gz, which the set needs.${whatReadsIt(folder, 'mnist')}`,
     );
   const { file } = found;
   const bytes = file.endsWith('.gz')

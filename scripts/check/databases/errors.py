@@ -8,12 +8,11 @@ tensors. Of an operator's case are written the function with its arguments and, 
 called; of a module's how it is made and called; of an optimizer's its parameters (by their places in a list, so that one may come
 twice) and options. What cannot be written down is counted under "skipped", by reason. Values are written as values.py says.
 """
-import argparse, json, pathlib, warnings
 
-from values import Kept, Skipped, Writer, elements, keep, tensors_in  # first: see there
+
+from values import Kept, Skipped, Writer, drive, elements, keep, tensors_in  # first: see there
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from torch._library.custom_ops import OPDEFS
 from torch._dispatch.python import enable_python_dispatcher
@@ -166,32 +165,19 @@ def entries():
         yield 'optimizer', info.optim_cls.__name__, info, lambda info=info: info.optim_error_inputs_func('cpu', torch.float32), optimizer_case
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--out', type=pathlib.Path, required=True)
-    parser.add_argument('--dtype')  # there is none to choose
-    parser.add_argument('--from', type=int, default=0, dest='first')
-    options = parser.parse_args()
-    warnings.simplefilter('ignore')
-    torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for number, (database, name, info, inputs, make) in enumerate(entries()):
-        if number < options.first:
-            continue
-        print('begin', number, name, flush=True)
-        writer = Writer()
-        out = dict(kind='error', database=database, operator=name, dtype='', cases=[], skipped={})
-        torch.manual_seed(0)
-        for error in inputs():
-            try:
-                case = make(info, error, writer)
-                if case is not None:
-                    out['cases'].append(case)
-            except Skipped as reason:
-                out['skipped'][str(reason)] = out['skipped'].get(str(reason), 0) + 1
-        save_file(writer.tensors, options.out / f'{number}.safetensors')
-        (options.out / f'{number}.json').write_text(json.dumps(out))
-        print('end', number, flush=True)
+def entry(one, _):
+    database, info, inputs, make = one
+    writer = Writer()
+    out = dict(kind='error', database=database, dtype='', cases=[], skipped={})
+    torch.manual_seed(0)
+    for error in inputs():
+        try:
+            case = make(info, error, writer)
+            if case is not None:
+                out['cases'].append(case)
+        except Skipped as reason:
+            out['skipped'][str(reason)] = out['skipped'].get(str(reason), 0) + 1
+    return out, writer.tensors
 
 
-main()
+drive([(name, (database, *rest)) for database, name, *rest in entries()], entry)

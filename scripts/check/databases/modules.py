@@ -8,15 +8,14 @@ made under the seed 0, converted to the dtype, put into training or evaluation, 
 respect to inputs and parameters, the gradients of those (times themselves), and the buffers afterwards. What comes from above is
 `numbers` of test/parity/record.py. Lines on stdout say which module is at work, as operators.py's do. Values are written as values.py says.
 """
-import argparse, json, pathlib, sys, warnings
+import pathlib, sys
 
-from values import LARGEST, Skipped, Writer, build, elements, keep, tensors_in  # first: see there
+from values import LARGEST, Skipped, Writer, build, drive, elements, keep, tensors_in  # first: see there
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[3] / 'test/parity'))
 import numpy
 import torch
 from record import numbers
-from safetensors.torch import save_file
 from torch import nn
 from torch.testing._internal.common_modules import module_db
 from modulesGiven import bound, given_forward, remember, title
@@ -99,29 +98,14 @@ def record(info, dtype):
     return cases, skipped, writer.tensors
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--out', type=pathlib.Path, required=True)
-    parser.add_argument('--dtype', required=True)
-    parser.add_argument('--from', type=int, default=0, dest='first')
-    options = parser.parse_args()
-    warnings.simplefilter('ignore')
-    torch.set_num_threads(1)
-    dtype = getattr(torch, options.dtype)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for number, info in enumerate(module_db):
-        if number < options.first:
-            continue
-        print('begin', number, info.name, flush=True)
-        out = dict(kind='module', operator=info.name, dtype=options.dtype, cases=[], skipped={})
-        tensors = {}
-        if dtype in info.dtypes:
-            out['cases'], out['skipped'], tensors = record(info, dtype)
-        else:
-            out['unsupported'] = True
-        save_file(tensors, options.out / f'{number}.safetensors')
-        (options.out / f'{number}.json').write_text(json.dumps(out))
-        print('end', number, flush=True)
+def entry(info, dtype):
+    out = dict(kind='module', cases=[], skipped={})
+    tensors = {}
+    if getattr(torch, dtype) in info.dtypes:
+        out['cases'], out['skipped'], tensors = record(info, getattr(torch, dtype))
+    else:
+        out['unsupported'] = True
+    return out, tensors
 
 
-main()
+drive([(info.name, info) for info in module_db], entry)

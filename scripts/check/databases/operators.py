@@ -12,13 +12,12 @@ started this can go on behind one that crashed.
 
 Values are written as values.py says.
 """
-import argparse, copy, itertools, json, pathlib, random, signal, warnings
+import copy, itertools, random, signal
 
-from values import LARGEST, Kept, Skipped, Writer, build, elements, keep, tensors_in  # first: see there
+from values import LARGEST, Kept, Skipped, Writer, build, drive, elements, keep, tensors_in  # first: see there
 
 import numpy
 import torch
-from safetensors.torch import save_file
 from torch._dispatch.python import enable_python_dispatcher
 from torch._library.custom_ops import OPDEFS
 from torch._subclasses.schema_check_mode import SchemaCheckMode
@@ -34,7 +33,6 @@ REPEATS = 4  # of a call, to see whether its bits are always the same
 HELPERS = ('aten::lift_fresh', 'aten::detach_')
 # Their values are whatever lay in memory.
 UNDEFINED = ('aten::empty', 'aten::new_empty', 'aten::resize')
-
 
 
 class TooLong(BaseException):
@@ -198,37 +196,24 @@ def record(op, dtype):
     return cases, skipped, writer.tensors
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--out', type=pathlib.Path, required=True)
-    parser.add_argument('--dtype', required=True)
-    parser.add_argument('--from', type=int, default=0, dest='first')
-    parser.add_argument('--operators', type=lambda text: text.split(','))
-    options = parser.parse_args()
-    warnings.simplefilter('ignore')
-    torch.set_num_threads(1)
-
-    def stop(*_):
-        raise TooLong
-
-    signal.signal(signal.SIGALRM, stop)
-    dtype = getattr(torch, options.dtype)
-    options.out.mkdir(parents=True, exist_ok=True)
-    print('operators', len(op_db), flush=True)
-    for number, op in enumerate(op_db):
-        if number < options.first or (options.operators and op.name not in options.operators):
-            continue
-        full = op.name + (f' ({op.variant_test_name})' if op.variant_test_name else '')
-        print('begin', number, full, flush=True)
-        out = dict(operator=full, dtype=options.dtype, cases=[], skipped={})
-        tensors = {}
-        if dtype in op.supported_dtypes('cpu'):
-            out['cases'], out['skipped'], tensors = record(op, dtype)
-        else:
-            out['unsupported'] = True
-        save_file(tensors, options.out / f'{number}.safetensors')
-        (options.out / f'{number}.json').write_text(json.dumps(out))
-        print('end', number, flush=True)
+def entry(op, dtype):
+    out = dict(cases=[], skipped={})
+    tensors = {}
+    if getattr(torch, dtype) in op.supported_dtypes('cpu'):
+        out['cases'], out['skipped'], tensors = record(op, getattr(torch, dtype))
+    else:
+        out['unsupported'] = True
+    return out, tensors
 
 
-main()
+def stop(*_):
+    raise TooLong
+
+
+signal.signal(signal.SIGALRM, stop)
+names = [op.name + (f' ({op.variant_test_name})' if op.variant_test_name else '') for op in op_db]
+drive(
+    list(zip(names, op_db)), entry,
+    wanted=lambda op, options: not options.operators or op.name in options.operators,
+    add=lambda parser: parser.add_argument('--operators', type=lambda text: text.split(',')),
+)

@@ -8,14 +8,13 @@ foreach, fused), for each variant: dtypes, two groups of which a parameter learn
 A case: {class, options, variant} and "hash", of all parameters and their state as float64, with some values of the parameters; or
 "error", what Python raises. See test/parity/optimizerCases.ts for the other side.
 """
-import argparse, functools, itertools, json, pathlib, sys, warnings
+import functools, itertools, pathlib, sys
 
-import values as _  # noqa: F401  first: see there
+from values import drive  # first: see there
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[3] / 'test/parity'))
 import torch
 from record import numbers, sha256
-from safetensors.torch import save_file
 from torch.testing._internal.common_optimizers import optim_db
 
 STEPS = 20
@@ -112,30 +111,16 @@ def run(name, options, variant):
     return dict(hash=sha256(everything.numpy())[:12], size=everything.numel(), values=[float(f'{x:.7g}') for x in finals[::every][:KEPT].tolist()])
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--out', type=pathlib.Path, required=True)
-    parser.add_argument('--dtype')  # each case says its own
-    parser.add_argument('--from', type=int, default=0, dest='first')
-    options = parser.parse_args()
-    warnings.simplefilter('ignore')
-    torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for number, info in enumerate(optim_db):
-        if number < options.first:
-            continue
-        print('begin', number, info.optim_cls.__name__, flush=True)
-        out = dict(kind='optimizer', operator=info.optim_cls.__name__, dtype='', cases=[], skipped={})
-        for name, given, variant in cases(info):
-            case = {'class': name, 'options': {k: [v.item()] if isinstance(v, torch.Tensor) else v for k, v in given.items()}, 'variant': variant}
-            try:
-                case.update(run(name, given, variant))
-            except Exception as error:
-                case['error'] = f'{type(error).__name__}: {str(error).splitlines()[0][:100]}'
-            out['cases'].append(case)
-        save_file({}, options.out / f'{number}.safetensors')
-        (options.out / f'{number}.json').write_text(json.dumps(out))
-        print('end', number, flush=True)
+def entry(info, _):
+    out = dict(kind='optimizer', dtype='', cases=[], skipped={})
+    for name, given, variant in cases(info):
+        case = {'class': name, 'options': {k: [v.item()] if isinstance(v, torch.Tensor) else v for k, v in given.items()}, 'variant': variant}
+        try:
+            case.update(run(name, given, variant))
+        except Exception as error:
+            case['error'] = f'{type(error).__name__}: {str(error).splitlines()[0][:100]}'
+        out['cases'].append(case)
+    return out, {}
 
 
-main()
+drive([(info.optim_cls.__name__, info) for info in optim_db], entry)

@@ -6,7 +6,7 @@ null, booleans, strings (dtypes, devices, layouts and memory formats too) and li
 of a storage that other arguments may share; {"reference": "nn.functional.relu"} is a function itself, {"class",
 "args", "options"} a module to be made.
 """
-import sys, types, unittest
+import argparse, json, pathlib, sys, types, unittest, warnings
 
 try:
     import expecttest  # noqa: F401
@@ -18,6 +18,7 @@ except ModuleNotFoundError:
     sys.modules['expecttest'] = stub
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 LARGEST = 150000  # elements of a call's tensors together
@@ -176,3 +177,26 @@ def elements(value):
     if isinstance(value, dict):
         value = list(value.values())
     return sum(map(elements, value)) if isinstance(value, list) else 0
+
+
+def drive(entries, record, wanted=lambda entry, options: True, add=lambda parser: None):
+    """Records the entries of a database, each in two files of the folder --out by its number. `entries` gives [name, entry];
+    `record(entry, dtype)` gives an object of what is written, and its tensors. --from is where to go on behind one that ended
+    the process, which begin and end tell."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--out', type=pathlib.Path, required=True)
+    parser.add_argument('--dtype', default='')  # optimizers and errors say their own
+    parser.add_argument('--from', type=int, default=0, dest='first')
+    add(parser)
+    options = parser.parse_args()
+    warnings.simplefilter('ignore')
+    torch.set_num_threads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for number, (name, entry) in enumerate(entries):
+        if number < options.first or not wanted(entry, options):
+            continue
+        print('begin', number, name, flush=True)
+        out, tensors = record(entry, options.dtype)
+        save_file(tensors, options.out / f'{number}.safetensors')
+        (options.out / f'{number}.json').write_text(json.dumps({'operator': name, 'dtype': options.dtype, **out}))
+        print('end', number, flush=True)

@@ -99,7 +99,8 @@ export async function compareModels(
 ): Promise<number> {
   // Imported here, so that --help and wrong options do not wait for libtorch.
   const { default: torch } = await import('torch-node');
-  const { RunError, RunFolder, newRunFolder } = await import('../runFolder.js');
+  const { RunError } = await import('../runError.js');
+  const { RunFolder, newRunFolder } = await import('../runFolder.js');
   const { runJobs } = await import('../jobs/pool.js');
   const { flopsPerStep } = await import('../flops.js');
   const { compare } = await import('../compare.js');
@@ -221,7 +222,7 @@ async function chosen(
   options: ComparisonOptions,
   before: Settings | undefined,
 ): Promise<{ experiments: Map<string, Experiment>; own: OwnModel[] }> {
-  const { RunError } = await import('../runFolder.js');
+  const { RunError } = await import('../runError.js');
   const { part2 } = await import('../part2.js');
   const asked = new Set([
     ...(before?.models.filter((name) => part2.has(name)) ?? []),
@@ -264,7 +265,7 @@ async function chosen(
 
 /** The epochs that the own models ask for; all models of a table are trained for the same number. */
 async function ownEpochs(own: OwnModel[], experiments: Map<string, Experiment>): Promise<number> {
-  const { RunError } = await import('../runFolder.js');
+  const { RunError } = await import('../runError.js');
   const all = (own.length > 0 ? own.map(({ name }) => name) : [...experiments.keys()]).map(
     (name) => [name, experiments.get(name)!.epochs] as const,
   );

@@ -61,8 +61,8 @@ export function addPart1Command(cifar10: Command): void {
 async function part1(options: Part1Options, given: (option: string) => boolean): Promise<number> {
   // Imported here, so that --help and wrong options do not wait for libtorch.
   const { default: torch } = await import('torch-node');
-  const { RunFolder, newRunFolder, lastUnfinishedRun, RunError, CHECKPOINT } =
-    await import('../runFolder.js');
+  const { RunFolder, newRunFolder, lastUnfinishedRun, CHECKPOINT } = await import('../runFolder.js');
+  const { RunError } = await import('../runError.js');
   const { part1: experiment } = await import('../part1.js');
   const { run } = await import('../run.js');
   const { finish } = await import('../finish.js');

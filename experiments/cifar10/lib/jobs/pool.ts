@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { EpochMetrics } from '../metrics.js';
 import type { Standing } from '../run.js';
-import { RunError, type RunFolder } from '../runFolder.js';
+import { RunError } from '../runError.js';
+import type { RunFolder } from '../runFolder.js';
 import { jobName, RESULT } from './job.js';
 import type { Job, JobMessage, JobOrder, JobResult, ThreadOrder } from './job.js';
 

@@ -10,7 +10,7 @@ const PICTURE = /\.(jpe?g|png|ppm|bmp|pgm|tiff?|webp)$/i;
  * A sentence that names the reader of what lies in a folder, or says that it is a file; empty where it is nothing known, or what
  * `asked` reads.
  */
-export function rightDoor(folder: string, asked: Reader): string {
+export function whatReadsIt(folder: string, asked: Reader): string {
   let names: string[];
   try {
     if (statSync(folder).isFile()) return ` It is a file: give the folder.`;
