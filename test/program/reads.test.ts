@@ -113,9 +113,9 @@ const cases: Record<string, Case> = {
   },
   'channels of one, laid out in two ways': {
     step: (x) =>
-      F.conv2d(x!, range(2, 1, 3, 3))
+      F.conv2d(x, range(2, 1, 3, 3))
         .relu()
-        .view(2, -1),
+        .reshape(2, -1),
     inputs: [
       () => [range(2, 1, 5, 5)],
       () => [
