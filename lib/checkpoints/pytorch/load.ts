@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { expectArgument } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import type { Device, DType } from '../../core/dtype.js';
-import { ArgumentTypeError, TorchError } from '../../core/errors.js';
+import { ArgumentTypeError, NoDeviceError, TorchError } from '../../core/errors.js';
 import { options } from '../../core/options.js';
 import { isPlain } from '../../core/tree.js';
 import { withBytes, type RandomAccess } from '../../files/randomAccess.js';
@@ -32,10 +32,10 @@ export type MapLocation =
 
 export interface LoadOptions {
   /**
-   * Where tensors go: one device, a table by the devices that they were saved from ("cuda:0"), or a function of these. What a
-   * table or a function does not name goes to the CPU. Default cpu for all.
+   * Where tensors go: one device, a table by the devices that they were saved from ("cuda:0"), or a function of these. What is
+   * not named there goes to the device that it was saved from, and without this option all does.
    */
-  mapLocation?: MapLocation;
+  mapLocation?: MapLocation | null;
 }
 
 /**
@@ -47,12 +47,12 @@ export interface LoadOptions {
  *
  * Nothing in the file is run: a pickle that asks for anything but a fixed list of names is refused with the name.
  * Sizes, strides, indices and checksums are verified, and memory is taken in proportion to the file's bytes. Throws a TorchError
- * that says what is wrong.
+ * that says what is wrong; its code is ERR_TORCH_NO_DEVICE where a tensor was saved from a device that is not here.
  */
 export async function load(file: Source, given: LoadOptions = {}): Promise<unknown> {
   const source = sourceOf('load', file);
-  const { mapLocation = 'cpu' } = options('load', given, ['mapLocation']);
-  const device = deviceBy(mapLocation);
+  const { mapLocation } = options('load', given, ['mapLocation']);
+  const device = deviceBy(mapLocation ?? {});
   const made: Tensor[] = [];
   try {
     return await withBytes(source, async (bytes) => {
@@ -77,15 +77,29 @@ function deviceBy(given: unknown): (location: string) => Device {
   }
   const ask = typeof given === 'function' ? (given as (location: string) => unknown) : tableOf(given);
   return (location) => {
-    const device = ask(location) ?? 'cpu';
+    const device = ask(location) ?? location;
     if (typeof device !== 'string')
       throw new ArgumentTypeError(
         'load',
         `mapLocation: expected a device for ${location}, got ${describe(device)}`,
       );
-    checkDevice(device);
+    if (device === location) expectOwn(location);
+    else checkDevice(device);
     return device;
   };
+}
+
+/** Throws where the device that a tensor was saved from is not here, with what to do then. */
+function expectOwn(location: string): void {
+  try {
+    checkDevice(location);
+  } catch (error) {
+    throw new NoDeviceError(
+      'load',
+      `it holds a tensor that was saved from ${location}: give { mapLocation: 'cpu' } to have it on the CPU. (${(error as Error).message})`,
+      { cause: error },
+    );
+  }
 }
 
 function tableOf(given: unknown): (location: string) => unknown {
