@@ -1,4 +1,5 @@
 // Tensors over the memory of JavaScript's buffers.
+/* eslint-disable @typescript-eslint/no-unsafe-return -- overloads tell what is made; what makes it does not know */
 import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
 import { expectInteger } from '../core/checks.js';

@@ -1,4 +1,5 @@
 // Functions that make tensors from JavaScript values. Those that are operators as they stand are generated.
+/* eslint-disable @typescript-eslint/no-unsafe-return -- overloads tell what is made; what makes it does not know */
 import { types } from 'node:util';
 import { checkNames, expectNoMore, isOptions, options as checkOptions } from '../core/options.js';
 import { describe } from '../core/describe.js';
@@ -17,7 +18,8 @@ import { operator } from '../operators/operators.js';
 import { isNumeric, type Complex, type Scalar } from '../core/scalar.js';
 import { fromValues } from './fromValues.js';
 import { isTensor, Tensor, type NestedArray } from './tensor.js';
-import type { WithNumber } from '../types/dtypes.js';
+import type { dtypeOf, placeOf, shapeOf, Unknown } from '../types/about.js';
+import type { Told, WithNumber } from '../types/dtypes.js';
 import type { On } from '../types/pairs.js';
 import type { Known, Shape } from '../types/shapes.js';
 
@@ -69,43 +71,44 @@ type ArrayOptions<E extends DType, W extends Device, R extends Shape> = TensorOp
 export function tensor<E extends DType = 'float32', W extends Device = 'cpu'>(
   data: NestedArray<number>,
   options?: TensorOptions<E, W>,
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function tensor<E extends DType = 'bool', W extends Device = 'cpu'>(
   data: NestedArray<boolean>,
   options?: TensorOptions<E, W>,
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function tensor<E extends DType = 'int64', W extends Device = 'cpu'>(
   data: NestedArray<bigint>,
   options?: TensorOptions<E, W>,
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function tensor<E extends DType = 'complex64', W extends Device = 'cpu'>(
   data: NestedArray<Complex>,
   options?: TensorOptions<E, W>,
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 /* eslint-enable @typescript-eslint/unified-signatures */
-export function tensor<T extends Tensor, E extends DType = T['dtype'], W extends Device = T['device']>(
-  data: T,
-  options?: TensorOptions<E, W>,
-): Tensor<NoInfer<E>, On<NoInfer<W>>, T['shape']>;
+export function tensor<
+  T extends Tensor,
+  E extends DType = T[typeof dtypeOf],
+  W extends Device = T[typeof placeOf],
+>(data: T, options?: TensorOptions<E, W>): Tensor<Told<E>, On<NoInfer<W>>, T[typeof shapeOf]>;
 export function tensor<
   A extends ArrayOfElements,
   E extends DType = DTypeOfArray<A>,
   W extends Device = 'cpu',
-  R extends Shape = Shape,
->(data: A, options?: ArrayOptions<E, W, R>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
-export function tensor<E extends DType = 'uint8', W extends Device = 'cpu', R extends Shape = Shape>(
+  R extends Shape = Unknown,
+>(data: A, options?: ArrayOptions<E, W, R>): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
+export function tensor<E extends DType = 'uint8', W extends Device = 'cpu', R extends Shape = Unknown>(
   data: ArrayBuffer,
   options?: ArrayOptions<E, W, R>,
-): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
 export function tensor<
   A extends ArrayOfElements,
   E extends DType = DTypeOfArray<A>,
   W extends Device = 'cpu',
->(data: NestedArray<A>[], options?: TensorOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+>(data: NestedArray<A>[], options?: TensorOptions<E, W>): Tensor<Told<E>, On<NoInfer<W>>>;
 export function tensor<E extends DType = DType, W extends Device = 'cpu'>(
   data: TensorData,
   options?: TensorOptions<E, W> & { shape?: readonly number[] },
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function tensor(
   data: TensorData,
   options: TensorOptions & { shape?: readonly number[] } = {},
@@ -224,20 +227,20 @@ export function full<
   N extends Scalar,
   E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
-  R extends Shape = Shape,
->(size: R, fillValue: N, options?: MoreOptions<E, W>): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+  R extends Shape = Unknown,
+>(size: R, fillValue: N, options?: MoreOptions<E, W>): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
 export function full<
   N extends Scalar,
   E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
-  R extends Shape = Shape,
->(size: R, options: MoreOptions<E, W> & { fillValue: N }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+  R extends Shape = Unknown,
+>(size: R, options: MoreOptions<E, W> & { fillValue: N }): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
 export function full<
   N extends Scalar,
   E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
-  R extends Shape = Shape,
->(options: MoreOptions<E, W> & { size: R; fillValue: N }): Tensor<NoInfer<E>, On<NoInfer<W>>, Known<R>>;
+  R extends Shape = Unknown,
+>(options: MoreOptions<E, W> & { size: R; fillValue: N }): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
 export function full(...args: unknown[]): Tensor {
   const names = ['size', 'fillValue'];
   const { given, options } = split('full', args, names);
@@ -269,25 +272,25 @@ type RangeOf<N extends Scalar> = [N] extends [number]
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   end: N,
   options?: MoreOptions<E, W>,
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   start: N,
   end: N,
   options?: MoreOptions<E, W> & { step?: N },
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   start: N,
   end: N,
   step: N,
   options?: MoreOptions<E, W>,
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   start: N,
   options: MoreOptions<E, W> & { end: N; step?: N },
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   options: MoreOptions<E, W> & { start?: N; end: N; step?: N },
-): Tensor<NoInfer<E>, On<NoInfer<W>>>;
+): Tensor<Told<E>, On<NoInfer<W>>>;
 export function arange(...args: unknown[]): Tensor {
   const names = ['start', 'end', 'step'] as const;
   const { given, options } = split('arange', args, names);

@@ -8,6 +8,18 @@ import { describeTensor, handleOf, parameterMark } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
 import { backwardFrom, type BackwardOptions } from '../autograd/passes.js';
+import type {
+  Devices,
+  dtypeOf,
+  DTypes,
+  Elements,
+  placeOf,
+  Ranked,
+  shapeOf,
+  Sizes,
+  Unknown,
+} from '../types/about.js';
+import type { Told } from '../types/dtypes.js';
 import type { On } from '../types/pairs.js';
 import type { Part } from '../types/results.js';
 import type { Reshaped, Shape } from '../types/shapes.js';
@@ -37,6 +49,8 @@ import { isShared, shareMemory, viewOf } from './views.js';
 
 /** A value for an operator's tensor argument: numbers take part in type promotion as PyTorch's bare numbers do. */
 export type TensorLike = Tensor | Scalar;
+/** dtypes of which `item()` gives numbers. */
+type Counted = Exclude<DType, 'bool' | 'complex32' | 'complex64' | 'complex128'>;
 export type { NestedArray } from './nested.js';
 export type { Scalar } from '../core/scalar.js';
 
@@ -46,20 +60,24 @@ const IMITATION = 'an object that inherits from a Tensor, or a Proxy of one';
 /**
  * A tensor of libtorch.
  *
- * Its type says what is known of dtype, device and shape: `Tensor<'float32', 'cpu', readonly [2, 3]>`; what is left out may
- * be anything. docs/tensors.md tells the rules. Tensors of a known type go where a plain `Tensor` is wanted; the other way
- * leads through `isDtype`, `expectDtype` and their kin.
+ * Its type says what is known of dtype, device and shape: `Tensor<'float32', 'cpu', readonly [2, 3]>`; what is left out is
+ * not known, and fits everywhere: a plain `Tensor` goes where a `Tensor<'float32'>` is wanted, and the other way round. Two that
+ * are known and differ are an error. `isDtype`, `expectDtype` and their kin find out at run time. docs/tensors.md tells the rules.
  *
  * Made by `torch.tensor` and its kin and by operators, never by `new`. A tensor made inside a scope is released when
  * the scope ends; one made outside is released when the garbage collector finds it; `dispose()` does so at once.
  */
 export class Tensor<
-  out D extends DType = DType,
-  out V extends Device = Device,
-  out S extends Shape = Shape,
+  out D extends DType = Unknown,
+  out V extends Device = Unknown,
+  out S extends Shape = Unknown,
 > implements Scoped {
   #handle: number;
   #scope: Scope | undefined;
+  // For the compiler alone.
+  declare readonly [dtypeOf]: D;
+  declare readonly [placeOf]: V;
+  declare readonly [shapeOf]: S;
 
   /** @internal */
   constructor(handle: number) {
@@ -133,8 +151,8 @@ export class Tensor<
   // ---- what it is ----
 
   /** Sizes of the dimensions. */
-  get shape(): S {
-    return native.shape(this[handleOf]) as Shape as S;
+  get shape(): Sizes<S> {
+    return native.shape(this[handleOf]) as Shape as Sizes<S>;
   }
   /** Steps between neighbours of each dimension, in elements. */
   get strides(): readonly number[] {
@@ -148,20 +166,20 @@ export class Tensor<
   get numel(): number {
     return this.shape.reduce((product, size) => product * size, 1);
   }
-  get dtype(): D {
-    return native.dtype(this[handleOf]) as D;
+  get dtype(): DTypes[D] {
+    return native.dtype(this[handleOf]) as DTypes[D];
   }
   /** "cpu", "cuda:0", "meta". */
-  get device(): V {
-    return native.device(this[handleOf]) as V;
+  get device(): Devices[V] {
+    return native.device(this[handleOf]) as Devices[V];
   }
   get isContiguous(): boolean {
     return native.isContiguous(this[handleOf]);
   }
   /** Size of a dimension; negative numbers count from the end. Without a dimension, all sizes. */
-  size(): S;
+  size(): Sizes<S>;
   size(dim: number | { dim: number }): number;
-  size(given?: number | { dim: number }): number | S {
+  size(given?: number | { dim: number }): number | Shape {
     if (given === undefined) return this.shape;
     const dim = isOptions(given) ? checkOptions('Tensor.size', given, ['dim']).dim : given;
     const shape = this.shape;
@@ -255,7 +273,9 @@ export class Tensor<
    * 2^53), a boolean for bool, `{ re, im }` for complex dtypes (`item<Complex>()` says so in TypeScript). Waits for the
    * device.
    */
+  item<T extends number | bigint | boolean | Complex = number>(this: Tensor<Counted>): T;
   item(this: Tensor<'bool'>): boolean;
+  item(this: Tensor<'complex64' | 'complex128'>): Complex;
   item<T extends number | bigint | boolean | Complex = number>(): T;
   item(): number | bigint | boolean | Complex {
     if (arguments.length > 0) expectNoMore('Tensor.item', arguments, 0);
@@ -330,6 +350,7 @@ export class Tensor<
     return deviceOf(this);
   }
   /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans, complex ones as { re, im }. */
+  toArray(): Ranked<Elements[D]>[S['length']];
   toArray(): NestedArray<number | bigint | boolean | Complex> {
     if (arguments.length > 0) expectNoMore('Tensor.toArray', arguments, 0);
     return nested(this);
@@ -348,15 +369,15 @@ export class Tensor<
   // ---- conversion ----
 
   /** The same values under another dtype or on another device; this tensor itself when nothing changes. */
-  to<E extends DType>(dtype: E, options?: CopyOptions): Tensor<E, V, S>;
+  to<E extends DType>(dtype: E, options?: CopyOptions): Tensor<Told<E>, V, S>;
   to<W extends Device>(device: W, options?: CopyOptions): Tensor<D, On<W>, S>;
   to<E extends DType = D, W extends Device = V>(
     target: { dtype?: E; device?: W } & CopyOptions,
     options?: CopyOptions,
-  ): Tensor<NoInfer<E>, On<NoInfer<W>>, S>;
-  to(target: ConversionTarget, options?: CopyOptions): Tensor<DType, Device, S>;
-  to(target: ConversionTarget, options?: CopyOptions): Tensor<DType, Device, S> {
-    return converted(this, target, options) as Tensor<DType, Device, S>;
+  ): Tensor<Told<E>, On<NoInfer<W>>, S>;
+  to(target: ConversionTarget, options?: CopyOptions): Tensor<Unknown, Unknown, S>;
+  to(target: ConversionTarget, options?: CopyOptions): Tensor<Unknown, Unknown, S> {
+    return converted(this, target, options) as Tensor<Unknown, Unknown, S>;
   }
   cpu(): Tensor<D, 'cpu', S> {
     if (arguments.length > 0) expectNoMore('Tensor.cpu', arguments, 0);
@@ -445,8 +466,8 @@ export class Tensor<
     return own.length === shape.length && shape.every((size, i) => size === -1 || size === own[i]);
   }
   /** This tensor, as one of that shape, in which -1 stands for any size. Throws a TorchError when it has another. */
-  expectShape<const R extends Shape>(...shape: R): Tensor<D, V, Reshaped<R>> {
-    if (this.isShape(...shape)) return this as unknown as Tensor<D, V, Reshaped<R>>;
+  expectShape<const R extends Shape>(...shape: R): this {
+    if (this.isShape(...shape)) return this;
     throw new TorchError(
       'Tensor.expectShape',
       `expected a tensor of shape [${shape.map(describe).join(', ')}] (-1 stands for any size), got ${this[describeTensor]()}`,

@@ -2,6 +2,7 @@
 // Mistake takes no argument, and the compiler's message holds its text.
 import type { Device, DType } from '../core/dtype.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
+import type { dtypeOf, placeOf, shapeOf, Unknown } from './about.js';
 import type { As, FloatOf, Or, Promote, WithNumber, WithScalarTensor } from './dtypes.js';
 import type { Broadcast, Product, Shape, Show } from './shapes.js';
 
@@ -12,7 +13,7 @@ export interface Mistake<Text extends string> {
 }
 
 /** The device of a tensor that was asked for on one: 'cuda' is the current CUDA device. */
-export type On<V extends Device> = string extends V ? Device : V extends 'cuda' ? `cuda:${number}` : V;
+export type On<V extends Device> = Device extends V ? Unknown : V extends 'cuda' ? `cuda:${number}` : V;
 
 /** Whether two types can have no value in common, as far as literals go. */
 type Apart<A, B> = [A] extends [B] ? false : [B] extends [A] ? false : true;
@@ -20,19 +21,22 @@ type Apart<A, B> = [A] extends [B] ? false : [B] extends [A] ? false : true;
 /** The more special of two types that are not apart. */
 type Narrower<A, B> = [A] extends [B] ? A : B;
 
+/** Whether a shape is known to have no dimensions. */
+type IsScalar<S extends Shape> = number extends S['length'] ? false : S extends readonly [] ? true : false;
+
 // ---- elementwise operators ----
 
 /** U when it may stand beside T in an elementwise operator. A CPU tensor of 0 dimensions goes with every device. */
 export type BroadcastWith<Name extends string, T extends TensorLike, U extends TensorLike> = U extends Tensor
   ? T extends Tensor
-    ? Apart<T['device'], U['device']> extends true
-      ? [T['device'], T['shape']] extends ['cpu', readonly []]
+    ? Apart<T[typeof placeOf], U[typeof placeOf]> extends true
+      ? [T[typeof placeOf], IsScalar<T[typeof shapeOf]>] extends ['cpu', true]
         ? U
-        : [U['device'], U['shape']] extends ['cpu', readonly []]
+        : [U[typeof placeOf], IsScalar<U[typeof shapeOf]>] extends ['cpu', true]
           ? U
-          : Mistake<`${Name}: both must be on one device, got ${T['device']} and ${U['device']}`>
-      : [Broadcast<T['shape'], U['shape']>] extends [never]
-        ? Mistake<`${Name}: the shapes ${Show<T['shape']>} and ${Show<U['shape']>} do not broadcast`>
+          : Mistake<`${Name}: both must be on one device, got ${T[typeof placeOf]} and ${U[typeof placeOf]}`>
+      : [Broadcast<T[typeof shapeOf], U[typeof shapeOf]>] extends [never]
+        ? Mistake<`${Name}: the shapes ${Show<T[typeof shapeOf]>} and ${Show<U[typeof shapeOf]>} do not broadcast`>
         : U
     : U
   : U;
@@ -40,17 +44,17 @@ export type BroadcastWith<Name extends string, T extends TensorLike, U extends T
 /** Promotion by PyTorch's rules; any dtype beside one that is not known. */
 export type Promoted<T extends TensorLike, U extends TensorLike> = T extends Tensor
   ? U extends Tensor
-    ? DType extends T['dtype'] | U['dtype']
-      ? DType
-      : OfTensors<T['dtype'], T['shape'], U['dtype'], U['shape']>
-    : DType extends T['dtype']
-      ? DType
-      : WithNumber<T['dtype'], U>
+    ? DType extends T[typeof dtypeOf] | U[typeof dtypeOf]
+      ? Unknown
+      : OfTensors<T[typeof dtypeOf], T[typeof shapeOf], U[typeof dtypeOf], U[typeof shapeOf]>
+    : DType extends T[typeof dtypeOf]
+      ? Unknown
+      : WithNumber<T[typeof dtypeOf], U>
   : U extends Tensor
-    ? DType extends U['dtype']
-      ? DType
-      : WithNumber<U['dtype'], T>
-    : DType;
+    ? DType extends U[typeof dtypeOf]
+      ? Unknown
+      : WithNumber<U[typeof dtypeOf], T>
+    : Unknown;
 
 // A shape that is not known is taken for one that has dimensions, unless it stands beside one that has none.
 type OfTensors<D extends DType, S extends Shape, E extends DType, R extends Shape> = R extends readonly []
@@ -67,26 +71,26 @@ type OfTensors<D extends DType, S extends Shape, E extends DType, R extends Shap
 
 type DeviceOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
   ? U extends Tensor
-    ? Apart<T['device'], U['device']> extends true
-      ? Exclude<T['device'] | U['device'], 'cpu'>
+    ? Apart<T[typeof placeOf], U[typeof placeOf]> extends true
+      ? Exclude<T[typeof placeOf] | U[typeof placeOf], 'cpu'>
       : // A tensor of which the type does not tell the device may be on another one than a CPU tensor of 0 dimensions.
-        [U['device']] extends ['cpu']
-        ? T['device']
-        : [T['device']] extends ['cpu']
-          ? U['device']
-          : Narrower<T['device'], U['device']>
-    : T['device']
+        [U[typeof placeOf]] extends ['cpu']
+        ? T[typeof placeOf]
+        : [T[typeof placeOf]] extends ['cpu']
+          ? U[typeof placeOf]
+          : Narrower<T[typeof placeOf], U[typeof placeOf]>
+    : T[typeof placeOf]
   : U extends Tensor
-    ? U['device']
-    : Device;
+    ? U[typeof placeOf]
+    : Unknown;
 
 type ShapeOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
   ? U extends Tensor
-    ? Broadcast<T['shape'], U['shape']>
-    : T['shape']
+    ? Broadcast<T[typeof shapeOf], U[typeof shapeOf]>
+    : T[typeof shapeOf]
   : U extends Tensor
-    ? U['shape']
-    : Shape;
+    ? U[typeof shapeOf]
+    : Unknown;
 
 /**
  * A result of two tensors that are broadcast. `Rule` says what its dtype is: 'promoted', 'divided' as by true division, 'either'
@@ -113,18 +117,18 @@ type DTypeOfPair<T extends TensorLike, U extends TensorLike, Rule extends PairRu
 
 /** U when T can be multiplied by it: one dtype, one device, shapes that fit as far as they are known. */
 export type MatmulWith<Name extends string, T extends Tensor, U extends Tensor> =
-  Apart<T['device'], U['device']> extends true
-    ? Mistake<`${Name}: both must be on one device, got ${T['device']} and ${U['device']}`>
-    : Apart<T['dtype'], U['dtype']> extends true
-      ? Mistake<`${Name}: both must have one dtype, got ${T['dtype']} and ${U['dtype']}`>
-      : [Product<T['shape'], U['shape']>] extends [never]
-        ? Mistake<`${Name}: the shapes ${Show<T['shape']>} and ${Show<U['shape']>} do not fit`>
+  Apart<T[typeof placeOf], U[typeof placeOf]> extends true
+    ? Mistake<`${Name}: both must be on one device, got ${T[typeof placeOf]} and ${U[typeof placeOf]}`>
+    : Apart<T[typeof dtypeOf], U[typeof dtypeOf]> extends true
+      ? Mistake<`${Name}: both must have one dtype, got ${T[typeof dtypeOf]} and ${U[typeof dtypeOf]}`>
+      : [Product<T[typeof shapeOf], U[typeof shapeOf]>] extends [never]
+        ? Mistake<`${Name}: the shapes ${Show<T[typeof shapeOf]>} and ${Show<U[typeof shapeOf]>} do not fit`>
         : U;
 
 export type MatmulResult<T extends Tensor, U extends Tensor> = [T, U] extends [unknown, unknown]
   ? Tensor<
-      As<Narrower<T['dtype'], U['dtype']>, DType>,
-      As<Narrower<T['device'], U['device']>, Device>,
-      As<Product<T['shape'], U['shape']>, Shape>
+      As<Narrower<T[typeof dtypeOf], U[typeof dtypeOf]>, DType>,
+      As<Narrower<T[typeof placeOf], U[typeof placeOf]>, Device>,
+      As<Product<T[typeof shapeOf], U[typeof shapeOf]>, Shape>
     >
   : never;

@@ -2,11 +2,13 @@
 // `number` stands for a size that is not. All others are `readonly number[]`, which fits everything; `never` stands for
 // what cannot be.
 
+import type { Unknown } from './about.js';
+
 /** A tensor's sizes: a tuple where they are known. */
 export type Shape = readonly number[];
 
-/** What a shape given to a function is: tuples are kept, arrays are of no known shape. */
-export type Known<S extends Shape> = number extends S['length'] ? Shape : Readonly<S>;
+/** What a shape given to a function is: tuples are kept, the sizes of arrays are not known. */
+export type Known<S extends Shape> = number extends S['length'] ? Unknown : Readonly<S>;
 
 /** A shape in words: "[2, 3]". */
 export type Show<S extends Shape> = `[${Listed<S>}]`;
@@ -18,9 +20,9 @@ type Listed<S extends Shape> = S extends readonly [infer Only extends number]
 
 /** The shape that two broadcast to; `never` when they do not. */
 export type Broadcast<A extends Shape, B extends Shape> = number extends A['length']
-  ? Shape
+  ? Unknown
   : number extends B['length']
-    ? Shape
+    ? Unknown
     : Merge<A, B, readonly []>;
 
 type Merge<A extends Shape, B extends Shape, Out extends Shape> = A extends readonly [
@@ -52,9 +54,9 @@ type Size<a extends number, b extends number> = number extends a
 
 /** The shape of a matrix product; `never` when they do not fit. */
 export type Product<A extends Shape, B extends Shape> = number extends A['length']
-  ? Shape
+  ? Unknown
   : number extends B['length']
-    ? Shape
+    ? Unknown
     : A extends readonly [infer k extends number]
       ? B extends readonly [infer l extends number]
         ? Inner<k, l, readonly []>
@@ -77,9 +79,9 @@ type Inner<k extends number, l extends number, Out> = number extends k | l ? Out
 
 /** S with the sizes `Put` in place of dimension `Dim`; negative ones count from the end. Unknown where Dim is. */
 export type Replace<S extends Shape, Dim, Put extends Shape> = number extends S['length']
-  ? Shape
+  ? Unknown
   : number extends Dim
-    ? Shape
+    ? Unknown
     : `${Dim & number}` extends `-${infer Back extends number}`
       ? FromEnd<S, Back, Put, readonly []>
       : FromStart<S, Dim, Put, readonly []>;
@@ -91,7 +93,7 @@ type FromStart<S extends Shape, Dim, Put extends Shape, Before extends Shape> = 
   ? Before['length'] extends Dim
     ? readonly [...Before, ...Put, ...Rest]
     : FromStart<Rest, Dim, Put, readonly [...Before, Size]>
-  : Shape;
+  : Unknown;
 
 type FromEnd<S extends Shape, Back, Put extends Shape, After extends Shape> = S extends readonly [
   ...infer Rest extends Shape,
@@ -100,7 +102,7 @@ type FromEnd<S extends Shape, Back, Put extends Shape, After extends Shape> = S 
   ? [...After, Size]['length'] extends Back
     ? readonly [...Rest, ...Put, ...After]
     : FromEnd<Rest, Back, Put, readonly [Size, ...After]>
-  : Shape;
+  : Unknown;
 
 /** The size of dimension `Dim` of a known shape; negative ones count from the end. */
 export type SizeOf<S extends Shape, Dim> = number extends S['length']
@@ -121,12 +123,12 @@ type SizeFromEnd<S extends Shape, Back, After extends 0[]> = S extends readonly 
 
 /** With two dimensions in each other's place. */
 export type Swapped<S extends Shape, A, B> = number extends S['length'] | A | B
-  ? Shape
+  ? Unknown
   : Replace<Replace<S, A, readonly [SizeOf<S, B>]>, B, readonly [SizeOf<S, A>]>;
 
 /** With a dimension of size 1 put in at `Dim`. */
 export type Inserted<S extends Shape, Dim> = number extends S['length'] | Dim
-  ? Shape
+  ? Unknown
   : Dim extends -1 | S['length']
     ? readonly [...S, 1]
     : `${Dim & number}` extends `-${infer Back extends number}`
@@ -136,22 +138,22 @@ type InsertedFromEnd<S extends Shape, Back, After extends Shape> = [...After, 0]
   ? readonly [...S, 1, ...After]
   : S extends readonly [...infer Rest extends Shape, infer Size extends number]
     ? InsertedFromEnd<Rest, Back, readonly [Size, ...After]>
-    : Shape;
+    : Unknown;
 
 /** What a reduction over `Dim` leaves: over all dimensions when it is null, several when it is an array (not followed). */
 export type Reduced<S extends Shape, Dim, Keep> = number extends S['length']
-  ? Shape
+  ? Unknown
   : Dim extends null | undefined
     ? Keep extends false
       ? readonly []
-      : Shape
+      : Unknown
     : Dim extends number
       ? Keep extends true
         ? Replace<S, Dim, readonly [1]>
         : Keep extends false
           ? Replace<S, Dim, readonly []>
-          : Shape
-      : Shape;
+          : Unknown
+      : Unknown;
 
 /** A matrix turned around; vectors stay. */
 export type Turned<S extends Shape> = S extends readonly [infer n extends number, infer m extends number]
@@ -161,7 +163,7 @@ export type Turned<S extends Shape> = S extends readonly [infer n extends number
 /** Dimensions from `Start` on in one, whose size is not followed but where there is only one of them. */
 export type Flattened<S extends Shape, Start extends number, End extends number> = number extends
   S['length'] | Start
-  ? Shape
+  ? Unknown
   : [Start, End] extends [0, -1]
     ? S extends readonly [number]
       ? S
@@ -170,14 +172,14 @@ export type Flattened<S extends Shape, Start extends number, End extends number>
       ? S extends readonly [number, number]
         ? S
         : readonly [n, number]
-      : Shape;
+      : Unknown;
 
 /** Sizes given to reshape: -1 is to be found, so `number`. */
 export type Reshaped<R extends Shape> = number extends R['length']
-  ? Shape
+  ? Unknown
   : { readonly [I in keyof R]: R[I] extends -1 ? number : R[I] };
 
 /** The shape under another order of its dimensions. */
 export type Permuted<S extends Shape, Dims extends Shape> = number extends S['length'] | Dims['length']
-  ? Shape
+  ? Unknown
   : { readonly [I in keyof Dims]: SizeOf<S, Dims[I]> };

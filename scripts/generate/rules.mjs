@@ -51,23 +51,23 @@ const RESHAPING = {
 const SHAPING = {
   flatten: {
     decide: { startDim: ['Start', 'number', '0'], endDim: ['End', 'number', '-1'] },
-    shape: "Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>",
+    shape: "Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>",
   },
-  index_select: { decide: { dim: ['Dim', 'number'] }, shape: "Replace<T['shape'], Dim, readonly [number]>" },
-  permute: { decide: { dims: ['Dims', 'Shape'] }, spread: 'Dims', shape: "Permuted<T['shape'], Dims>" },
+  index_select: { decide: { dim: ['Dim', 'number'] }, shape: "Replace<T[typeof shapeOf], Dim, readonly [number]>" },
+  permute: { decide: { dims: ['Dims', 'Shape'] }, spread: 'Dims', shape: "Permuted<T[typeof shapeOf], Dims>" },
   reshape: {
     decide: { shape: ['R', 'Shape'] },
     spread: 'R',
     shape: 'Reshaped<R>',
-    spreadShape: "number extends T['shape']['length'] ? Shape : Reshaped<R>",
+    spreadShape: "number extends T[typeof shapeOf]['length'] ? Unknown : Reshaped<R>",
   },
-  select: { decide: { dim: ['Dim', 'number'] }, shape: "Replace<T['shape'], Dim, readonly []>" },
-  t: { decide: {}, shape: "Turned<T['shape']>" },
+  select: { decide: { dim: ['Dim', 'number'] }, shape: "Replace<T[typeof shapeOf], Dim, readonly []>" },
+  t: { decide: {}, shape: "Turned<T[typeof shapeOf]>" },
   transpose: {
     decide: { dim0: ['A', 'number'], dim1: ['B', 'number'] },
-    shape: "Swapped<T['shape'], A, B>",
+    shape: "Swapped<T[typeof shapeOf], A, B>",
   },
-  unsqueeze: { decide: { dim: ['Dim', 'number'] }, shape: "Inserted<T['shape'], Dim>" },
+  unsqueeze: { decide: { dim: ['Dim', 'number'] }, shape: "Inserted<T[typeof shapeOf], Dim>" },
 };
 
 /** Reductions over dimensions, by the dtype that comes out. */
@@ -111,15 +111,15 @@ export function ruled(form, base) {
   if (form.result === 'this') return { ...withFirst(form), result: 'T' };
   const names = form.parameters.map((p) => p.name);
   if (['ValuesIndices', 'MinMax'].includes(form.result))
-    return { ...withFirst(form), result: `${form.result}<T['dtype'], T['device']>` };
+    return { ...withFirst(form), result: `${form.result}<T[typeof dtypeOf], T[typeof placeOf]>` };
   if (form.result === 'Tensor[]')
     return find(RESHAPING, base) === 'same' ? { ...withFirst(form), result: 'Part<T>[]' } : form;
   if (form.result !== 'Tensor') return form;
   if (form.factory) {
     const made = find(FACTORIES, base);
     if (made !== undefined) return factory(form, `'${made}'`);
-    if (LIKE.includes(base)) return factory(withFirst(form), "T['dtype']", "T['device']", "T['shape']");
-    return NEW.includes(base) ? factory(withFirst(form), "T['dtype']", "T['device']") : form;
+    if (LIKE.includes(base)) return factory(withFirst(form), "T[typeof dtypeOf]", "T[typeof placeOf]", "T[typeof shapeOf]");
+    return NEW.includes(base) ? factory(withFirst(form), "T[typeof dtypeOf]", "T[typeof placeOf]") : form;
   }
   if (PRODUCTS.includes(base)) return product(form, base);
   const paired = find(PAIRS, base);
@@ -224,11 +224,11 @@ function factory(form, dtype, device = "'cpu'", shape = undefined) {
   let given = withDtype(form);
   given = withGeneric(given, { name: 'W', constraint: 'Device', fallback: 'never' });
   if (size)
-    given = withGeneric(replaced(given, 'size', 'R'), { name: 'R', constraint: SHAPE, fallback: SHAPE });
+    given = withGeneric(replaced(given, 'size', 'R'), { name: 'R', constraint: SHAPE, fallback: 'Unknown' });
   return {
     ...given,
     factory: 'FactoryOptions<E, W>',
-    result: `Made<E, W, ${shape ?? (size ? 'R' : SHAPE)}, ${dtype}, ${device}>`,
+    result: `Made<E, W, ${shape ?? (size ? 'R' : 'Unknown')}, ${dtype}, ${device}>`,
   };
 }
 

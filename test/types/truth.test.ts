@@ -77,12 +77,12 @@ it('every method gives a dtype and a shape that its type has', () => {
       const line = lineOf(i);
       const type = types.find((found) => found.line === line)!.text;
       const [, dtypes = '', shapes = ''] = /^Tensor<(.*), 'cpu', (.*)>$/.exec(type) ?? [];
-      const said = dtypes === 'DType' || dtypes.split(' | ').includes(`'${dtype}'`);
+      const said = dtypes === 'any' || dtypes.split(' | ').includes(`'${dtype}'`);
       const sizes = /^readonly \[(.*)\]$/.exec(shapes)?.[1]?.split(', ').filter(Boolean);
       const given = shape.split(',').filter(Boolean);
       const fits =
         sizes?.length === given.length && sizes.every((size, d) => size === 'number' || size === given[d]);
-      const plain = type === 'Tensor<DType, Device, Shape>';
+      const plain = type === 'Tensor<any, any, any>';
       if (plain || refused.has(line) || (said && (sizes === undefined || fits))) return [];
       return [`${text} gives ${dtype} [${shape}], the type says ${type}`];
     });

@@ -7,6 +7,7 @@ import * as table from './table.js';
 import type { Device, DType, Layout, MemoryFormat } from '../../core/dtype.js';
 import type { Generator } from '../../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../../tensor/tensor.js';
+import type { dtypeOf, placeOf, shapeOf, Unknown } from '../../types/about.js';
 import type { BroadcastWith, MatmulWith, MatmulResult, BroadcastResult } from '../../types/pairs.js';
 import type { Like, Made, Part, Reduction, Shaped } from '../../types/results.js';
 import type { Flattened, Inserted, Permuted, Replace, Reshaped, Shape, Swapped, Turned } from '../../types/shapes.js';
@@ -218,8 +219,8 @@ export function amin(...args: unknown[]): unknown {
   return call('amin', args);
 }
 /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
-export function aminmax<T extends Tensor>(input: T, options?: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T['dtype'], T['device']>;
-export function aminmax<T extends Tensor>(options: { input: T; dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T['dtype'], T['device']>;
+export function aminmax<T extends Tensor>(input: T, options?: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T[typeof dtypeOf], T[typeof placeOf]>;
+export function aminmax<T extends Tensor>(options: { input: T; dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T[typeof dtypeOf], T[typeof placeOf]>;
 export function aminmax(...args: unknown[]): unknown {
   return call('aminmax', args);
 }
@@ -475,12 +476,12 @@ export function baddbmm(...args: unknown[]): unknown {
   return call('baddbmm', args);
 }
 /** bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
-export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
 /** bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
-export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
-export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
 export function bartlettWindow(...args: unknown[]): unknown {
   return call('bartlett_window', args);
 }
@@ -699,12 +700,12 @@ export function bitwiseXor(...args: unknown[]): unknown {
   return call('bitwise_xor', args);
 }
 /** blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
-export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
 /** blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
-export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
-export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
 export function blackmanWindow(...args: unknown[]): unknown {
   return call('blackman_window', args);
 }
@@ -1324,16 +1325,16 @@ export function cudnnIsAcceptable(...args: unknown[]): unknown {
   return call('cudnn_is_acceptable', args);
 }
 /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-export function cummax<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function cummax<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function cummax<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function cummax<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function cummax<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function cummax<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function cummax(...args: unknown[]): unknown {
   return call('cummax', args);
 }
 /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-export function cummin<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function cummin<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function cummin<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function cummin<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function cummin<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function cummin<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function cummin(...args: unknown[]): unknown {
   return call('cummin', args);
 }
@@ -1599,15 +1600,15 @@ export function embeddingRenorm_(...args: unknown[]): unknown {
   return call('embedding_renorm_', args);
 }
 /** empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
-export function empty(...size: number[]): Made<never, never>;
-export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
+export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
+export function empty(...size: number[]): Made<never, never, Unknown>;
+export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
 export function empty(...args: unknown[]): unknown {
   return call('empty', args);
 }
 /** empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function emptyLike(...args: unknown[]): unknown {
   return call('empty_like', args);
 }
@@ -1723,12 +1724,12 @@ export function expm1_(...args: unknown[]): unknown {
   return call('expm1_', args);
 }
 /** eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function eye<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
-export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
+export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 /** eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function eye<E extends DType = never, W extends Device = never>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
-export function eye<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { m: number; out?: Tensor<E> }): Made<E, W>;
-export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; m: number; out?: Tensor<E> }): Made<E, W>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { m: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; m: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 export function eye(...args: unknown[]): unknown {
   return call('eye', args);
 }
@@ -1900,10 +1901,10 @@ export function fix_(...args: unknown[]): unknown {
   return call('fix_', args);
 }
 /** flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor */
-export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, startDim?: Start, endDim?: End): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
-export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, startDim: Start, options: { endDim?: End }): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
-export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, options: { startDim?: Start; endDim?: End }): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
-export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(options: { input: T; startDim?: Start; endDim?: End }): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
+export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, startDim?: Start, endDim?: End): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
+export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, startDim: Start, options: { endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
+export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, options: { startDim?: Start; endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
+export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(options: { input: T; startDim?: Start; endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
 export function flatten(...args: unknown[]): unknown {
   return call('flatten', args);
 }
@@ -2022,9 +2023,9 @@ export function fromFile(...args: unknown[]): unknown {
   return call('from_file', args);
 }
 /** full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, fillValue: Scalar, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, fillValue: Scalar, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function fullLike(...args: unknown[]): unknown {
   return call('full_like', args);
 }
@@ -2223,33 +2224,33 @@ export function gt(...args: unknown[]): unknown {
   return call('gt', args);
 }
 /** hamming_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
 /** hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
 /** hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions<E, W>): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number }): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number }): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number }): Made<E, W, Unknown>;
 /** hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions<E, W>): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options: FactoryOptions<E, W> & { beta: number }): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number; beta: number }): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number; beta: number }): Made<E, W>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number; beta: number }): Made<E, W>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options: FactoryOptions<E, W> & { beta: number }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number; beta: number }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number; beta: number }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number; beta: number }): Made<E, W, Unknown>;
 export function hammingWindow(...args: unknown[]): unknown {
   return call('hamming_window', args);
 }
 /** hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
-export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
 /** hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
-export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
-export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
+export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
 export function hannWindow(...args: unknown[]): unknown {
   return call('hann_window', args);
 }
@@ -2449,10 +2450,10 @@ export function indexReduce(...args: unknown[]): unknown {
   return call('index_reduce', args);
 }
 /** index_select(Tensor self, int dim, Tensor index) -> Tensor */
-export function indexSelect<T extends Tensor, Dim extends number>(input: T, dim: Dim, index: Tensor, options?: { out?: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
-export function indexSelect<T extends Tensor, Dim extends number>(input: T, dim: Dim, options: { index: Tensor; out?: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
-export function indexSelect<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim; index: Tensor; out?: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
-export function indexSelect<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim; index: Tensor; out?: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
+export function indexSelect<T extends Tensor, Dim extends number>(input: T, dim: Dim, index: Tensor, options?: { out?: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
+export function indexSelect<T extends Tensor, Dim extends number>(input: T, dim: Dim, options: { index: Tensor; out?: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
+export function indexSelect<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim; index: Tensor; out?: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
+export function indexSelect<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim; index: Tensor; out?: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
 export function indexSelect(...args: unknown[]): unknown {
   return call('index_select', args);
 }
@@ -2626,17 +2627,17 @@ export function istft(...args: unknown[]): unknown {
   return call('istft', args);
 }
 /** kaiser_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
 /** kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
 /** kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions<E, W>): Made<E, W>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { beta: number }): Made<E, W>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; beta: number }): Made<E, W>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; beta: number }): Made<E, W>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { beta: number }): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; beta: number }): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; beta: number }): Made<E, W, Unknown>;
 export function kaiserWindow(...args: unknown[]): unknown {
   return call('kaiser_window', args);
 }
@@ -2656,11 +2657,11 @@ export function kron(...args: unknown[]): unknown {
   return call('kron', args);
 }
 /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function kthvalue<T extends Tensor>(input: T, k: number, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function kthvalue<T extends Tensor>(input: T, k: number, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function kthvalue<T extends Tensor>(input: T, k: number, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function kthvalue<T extends Tensor>(input: T, options: { k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function kthvalue<T extends Tensor>(options: { input: T; k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function kthvalue<T extends Tensor>(input: T, k: number, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function kthvalue<T extends Tensor>(input: T, k: number, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function kthvalue<T extends Tensor>(input: T, k: number, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function kthvalue<T extends Tensor>(input: T, options: { k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function kthvalue<T extends Tensor>(options: { input: T; k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function kthvalue(...args: unknown[]): unknown {
   return call('kthvalue', args);
 }
@@ -2754,18 +2755,18 @@ export function lgamma(...args: unknown[]): unknown {
  * linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W>;
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W>;
-export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 /**
  * linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W>;
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W>;
-export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 export function linspace(...args: unknown[]): unknown {
   return call('linspace', args);
 }
@@ -2897,20 +2898,20 @@ export function logit_(...args: unknown[]): unknown {
  * logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 /**
  * logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
-export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 export function logspace(...args: unknown[]): unknown {
   return call('logspace', args);
 }
@@ -3049,10 +3050,10 @@ export function max<T extends Tensor, U extends Tensor, E extends DType = never>
 export function max<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'max', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function max<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'max', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function max<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function max<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function max<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function max<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function max<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function max<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function max<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function max<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function max(...args: unknown[]): unknown {
   return call('max', args);
 }
@@ -3122,10 +3123,10 @@ export function mean(...args: unknown[]): unknown {
 export function median<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
 export function median<T extends Tensor>(options: { input: T }): Reduction<T, 'same', null, false>;
 /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function median<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function median<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function median<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function median<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function median<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function median<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function median<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function median<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function median(...args: unknown[]): unknown {
   return call('median', args);
 }
@@ -3137,10 +3138,10 @@ export function min<T extends Tensor, U extends Tensor, E extends DType = never>
 export function min<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'min', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function min<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'min', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function min<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function min<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function min<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function min<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function min<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function min<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function min<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function min<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function min(...args: unknown[]): unknown {
   return call('min', args);
 }
@@ -3357,10 +3358,10 @@ export function mm(...args: unknown[]): unknown {
   return call('mm', args);
 }
 /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function mode<T extends Tensor>(input: T, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function mode<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function mode<T extends Tensor>(input: T, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function mode<T extends Tensor>(options: { input: T; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function mode<T extends Tensor>(input: T, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function mode<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function mode<T extends Tensor>(input: T, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function mode<T extends Tensor>(options: { input: T; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function mode(...args: unknown[]): unknown {
   return call('mode', args);
 }
@@ -3466,10 +3467,10 @@ export function nanmean(...args: unknown[]): unknown {
 export function nanmedian<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
 export function nanmedian<T extends Tensor>(options: { input: T }): Reduction<T, 'same', null, false>;
 /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function nanmedian<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function nanmedian<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function nanmedian<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function nanmedian<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function nanmedian<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function nanmedian<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function nanmedian<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function nanmedian<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function nanmedian(...args: unknown[]): unknown {
   return call('nanmedian', args);
 }
@@ -3683,15 +3684,15 @@ export function nuclearNorm(...args: unknown[]): unknown {
   return call('nuclear_norm', args);
 }
 /** ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
-export function ones(...size: number[]): Made<never, never>;
-export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
+export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function ones(...size: number[]): Made<never, never, Unknown>;
+export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function ones(...args: unknown[]): unknown {
   return call('ones', args);
 }
 /** ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function onesLike(...args: unknown[]): unknown {
   return call('ones_like', args);
 }
@@ -3737,9 +3738,9 @@ export function pdist(...args: unknown[]): unknown {
   return call('pdist', args);
 }
 /** permute(Tensor self, int[] dims) -> Tensor */
-export function permute<T extends Tensor, Dims extends Shape>(input: T, dims: Dims): Shaped<T, Permuted<T['shape'], Dims>>;
-export function permute<T extends Tensor, Dims extends Shape>(input: T, options: { dims: Dims }): Shaped<T, Permuted<T['shape'], Dims>>;
-export function permute<T extends Tensor, Dims extends Shape>(options: { input: T; dims: Dims }): Shaped<T, Permuted<T['shape'], Dims>>;
+export function permute<T extends Tensor, Dims extends Shape>(input: T, dims: Dims): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
+export function permute<T extends Tensor, Dims extends Shape>(input: T, options: { dims: Dims }): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
+export function permute<T extends Tensor, Dims extends Shape>(options: { input: T; dims: Dims }): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
 export function permute(...args: unknown[]): unknown {
   return call('permute', args);
 }
@@ -4083,101 +4084,101 @@ export function rad2deg_(...args: unknown[]): unknown {
   return call('rad2deg_', args);
 }
 /** rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
-export function rand(...size: number[]): Made<never, never>;
-export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function rand(...size: number[]): Made<never, never, Unknown>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 /** rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
-export function rand(...size: number[]): Made<never, never>;
-export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function rand(...size: number[]): Made<never, never, Unknown>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function rand(...args: unknown[]): unknown {
   return call('rand', args);
 }
 /** rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 /** rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randLike(...args: unknown[]): unknown {
   return call('rand_like', args);
 }
 /** randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /** randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint(...args: unknown[]): unknown {
   return call('randint', args);
 }
 /** randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 /** randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 /** randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 /** randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 /** randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 /** randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randintLike(...args: unknown[]): unknown {
   return call('randint_like', args);
 }
 /** randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
-export function randn(...size: number[]): Made<never, never>;
-export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function randn(...size: number[]): Made<never, never, Unknown>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 /** randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
-export function randn(...size: number[]): Made<never, never>;
-export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function randn(...size: number[]): Made<never, never, Unknown>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function randn(...args: unknown[]): unknown {
   return call('randn', args);
 }
 /** randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 /** randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randnLike(...args: unknown[]): unknown {
   return call('randn_like', args);
 }
 /** randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randperm<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
-export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; generator: Generator | null; out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; generator: Generator | null; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
 /** randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function randperm<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
-export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, readonly number[], 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
 export function randperm(...args: unknown[]): unknown {
   return call('randperm', args);
 }
@@ -4548,10 +4549,10 @@ export function segmentReduce(...args: unknown[]): unknown {
   return call('segment_reduce', args);
 }
 /** select.int(Tensor self, int dim, SymInt index) -> Tensor */
-export function select<T extends Tensor, Dim extends number>(input: T, dim: Dim, index: number): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
-export function select<T extends Tensor, Dim extends number>(input: T, dim: Dim, options: { index: number }): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
-export function select<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim; index: number }): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
-export function select<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim; index: number }): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
+export function select<T extends Tensor, Dim extends number>(input: T, dim: Dim, index: number): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
+export function select<T extends Tensor, Dim extends number>(input: T, dim: Dim, options: { index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
+export function select<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim; index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
+export function select<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim; index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
 export function select(...args: unknown[]): unknown {
   return call('select', args);
 }
@@ -4704,13 +4705,13 @@ export function softmax(...args: unknown[]): unknown {
   return call('softmax', args);
 }
 /** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-export function sort<T extends Tensor>(input: T, options: { stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function sort<T extends Tensor>(options: { input: T; stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function sort<T extends Tensor>(input: T, options: { stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function sort<T extends Tensor>(options: { input: T; stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 /** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-export function sort<T extends Tensor>(input: T, dim?: number, descending?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function sort<T extends Tensor>(input: T, dim: number, options: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function sort<T extends Tensor>(input: T, options: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function sort<T extends Tensor>(options: { input: T; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function sort<T extends Tensor>(input: T, dim?: number, descending?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function sort<T extends Tensor>(input: T, dim: number, options: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function sort<T extends Tensor>(input: T, options: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function sort<T extends Tensor>(options: { input: T; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function sort(...args: unknown[]): unknown {
   return call('sort', args);
 }
@@ -5032,8 +5033,8 @@ export function symConstrainRangeForSize(...args: unknown[]): unknown {
   return call('sym_constrain_range_for_size', args);
 }
 /** t(Tensor self) -> Tensor */
-export function t<T extends Tensor>(input: T): Shaped<T, Turned<T['shape']>>;
-export function t<T extends Tensor>(options: { input: T }): Shaped<T, Turned<T['shape']>>;
+export function t<T extends Tensor>(input: T): Shaped<T, Turned<T[typeof shapeOf]>>;
+export function t<T extends Tensor>(options: { input: T }): Shaped<T, Turned<T[typeof shapeOf]>>;
 export function t(...args: unknown[]): unknown {
   return call('t', args);
 }
@@ -5124,12 +5125,12 @@ export function tile(...args: unknown[]): unknown {
   return call('tile', args);
 }
 /** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
-export function topk<T extends Tensor>(input: T, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function topk<T extends Tensor>(input: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function topk<T extends Tensor>(input: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function topk<T extends Tensor>(input: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function topk<T extends Tensor>(input: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
-export function topk<T extends Tensor>(options: { input: T; k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T['dtype'], T['device']>;
+export function topk<T extends Tensor>(input: T, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function topk<T extends Tensor>(input: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function topk<T extends Tensor>(input: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function topk<T extends Tensor>(input: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function topk<T extends Tensor>(input: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function topk<T extends Tensor>(options: { input: T; k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function topk(...args: unknown[]): unknown {
   return call('topk', args);
 }
@@ -5140,10 +5141,10 @@ export function trace(...args: unknown[]): unknown {
   return call('trace', args);
 }
 /** transpose.int(Tensor self, int dim0, int dim1) -> Tensor */
-export function transpose<T extends Tensor, A extends number, B extends number>(input: T, dim0: A, dim1: B): Shaped<T, Swapped<T['shape'], A, B>>;
-export function transpose<T extends Tensor, A extends number, B extends number>(input: T, dim0: A, options: { dim1: B }): Shaped<T, Swapped<T['shape'], A, B>>;
-export function transpose<T extends Tensor, A extends number, B extends number>(input: T, options: { dim0: A; dim1: B }): Shaped<T, Swapped<T['shape'], A, B>>;
-export function transpose<T extends Tensor, A extends number, B extends number>(options: { input: T; dim0: A; dim1: B }): Shaped<T, Swapped<T['shape'], A, B>>;
+export function transpose<T extends Tensor, A extends number, B extends number>(input: T, dim0: A, dim1: B): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
+export function transpose<T extends Tensor, A extends number, B extends number>(input: T, dim0: A, options: { dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
+export function transpose<T extends Tensor, A extends number, B extends number>(input: T, options: { dim0: A; dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
+export function transpose<T extends Tensor, A extends number, B extends number>(options: { input: T; dim0: A; dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
 export function transpose(...args: unknown[]): unknown {
   return call('transpose', args);
 }
@@ -5193,10 +5194,10 @@ export function tril(...args: unknown[]): unknown {
   return call('tril', args);
 }
 /** tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
-export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
-export function trilIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, readonly number[], 'int64'>;
-export function trilIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown, 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, Unknown, 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, Unknown, 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, Unknown, 'int64'>;
 export function trilIndices(...args: unknown[]): unknown {
   return call('tril_indices', args);
 }
@@ -5221,10 +5222,10 @@ export function triu(...args: unknown[]): unknown {
   return call('triu', args);
 }
 /** triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, readonly number[], 'int64'>;
-export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, readonly number[], 'int64'>;
-export function triuIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, readonly number[], 'int64'>;
-export function triuIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, readonly number[], 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown, 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, Unknown, 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, Unknown, 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, Unknown, 'int64'>;
 export function triuIndices(...args: unknown[]): unknown {
   return call('triu_indices', args);
 }
@@ -5307,9 +5308,9 @@ export function unsafeSplitWithSizes(...args: unknown[]): unknown {
   return call('unsafe_split_with_sizes', args);
 }
 /** unsqueeze(Tensor self, int dim) -> Tensor */
-export function unsqueeze<T extends Tensor, Dim extends number>(input: T, dim: Dim): Shaped<T, Inserted<T['shape'], Dim>>;
-export function unsqueeze<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim }): Shaped<T, Inserted<T['shape'], Dim>>;
-export function unsqueeze<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim }): Shaped<T, Inserted<T['shape'], Dim>>;
+export function unsqueeze<T extends Tensor, Dim extends number>(input: T, dim: Dim): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
+export function unsqueeze<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim }): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
+export function unsqueeze<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim }): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
 export function unsqueeze(...args: unknown[]): unknown {
   return call('unsqueeze', args);
 }
@@ -5482,15 +5483,15 @@ export function zero_(...args: unknown[]): unknown {
   return call('zero_', args);
 }
 /** zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
-export function zeros(...size: number[]): Made<never, never>;
-export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
+export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function zeros(...size: number[]): Made<never, never, Unknown>;
+export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function zeros(...args: unknown[]): unknown {
   return call('zeros', args);
 }
 /** zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
-export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T['shape'], T['dtype'], T['device']>;
+export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function zerosLike(...args: unknown[]): unknown {
   return call('zeros_like', args);
 }

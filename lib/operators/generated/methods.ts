@@ -7,6 +7,7 @@ import type { Stream } from '../../tensor/devices.js';
 import type { NativeObject } from '../nativeObject.js';
 import type { Generator } from '../../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../../tensor/tensor.js';
+import type { dtypeOf, placeOf, shapeOf, Unknown } from '../../types/about.js';
 import type { BroadcastWith, MatmulWith, MatmulResult, BroadcastResult } from '../../types/pairs.js';
 import type { Like, Made, Part, Reduction, Shaped } from '../../types/results.js';
 import type { Flattened, Inserted, Permuted, Replace, Reshaped, Shape, Swapped, Turned } from '../../types/shapes.js';
@@ -110,7 +111,7 @@ export interface OperatorMethods {
   amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
   amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
   /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
-  aminmax<T extends Tensor>(this: T, options?: { dim?: number | null; keepdim?: boolean }): MinMax<T['dtype'], T['device']>;
+  aminmax<T extends Tensor>(this: T, options?: { dim?: number | null; keepdim?: boolean }): MinMax<T[typeof dtypeOf], T[typeof placeOf]>;
   /** angle(Tensor self) -> Tensor */
   angle(): Tensor;
   /** any(Tensor self) -> Tensor */
@@ -439,11 +440,11 @@ export interface OperatorMethods {
   /** crow_indices(Tensor self) -> Tensor */
   crowIndices(): Tensor;
   /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-  cummax<T extends Tensor>(this: T, dim: number): ValuesIndices<T['dtype'], T['device']>;
-  cummax<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T['dtype'], T['device']>;
+  cummax<T extends Tensor>(this: T, dim: number): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  cummax<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-  cummin<T extends Tensor>(this: T, dim: number): ValuesIndices<T['dtype'], T['device']>;
-  cummin<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T['dtype'], T['device']>;
+  cummin<T extends Tensor>(this: T, dim: number): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  cummin<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
   cumprod<T extends Tensor, E extends DType = never>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, 'sum', E>;
   cumprod<T extends Tensor, E extends DType = never>(this: T, options: { dim: number; dtype?: E | null }): Like<T, 'sum', E>;
@@ -624,9 +625,9 @@ export interface OperatorMethods {
   /** fix_(Tensor self) -> Tensor */
   fix_<T extends Tensor>(this: T): T;
   /** flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor */
-  flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, startDim?: Start, endDim?: End): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
-  flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, startDim: Start, options: { endDim?: End }): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
-  flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, options: { startDim?: Start; endDim?: End }): Shaped<T, Flattened<T['shape'], NoInfer<Start>, NoInfer<End>>>;
+  flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, startDim?: Start, endDim?: End): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
+  flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, startDim: Start, options: { endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
+  flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, options: { startDim?: Start; endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
   /** flip(Tensor self, int[] dims) -> Tensor */
   flip<T extends Tensor>(this: T, dims: readonly number[]): Like<T>;
   flip<T extends Tensor>(this: T, ...dims: number[]): Like<T>;
@@ -867,9 +868,9 @@ export interface OperatorMethods {
   indexReduce_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean }): T;
   indexReduce_<T extends Tensor>(this: T, options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean }): T;
   /** index_select(Tensor self, int dim, Tensor index) -> Tensor */
-  indexSelect<T extends Tensor, Dim extends number>(this: T, dim: Dim, index: Tensor): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
-  indexSelect<T extends Tensor, Dim extends number>(this: T, dim: Dim, options: { index: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
-  indexSelect<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim; index: Tensor }): Shaped<T, Replace<T['shape'], Dim, readonly [number]>>;
+  indexSelect<T extends Tensor, Dim extends number>(this: T, dim: Dim, index: Tensor): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
+  indexSelect<T extends Tensor, Dim extends number>(this: T, dim: Dim, options: { index: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
+  indexSelect<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim; index: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
   /** indices(Tensor self) -> Tensor */
   indices(): Tensor;
   /** inner(Tensor self, Tensor other) -> Tensor */
@@ -939,10 +940,10 @@ export interface OperatorMethods {
   kron(other: Tensor): Tensor;
   kron(options: { other: Tensor }): Tensor;
   /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-  kthvalue<T extends Tensor>(this: T, k: number, dim?: number, keepdim?: boolean): ValuesIndices<T['dtype'], T['device']>;
-  kthvalue<T extends Tensor>(this: T, k: number, dim: number, options: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  kthvalue<T extends Tensor>(this: T, k: number, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  kthvalue<T extends Tensor>(this: T, options: { k: number; dim?: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  kthvalue<T extends Tensor>(this: T, k: number, dim?: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  kthvalue<T extends Tensor>(this: T, k: number, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  kthvalue<T extends Tensor>(this: T, k: number, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  kthvalue<T extends Tensor>(this: T, options: { k: number; dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** lcm(Tensor self, Tensor other) -> Tensor */
   lcm<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'lcm', T, U>): BroadcastResult<T, U, 'promoted'>;
   lcm<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'lcm', T, U> }): BroadcastResult<T, U, 'promoted'>;
@@ -1131,9 +1132,9 @@ export interface OperatorMethods {
   max<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'max', T, U>): BroadcastResult<T, U, 'promoted'>;
   max<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'max', T, U> }): BroadcastResult<T, U, 'promoted'>;
   /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-  max<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T['dtype'], T['device']>;
-  max<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  max<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  max<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  max<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  max<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** maximum(Tensor self, Tensor other) -> Tensor */
   maximum<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'maximum', T, U>): BroadcastResult<T, U, 'promoted'>;
   maximum<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'maximum', T, U> }): BroadcastResult<T, U, 'promoted'>;
@@ -1146,18 +1147,18 @@ export interface OperatorMethods {
   /** median(Tensor self) -> Tensor */
   median<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
   /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-  median<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T['dtype'], T['device']>;
-  median<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  median<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  median<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  median<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  median<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** min(Tensor self) -> Tensor */
   min<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
   /** min.other(Tensor self, Tensor other) -> Tensor */
   min<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'min', T, U>): BroadcastResult<T, U, 'promoted'>;
   min<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'min', T, U> }): BroadcastResult<T, U, 'promoted'>;
   /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-  min<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T['dtype'], T['device']>;
-  min<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  min<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  min<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  min<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  min<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** minimum(Tensor self, Tensor other) -> Tensor */
   minimum<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'minimum', T, U>): BroadcastResult<T, U, 'promoted'>;
   minimum<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'minimum', T, U> }): BroadcastResult<T, U, 'promoted'>;
@@ -1165,9 +1166,9 @@ export interface OperatorMethods {
   mm<T extends Tensor, U extends Tensor>(this: T, mat2: MatmulWith<'mm', T, U>): MatmulResult<T, U>;
   mm<T extends Tensor, U extends Tensor>(this: T, options: { mat2: MatmulWith<'mm', T, U> }): MatmulResult<T, U>;
   /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-  mode<T extends Tensor>(this: T, dim?: number, keepdim?: boolean): ValuesIndices<T['dtype'], T['device']>;
-  mode<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  mode<T extends Tensor>(this: T, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  mode<T extends Tensor>(this: T, dim?: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  mode<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  mode<T extends Tensor>(this: T, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** moveaxis.int(Tensor self, int source, int destination) -> Tensor */
   moveaxis<T extends Tensor>(this: T, source: number, destination: number): Part<T>;
   moveaxis<T extends Tensor>(this: T, source: number, options: { destination: number }): Part<T>;
@@ -1234,9 +1235,9 @@ export interface OperatorMethods {
   /** nanmedian(Tensor self) -> Tensor */
   nanmedian<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
   /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-  nanmedian<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T['dtype'], T['device']>;
-  nanmedian<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  nanmedian<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  nanmedian<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  nanmedian<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  nanmedian<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
   nanquantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   nanquantile(q: Tensor, dim: number | null, options: { keepdim?: boolean; interpolation?: string }): Tensor;
@@ -1287,25 +1288,25 @@ export interface OperatorMethods {
   /** negative_(Tensor self) -> Tensor */
   negative_<T extends Tensor>(this: T): T;
   /** new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T['dtype'], T['device']>;
-  newEmpty<T extends Tensor>(this: T, ...size: number[]): Made<never, never, readonly number[], T['dtype'], T['device']>;
-  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T['dtype'], T['device']>;
+  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newEmpty<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Unknown, T[typeof dtypeOf], T[typeof placeOf]>;
+  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
   /** new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
   newEmptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
   newEmptyStrided(size: readonly number[], options: FactoryOptions & { stride: readonly number[] }): Tensor;
   newEmptyStrided(options: FactoryOptions & { size: readonly number[]; stride: readonly number[] }): Tensor;
   /** new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, fillValue: Scalar, options?: FactoryOptions<E, W>): Made<E, W, R, T['dtype'], T['device']>;
-  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, options: FactoryOptions<E, W> & { fillValue: Scalar }): Made<E, W, R, T['dtype'], T['device']>;
-  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, options: FactoryOptions<E, W> & { size: R; fillValue: Scalar }): Made<E, W, R, T['dtype'], T['device']>;
+  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, fillValue: Scalar, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, options: FactoryOptions<E, W> & { fillValue: Scalar }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, options: FactoryOptions<E, W> & { size: R; fillValue: Scalar }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
   /** new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T['dtype'], T['device']>;
-  newOnes<T extends Tensor>(this: T, ...size: number[]): Made<never, never, readonly number[], T['dtype'], T['device']>;
-  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T['dtype'], T['device']>;
+  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newOnes<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Unknown, T[typeof dtypeOf], T[typeof placeOf]>;
+  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
   /** new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T['dtype'], T['device']>;
-  newZeros<T extends Tensor>(this: T, ...size: number[]): Made<never, never, readonly number[], T['dtype'], T['device']>;
-  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = readonly number[]>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T['dtype'], T['device']>;
+  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newZeros<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Unknown, T[typeof dtypeOf], T[typeof placeOf]>;
+  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
   /** nextafter(Tensor self, Tensor other) -> Tensor */
   nextafter(other: Tensor): Tensor;
   nextafter(options: { other: Tensor }): Tensor;
@@ -1343,9 +1344,9 @@ export interface OperatorMethods {
   outer(vec2: Tensor): Tensor;
   outer(options: { vec2: Tensor }): Tensor;
   /** permute(Tensor self, int[] dims) -> Tensor */
-  permute<T extends Tensor, Dims extends Shape>(this: T, dims: Dims): Shaped<T, Permuted<T['shape'], Dims>>;
-  permute<T extends Tensor, const Dims extends Shape>(this: T, ...dims: Dims): Shaped<T, Permuted<T['shape'], Dims>>;
-  permute<T extends Tensor, Dims extends Shape>(this: T, options: { dims: Dims }): Shaped<T, Permuted<T['shape'], Dims>>;
+  permute<T extends Tensor, Dims extends Shape>(this: T, dims: Dims): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
+  permute<T extends Tensor, const Dims extends Shape>(this: T, ...dims: Dims): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
+  permute<T extends Tensor, Dims extends Shape>(this: T, options: { dims: Dims }): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
   /** pin_memory(Tensor self, Device? device=None) -> Tensor */
   pinMemory<T extends Tensor>(this: T, device?: Device | null): Like<T>;
   pinMemory<T extends Tensor>(this: T, options: { device?: Device | null }): Like<T>;
@@ -1478,7 +1479,7 @@ export interface OperatorMethods {
   repeatInterleave<T extends Tensor>(this: T, options: { repeats: number; dim?: number | null; outputSize?: number | null }): Part<T>;
   /** reshape(Tensor self, SymInt[] shape) -> Tensor */
   reshape<T extends Tensor, R extends Shape>(this: T, shape: R): Shaped<T, Reshaped<R>>;
-  reshape<T extends Tensor, const R extends Shape>(this: T, ...shape: R): Shaped<T, number extends T['shape']['length'] ? Shape : Reshaped<R>>;
+  reshape<T extends Tensor, const R extends Shape>(this: T, ...shape: R): Shaped<T, number extends T[typeof shapeOf]['length'] ? Unknown : Reshaped<R>>;
   reshape<T extends Tensor, R extends Shape>(this: T, options: { shape: R }): Shaped<T, Reshaped<R>>;
   /** reshape_as(Tensor self, Tensor other) -> Tensor */
   reshapeAs<T extends Tensor>(this: T, other: Tensor): Part<T>;
@@ -1582,9 +1583,9 @@ export interface OperatorMethods {
   scatterReduce_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean }): T;
   scatterReduce_<T extends Tensor>(this: T, options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean }): T;
   /** select.int(Tensor self, int dim, SymInt index) -> Tensor */
-  select<T extends Tensor, Dim extends number>(this: T, dim: Dim, index: number): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
-  select<T extends Tensor, Dim extends number>(this: T, dim: Dim, options: { index: number }): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
-  select<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim; index: number }): Shaped<T, Replace<T['shape'], Dim, readonly []>>;
+  select<T extends Tensor, Dim extends number>(this: T, dim: Dim, index: number): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
+  select<T extends Tensor, Dim extends number>(this: T, dim: Dim, options: { index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
+  select<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim; index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
   /** select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor */
   selectScatter<T extends Tensor>(this: T, src: Tensor, dim: number, index: number): Part<T>;
   selectScatter<T extends Tensor>(this: T, src: Tensor, dim: number, options: { index: number }): Part<T>;
@@ -1660,11 +1661,11 @@ export interface OperatorMethods {
   softmax<T extends Tensor, E extends DType = never>(this: T, dim: number, options: { dtype?: E | null }): Like<T, 'same', E>;
   softmax<T extends Tensor, E extends DType = never>(this: T, options: { dim: number; dtype?: E | null }): Like<T, 'same', E>;
   /** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-  sort<T extends Tensor>(this: T, options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  sort<T extends Tensor>(this: T, options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-  sort<T extends Tensor>(this: T, dim?: number, descending?: boolean): ValuesIndices<T['dtype'], T['device']>;
-  sort<T extends Tensor>(this: T, dim: number, options: { descending?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  sort<T extends Tensor>(this: T, options: { dim?: number; descending?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  sort<T extends Tensor>(this: T, dim?: number, descending?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  sort<T extends Tensor>(this: T, dim: number, options: { descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  sort<T extends Tensor>(this: T, options: { dim?: number; descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** sparse_dim(Tensor self) -> int */
   sparseDim(): number;
   /** sparse_mask(Tensor self, Tensor mask) -> Tensor */
@@ -1809,7 +1810,7 @@ export interface OperatorMethods {
   swapdims_<T extends Tensor>(this: T, dim0: number, options: { dim1: number }): T;
   swapdims_<T extends Tensor>(this: T, options: { dim0: number; dim1: number }): T;
   /** t(Tensor self) -> Tensor */
-  t<T extends Tensor>(this: T): Shaped<T, Turned<T['shape']>>;
+  t<T extends Tensor>(this: T): Shaped<T, Turned<T[typeof shapeOf]>>;
   /** t_(Tensor self) -> Tensor */
   t_<T extends Tensor>(this: T): T;
   /** take(Tensor self, Tensor index) -> Tensor */
@@ -1873,17 +1874,17 @@ export interface OperatorMethods {
   toSparseCsr(denseDim?: number | null): Tensor;
   toSparseCsr(options: { denseDim?: number | null }): Tensor;
   /** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
-  topk<T extends Tensor>(this: T, k: number, dim?: number, largest?: boolean, sorted?: boolean): ValuesIndices<T['dtype'], T['device']>;
-  topk<T extends Tensor>(this: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  topk<T extends Tensor>(this: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  topk<T extends Tensor>(this: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T['dtype'], T['device']>;
-  topk<T extends Tensor>(this: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T['dtype'], T['device']>;
+  topk<T extends Tensor>(this: T, k: number, dim?: number, largest?: boolean, sorted?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  topk<T extends Tensor>(this: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  topk<T extends Tensor>(this: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  topk<T extends Tensor>(this: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  topk<T extends Tensor>(this: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   /** trace(Tensor self) -> Tensor */
   trace(): Tensor;
   /** transpose.int(Tensor self, int dim0, int dim1) -> Tensor */
-  transpose<T extends Tensor, A extends number, B extends number>(this: T, dim0: A, dim1: B): Shaped<T, Swapped<T['shape'], A, B>>;
-  transpose<T extends Tensor, A extends number, B extends number>(this: T, dim0: A, options: { dim1: B }): Shaped<T, Swapped<T['shape'], A, B>>;
-  transpose<T extends Tensor, A extends number, B extends number>(this: T, options: { dim0: A; dim1: B }): Shaped<T, Swapped<T['shape'], A, B>>;
+  transpose<T extends Tensor, A extends number, B extends number>(this: T, dim0: A, dim1: B): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
+  transpose<T extends Tensor, A extends number, B extends number>(this: T, dim0: A, options: { dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
+  transpose<T extends Tensor, A extends number, B extends number>(this: T, options: { dim0: A; dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
   /** transpose_(Tensor self, int dim0, int dim1) -> Tensor */
   transpose_<T extends Tensor>(this: T, dim0: number, dim1: number): T;
   transpose_<T extends Tensor>(this: T, dim0: number, options: { dim1: number }): T;
@@ -1954,8 +1955,8 @@ export interface OperatorMethods {
   unsafeSplitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], options: { dim?: number }): Part<T>[];
   unsafeSplitWithSizes<T extends Tensor>(this: T, options: { splitSizes: readonly number[]; dim?: number }): Part<T>[];
   /** unsqueeze(Tensor self, int dim) -> Tensor */
-  unsqueeze<T extends Tensor, Dim extends number>(this: T, dim: Dim): Shaped<T, Inserted<T['shape'], Dim>>;
-  unsqueeze<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim }): Shaped<T, Inserted<T['shape'], Dim>>;
+  unsqueeze<T extends Tensor, Dim extends number>(this: T, dim: Dim): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
+  unsqueeze<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim }): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
   /** unsqueeze_(Tensor self, int dim) -> Tensor */
   unsqueeze_<T extends Tensor>(this: T, dim: number): T;
   unsqueeze_<T extends Tensor>(this: T, options: { dim: number }): T;
