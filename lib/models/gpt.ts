@@ -111,7 +111,7 @@ export interface GPT {
 /** Tokens int64 [N, L] to the logits of the tokens that follow, [N, L, vocabSize]. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- as above
 export class GPT extends nn.Module {
-  transformer: nn.ModuleDict<nn.AnyModule>;
+  transformer: nn.ModuleDict<Record<string, nn.AnyModule>>;
   readonly blockSize: number;
 
   constructor(given?: GPTOptions) {
@@ -150,7 +150,7 @@ export class GPT extends nn.Module {
     const h = new nn.ModuleList(blocks);
     const ln_f = new nn.LayerNorm(embedDim, { bias });
     const parts: Parts = { wte, wpe, drop, h, ln_f };
-    this.transformer = new nn.ModuleDict<nn.AnyModule>({ ...parts });
+    this.transformer = new nn.ModuleDict<Record<string, nn.AnyModule>>({ ...parts });
     this.lm_head = new nn.Linear(embedDim, vocabSize, { bias: false });
     // One table for tokens that come in and for those that go out.
     wte.weight = this.lm_head.weight;

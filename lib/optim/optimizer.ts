@@ -15,6 +15,7 @@ import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
 import { refuseDifferentiable, settled } from './settings.js';
+import type { Mistake } from '../types/pairs.js';
 import type { Value } from './values.js';
 
 /** Options that all optimizers have. */
@@ -55,7 +56,12 @@ export type Trained = Tensor | readonly [name: string, parameter: Tensor];
 export type GroupOf<O> = O & { params: Iterable<Trained> | Tensor };
 
 /** What an optimizer's first argument is. */
-export type Params<O> = Iterable<Trained> | Iterable<GroupOf<O>>;
+export type Params<O> = NoModule & (Iterable<Trained> | Iterable<GroupOf<O>>);
+
+interface NoModule {
+  /** What modules have, and neither arrays nor generators; a ParameterList has one that never returns. */
+  forward?: (() => never) | Mistake<'give net.parameters(), not the network'>;
+}
 
 /** What an optimizer keeps for a parameter between steps, under PyTorch's keys such as "exp_avg". */
 export type ParameterState = Record<string, StateValue>;

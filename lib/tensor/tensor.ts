@@ -466,8 +466,9 @@ export class Tensor<
     return own.length === shape.length && shape.every((size, i) => size === -1 || size === own[i]);
   }
   /** This tensor, as one of that shape, in which -1 stands for any size. Throws a TorchError when it has another. */
-  expectShape<const R extends Shape>(...shape: R): this {
-    if (this.isShape(...shape)) return this;
+  expectShape<const R extends Shape>(...shape: R): Tensor<D, V, Reshaped<R>> {
+    const fits: boolean = this.isShape(...shape);
+    if (fits) return this as unknown as Tensor<D, V, Reshaped<R>>;
     throw new TorchError(
       'Tensor.expectShape',
       `expected a tensor of shape [${shape.map(describe).join(', ')}] (-1 stands for any size), got ${this[describeTensor]()}`,

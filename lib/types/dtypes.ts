@@ -43,6 +43,9 @@ export type Promote<D extends DType, E extends DType> = D extends keyof Promotio
   ? In<Promotions[D], E>
   : Unknown;
 
+/** The dtype of tensors of these dtypes in one. */
+export type Joined<D extends DType> = DType extends D ? Unknown : Promote<D, D>;
+
 /** What functions such as exp, sin and true division give: integers become float32. */
 /* prettier-ignore */
 interface Floats {

@@ -3,7 +3,7 @@
 import type { Device, DType } from '../core/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { dtypeOf, placeOf, shapeOf, Unknown } from './about.js';
-import type { FloatOf, NumberOf, Or, RealOf, SumOf, TruthOf } from './dtypes.js';
+import type { FloatOf, Joined, NumberOf, Or, RealOf, SumOf, TruthOf } from './dtypes.js';
 import type { Known, Reduced, Shape } from './shapes.js';
 import type { On } from './pairs.js';
 
@@ -20,6 +20,8 @@ interface Rules<D extends DType> {
   truth: TruthOf<D>;
   /** Beside a number that may have a fraction. */
   number: NumberOf<D>;
+  /** Several tensors in one. */
+  joined: Joined<D>;
   bool: 'bool';
   int64: 'int64';
 }

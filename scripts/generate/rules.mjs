@@ -90,6 +90,9 @@ const PAIRS = {
     eq ne lt le gt ge not_equal less less_equal greater greater_equal logical_and logical_or logical_xor`),
 };
 
+/** Functions that join a list of tensors. */
+const JOINING = words('cat concat concatenate stack hstack vstack dstack column_stack row_stack');
+
 const PRODUCTS = words('matmul mm bmm mv dot linalg_matmul');
 
 /** Functions that make tensors, by the dtype when none is given. */
@@ -122,6 +125,7 @@ export function ruled(form, base) {
     return NEW.includes(base) ? factory(withFirst(form), "T[typeof dtypeOf]", "T[typeof placeOf]") : form;
   }
   if (PRODUCTS.includes(base)) return product(form, base);
+  if (JOINING.includes(base)) return joining(form);
   const paired = find(PAIRS, base);
   if (paired !== undefined && ['other', 'exponent'].some((name) => names.includes(name)))
     return pair(form, base, paired);
@@ -217,6 +221,14 @@ function product(form, base) {
     ...replaced(given, other.name, `MatmulWith<'${camelCase(base.replace(/^linalg_/, ''))}', T, U>`),
     result: 'MatmulResult<T, U>',
   };
+}
+
+function joining(form) {
+  const given = withGeneric(replaced(form, form.parameters[0].name, 'readonly T[]'), {
+    name: 'T',
+    constraint: 'Tensor',
+  });
+  return { ...withDtype(given), result: "Part<T, 'joined', E>" };
 }
 
 function factory(form, dtype, device = "'cpu'", shape = undefined) {

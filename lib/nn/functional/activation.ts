@@ -6,17 +6,25 @@ import type { DType } from '../../core/dtype.js';
 import { TorchError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import type { Like } from '../../types/results.js';
 
 // Calls an operator, or the form of it that changes the input.
-function activate(name: string, input: Tensor, inplace: boolean, ...args: readonly unknown[]): Tensor {
+function activate<T extends Tensor>(
+  name: string,
+  input: T,
+  inplace: boolean,
+  ...args: readonly unknown[]
+): Like<T> {
   expectTensor(`nn.functional.${name}`, 'input', input);
-  return operator(`aten::${name}${inplace ? '_' : ''}`).call(input, ...args) as Tensor;
+  return operator(`aten::${name}${inplace ? '_' : ''}`).call(input, ...args) as Like<T>;
 }
 
 // An activation without numbers of its own.
 const simple = <const Name extends string>(name: Name, aten: string = name) =>
-  callable(`nn.functional.${name}`, ['input', 'inplace'], (input: Tensor, inplace = false): Tensor =>
-    activate(aten, input, inplace),
+  callable(
+    `nn.functional.${name}`,
+    ['input', 'inplace'],
+    <T extends Tensor>(input: T, inplace = false): Like<T> => activate(aten, input, inplace),
   );
 
 /** max(x, 0). `inplace` is false unless given. */
@@ -29,7 +37,7 @@ export const relu6 = simple('relu6');
 export const leakyRelu = callable(
   'nn.functional.leakyRelu',
   ['input', 'negativeSlope', 'inplace'],
-  (input: Tensor, negativeSlope = 0.01, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, negativeSlope = 0.01, inplace = false): Like<T> =>
     activate('leaky_relu', input, inplace, negativeSlope),
 );
 
@@ -40,7 +48,7 @@ export const leakyRelu = callable(
 export const rrelu = callable(
   'nn.functional.rrelu',
   ['input', 'lower', 'upper', 'training', 'inplace'],
-  (input: Tensor, lower = 1 / 8, upper = 1 / 3, training = false, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, lower = 1 / 8, upper = 1 / 3, training = false, inplace = false): Like<T> =>
     activate('rrelu', input, inplace, lower, upper, training),
 );
 
@@ -48,7 +56,7 @@ export const rrelu = callable(
 export const elu = callable(
   'nn.functional.elu',
   ['input', 'alpha', 'inplace'],
-  (input: Tensor, alpha = 1, inplace = false): Tensor => activate('elu', input, inplace, alpha),
+  <T extends Tensor>(input: T, alpha = 1, inplace = false): Like<T> => activate('elu', input, inplace, alpha),
 );
 
 /** scale * elu(x, alpha), with the two numbers that keep mean and variance. `inplace` is false unless given. */
@@ -58,14 +66,15 @@ export const selu = simple('selu');
 export const celu = callable(
   'nn.functional.celu',
   ['input', 'alpha', 'inplace'],
-  (input: Tensor, alpha = 1, inplace = false): Tensor => activate('celu', input, inplace, alpha),
+  <T extends Tensor>(input: T, alpha = 1, inplace = false): Like<T> =>
+    activate('celu', input, inplace, alpha),
 );
 
 /** x where x > threshold, `value` elsewhere. `inplace` is false unless given. */
 export const threshold = callable(
   'nn.functional.threshold',
   ['input', 'threshold', 'value', 'inplace'],
-  (input: Tensor, threshold: number, value: number, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, threshold: number, value: number, inplace = false): Like<T> =>
     activate('threshold', input, inplace, threshold, value),
 );
 
@@ -73,7 +82,7 @@ export const threshold = callable(
 export const hardtanh = callable(
   'nn.functional.hardtanh',
   ['input', 'minVal', 'maxVal', 'inplace'],
-  (input: Tensor, minVal = -1, maxVal = 1, inplace = false): Tensor => {
+  <T extends Tensor>(input: T, minVal = -1, maxVal = 1, inplace = false): Like<T> => {
     expectNumber('nn.functional.hardtanh', 'minVal', minVal);
     expectNumber('nn.functional.hardtanh', 'maxVal', maxVal);
     if (minVal > maxVal)
@@ -95,29 +104,43 @@ export const silu = simple('silu');
 export const mish = simple('mish');
 
 /** x / (1 + |x|) */
-export const softsign = callable('nn.functional.softsign', ['input'], (input: Tensor): Tensor => {
-  expectTensor('nn.functional.softsign', 'input', input);
-  return input.div(input.abs().add(1));
-});
+export const softsign = callable(
+  'nn.functional.softsign',
+  ['input'],
+  <T extends Tensor>(input: T): Like<T, 'float'> => {
+    expectTensor('nn.functional.softsign', 'input', input);
+    const x: Tensor = input;
+    return x.div(x.abs().add(1)) as Like<T, 'float'>;
+  },
+);
 
 /** x - tanh(x) */
-export const tanhshrink = callable('nn.functional.tanhshrink', ['input'], (input: Tensor): Tensor => {
-  expectTensor('nn.functional.tanhshrink', 'input', input);
-  return input.sub(input.tanh());
-});
+export const tanhshrink = callable(
+  'nn.functional.tanhshrink',
+  ['input'],
+  <T extends Tensor>(input: T): Like<T, 'float'> => {
+    expectTensor('nn.functional.tanhshrink', 'input', input);
+    const x: Tensor = input;
+    return x.sub(x.tanh()) as Like<T, 'float'>;
+  },
+);
 
-interface CastFirst {
+interface CastFirst<E extends DType> {
   /** What the input is cast to first. Default: nothing. */
-  dtype?: DType | null;
+  dtype?: E | null;
 }
 
 /** exp(x_i) / sum_j exp(x_j) along a dimension; with `dtype`, which goes by name, the input is cast to it first. */
 export const softmax = callable(
   'nn.functional.softmax',
   ['input', 'dim'],
-  (input: Tensor, dim: number, { dtype }: CastFirst = {}): Tensor => {
+  <T extends Tensor, E extends DType = never>(
+    input: T,
+    dim: number,
+    { dtype }: CastFirst<E> = {},
+  ): Like<T, 'same', E> => {
     expectTensor('nn.functional.softmax', 'input', input);
-    return operator('aten::softmax.int').call(input, dim, dtype) as Tensor;
+    return operator('aten::softmax.int').call(input, dim, dtype) as Like<T, 'same', E>;
   },
   ['dtype'],
 );
@@ -126,9 +149,13 @@ export const softmax = callable(
 export const softmin = callable(
   'nn.functional.softmin',
   ['input', 'dim'],
-  (input: Tensor, dim: number, { dtype }: CastFirst = {}): Tensor => {
+  <T extends Tensor, E extends DType = never>(
+    input: T,
+    dim: number,
+    { dtype }: CastFirst<E> = {},
+  ): Like<T, 'same', E> => {
     expectTensor('nn.functional.softmin', 'input', input);
-    return operator('aten::softmax.int').call(input.neg(), dim, dtype) as Tensor;
+    return operator('aten::softmax.int').call(input.neg(), dim, dtype) as Like<T, 'same', E>;
   },
   ['dtype'],
 );
@@ -137,9 +164,13 @@ export const softmin = callable(
 export const logSoftmax = callable(
   'nn.functional.logSoftmax',
   ['input', 'dim'],
-  (input: Tensor, dim: number, { dtype }: CastFirst = {}): Tensor => {
+  <T extends Tensor, E extends DType = never>(
+    input: T,
+    dim: number,
+    { dtype }: CastFirst<E> = {},
+  ): Like<T, 'same', E> => {
     expectTensor('nn.functional.logSoftmax', 'input', input);
-    return operator('aten::log_softmax.int').call(input, dim, dtype) as Tensor;
+    return operator('aten::log_softmax.int').call(input, dim, dtype) as Like<T, 'same', E>;
   },
   ['dtype'],
 );

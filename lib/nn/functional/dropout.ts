@@ -3,6 +3,7 @@ import { callable } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
+import type { Like } from '../../types/results.js';
 import { aten } from './call.js';
 
 const NAMES = ['input', 'p', 'training', 'inplace'] as const;
@@ -13,14 +14,14 @@ export function expectProbability(where: string, p: number, name = 'p'): number 
   throw new ArgumentTypeError(where, `${name}: expected a probability, from 0 to 1, got ${describe(p)}`);
 }
 
-function drop(
+function drop<T extends Tensor>(
   where: string,
   operator: string,
-  input: Tensor,
+  input: T,
   p: number,
   training: boolean,
   inplace: boolean,
-): Tensor {
+): Like<T> {
   expectTensor(where, 'input', input);
   expectProbability(where, p);
   return aten(inplace ? `${operator}_` : operator, input, p, training);
@@ -30,7 +31,7 @@ function drop(
 export const dropout = callable(
   'nn.functional.dropout',
   NAMES,
-  (input: Tensor, p = 0.5, training = true, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, p = 0.5, training = true, inplace = false): Like<T> =>
     drop('nn.functional.dropout', 'dropout', input, p, training, inplace),
 );
 
@@ -38,7 +39,7 @@ export const dropout = callable(
 export const dropout1d = callable(
   'nn.functional.dropout1d',
   NAMES,
-  (input: Tensor, p = 0.5, training = true, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, p = 0.5, training = true, inplace = false): Like<T> =>
     dropChannels('nn.functional.dropout1d', input, p, training, inplace, [2, 3]),
 );
 
@@ -49,7 +50,7 @@ export const dropout1d = callable(
 export const dropout2d = callable(
   'nn.functional.dropout2d',
   NAMES,
-  (input: Tensor, p = 0.5, training = true, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, p = 0.5, training = true, inplace = false): Like<T> =>
     drop('nn.functional.dropout2d', 'feature_dropout', input, p, training, inplace),
 );
 
@@ -57,19 +58,19 @@ export const dropout2d = callable(
 export const dropout3d = callable(
   'nn.functional.dropout3d',
   NAMES,
-  (input: Tensor, p = 0.5, training = true, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, p = 0.5, training = true, inplace = false): Like<T> =>
     dropChannels('nn.functional.dropout3d', input, p, training, inplace, [4, 5]),
 );
 
 // The smaller of the two numbers of dimensions is that without a batch.
-function dropChannels(
+function dropChannels<T extends Tensor>(
   where: string,
-  input: Tensor,
+  input: T,
   p: number,
   training: boolean,
   inplace: boolean,
   [single, batched]: readonly [number, number],
-): Tensor {
+): Like<T> {
   const { ndim } = expectTensor(where, 'input', input);
   if (ndim !== single && ndim !== batched)
     throw new TorchError(
@@ -86,7 +87,7 @@ function dropChannels(
 export const alphaDropout = callable(
   'nn.functional.alphaDropout',
   NAMES,
-  (input: Tensor, p = 0.5, training = false, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, p = 0.5, training = false, inplace = false): Like<T> =>
     drop('nn.functional.alphaDropout', 'alpha_dropout', input, p, training, inplace),
 );
 
@@ -94,6 +95,6 @@ export const alphaDropout = callable(
 export const featureAlphaDropout = callable(
   'nn.functional.featureAlphaDropout',
   NAMES,
-  (input: Tensor, p = 0.5, training = false, inplace = false): Tensor =>
+  <T extends Tensor>(input: T, p = 0.5, training = false, inplace = false): Like<T> =>
     drop('nn.functional.featureAlphaDropout', 'feature_alpha_dropout', input, p, training, inplace),
 );

@@ -221,9 +221,17 @@ export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[],
   }
 }
 
-/** Modules by name that belong to the tree under these names; how they are used is the owner's affair. */
-export class ModuleDict<M extends AnyModule = Module> extends Module<never[], never> {
-  constructor(modules: Named<M> = {}) {
+/**
+ * Modules by name that belong to the tree under these names; how they are used is the owner's affair.
+ *
+ *     const heads = new nn.ModuleDict({ age: new nn.Linear(8, 1), sex: new nn.Linear(8, 2) });
+ *     heads.get('sex').forward(x);
+ */
+export class ModuleDict<
+  const P extends Readonly<Record<string, AnyModule>> = Readonly<Record<string, Module>>,
+> extends Module<never[], never> {
+  constructor(modules?: P | ReadonlyMap<string, P[string]> | Iterable<readonly [string, P[string]]>);
+  constructor(modules: Named<P[string]> = {}) {
     super();
     expectNoMore(new.target.name, arguments, 1);
     this.update(modules);
@@ -231,20 +239,24 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
   forward(): never {
     throw noForward('ModuleDict', 'call its modules');
   }
-  private get parts(): ReadonlyMap<string, M> {
-    return new Map(this.namedChildren() as [string, AnyModule][] as [string, M][]);
+  private get parts(): ReadonlyMap<string, P[string]> {
+    return new Map(this.namedChildren() as [string, AnyModule][] as [string, P[string]][]);
   }
   get size(): number {
     return this.parts.size;
   }
-  get(name: string): M | undefined {
+  /** The module of that name, undefined where there is none. Names that the object held which it was made of are known. */
+  get<K extends string>(
+    name: K,
+  ): string extends keyof P ? P[string] | undefined : K extends keyof P ? P[K] : P[keyof P] | undefined;
+  get(name: string): AnyModule | undefined {
     return this.parts.get(name);
   }
   has(name: string): boolean {
     return this.parts.has(name);
   }
   /** Adds a module, or puts it into the place of the one of that name. */
-  set(name: string, module: M): this {
+  set(name: string, module: P[string]): this {
     if (typeof name !== 'string' || name === '' || name.includes('.'))
       throw new ArgumentTypeError('ModuleDict', `expected a name without a dot, got ${describe(name)}`);
     keepModule(this, name, expectModule('ModuleDict', `'${name}'`, module));
@@ -256,8 +268,8 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
     return this.size < size;
   }
   /** Takes a module out and gives it back. */
-  pop(name: string): M {
-    const module = this.get(name);
+  pop(name: string): P[string] {
+    const module: P[string] | undefined = this.parts.get(name);
     if (module === undefined) throw new TorchError('ModuleDict.pop', `there is no module ${describe(name)}`);
     removePart(this, name);
     return module;
@@ -266,20 +278,20 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
     for (const name of this.keys()) removePart(this, name);
   }
   /** Adds modules, in the order given. */
-  update(modules: Named<M>): this {
+  update(modules: Named<P[string]>): this {
     for (const [name, module] of entriesOf('ModuleDict', modules)) this.set(name, module);
     return this;
   }
   keys(): IterableIterator<string> {
     return this.parts.keys();
   }
-  values(): IterableIterator<M> {
+  values(): IterableIterator<P[string]> {
     return this.parts.values();
   }
-  entries(): IterableIterator<[string, M]> {
+  entries(): IterableIterator<[string, P[string]]> {
     return this.parts.entries();
   }
-  [Symbol.iterator](): IterableIterator<[string, M]> {
+  [Symbol.iterator](): IterableIterator<[string, P[string]]> {
     return this.entries();
   }
 }

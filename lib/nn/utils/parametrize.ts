@@ -21,7 +21,7 @@ export type Parametrization = Module<never[]> & {
 
 // What registerParametrization leaves behind.
 interface Parametrized {
-  parametrizations: ModuleDict<ParametrizationList>;
+  parametrizations: ModuleDict<Record<string, ParametrizationList>>;
 }
 type Values = Record<string, unknown>;
 

@@ -747,9 +747,9 @@ export function canCast(...args: unknown[]): unknown {
   return call('can_cast', args);
 }
 /** cat(Tensor[] tensors, int dim=0) -> Tensor */
-export function cat(tensors: readonly Tensor[], dim?: number, options?: { out?: Tensor }): Tensor;
-export function cat(tensors: readonly Tensor[], options: { dim?: number; out?: Tensor }): Tensor;
-export function cat(options: { tensors: readonly Tensor[]; dim?: number; out?: Tensor }): Tensor;
+export function cat<T extends Tensor, E extends DType = never>(tensors: readonly T[], dim?: number, options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function cat<T extends Tensor, E extends DType = never>(tensors: readonly T[], options: { dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
+export function cat<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function cat(...args: unknown[]): unknown {
   return call('cat', args);
 }
@@ -937,8 +937,8 @@ export function colIndicesCopy(...args: unknown[]): unknown {
   return call('col_indices_copy', args);
 }
 /** column_stack(Tensor[] tensors) -> Tensor */
-export function columnStack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
-export function columnStack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
+export function columnStack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function columnStack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function columnStack(...args: unknown[]): unknown {
   return call('column_stack', args);
 }
@@ -958,16 +958,16 @@ export function complex(...args: unknown[]): unknown {
   return call('complex', args);
 }
 /** concat(Tensor[] tensors, int dim=0) -> Tensor */
-export function concat(tensors: readonly Tensor[], dim?: number, options?: { out?: Tensor }): Tensor;
-export function concat(tensors: readonly Tensor[], options: { dim?: number; out?: Tensor }): Tensor;
-export function concat(options: { tensors: readonly Tensor[]; dim?: number; out?: Tensor }): Tensor;
+export function concat<T extends Tensor, E extends DType = never>(tensors: readonly T[], dim?: number, options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function concat<T extends Tensor, E extends DType = never>(tensors: readonly T[], options: { dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
+export function concat<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function concat(...args: unknown[]): unknown {
   return call('concat', args);
 }
 /** concatenate(Tensor[] tensors, int dim=0) -> Tensor */
-export function concatenate(tensors: readonly Tensor[], dim?: number, options?: { out?: Tensor }): Tensor;
-export function concatenate(tensors: readonly Tensor[], options: { dim?: number; out?: Tensor }): Tensor;
-export function concatenate(options: { tensors: readonly Tensor[]; dim?: number; out?: Tensor }): Tensor;
+export function concatenate<T extends Tensor, E extends DType = never>(tensors: readonly T[], dim?: number, options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function concatenate<T extends Tensor, E extends DType = never>(tensors: readonly T[], options: { dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
+export function concatenate<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function concatenate(...args: unknown[]): unknown {
   return call('concatenate', args);
 }
@@ -1551,8 +1551,8 @@ export function dsplit(...args: unknown[]): unknown {
   return call('dsplit', args);
 }
 /** dstack(Tensor[] tensors) -> Tensor */
-export function dstack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
-export function dstack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
+export function dstack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function dstack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function dstack(...args: unknown[]): unknown {
   return call('dstack', args);
 }
@@ -2347,8 +2347,8 @@ export function hspmm(...args: unknown[]): unknown {
   return call('hspmm', args);
 }
 /** hstack(Tensor[] tensors) -> Tensor */
-export function hstack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
-export function hstack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
+export function hstack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function hstack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function hstack(...args: unknown[]): unknown {
   return call('hstack', args);
 }
@@ -4430,8 +4430,8 @@ export function rowIndicesCopy(...args: unknown[]): unknown {
   return call('row_indices_copy', args);
 }
 /** row_stack(Tensor[] tensors) -> Tensor */
-export function rowStack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
-export function rowStack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
+export function rowStack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function rowStack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function rowStack(...args: unknown[]): unknown {
   return call('row_stack', args);
 }
@@ -4899,9 +4899,9 @@ export function sspaddmm(...args: unknown[]): unknown {
   return call('sspaddmm', args);
 }
 /** stack(Tensor[] tensors, int dim=0) -> Tensor */
-export function stack(tensors: readonly Tensor[], dim?: number, options?: { out?: Tensor }): Tensor;
-export function stack(tensors: readonly Tensor[], options: { dim?: number; out?: Tensor }): Tensor;
-export function stack(options: { tensors: readonly Tensor[]; dim?: number; out?: Tensor }): Tensor;
+export function stack<T extends Tensor, E extends DType = never>(tensors: readonly T[], dim?: number, options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function stack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options: { dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
+export function stack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function stack(...args: unknown[]): unknown {
   return call('stack', args);
 }
@@ -5423,8 +5423,8 @@ export function vsplit(...args: unknown[]): unknown {
   return call('vsplit', args);
 }
 /** vstack(Tensor[] tensors) -> Tensor */
-export function vstack(tensors: readonly Tensor[], options?: { out?: Tensor }): Tensor;
-export function vstack(options: { tensors: readonly Tensor[]; out?: Tensor }): Tensor;
+export function vstack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
+export function vstack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function vstack(...args: unknown[]): unknown {
   return call('vstack', args);
 }
