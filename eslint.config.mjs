@@ -69,4 +69,9 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-assignment': 'off',
     },
   },
+  {
+    // Written as users write.
+    files: ['test/programs/*.ts'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
 );
