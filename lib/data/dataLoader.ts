@@ -64,7 +64,8 @@ const abandoned = new FinalizationRegistry<Threads>((threads) => void threads.cl
 
 /**
  * Batches of a data set: `for await (const [images, labels] of new DataLoader(dataset, { batchSize: 32, shuffle: true }))`.
- * Order, seeds and the numbers drawn from the default generator are PyTorch's. Without workers, `for (const batch of loader)` does
+ * Order, seeds and the numbers drawn from the default generator are
+ * [PyTorch's](https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader). Without workers, `for (const batch of loader)` does
  * as well, unless the data set is asynchronous.
  *
  * With `numWorkers` the batches are made in worker threads and handed over without a copy, in order. The data set must be one

@@ -268,7 +268,10 @@ type RangeOf<N extends Scalar> = [N] extends [number]
       ? 'float32'
       : 'int64'
   : DType;
-/** start, start + step, ... up to but without end; from 0 where there is no start. dtype int64 when all are whole numbers, else float32. */
+/**
+ * start, start + step, ... up to but without end; from 0 where there is no start. dtype int64 when all are whole numbers, else
+ * float32. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.arange.html)
+ */
 export function arange<N extends Scalar, E extends DType = RangeOf<N>, W extends Device = 'cpu'>(
   end: N,
   options?: MoreOptions<E, W>,

@@ -13,6 +13,7 @@ import { exportedNames, tensorMembers } from './byHand.mjs';
 import { ruled } from './rules.mjs';
 import { atenSchemas, camelCase, takesNumbersAsTensors, version } from './schemas.mjs';
 import { docs, form, identifier, isCallable, joined, NamedResults, signatures } from './signatures.mjs';
+import { summary } from './summaries.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = path.join(root, 'lib', 'operators', 'generated');
@@ -106,7 +107,7 @@ const taken = exportedNames(path.join(root, 'lib/torch.ts'));
  */
 function signatureLines(entry, kind, indent, write) {
   const lines = formsOf(entry, kind).map((each) => ({
-    comment: docs(each, indent),
+    comment: docs(each, indent, summary(entry.base)),
     texts: signatures(each).map(write),
   }));
   const all = lines.flatMap(({ comment, texts }) => [...comment, ...texts]);

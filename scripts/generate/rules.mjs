@@ -51,23 +51,30 @@ const RESHAPING = {
 const SHAPING = {
   flatten: {
     decide: { startDim: ['Start', 'number', '0'], endDim: ['End', 'number', '-1'] },
-    shape: "Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>",
+    shape: 'Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>',
   },
-  index_select: { decide: { dim: ['Dim', 'number'] }, shape: "Replace<T[typeof shapeOf], Dim, readonly [number]>" },
-  permute: { decide: { dims: ['Dims', 'Shape'] }, spread: 'Dims', shape: "Permuted<T[typeof shapeOf], Dims>" },
+  index_select: {
+    decide: { dim: ['Dim', 'number'] },
+    shape: 'Replace<T[typeof shapeOf], Dim, readonly [number]>',
+  },
+  permute: {
+    decide: { dims: ['Dims', 'Shape'] },
+    spread: 'Dims',
+    shape: 'Permuted<T[typeof shapeOf], Dims>',
+  },
   reshape: {
     decide: { shape: ['R', 'Shape'] },
     spread: 'R',
     shape: 'Reshaped<R>',
     spreadShape: "number extends T[typeof shapeOf]['length'] ? Unknown : Reshaped<R>",
   },
-  select: { decide: { dim: ['Dim', 'number'] }, shape: "Replace<T[typeof shapeOf], Dim, readonly []>" },
-  t: { decide: {}, shape: "Turned<T[typeof shapeOf]>" },
+  select: { decide: { dim: ['Dim', 'number'] }, shape: 'Replace<T[typeof shapeOf], Dim, readonly []>' },
+  t: { decide: {}, shape: 'Turned<T[typeof shapeOf]>' },
   transpose: {
     decide: { dim0: ['A', 'number'], dim1: ['B', 'number'] },
-    shape: "Swapped<T[typeof shapeOf], A, B>",
+    shape: 'Swapped<T[typeof shapeOf], A, B>',
   },
-  unsqueeze: { decide: { dim: ['Dim', 'number'] }, shape: "Inserted<T[typeof shapeOf], Dim>" },
+  unsqueeze: { decide: { dim: ['Dim', 'number'] }, shape: 'Inserted<T[typeof shapeOf], Dim>' },
 };
 
 /** Reductions over dimensions, by the dtype that comes out. */
@@ -121,8 +128,9 @@ export function ruled(form, base) {
   if (form.factory) {
     const made = find(FACTORIES, base);
     if (made !== undefined) return factory(form, `'${made}'`);
-    if (LIKE.includes(base)) return factory(withFirst(form), "T[typeof dtypeOf]", "T[typeof placeOf]", "T[typeof shapeOf]");
-    return NEW.includes(base) ? factory(withFirst(form), "T[typeof dtypeOf]", "T[typeof placeOf]") : form;
+    if (LIKE.includes(base))
+      return factory(withFirst(form), 'T[typeof dtypeOf]', 'T[typeof placeOf]', 'T[typeof shapeOf]');
+    return NEW.includes(base) ? factory(withFirst(form), 'T[typeof dtypeOf]', 'T[typeof placeOf]') : form;
   }
   if (PRODUCTS.includes(base)) return product(form, base);
   if (JOINING.includes(base)) return joining(form);

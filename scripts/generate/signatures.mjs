@@ -260,9 +260,11 @@ function optionsType({ factory, out }, parameters, mark = parameters.some((p) =>
   return `options${mark} ${type === '{ out: Tensor }' ? 'Out' : type}`;
 }
 
-/** A doc comment with the schemas, which tell the defaults. */
-export function docs(form, indent) {
-  return form.docs.length === 1
-    ? [`${indent}/** ${form.docs[0]} */`]
-    : [`${indent}/**`, ...form.docs.map((line) => `${indent} * ${line}`), `${indent} */`];
+/** A doc comment with the schemas, which tell the defaults, behind what else is to be said. */
+export function docs(form, indent, said = []) {
+  const schemas = said.length === 0 ? form.docs : ['', ...form.docs.map((schema) => `\`${schema}\``)];
+  const lines = [...said, ...schemas];
+  return lines.length === 1
+    ? [`${indent}/** ${lines[0]} */`]
+    : [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`.trimEnd()), `${indent} */`];
 }

@@ -91,7 +91,10 @@ function maxPools<Size>(dims: Dims): MaxPool<Size> {
 
 /** Largest value of each window: [N, C, L] or [C, L] to [..., L']. See `nn.MaxPool1d`. */
 export const maxPool1d = maxPools<Single>(1);
-/** Largest value of each window: [N, C, H, W] or [C, H, W] to [..., H', W']. See `nn.MaxPool2d`. */
+/**
+ * Largest value of each window: [N, C, H, W] or [C, H, W] to [..., H', W']. See `nn.MaxPool2d`.
+ * [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html)
+ */
 export const maxPool2d = maxPools<Pair>(2);
 /** Largest value of each window: [N, C, D, H, W] or [C, D, H, W] to [..., D', H', W']. See `nn.MaxPool3d`. */
 export const maxPool3d = maxPools<Triple>(3);

@@ -139,10 +139,12 @@ abstract class Listed<M extends AnyModule, Inputs extends unknown[], Output>
 
 /**
  * Modules in a row: each gets what the one before it gave. Their keys are "0", "1", ... or, with an object or a Map of
- * modules as the only argument, the names there.
+ * modules as the only argument, the names there. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html)
  */
 export class Sequential extends Listed<Module, [Tensor], Tensor> {
+  /** Modules that are run one after another. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html) */
   constructor(...modules: Module[]);
+  /** The same, under names. */
   constructor(modules: Readonly<Record<string, Module>> | ReadonlyMap<string, Module>);
   constructor(...args: unknown[]) {
     super();

@@ -17,7 +17,11 @@ export function adaptiveAvgPool1d<T extends Tensor>(options: { input: T; outputS
 export function adaptiveAvgPool1d(...args: unknown[]): unknown {
   return call('adaptive_avg_pool1d', args);
 }
-/** adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor */
+/**
+ * Means over windows that give the output this size: [N, C, H, W]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html)
+ *
+ * `adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor`
+ */
 export function adaptiveAvgPool2d<T extends Tensor, E extends DType = never>(input: T, outputSize: number | readonly number[], options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function adaptiveAvgPool2d<T extends Tensor, E extends DType = never>(input: T, options: { outputSize: number | readonly number[]; out?: Tensor<E> }): Part<T, 'same', E>;
 export function adaptiveAvgPool2d<T extends Tensor, E extends DType = never>(options: { input: T; outputSize: number | readonly number[]; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -42,7 +46,11 @@ export function avgPool1d<T extends Tensor>(options: { input: T; kernelSize: num
 export function avgPool1d(...args: unknown[]): unknown {
   return call('avg_pool1d', args);
 }
-/** avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor */
+/**
+ * Means over windows: [N, C, H, W]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html)
+ *
+ * `avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
+ */
 export function avgPool2d<T extends Tensor, E extends DType = never>(input: T, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], ceilMode?: boolean, countIncludePad?: boolean, divisorOverride?: number | null, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function avgPool2d<T extends Tensor, E extends DType = never>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], ceilMode: boolean, countIncludePad: boolean, options: { divisorOverride?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
 export function avgPool2d<T extends Tensor, E extends DType = never>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], ceilMode: boolean, options: { countIncludePad?: boolean; divisorOverride?: number | null; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -66,7 +74,11 @@ export function avgPool3d<T extends Tensor, E extends DType = never>(options: { 
 export function avgPool3d(...args: unknown[]): unknown {
   return call('avg_pool3d', args);
 }
-/** bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor */
+/**
+ * x1 A x2 + b for each output. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html)
+ *
+ * `bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor`
+ */
 export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null): Tensor;
 export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, options: { bias?: Tensor | null }): Tensor;
 export function bilinear(input1: Tensor, input2: Tensor, options: { weight: Tensor; bias?: Tensor | null }): Tensor;
@@ -89,7 +101,11 @@ export function channelShuffle<T extends Tensor>(options: { input: T; groups: nu
 export function channelShuffle(...args: unknown[]): unknown {
   return call('channel_shuffle', args);
 }
-/** conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, L], weight [out, C / groups, kernel]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html)
+ *
+ * `conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+ */
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -98,7 +114,11 @@ export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor 
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv1d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv1d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-/** conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, L], weight [out, C / groups, kernel]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html)
+ *
+ * `conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+ */
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -110,7 +130,11 @@ export function conv1d<T extends Tensor>(options: { input: T; weight: Tensor; bi
 export function conv1d(...args: unknown[]): unknown {
   return call('conv1d', args);
 }
-/** conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, H, W], weight [out, C / groups, kH, kW]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html)
+ *
+ * `conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+ */
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -119,7 +143,11 @@ export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor 
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv2d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv2d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-/** conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, H, W], weight [out, C / groups, kH, kW]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html)
+ *
+ * `conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+ */
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -131,7 +159,11 @@ export function conv2d<T extends Tensor>(options: { input: T; weight: Tensor; bi
 export function conv2d(...args: unknown[]): unknown {
   return call('conv2d', args);
 }
-/** conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, D, H, W], weight [out, C / groups, kD, kH, kW]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html)
+ *
+ * `conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+ */
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -140,7 +172,11 @@ export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor 
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv3d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv3d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-/** conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, D, H, W], weight [out, C / groups, kD, kH, kW]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html)
+ *
+ * `conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+ */
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -174,7 +210,11 @@ export function convTranspose1d<T extends Tensor>(options: { input: T; weight: T
 export function convTranspose1d(...args: unknown[]): unknown {
   return call('conv_transpose1d', args);
 }
-/** conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor */
+/**
+ * The gradient of a convolution with respect to its input, as a layer. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html)
+ *
+ * `conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor`
+ */
 export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Part<T>;
 export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], groups: number, options: { dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], options: { groups?: number; dilation?: number | readonly number[] }): Part<T>;
@@ -218,13 +258,21 @@ export function elu_(options: { input: Tensor; alpha?: Scalar; scale?: Scalar; i
 export function elu_(...args: unknown[]): unknown {
   return call('elu_', args);
 }
-/** gelu(Tensor self, *, str approximate="none") -> Tensor */
+/**
+ * x * Phi(x), with the normal distribution function Phi. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html)
+ *
+ * `gelu(Tensor self, *, str approximate="none") -> Tensor`
+ */
 export function gelu<T extends Tensor, E extends DType = never>(input: T, options?: { approximate?: string; out?: Tensor<E> }): Like<T, 'same', E>;
 export function gelu<T extends Tensor, E extends DType = never>(options: { input: T; approximate?: string; out?: Tensor<E> }): Like<T, 'same', E>;
 export function gelu(...args: unknown[]): unknown {
   return call('gelu', args);
 }
-/** glu(Tensor self, int dim=-1) -> Tensor */
+/**
+ * One half of the input times the sigmoid of the other, along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.glu.html)
+ *
+ * `glu(Tensor self, int dim=-1) -> Tensor`
+ */
 export function glu<T extends Tensor, E extends DType = never>(input: T, dim?: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function glu<T extends Tensor, E extends DType = never>(input: T, options: { dim?: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function glu<T extends Tensor, E extends DType = never>(options: { input: T; dim?: number; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -253,7 +301,11 @@ export function leakyRelu_(options: { input: Tensor; negativeSlope?: Scalar }): 
 export function leakyRelu_(...args: unknown[]): unknown {
   return call('leaky_relu_', args);
 }
-/** linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor */
+/**
+ * x A^T + b, with weight A [out, in] and bias b [out]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html)
+ *
+ * `linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor`
+ */
 export function linear<T extends Tensor, E extends DType = never>(input: T, weight: Tensor, bias?: Tensor | null, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function linear<T extends Tensor, E extends DType = never>(input: T, weight: Tensor, options: { bias?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
 export function linear<T extends Tensor, E extends DType = never>(input: T, options: { weight: Tensor; bias?: Tensor | null; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -274,7 +326,11 @@ export function nativeChannelShuffle<T extends Tensor>(options: { input: T; grou
 export function nativeChannelShuffle(...args: unknown[]): unknown {
   return call('native_channel_shuffle', args);
 }
-/** one_hot(Tensor self, int num_classes=-1) -> Tensor */
+/**
+ * Class numbers as rows of zeros with a single one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html)
+ *
+ * `one_hot(Tensor self, int num_classes=-1) -> Tensor`
+ */
 export function oneHot<T extends Tensor>(input: T, numClasses?: number): Part<T, 'int64'>;
 export function oneHot<T extends Tensor>(input: T, options: { numClasses?: number }): Part<T, 'int64'>;
 export function oneHot<T extends Tensor>(options: { input: T; numClasses?: number }): Part<T, 'int64'>;
@@ -298,7 +354,11 @@ export function pdist(options: { input: Tensor; p?: number }): Tensor;
 export function pdist(...args: unknown[]): unknown {
   return call('pdist', args);
 }
-/** pixel_shuffle(Tensor self, int upscale_factor) -> Tensor */
+/**
+ * Channels to pixels: [N, C r^2, H, W] to [N, C, H r, W r]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html)
+ *
+ * `pixel_shuffle(Tensor self, int upscale_factor) -> Tensor`
+ */
 export function pixelShuffle<T extends Tensor>(input: T, upscaleFactor: number): Part<T>;
 export function pixelShuffle<T extends Tensor>(input: T, options: { upscaleFactor: number }): Part<T>;
 export function pixelShuffle<T extends Tensor>(options: { input: T; upscaleFactor: number }): Part<T>;
@@ -319,7 +379,11 @@ export function prelu<T extends Tensor>(options: { input: T; weight: Tensor }): 
 export function prelu(...args: unknown[]): unknown {
   return call('prelu', args);
 }
-/** relu_(Tensor self) -> Tensor */
+/**
+ * max(x, 0) of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.relu_.html)
+ *
+ * `relu_(Tensor self) -> Tensor`
+ */
 export function relu_(input: Tensor): Tensor;
 export function relu_(options: { input: Tensor }): Tensor;
 export function relu_(...args: unknown[]): unknown {
@@ -344,7 +408,11 @@ export function rrelu_(options: { input: Tensor; lower?: Scalar; upper?: Scalar;
 export function rrelu_(...args: unknown[]): unknown {
   return call('rrelu_', args);
 }
-/** scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor */
+/**
+ * Attention: softmax(Q K^T / sqrt(d)) V, with an optional mask. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
+ *
+ * `scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor`
+ */
 export function scaledDotProductAttention<T extends Tensor>(query: T, key: Tensor, value: Tensor, attnMask?: Tensor | null, dropoutP?: number, isCausal?: boolean, options?: { scale?: number | null; enableGqa?: boolean }): Part<T>;
 export function scaledDotProductAttention<T extends Tensor>(query: T, key: Tensor, value: Tensor, attnMask: Tensor | null, dropoutP: number, options: { isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Part<T>;
 export function scaledDotProductAttention<T extends Tensor>(query: T, key: Tensor, value: Tensor, attnMask: Tensor | null, options: { dropoutP?: number; isCausal?: boolean; scale?: number | null; enableGqa?: boolean }): Part<T>;
@@ -361,7 +429,11 @@ export function selu_(options: { input: Tensor }): Tensor;
 export function selu_(...args: unknown[]): unknown {
   return call('selu_', args);
 }
-/** sigmoid(Tensor self) -> Tensor */
+/**
+ * 1 / (1 + exp(-x)) of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html)
+ *
+ * `sigmoid(Tensor self) -> Tensor`
+ */
 export function sigmoid<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sigmoid<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sigmoid(...args: unknown[]): unknown {
@@ -382,7 +454,11 @@ export function softshrink<T extends Tensor, E extends DType = never>(options: {
 export function softshrink(...args: unknown[]): unknown {
   return call('softshrink', args);
 }
-/** tanh(Tensor self) -> Tensor */
+/**
+ * The hyperbolic tangent of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.tanh.html)
+ *
+ * `tanh(Tensor self) -> Tensor`
+ */
 export function tanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function tanh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function tanh(...args: unknown[]): unknown {

@@ -15,13 +15,21 @@ import type { FactoryOptions, ATau, HistBinEdges, HistBinEdges2, LUPivots, Manti
 
 const call = caller('torch', table.functions, '');
 
-/** abs(Tensor self) -> Tensor */
+/**
+ * The absolute value of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.abs.html)
+ *
+ * `abs(Tensor self) -> Tensor`
+ */
 export function abs<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'real', E>;
 export function abs<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'real', E>;
 export function abs(...args: unknown[]): unknown {
   return call('abs', args);
 }
-/** abs_(Tensor self) -> Tensor */
+/**
+ * The absolute value of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.abs_.html)
+ *
+ * `abs_(Tensor self) -> Tensor`
+ */
 export function abs_(input: Tensor): Tensor;
 export function abs_(options: { input: Tensor }): Tensor;
 export function abs_(...args: unknown[]): unknown {
@@ -71,7 +79,11 @@ export function adaptiveMaxPool1d(options: { input: Tensor; outputSize: number |
 export function adaptiveMaxPool1d(...args: unknown[]): unknown {
   return call('adaptive_max_pool1d', args);
 }
-/** add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+/**
+ * The sum with `other`, times `alpha`, element by element with broadcasting. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.add.html)
+ *
+ * `add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+ */
 export function add<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'add', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function add<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'add', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function add<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'add', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
@@ -102,12 +114,20 @@ export function addcmul(options: { input: Tensor; tensor1: Tensor; tensor2: Tens
 export function addcmul(...args: unknown[]): unknown {
   return call('addcmul', args);
 }
-/** addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+/**
+ * `beta` times the input plus `alpha` times the matrix product of `mat1` and `mat2`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html)
+ *
+ * `addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ */
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addmm(input: Tensor, mat1: Tensor, options: { mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addmm(input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addmm(options: { input: Tensor; mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
-/** addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+/**
+ * `beta` times the input plus `alpha` times the matrix product of `mat1` and `mat2`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html)
+ *
+ * `addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ */
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: DType, options?: { beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options: { outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
 export function addmm(input: Tensor, mat1: Tensor, options: { mat2: Tensor; outDtype: DType; beta?: Scalar; alpha?: Scalar; out?: Tensor }): Tensor;
@@ -160,15 +180,27 @@ export function aliasCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function aliasCopy(...args: unknown[]): unknown {
   return call('alias_copy', args);
 }
-/** all(Tensor self) -> Tensor */
+/**
+ * Whether all elements are true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.all.html)
+ *
+ * `all(Tensor self) -> Tensor`
+ */
 export function all<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
 export function all<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
-/** all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
+/**
+ * Whether all elements are true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.all.html)
+ *
+ * `all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+ */
 export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function all<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
-/** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
+/**
+ * Whether all elements are true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.all.html)
+ *
+ * `all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+ */
 export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function all<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
@@ -176,7 +208,11 @@ export function all<T extends Tensor, Dim extends number, E extends DType = neve
 export function all(...args: unknown[]): unknown {
   return call('all', args);
 }
-/** allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool */
+/**
+ * Whether all elements differ by no more than `atol` plus `rtol` times the size of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.allclose.html)
+ *
+ * `allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
+ */
 export function allclose(input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
 export function allclose(input: Tensor, other: Tensor, rtol: number, atol: number, options: { equalNan?: boolean }): boolean;
 export function allclose(input: Tensor, other: Tensor, rtol: number, options: { atol?: number; equalNan?: boolean }): boolean;
@@ -202,7 +238,11 @@ export function alphaDropout_(options: { input: Tensor; p: number; train: boolea
 export function alphaDropout_(...args: unknown[]): unknown {
   return call('alpha_dropout_', args);
 }
-/** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
+/**
+ * The largest values along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.amax.html)
+ *
+ * `amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+ */
 export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amax<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
@@ -210,7 +250,11 @@ export function amax<T extends Tensor, E extends DType = never, Dim extends numb
 export function amax(...args: unknown[]): unknown {
   return call('amax', args);
 }
-/** amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
+/**
+ * The smallest values along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.amin.html)
+ *
+ * `amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+ */
 export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function amin<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
@@ -230,15 +274,27 @@ export function angle(options: { input: Tensor; out?: Tensor }): Tensor;
 export function angle(...args: unknown[]): unknown {
   return call('angle', args);
 }
-/** any(Tensor self) -> Tensor */
+/**
+ * Whether any element is true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.any.html)
+ *
+ * `any(Tensor self) -> Tensor`
+ */
 export function any<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
 export function any<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Reduction<T, 'truth', null, false, E>;
-/** any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
+/**
+ * Whether any element is true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.any.html)
+ *
+ * `any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+ */
 export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function any<T extends Tensor, E extends DType = never, Dim extends readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
-/** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
+/**
+ * Whether any element is true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.any.html)
+ *
+ * `any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+ */
 export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
 export function any<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'truth', Dim, Keep, E>;
@@ -325,7 +381,11 @@ export function arctanh_(options: { input: Tensor }): Tensor;
 export function arctanh_(...args: unknown[]): unknown {
   return call('arctanh_', args);
 }
-/** argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
+/**
+ * The index of the largest value: among all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.argmax.html)
+ *
+ * `argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+ */
 export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmax<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
@@ -333,7 +393,11 @@ export function argmax<T extends Tensor, E extends DType = never, Dim extends nu
 export function argmax(...args: unknown[]): unknown {
   return call('argmax', args);
 }
-/** argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
+/**
+ * The index of the smallest value: among all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.argmin.html)
+ *
+ * `argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+ */
 export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim?: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
 export function argmin<T extends Tensor, E extends DType = never, Dim extends number | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'int64', Dim, Keep, E>;
@@ -341,10 +405,18 @@ export function argmin<T extends Tensor, E extends DType = never, Dim extends nu
 export function argmin(...args: unknown[]): unknown {
   return call('argmin', args);
 }
-/** argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor */
+/**
+ * The indices that sort the elements along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.argsort.html)
+ *
+ * `argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
+ */
 export function argsort<T extends Tensor, E extends DType = never>(input: T, options: { stable: boolean; dim?: number; descending?: boolean; out?: Tensor<E> }): Like<T, 'int64', E>;
 export function argsort<T extends Tensor, E extends DType = never>(options: { input: T; stable: boolean; dim?: number; descending?: boolean; out?: Tensor<E> }): Like<T, 'int64', E>;
-/** argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
+/**
+ * The indices that sort the elements along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.argsort.html)
+ *
+ * `argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
+ */
 export function argsort<T extends Tensor>(input: T, dim?: number, descending?: boolean): Like<T, 'int64'>;
 export function argsort<T extends Tensor>(input: T, dim: number, options: { descending?: boolean }): Like<T, 'int64'>;
 export function argsort<T extends Tensor>(input: T, options: { dim?: number; descending?: boolean }): Like<T, 'int64'>;
@@ -425,7 +497,11 @@ export function atan<T extends Tensor, E extends DType = never>(options: { input
 export function atan(...args: unknown[]): unknown {
   return call('atan', args);
 }
-/** atan2(Tensor self, Tensor other) -> Tensor */
+/**
+ * The angle of each point (`other`, input), in radians. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.atan2.html)
+ *
+ * `atan2(Tensor self, Tensor other) -> Tensor`
+ */
 export function atan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'atan2', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function atan2<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'atan2', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function atan2<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'atan2', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
@@ -485,7 +561,11 @@ export function bartlettWindow<E extends DType = never, W extends Device = never
 export function bartlettWindow(...args: unknown[]): unknown {
   return call('bartlett_window', args);
 }
-/** batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor */
+/**
+ * Normalizes each channel over the batch. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
+ *
+ * `batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor`
+ */
 export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Part<T>;
 export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, options: { cudnnEnabled: boolean }): Part<T>;
 export function batchNorm<T extends Tensor>(input: T, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, options: { eps: number; cudnnEnabled: boolean }): Part<T>;
@@ -578,17 +658,29 @@ export function batchNormUpdateStats(options: { input: Tensor; runningMean: Tens
 export function batchNormUpdateStats(...args: unknown[]): unknown {
   return call('batch_norm_update_stats', args);
 }
-/** bernoulli(Tensor self, *, Generator? generator=None) -> Tensor */
+/**
+ * Draws 0 or 1: 1 with the probability that the element says. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html)
+ *
+ * `bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
+ */
 export function bernoulli(input: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 export function bernoulli(options: { input: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
-/** bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor */
+/**
+ * Draws 0 or 1: 1 with the probability that the element says. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html)
+ *
+ * `bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
+ */
 export function bernoulli(input: Tensor, p: number, options?: { generator?: Generator | null }): Tensor;
 export function bernoulli(input: Tensor, options: { p: number; generator?: Generator | null }): Tensor;
 export function bernoulli(options: { input: Tensor; p: number; generator?: Generator | null }): Tensor;
 export function bernoulli(...args: unknown[]): unknown {
   return call('bernoulli', args);
 }
-/** bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor */
+/**
+ * x1 A x2 + b for each output. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html)
+ *
+ * `bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor`
+ */
 export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null): Tensor;
 export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, options: { bias?: Tensor | null }): Tensor;
 export function bilinear(input1: Tensor, input2: Tensor, options: { weight: Tensor; bias?: Tensor | null }): Tensor;
@@ -597,7 +689,11 @@ export function bilinear(options: { input1: Tensor; input2: Tensor; weight: Tens
 export function bilinear(...args: unknown[]): unknown {
   return call('bilinear', args);
 }
-/** binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor */
+/**
+ * Binary cross entropy of logits and targets. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html)
+ *
+ * `binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor`
+ */
 export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight?: Tensor | null, posWeight?: Tensor | null, reduction?: number): Tensor;
 export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight: Tensor | null, posWeight: Tensor | null, options: { reduction?: number }): Tensor;
 export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight: Tensor | null, options: { posWeight?: Tensor | null; reduction?: number }): Tensor;
@@ -607,7 +703,11 @@ export function binaryCrossEntropyWithLogits(options: { input: Tensor; target: T
 export function binaryCrossEntropyWithLogits(...args: unknown[]): unknown {
   return call('binary_cross_entropy_with_logits', args);
 }
-/** bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor */
+/**
+ * How often each whole number occurs. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bincount.html)
+ *
+ * `bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
+ */
 export function bincount(input: Tensor, weights?: Tensor | null, minlength?: number): Tensor;
 export function bincount(input: Tensor, weights: Tensor | null, options: { minlength?: number }): Tensor;
 export function bincount(input: Tensor, options: { weights?: Tensor | null; minlength?: number }): Tensor;
@@ -709,19 +809,31 @@ export function blackmanWindow<E extends DType = never, W extends Device = never
 export function blackmanWindow(...args: unknown[]): unknown {
   return call('blackman_window', args);
 }
-/** bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
+/**
+ * Matrix products of two batches: [b, n, m] and [b, m, p] give [b, n, p]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html)
+ *
+ * `bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+ */
 export function bmm(input: Tensor, mat2: Tensor, outDtype: DType, options?: { out?: Tensor }): Tensor;
 export function bmm(input: Tensor, mat2: Tensor, options: { outDtype: DType; out?: Tensor }): Tensor;
 export function bmm(input: Tensor, options: { mat2: Tensor; outDtype: DType; out?: Tensor }): Tensor;
 export function bmm(options: { input: Tensor; mat2: Tensor; outDtype: DType; out?: Tensor }): Tensor;
 export function bmm<T extends Tensor, U extends Tensor>(input: T, options: { mat2: MatmulWith<'bmm', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function bmm<T extends Tensor, U extends Tensor>(options: { input: T; mat2: MatmulWith<'bmm', T, U>; out?: Tensor }): MatmulResult<T, U>;
-/** bmm(Tensor self, Tensor mat2) -> Tensor */
+/**
+ * Matrix products of two batches: [b, n, m] and [b, m, p] give [b, n, p]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html)
+ *
+ * `bmm(Tensor self, Tensor mat2) -> Tensor`
+ */
 export function bmm<T extends Tensor, U extends Tensor>(input: T, mat2: MatmulWith<'bmm', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 export function bmm(...args: unknown[]): unknown {
   return call('bmm', args);
 }
-/** broadcast_to(Tensor self, SymInt[] size) -> Tensor */
+/**
+ * A view of a larger shape, in which dimensions of size 1 are repeated. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html)
+ *
+ * `broadcast_to(Tensor self, SymInt[] size) -> Tensor`
+ */
 export function broadcastTo<T extends Tensor>(input: T, size: readonly number[]): Part<T>;
 export function broadcastTo<T extends Tensor>(input: T, options: { size: readonly number[] }): Part<T>;
 export function broadcastTo<T extends Tensor>(options: { input: T; size: readonly number[] }): Part<T>;
@@ -746,7 +858,11 @@ export function canCast(options: { from_: DType; to: DType }): boolean;
 export function canCast(...args: unknown[]): unknown {
   return call('can_cast', args);
 }
-/** cat(Tensor[] tensors, int dim=0) -> Tensor */
+/**
+ * Joins tensors along a dimension that they have. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cat.html)
+ *
+ * `cat(Tensor[] tensors, int dim=0) -> Tensor`
+ */
 export function cat<T extends Tensor, E extends DType = never>(tensors: readonly T[], dim?: number, options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
 export function cat<T extends Tensor, E extends DType = never>(tensors: readonly T[], options: { dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function cat<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
@@ -759,13 +875,21 @@ export function ccolIndicesCopy(options: { input: Tensor; out?: Tensor }): Tenso
 export function ccolIndicesCopy(...args: unknown[]): unknown {
   return call('ccol_indices_copy', args);
 }
-/** ceil(Tensor self) -> Tensor */
+/**
+ * Rounds each element up. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.ceil.html)
+ *
+ * `ceil(Tensor self) -> Tensor`
+ */
 export function ceil<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function ceil<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function ceil(...args: unknown[]): unknown {
   return call('ceil', args);
 }
-/** ceil_(Tensor self) -> Tensor */
+/**
+ * Rounds each element up. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ceil_.html)
+ *
+ * `ceil_(Tensor self) -> Tensor`
+ */
 export function ceil_(input: Tensor): Tensor;
 export function ceil_(options: { input: Tensor }): Tensor;
 export function ceil_(...args: unknown[]): unknown {
@@ -824,7 +948,11 @@ export function chooseQparamsOptimized(options: { input: Tensor; numel: number; 
 export function chooseQparamsOptimized(...args: unknown[]): unknown {
   return call('choose_qparams_optimized', args);
 }
-/** chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
+/**
+ * Splits along `dim` into that many parts, which are views. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html)
+ *
+ * `chunk(Tensor self, int chunks, int dim=0) -> Tensor[]`
+ */
 export function chunk<T extends Tensor>(input: T, chunks: number, dim?: number): Part<T>[];
 export function chunk<T extends Tensor>(input: T, chunks: number, options: { dim?: number }): Part<T>[];
 export function chunk<T extends Tensor>(input: T, options: { chunks: number; dim?: number }): Part<T>[];
@@ -832,12 +960,20 @@ export function chunk<T extends Tensor>(options: { input: T; chunks: number; dim
 export function chunk(...args: unknown[]): unknown {
   return call('chunk', args);
 }
-/** clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
+/**
+ * Limits each element to `min` ... `max`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
+ *
+ * `clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+ */
 export function clamp(input: Tensor, min?: Tensor | null, max?: Tensor | null, options?: { out?: Tensor }): Tensor;
 export function clamp(input: Tensor, min: Tensor | null, options: { max?: Tensor | null; out?: Tensor }): Tensor;
 export function clamp(input: Tensor, options: { min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
 export function clamp(options: { input: Tensor; min?: Tensor | null; max?: Tensor | null; out?: Tensor }): Tensor;
-/** clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
+/**
+ * Limits each element to `min` ... `max`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
+ *
+ * `clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+ */
 export function clamp<T extends Tensor, E extends DType = never>(input: T, min?: Scalar | null, max?: Scalar | null, options?: { out?: Tensor<E> }): Like<T, 'number', E>;
 export function clamp<T extends Tensor, E extends DType = never>(input: T, min: Scalar | null, options: { max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
 export function clamp<T extends Tensor, E extends DType = never>(input: T, options: { min?: Scalar | null; max?: Scalar | null; out?: Tensor<E> }): Like<T, 'number', E>;
@@ -845,12 +981,20 @@ export function clamp<T extends Tensor, E extends DType = never>(options: { inpu
 export function clamp(...args: unknown[]): unknown {
   return call('clamp', args);
 }
-/** clamp_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
+/**
+ * Limits each element to `min` ... `max`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html)
+ *
+ * `clamp_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+ */
 export function clamp_(input: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
 export function clamp_(input: Tensor, min: Tensor | null, options: { max?: Tensor | null }): Tensor;
 export function clamp_(input: Tensor, options: { min?: Tensor | null; max?: Tensor | null }): Tensor;
 export function clamp_(options: { input: Tensor; min?: Tensor | null; max?: Tensor | null }): Tensor;
-/** clamp_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
+/**
+ * Limits each element to `min` ... `max`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html)
+ *
+ * `clamp_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+ */
 export function clamp_(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clamp_(input: Tensor, min: Scalar | null, options: { max?: Scalar | null }): Tensor;
 export function clamp_(input: Tensor, options: { min?: Scalar | null; max?: Scalar | null }): Tensor;
@@ -924,7 +1068,11 @@ export function clip_(options: { input: Tensor; min?: Scalar | null; max?: Scala
 export function clip_(...args: unknown[]): unknown {
   return call('clip_', args);
 }
-/** clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
+/**
+ * A copy; gradients flow through it. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.clone.html)
+ *
+ * `clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
+ */
 export function clone<T extends Tensor>(input: T, options?: { memoryFormat?: MemoryFormat | null }): Like<T>;
 export function clone<T extends Tensor>(options: { input: T; memoryFormat?: MemoryFormat | null }): Like<T>;
 export function clone(...args: unknown[]): unknown {
@@ -997,7 +1145,11 @@ export function constantPadNd<T extends Tensor>(options: { input: T; pad: readon
 export function constantPadNd(...args: unknown[]): unknown {
   return call('constant_pad_nd', args);
 }
-/** conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, L], weight [out, C / groups, kernel]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html)
+ *
+ * `conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+ */
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -1006,7 +1158,11 @@ export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor 
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv1d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv1d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-/** conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, L], weight [out, C / groups, kernel]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html)
+ *
+ * `conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+ */
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv1d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -1018,7 +1174,11 @@ export function conv1d<T extends Tensor>(options: { input: T; weight: Tensor; bi
 export function conv1d(...args: unknown[]): unknown {
   return call('conv1d', args);
 }
-/** conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, H, W], weight [out, C / groups, kH, kW]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html)
+ *
+ * `conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+ */
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -1027,7 +1187,11 @@ export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor 
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv2d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv2d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-/** conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, H, W], weight [out, C / groups, kH, kW]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html)
+ *
+ * `conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+ */
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -1039,7 +1203,11 @@ export function conv2d<T extends Tensor>(options: { input: T; weight: Tensor; bi
 export function conv2d(...args: unknown[]): unknown {
   return call('conv2d', args);
 }
-/** conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, D, H, W], weight [out, C / groups, kD, kH, kW]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html)
+ *
+ * `conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+ */
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -1048,7 +1216,11 @@ export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor 
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, options: { bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv3d<T extends Tensor>(input: T, options: { weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
 export function conv3d<T extends Tensor>(options: { input: T; weight: Tensor; bias?: Tensor | null; stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; groups?: number }): Part<T>;
-/** conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
+/**
+ * A convolution: input [N, C, D, H, W], weight [out, C / groups, kD, kH, kW]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html)
+ *
+ * `conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+ */
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Part<T>;
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, dilation: number | readonly number[], options: { groups?: number }): Part<T>;
 export function conv3d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: string, options: { dilation?: number | readonly number[]; groups?: number }): Part<T>;
@@ -1082,7 +1254,11 @@ export function convTranspose1d<T extends Tensor>(options: { input: T; weight: T
 export function convTranspose1d(...args: unknown[]): unknown {
   return call('conv_transpose1d', args);
 }
-/** conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor */
+/**
+ * The gradient of a convolution with respect to its input, as a layer. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html)
+ *
+ * `conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor`
+ */
 export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Part<T>;
 export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], groups: number, options: { dilation?: number | readonly number[] }): Part<T>;
 export function convTranspose2d<T extends Tensor>(input: T, weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], outputPadding: number | readonly number[], options: { groups?: number; dilation?: number | readonly number[] }): Part<T>;
@@ -1138,13 +1314,21 @@ export function corrcoef(options: { input: Tensor }): Tensor;
 export function corrcoef(...args: unknown[]): unknown {
   return call('corrcoef', args);
 }
-/** cos(Tensor self) -> Tensor */
+/**
+ * The cosine of each element, in radians. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cos.html)
+ *
+ * `cos(Tensor self) -> Tensor`
+ */
 export function cos<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function cos<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function cos(...args: unknown[]): unknown {
   return call('cos', args);
 }
-/** cos_(Tensor self) -> Tensor */
+/**
+ * The cosine of each element, in radians. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cos_.html)
+ *
+ * `cos_(Tensor self) -> Tensor`
+ */
 export function cos_(input: Tensor): Tensor;
 export function cos_(options: { input: Tensor }): Tensor;
 export function cos_(...args: unknown[]): unknown {
@@ -1181,11 +1365,19 @@ export function cosineSimilarity(options: { x1: Tensor; x2: Tensor; dim?: number
 export function cosineSimilarity(...args: unknown[]): unknown {
   return call('cosine_similarity', args);
 }
-/** count_nonzero(Tensor self, int? dim=None) -> Tensor */
+/**
+ * How many elements are not zero. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html)
+ *
+ * `count_nonzero(Tensor self, int? dim=None) -> Tensor`
+ */
 export function countNonzero<T extends Tensor>(input: T, dim?: number | null): Part<T, 'int64'>;
 export function countNonzero<T extends Tensor>(input: T, options: { dim?: number | null }): Part<T, 'int64'>;
 export function countNonzero<T extends Tensor>(options: { input: T; dim?: number | null }): Part<T, 'int64'>;
-/** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
+/**
+ * How many elements are not zero. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html)
+ *
+ * `count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+ */
 export function countNonzero<T extends Tensor>(input: T, dim: readonly number[]): Part<T, 'int64'>;
 export function countNonzero<T extends Tensor>(input: T, options: { dim: readonly number[] }): Part<T, 'int64'>;
 export function countNonzero<T extends Tensor>(options: { input: T; dim: readonly number[] }): Part<T, 'int64'>;
@@ -1198,7 +1390,11 @@ export function cov(options: { input: Tensor; correction?: number; fweights?: Te
 export function cov(...args: unknown[]): unknown {
   return call('cov', args);
 }
-/** cross(Tensor self, Tensor other, int? dim=None) -> Tensor */
+/**
+ * The cross product along a dimension of size 3. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cross.html)
+ *
+ * `cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
+ */
 export function cross(input: Tensor, other: Tensor, dim?: number | null, options?: { out?: Tensor }): Tensor;
 export function cross(input: Tensor, other: Tensor, options: { dim?: number | null; out?: Tensor }): Tensor;
 export function cross(input: Tensor, options: { other: Tensor; dim?: number | null; out?: Tensor }): Tensor;
@@ -1338,14 +1534,22 @@ export function cummin<T extends Tensor>(options: { input: T; dim: number; out?:
 export function cummin(...args: unknown[]): unknown {
   return call('cummin', args);
 }
-/** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * Products of the elements up to each, along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html)
+ *
+ * `cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+ */
 export function cumprod<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumprod<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumprod<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumprod(...args: unknown[]): unknown {
   return call('cumprod', args);
 }
-/** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * Sums of the elements up to each, along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html)
+ *
+ * `cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+ */
 export function cumsum<T extends Tensor, E extends DType = never>(input: T, dim: number, options?: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumsum<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
 export function cumsum<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'sum', E>;
@@ -1389,13 +1593,21 @@ export function det<T extends Tensor>(options: { input: T }): Part<T>;
 export function det(...args: unknown[]): unknown {
   return call('det', args);
 }
-/** detach(Tensor self) -> Tensor */
+/**
+ * The same values without the graph that made them; it shares memory. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.detach.html)
+ *
+ * `detach(Tensor self) -> Tensor`
+ */
 export function detach<T extends Tensor>(input: T): Like<T>;
 export function detach<T extends Tensor>(options: { input: T }): Like<T>;
 export function detach(...args: unknown[]): unknown {
   return call('detach', args);
 }
-/** detach_(Tensor self) -> Tensor */
+/**
+ * The same values without the graph that made them; it shares memory. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach_.html)
+ *
+ * `detach_(Tensor self) -> Tensor`
+ */
 export function detach_(input: Tensor): Tensor;
 export function detach_(options: { input: Tensor }): Tensor;
 export function detach_(...args: unknown[]): unknown {
@@ -1407,7 +1619,11 @@ export function detachCopy(options: { input: Tensor; out?: Tensor }): Tensor;
 export function detachCopy(...args: unknown[]): unknown {
   return call('detach_copy', args);
 }
-/** diag(Tensor self, int diagonal=0) -> Tensor */
+/**
+ * The diagonal of a matrix, or the matrix with the vector as its diagonal. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.diag.html)
+ *
+ * `diag(Tensor self, int diagonal=0) -> Tensor`
+ */
 export function diag<T extends Tensor, E extends DType = never>(input: T, diagonal?: number, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function diag<T extends Tensor, E extends DType = never>(input: T, options: { diagonal?: number; out?: Tensor<E> }): Part<T, 'same', E>;
 export function diag<T extends Tensor, E extends DType = never>(options: { input: T; diagonal?: number; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -1430,7 +1646,11 @@ export function diagflat<T extends Tensor>(options: { input: T; offset?: number 
 export function diagflat(...args: unknown[]): unknown {
   return call('diagflat', args);
 }
-/** diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
+/**
+ * A view of the diagonal of two dimensions. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.diagonal.html)
+ *
+ * `diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor`
+ */
 export function diagonal<T extends Tensor>(input: T, offset?: number, dim1?: number, dim2?: number): Part<T>;
 export function diagonal<T extends Tensor>(input: T, offset: number, dim1: number, options: { dim2?: number }): Part<T>;
 export function diagonal<T extends Tensor>(input: T, offset: number, options: { dim1?: number; dim2?: number }): Part<T>;
@@ -1482,17 +1702,29 @@ export function dist(options: { input: Tensor; other: Tensor; p?: Scalar }): Ten
 export function dist(...args: unknown[]): unknown {
   return call('dist', args);
 }
-/** div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+/**
+ * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.div.html)
+ *
+ * `div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+ */
 export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'div', T, U>, options: { roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
 export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'div', T, U>; roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
 export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'div', T, U>; roundingMode: string | null; out?: Tensor<E> }): BroadcastResult<T, U, 'either', E>;
-/** div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
+/**
+ * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.div.html)
+ *
+ * `div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+ */
 export function div<T extends TensorLike, U extends Scalar>(input: T, other: BroadcastWith<'div', T, U>, options: { roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
 export function div<T extends TensorLike, U extends Scalar>(input: T, options: { other: BroadcastWith<'div', T, U>; roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
 export function div<T extends TensorLike, U extends Scalar>(options: { input: T; other: BroadcastWith<'div', T, U>; roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
 export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'div', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'div', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
-/** div.Tensor(Tensor self, Tensor other) -> Tensor */
+/**
+ * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.div.html)
+ *
+ * `div.Tensor(Tensor self, Tensor other) -> Tensor`
+ */
 export function div<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'div', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'divided', E>;
 export function div(...args: unknown[]): unknown {
   return call('div', args);
@@ -1516,7 +1748,11 @@ export function divide<T extends TensorLike, U extends TensorLike, E extends DTy
 export function divide(...args: unknown[]): unknown {
   return call('divide', args);
 }
-/** dot(Tensor self, Tensor tensor) -> Tensor */
+/**
+ * The dot product of two vectors. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.dot.html)
+ *
+ * `dot(Tensor self, Tensor tensor) -> Tensor`
+ */
 export function dot<T extends Tensor, U extends Tensor>(input: T, tensor: MatmulWith<'dot', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 export function dot<T extends Tensor, U extends Tensor>(input: T, options: { tensor: MatmulWith<'dot', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function dot<T extends Tensor, U extends Tensor>(options: { input: T; tensor: MatmulWith<'dot', T, U>; out?: Tensor }): MatmulResult<T, U>;
@@ -1556,7 +1792,11 @@ export function dstack<T extends Tensor, E extends DType = never>(options: { ten
 export function dstack(...args: unknown[]): unknown {
   return call('dstack', args);
 }
-/** embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor */
+/**
+ * The rows of `weight` that the indices name. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html)
+ *
+ * `embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor`
+ */
 export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx?: number, scaleGradByFreq?: boolean, sparse?: boolean): Part<T>;
 export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx: number, scaleGradByFreq: boolean, options: { sparse?: boolean }): Part<T>;
 export function embedding<T extends Tensor>(weight: T, indices: Tensor, paddingIdx: number, options: { scaleGradByFreq?: boolean; sparse?: boolean }): Part<T>;
@@ -1599,7 +1839,11 @@ export function embeddingRenorm_(options: { input: Tensor; indices: Tensor; maxN
 export function embeddingRenorm_(...args: unknown[]): unknown {
   return call('embedding_renorm_', args);
 }
-/** empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
+/**
+ * A tensor whose memory holds whatever was there. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
+ *
+ * `empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ */
 export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
 export function empty(...size: number[]): Made<never, never, Unknown>;
 export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
@@ -1634,8 +1878,10 @@ export function emptyStrided(...args: unknown[]): unknown {
   return call('empty_strided', args);
 }
 /**
- * eq.Tensor(Tensor self, Tensor other) -> Tensor
- * eq.Scalar(Tensor self, Scalar other) -> Tensor
+ * Where the elements equal those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.eq.html)
+ *
+ * `eq.Tensor(Tensor self, Tensor other) -> Tensor`
+ * `eq.Scalar(Tensor self, Scalar other) -> Tensor`
  */
 export function eq<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'eq', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function eq<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'eq', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
@@ -1643,20 +1889,32 @@ export function eq<T extends Tensor, U extends TensorLike, E extends DType = nev
 export function eq(...args: unknown[]): unknown {
   return call('eq', args);
 }
-/** equal(Tensor self, Tensor other) -> bool */
+/**
+ * Whether both have one shape and the same elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.equal.html)
+ *
+ * `equal(Tensor self, Tensor other) -> bool`
+ */
 export function equal(input: Tensor, other: Tensor): boolean;
 export function equal(input: Tensor, options: { other: Tensor }): boolean;
 export function equal(options: { input: Tensor; other: Tensor }): boolean;
 export function equal(...args: unknown[]): unknown {
   return call('equal', args);
 }
-/** erf(Tensor self) -> Tensor */
+/**
+ * The error function of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.erf.html)
+ *
+ * `erf(Tensor self) -> Tensor`
+ */
 export function erf<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function erf<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function erf(...args: unknown[]): unknown {
   return call('erf', args);
 }
-/** erf_(Tensor self) -> Tensor */
+/**
+ * The error function of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.erf_.html)
+ *
+ * `erf_(Tensor self) -> Tensor`
+ */
 export function erf_(input: Tensor): Tensor;
 export function erf_(options: { input: Tensor }): Tensor;
 export function erf_(...args: unknown[]): unknown {
@@ -1680,7 +1938,11 @@ export function erfinv<T extends Tensor, E extends DType = never>(options: { inp
 export function erfinv(...args: unknown[]): unknown {
   return call('erfinv', args);
 }
-/** exp(Tensor self) -> Tensor */
+/**
+ * e to the power of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.exp.html)
+ *
+ * `exp(Tensor self) -> Tensor`
+ */
 export function exp<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function exp(...args: unknown[]): unknown {
@@ -1698,7 +1960,11 @@ export function exp2_(options: { input: Tensor }): Tensor;
 export function exp2_(...args: unknown[]): unknown {
   return call('exp2_', args);
 }
-/** exp_(Tensor self) -> Tensor */
+/**
+ * e to the power of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exp_.html)
+ *
+ * `exp_(Tensor self) -> Tensor`
+ */
 export function exp_(input: Tensor): Tensor;
 export function exp_(options: { input: Tensor }): Tensor;
 export function exp_(...args: unknown[]): unknown {
@@ -1723,10 +1989,18 @@ export function expm1_(options: { input: Tensor }): Tensor;
 export function expm1_(...args: unknown[]): unknown {
   return call('expm1_', args);
 }
-/** eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * The identity matrix. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.eye.html)
+ *
+ * `eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function eye<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
 export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-/** eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * The identity matrix. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.eye.html)
+ *
+ * `eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function eye<E extends DType = never, W extends Device = never>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
 export function eye<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { m: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; m: number; out?: Tensor<E> }): Made<E, W, Unknown>;
@@ -1869,8 +2143,10 @@ export function featureDropout_(...args: unknown[]): unknown {
   return call('feature_dropout_', args);
 }
 /**
- * fill.Tensor(Tensor self, Tensor value) -> Tensor
- * fill.Scalar(Tensor self, Scalar value) -> Tensor
+ * Writes one value to all elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.fill.html)
+ *
+ * `fill.Tensor(Tensor self, Tensor value) -> Tensor`
+ * `fill.Scalar(Tensor self, Scalar value) -> Tensor`
  */
 export function fill(input: Tensor, value: TensorLike): Tensor;
 export function fill(input: Tensor, options: { value: TensorLike }): Tensor;
@@ -1879,8 +2155,10 @@ export function fill(...args: unknown[]): unknown {
   return call('fill', args);
 }
 /**
- * fill_.Tensor(Tensor self, Tensor value) -> Tensor
- * fill_.Scalar(Tensor self, Scalar value) -> Tensor
+ * Writes one value to all elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html)
+ *
+ * `fill_.Tensor(Tensor self, Tensor value) -> Tensor`
+ * `fill_.Scalar(Tensor self, Scalar value) -> Tensor`
  */
 export function fill_(input: Tensor, value: TensorLike): Tensor;
 export function fill_(input: Tensor, options: { value: TensorLike }): Tensor;
@@ -1900,7 +2178,11 @@ export function fix_(options: { input: Tensor }): Tensor;
 export function fix_(...args: unknown[]): unknown {
   return call('fix_', args);
 }
-/** flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor */
+/**
+ * The dimensions from `startDim` to `endDim` as one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.flatten.html)
+ *
+ * `flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor`
+ */
 export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, startDim?: Start, endDim?: End): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
 export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, startDim: Start, options: { endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
 export function flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(input: T, options: { startDim?: Start; endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
@@ -1908,7 +2190,11 @@ export function flatten<T extends Tensor, Start extends number = 0, End extends 
 export function flatten(...args: unknown[]): unknown {
   return call('flatten', args);
 }
-/** flip(Tensor self, int[] dims) -> Tensor */
+/**
+ * The elements in reverse order along the dimensions. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.flip.html)
+ *
+ * `flip(Tensor self, int[] dims) -> Tensor`
+ */
 export function flip<T extends Tensor>(input: T, dims: readonly number[]): Like<T>;
 export function flip<T extends Tensor>(input: T, options: { dims: readonly number[] }): Like<T>;
 export function flip<T extends Tensor>(options: { input: T; dims: readonly number[] }): Like<T>;
@@ -1941,13 +2227,21 @@ export function floatPower(options: { input: Tensor; exponent: Scalar; out?: Ten
 export function floatPower(...args: unknown[]): unknown {
   return call('float_power', args);
 }
-/** floor(Tensor self) -> Tensor */
+/**
+ * Rounds each element down. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.floor.html)
+ *
+ * `floor(Tensor self) -> Tensor`
+ */
 export function floor<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function floor<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function floor(...args: unknown[]): unknown {
   return call('floor', args);
 }
-/** floor_(Tensor self) -> Tensor */
+/**
+ * Rounds each element down. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.floor_.html)
+ *
+ * `floor_(Tensor self) -> Tensor`
+ */
 export function floor_(input: Tensor): Tensor;
 export function floor_(options: { input: Tensor }): Tensor;
 export function floor_(...args: unknown[]): unknown {
@@ -2047,7 +2341,11 @@ export function fusedMovingAvgObsFakeQuant(options: { input: Tensor; observerOn:
 export function fusedMovingAvgObsFakeQuant(...args: unknown[]): unknown {
   return call('fused_moving_avg_obs_fake_quant', args);
 }
-/** gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
+/**
+ * Takes along `dim` the elements that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.gather.html)
+ *
+ * `gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor`
+ */
 export function gather<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function gather<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
 export function gather<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; sparseGrad?: boolean; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -2070,8 +2368,10 @@ export function gcd_(...args: unknown[]): unknown {
   return call('gcd_', args);
 }
 /**
- * ge.Tensor(Tensor self, Tensor other) -> Tensor
- * ge.Scalar(Tensor self, Scalar other) -> Tensor
+ * Where the elements are at least those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.ge.html)
+ *
+ * `ge.Tensor(Tensor self, Tensor other) -> Tensor`
+ * `ge.Scalar(Tensor self, Scalar other) -> Tensor`
  */
 export function ge<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'ge', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function ge<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'ge', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
@@ -2166,7 +2466,11 @@ export function gridSampler3d(options: { input: Tensor; grid: Tensor; interpolat
 export function gridSampler3d(...args: unknown[]): unknown {
   return call('grid_sampler_3d', args);
 }
-/** group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor */
+/**
+ * Normalizes groups of channels of each sample. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html)
+ *
+ * `group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor`
+ */
 export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnnEnabled?: boolean): Part<T>;
 export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, bias: Tensor | null, eps: number, options: { cudnnEnabled?: boolean }): Part<T>;
 export function groupNorm<T extends Tensor>(input: T, numGroups: number, weight: Tensor | null, bias: Tensor | null, options: { eps?: number; cudnnEnabled?: boolean }): Part<T>;
@@ -2214,8 +2518,10 @@ export function gruCell(...args: unknown[]): unknown {
   return call('gru_cell', args);
 }
 /**
- * gt.Tensor(Tensor self, Tensor other) -> Tensor
- * gt.Scalar(Tensor self, Scalar other) -> Tensor
+ * Where the elements are greater than those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.gt.html)
+ *
+ * `gt.Tensor(Tensor self, Tensor other) -> Tensor`
+ * `gt.Scalar(Tensor self, Scalar other) -> Tensor`
  */
 export function gt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'gt', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function gt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'gt', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
@@ -2284,7 +2590,11 @@ export function hingeEmbeddingLoss(options: { input: Tensor; target: Tensor; mar
 export function hingeEmbeddingLoss(...args: unknown[]): unknown {
   return call('hinge_embedding_loss', args);
 }
-/** histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor */
+/**
+ * Counts the elements in `bins` intervals of equal width. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.histc.html)
+ *
+ * `histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
+ */
 export function histc(input: Tensor, bins?: number, min?: Scalar, max?: Scalar, options?: { out?: Tensor }): Tensor;
 export function histc(input: Tensor, bins: number, min: Scalar, options: { max?: Scalar; out?: Tensor }): Tensor;
 export function histc(input: Tensor, bins: number, options: { min?: Scalar; max?: Scalar; out?: Tensor }): Tensor;
@@ -2346,7 +2656,11 @@ export function hspmm(options: { mat1: Tensor; mat2: Tensor; out?: Tensor }): Te
 export function hspmm(...args: unknown[]): unknown {
   return call('hspmm', args);
 }
-/** hstack(Tensor[] tensors) -> Tensor */
+/**
+ * Joins tensors side by side: along the second dimension, vectors along the only one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.hstack.html)
+ *
+ * `hstack(Tensor[] tensors) -> Tensor`
+ */
 export function hstack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
 export function hstack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function hstack(...args: unknown[]): unknown {
@@ -2391,7 +2705,11 @@ export function imag(options: { input: Tensor }): Tensor;
 export function imag(...args: unknown[]): unknown {
   return call('imag', args);
 }
-/** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
+/**
+ * Adds `source` at the indices along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.index_add.html)
+ *
+ * `index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
+ */
 export function indexAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { source: Tensor; alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function indexAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; source: Tensor; alpha?: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -2449,7 +2767,11 @@ export function indexReduce(options: { input: Tensor; dim: number; index: Tensor
 export function indexReduce(...args: unknown[]): unknown {
   return call('index_reduce', args);
 }
-/** index_select(Tensor self, int dim, Tensor index) -> Tensor */
+/**
+ * Takes the entries with the given indices along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.index_select.html)
+ *
+ * `index_select(Tensor self, int dim, Tensor index) -> Tensor`
+ */
 export function indexSelect<T extends Tensor, Dim extends number>(input: T, dim: Dim, index: Tensor, options?: { out?: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
 export function indexSelect<T extends Tensor, Dim extends number>(input: T, dim: Dim, options: { index: Tensor; out?: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
 export function indexSelect<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim; index: Tensor; out?: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
@@ -2490,7 +2812,11 @@ export function intRepr(options: { input: Tensor }): Tensor;
 export function intRepr(...args: unknown[]): unknown {
   return call('int_repr', args);
 }
-/** inverse(Tensor self) -> Tensor */
+/**
+ * The inverse of a matrix, or of each in a batch. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.inverse.html)
+ *
+ * `inverse(Tensor self) -> Tensor`
+ */
 export function inverse<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function inverse<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Part<T, 'same', E>;
 export function inverse(...args: unknown[]): unknown {
@@ -2560,7 +2886,11 @@ export function isclose(options: { input: Tensor; other: Tensor; rtol?: number; 
 export function isclose(...args: unknown[]): unknown {
   return call('isclose', args);
 }
-/** isfinite(Tensor self) -> Tensor */
+/**
+ * Where the elements are neither infinite nor NaN. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html)
+ *
+ * `isfinite(Tensor self) -> Tensor`
+ */
 export function isfinite(input: Tensor): Tensor;
 export function isfinite(options: { input: Tensor }): Tensor;
 export function isfinite(...args: unknown[]): unknown {
@@ -2581,13 +2911,21 @@ export function isin(options: { elements: Tensor; testElement: Scalar; assumeUni
 export function isin(...args: unknown[]): unknown {
   return call('isin', args);
 }
-/** isinf(Tensor self) -> Tensor */
+/**
+ * Where the elements are infinite. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.isinf.html)
+ *
+ * `isinf(Tensor self) -> Tensor`
+ */
 export function isinf(input: Tensor): Tensor;
 export function isinf(options: { input: Tensor }): Tensor;
 export function isinf(...args: unknown[]): unknown {
   return call('isinf', args);
 }
-/** isnan(Tensor self) -> Tensor */
+/**
+ * Where the elements are NaN. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.isnan.html)
+ *
+ * `isnan(Tensor self) -> Tensor`
+ */
 export function isnan<T extends Tensor>(input: T): Like<T, 'bool'>;
 export function isnan<T extends Tensor>(options: { input: T }): Like<T, 'bool'>;
 export function isnan(...args: unknown[]): unknown {
@@ -2656,7 +2994,11 @@ export function kron(options: { input: Tensor; other: Tensor; out?: Tensor }): T
 export function kron(...args: unknown[]): unknown {
   return call('kron', args);
 }
-/** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
+/**
+ * The `k`-th smallest value along `dim`, and its index. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.kthvalue.html)
+ *
+ * `kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ */
 export function kthvalue<T extends Tensor>(input: T, k: number, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function kthvalue<T extends Tensor>(input: T, k: number, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function kthvalue<T extends Tensor>(input: T, k: number, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
@@ -2665,7 +3007,11 @@ export function kthvalue<T extends Tensor>(options: { input: T; k: number; dim?:
 export function kthvalue(...args: unknown[]): unknown {
   return call('kthvalue', args);
 }
-/** layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor */
+/**
+ * Normalizes over the last dimensions of each sample. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html)
+ *
+ * `layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor`
+ */
 export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnnEnable?: boolean): Part<T>;
 export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number, options: { cudnnEnable?: boolean }): Part<T>;
 export function layerNorm<T extends Tensor>(input: T, normalizedShape: readonly number[], weight: Tensor | null, bias: Tensor | null, options: { eps?: number; cudnnEnable?: boolean }): Part<T>;
@@ -2705,8 +3051,10 @@ export function ldexp_(...args: unknown[]): unknown {
   return call('ldexp_', args);
 }
 /**
- * le.Tensor(Tensor self, Tensor other) -> Tensor
- * le.Scalar(Tensor self, Scalar other) -> Tensor
+ * Where the elements are at most those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.le.html)
+ *
+ * `le.Tensor(Tensor self, Tensor other) -> Tensor`
+ * `le.Scalar(Tensor self, Scalar other) -> Tensor`
  */
 export function le<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'le', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function le<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'le', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
@@ -2715,8 +3063,10 @@ export function le(...args: unknown[]): unknown {
   return call('le', args);
 }
 /**
- * lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
- * lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
+ * Goes from the input to `end` by `weight`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.lerp.html)
+ *
+ * `lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
+ * `lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
  */
 export function lerp(input: Tensor, end: Tensor, weight: TensorLike, options?: { out?: Tensor }): Tensor;
 export function lerp(input: Tensor, end: Tensor, options: { weight: TensorLike; out?: Tensor }): Tensor;
@@ -2752,16 +3102,20 @@ export function lgamma(...args: unknown[]): unknown {
   return call('lgamma', args);
 }
 /**
- * linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
- * linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+ * `steps` numbers from `start` to `end`, evenly spaced. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.linspace.html)
+ *
+ * `linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ * `linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
 export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
 export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
 /**
- * linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
- * linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+ * `steps` numbers from `start` to `end`, evenly spaced. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.linspace.html)
+ *
+ * `linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ * `linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
 export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
 export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
@@ -2770,55 +3124,91 @@ export function linspace<E extends DType = never, W extends Device = never>(opti
 export function linspace(...args: unknown[]): unknown {
   return call('linspace', args);
 }
-/** log(Tensor self) -> Tensor */
+/**
+ * The natural logarithm of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.log.html)
+ *
+ * `log(Tensor self) -> Tensor`
+ */
 export function log<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log(...args: unknown[]): unknown {
   return call('log', args);
 }
-/** log10(Tensor self) -> Tensor */
+/**
+ * The logarithm to base 10 of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.log10.html)
+ *
+ * `log10(Tensor self) -> Tensor`
+ */
 export function log10<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log10<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log10(...args: unknown[]): unknown {
   return call('log10', args);
 }
-/** log10_(Tensor self) -> Tensor */
+/**
+ * The logarithm to base 10 of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log10_.html)
+ *
+ * `log10_(Tensor self) -> Tensor`
+ */
 export function log10_(input: Tensor): Tensor;
 export function log10_(options: { input: Tensor }): Tensor;
 export function log10_(...args: unknown[]): unknown {
   return call('log10_', args);
 }
-/** log1p(Tensor self) -> Tensor */
+/**
+ * log(1 + x) of each element, precise near 0. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.log1p.html)
+ *
+ * `log1p(Tensor self) -> Tensor`
+ */
 export function log1p<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log1p<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log1p(...args: unknown[]): unknown {
   return call('log1p', args);
 }
-/** log1p_(Tensor self) -> Tensor */
+/**
+ * log(1 + x) of each element, precise near 0. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log1p_.html)
+ *
+ * `log1p_(Tensor self) -> Tensor`
+ */
 export function log1p_(input: Tensor): Tensor;
 export function log1p_(options: { input: Tensor }): Tensor;
 export function log1p_(...args: unknown[]): unknown {
   return call('log1p_', args);
 }
-/** log2(Tensor self) -> Tensor */
+/**
+ * The logarithm to base 2 of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.log2.html)
+ *
+ * `log2(Tensor self) -> Tensor`
+ */
 export function log2<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function log2<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function log2(...args: unknown[]): unknown {
   return call('log2', args);
 }
-/** log2_(Tensor self) -> Tensor */
+/**
+ * The logarithm to base 2 of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log2_.html)
+ *
+ * `log2_(Tensor self) -> Tensor`
+ */
 export function log2_(input: Tensor): Tensor;
 export function log2_(options: { input: Tensor }): Tensor;
 export function log2_(...args: unknown[]): unknown {
   return call('log2_', args);
 }
-/** log_(Tensor self) -> Tensor */
+/**
+ * The natural logarithm of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log_.html)
+ *
+ * `log_(Tensor self) -> Tensor`
+ */
 export function log_(input: Tensor): Tensor;
 export function log_(options: { input: Tensor }): Tensor;
 export function log_(...args: unknown[]): unknown {
   return call('log_', args);
 }
-/** log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
+/**
+ * The logarithm of softmax along `dim`, computed in one stable step. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html)
+ *
+ * `log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+ */
 export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype?: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
 export function logSoftmax<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
@@ -2853,20 +3243,32 @@ export function logdet(options: { input: Tensor }): Tensor;
 export function logdet(...args: unknown[]): unknown {
   return call('logdet', args);
 }
-/** logical_and(Tensor self, Tensor other) -> Tensor */
+/**
+ * Where both elements are true. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html)
+ *
+ * `logical_and(Tensor self, Tensor other) -> Tensor`
+ */
 export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'logicalAnd', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'logicalAnd', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function logicalAnd<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'logicalAnd', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function logicalAnd(...args: unknown[]): unknown {
   return call('logical_and', args);
 }
-/** logical_not(Tensor self) -> Tensor */
+/**
+ * Where the elements are false. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html)
+ *
+ * `logical_not(Tensor self) -> Tensor`
+ */
 export function logicalNot<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'bool', E>;
 export function logicalNot<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'bool', E>;
 export function logicalNot(...args: unknown[]): unknown {
   return call('logical_not', args);
 }
-/** logical_or(Tensor self, Tensor other) -> Tensor */
+/**
+ * Where one of the elements, or both, are true. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html)
+ *
+ * `logical_or(Tensor self, Tensor other) -> Tensor`
+ */
 export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'logicalOr', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'logicalOr', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function logicalOr<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'logicalOr', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
@@ -2915,7 +3317,11 @@ export function logspace<E extends DType = never, W extends Device = never>(opti
 export function logspace(...args: unknown[]): unknown {
   return call('logspace', args);
 }
-/** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
+/**
+ * The logarithm of the sum of exponentials along `dim`, computed stably. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html)
+ *
+ * `logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+ */
 export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
 export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
 export function logsumexp<T extends Tensor, Dim extends number | readonly number[], E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'float', Dim, Keep, E>;
@@ -2960,8 +3366,10 @@ export function lstmCell(...args: unknown[]): unknown {
   return call('lstm_cell', args);
 }
 /**
- * lt.Tensor(Tensor self, Tensor other) -> Tensor
- * lt.Scalar(Tensor self, Scalar other) -> Tensor
+ * Where the elements are less than those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.lt.html)
+ *
+ * `lt.Tensor(Tensor self, Tensor other) -> Tensor`
+ * `lt.Scalar(Tensor self, Scalar other) -> Tensor`
  */
 export function lt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'lt', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function lt<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'lt', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
@@ -2997,8 +3405,10 @@ export function marginRankingLoss(...args: unknown[]): unknown {
   return call('margin_ranking_loss', args);
 }
 /**
- * masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
- * masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
+ * Writes `value` where the mask is true. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html)
+ *
+ * `masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
+ * `masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
  */
 export function maskedFill<T extends Tensor>(input: T, mask: Tensor, value: TensorLike): Part<T>;
 export function maskedFill<T extends Tensor>(input: T, mask: Tensor, options: { value: TensorLike }): Part<T>;
@@ -3015,14 +3425,22 @@ export function maskedScatter<T extends Tensor>(options: { input: T; mask: Tenso
 export function maskedScatter(...args: unknown[]): unknown {
   return call('masked_scatter', args);
 }
-/** masked_select(Tensor self, Tensor mask) -> Tensor */
+/**
+ * The elements where the mask is true, in one dimension. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.masked_select.html)
+ *
+ * `masked_select(Tensor self, Tensor mask) -> Tensor`
+ */
 export function maskedSelect<T extends Tensor, E extends DType = never>(input: T, mask: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function maskedSelect<T extends Tensor, E extends DType = never>(input: T, options: { mask: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function maskedSelect<T extends Tensor, E extends DType = never>(options: { input: T; mask: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function maskedSelect(...args: unknown[]): unknown {
   return call('masked_select', args);
 }
-/** matmul(Tensor self, Tensor other) -> Tensor */
+/**
+ * The matrix product: of vectors, matrices, or batches that are broadcast. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html)
+ *
+ * `matmul(Tensor self, Tensor other) -> Tensor`
+ */
 export function matmul<T extends Tensor, U extends Tensor>(input: T, other: MatmulWith<'matmul', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 export function matmul<T extends Tensor, U extends Tensor>(input: T, options: { other: MatmulWith<'matmul', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function matmul<T extends Tensor, U extends Tensor>(options: { input: T; other: MatmulWith<'matmul', T, U>; out?: Tensor }): MatmulResult<T, U>;
@@ -3042,14 +3460,26 @@ export function matrixPower<T extends Tensor, E extends DType = never>(options: 
 export function matrixPower(...args: unknown[]): unknown {
   return call('matrix_power', args);
 }
-/** max(Tensor self) -> Tensor */
+/**
+ * The largest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.max.html)
+ *
+ * `max(Tensor self) -> Tensor`
+ */
 export function max<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 export function max<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
-/** max.other(Tensor self, Tensor other) -> Tensor */
+/**
+ * The largest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.max.html)
+ *
+ * `max.other(Tensor self, Tensor other) -> Tensor`
+ */
 export function max<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'max', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function max<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'max', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function max<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'max', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
-/** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+/**
+ * The largest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.max.html)
+ *
+ * `max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ */
 export function max<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function max<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function max<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
@@ -3079,7 +3509,11 @@ export function maxPool1dWithIndices(options: { input: Tensor; kernelSize: numbe
 export function maxPool1dWithIndices(...args: unknown[]): unknown {
   return call('max_pool1d_with_indices', args);
 }
-/** max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
+/**
+ * Maxima over windows: [N, C, H, W]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html)
+ *
+ * `max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor`
+ */
 export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceilMode?: boolean): Part<T>;
 export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { ceilMode?: boolean }): Part<T>;
 export function maxPool2d<T extends Tensor>(input: T, kernelSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { dilation?: number | readonly number[]; ceilMode?: boolean }): Part<T>;
@@ -3101,17 +3535,29 @@ export function maxPool3d<T extends Tensor>(options: { input: T; kernelSize: num
 export function maxPool3d(...args: unknown[]): unknown {
   return call('max_pool3d', args);
 }
-/** maximum(Tensor self, Tensor other) -> Tensor */
+/**
+ * The larger of both elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.maximum.html)
+ *
+ * `maximum(Tensor self, Tensor other) -> Tensor`
+ */
 export function maximum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'maximum', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function maximum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'maximum', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function maximum<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'maximum', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function maximum(...args: unknown[]): unknown {
   return call('maximum', args);
 }
-/** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * The mean of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mean.html)
+ *
+ * `mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+ */
 export function mean<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 export function mean<T extends Tensor, E extends DType = never>(options: { input: T; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
-/** mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * The mean of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mean.html)
+ *
+ * `mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+ */
 export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
 export function mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'same', Dim, Keep, E>;
@@ -3119,10 +3565,18 @@ export function mean<T extends Tensor, Dim extends number | readonly number[] | 
 export function mean(...args: unknown[]): unknown {
   return call('mean', args);
 }
-/** median(Tensor self) -> Tensor */
+/**
+ * The (lower) median of all elements, or along `dim` with its index. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.median.html)
+ *
+ * `median(Tensor self) -> Tensor`
+ */
 export function median<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
 export function median<T extends Tensor>(options: { input: T }): Reduction<T, 'same', null, false>;
-/** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+/**
+ * The (lower) median of all elements, or along `dim` with its index. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.median.html)
+ *
+ * `median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ */
 export function median<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function median<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function median<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
@@ -3130,14 +3584,26 @@ export function median<T extends Tensor>(options: { input: T; dim: number; keepd
 export function median(...args: unknown[]): unknown {
   return call('median', args);
 }
-/** min(Tensor self) -> Tensor */
+/**
+ * The smallest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
+ *
+ * `min(Tensor self) -> Tensor`
+ */
 export function min<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
 export function min<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Reduction<T, 'same', null, false, E>;
-/** min.other(Tensor self, Tensor other) -> Tensor */
+/**
+ * The smallest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
+ *
+ * `min.other(Tensor self, Tensor other) -> Tensor`
+ */
 export function min<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'min', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function min<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'min', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function min<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'min', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
-/** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+/**
+ * The smallest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
+ *
+ * `min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ */
 export function min<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function min<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function min<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
@@ -3145,7 +3611,11 @@ export function min<T extends Tensor>(options: { input: T; dim: number; keepdim?
 export function min(...args: unknown[]): unknown {
   return call('min', args);
 }
-/** minimum(Tensor self, Tensor other) -> Tensor */
+/**
+ * The smaller of both elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.minimum.html)
+ *
+ * `minimum(Tensor self, Tensor other) -> Tensor`
+ */
 export function minimum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, other: BroadcastWith<'minimum', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function minimum<T extends Tensor, U extends Tensor, E extends DType = never>(input: T, options: { other: BroadcastWith<'minimum', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function minimum<T extends Tensor, U extends Tensor, E extends DType = never>(options: { input: T; other: BroadcastWith<'minimum', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
@@ -3345,14 +3815,22 @@ export function mkldnnRnnLayer(options: { input: Tensor; weight0: Tensor; weight
 export function mkldnnRnnLayer(...args: unknown[]): unknown {
   return call('mkldnn_rnn_layer', args);
 }
-/** mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
+/**
+ * The product of two matrices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mm.html)
+ *
+ * `mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+ */
 export function mm(input: Tensor, mat2: Tensor, outDtype: DType, options?: { out?: Tensor }): Tensor;
 export function mm(input: Tensor, mat2: Tensor, options: { outDtype: DType; out?: Tensor }): Tensor;
 export function mm(input: Tensor, options: { mat2: Tensor; outDtype: DType; out?: Tensor }): Tensor;
 export function mm(options: { input: Tensor; mat2: Tensor; outDtype: DType; out?: Tensor }): Tensor;
 export function mm<T extends Tensor, U extends Tensor>(input: T, options: { mat2: MatmulWith<'mm', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function mm<T extends Tensor, U extends Tensor>(options: { input: T; mat2: MatmulWith<'mm', T, U>; out?: Tensor }): MatmulResult<T, U>;
-/** mm(Tensor self, Tensor mat2) -> Tensor */
+/**
+ * The product of two matrices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mm.html)
+ *
+ * `mm(Tensor self, Tensor mat2) -> Tensor`
+ */
 export function mm<T extends Tensor, U extends Tensor>(input: T, mat2: MatmulWith<'mm', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 export function mm(...args: unknown[]): unknown {
   return call('mm', args);
@@ -3378,12 +3856,20 @@ export function moveaxis<T extends Tensor>(options: { input: T; source: readonly
 export function moveaxis(...args: unknown[]): unknown {
   return call('moveaxis', args);
 }
-/** movedim.int(Tensor self, int source, int destination) -> Tensor */
+/**
+ * A view with dimensions moved to other places. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html)
+ *
+ * `movedim.int(Tensor self, int source, int destination) -> Tensor`
+ */
 export function movedim<T extends Tensor>(input: T, source: number, destination: number): Part<T>;
 export function movedim<T extends Tensor>(input: T, source: number, options: { destination: number }): Part<T>;
 export function movedim<T extends Tensor>(input: T, options: { source: number; destination: number }): Part<T>;
 export function movedim<T extends Tensor>(options: { input: T; source: number; destination: number }): Part<T>;
-/** movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
+/**
+ * A view with dimensions moved to other places. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html)
+ *
+ * `movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor`
+ */
 export function movedim<T extends Tensor>(input: T, source: readonly number[], destination: readonly number[]): Part<T>;
 export function movedim<T extends Tensor>(input: T, source: readonly number[], options: { destination: readonly number[] }): Part<T>;
 export function movedim<T extends Tensor>(input: T, options: { source: readonly number[]; destination: readonly number[] }): Part<T>;
@@ -3397,14 +3883,22 @@ export function msort<T extends Tensor, E extends DType = never>(options: { inpu
 export function msort(...args: unknown[]): unknown {
   return call('msort', args);
 }
-/** mul.Tensor(Tensor self, Tensor other) -> Tensor */
+/**
+ * The product with `other`, element by element with broadcasting. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mul.html)
+ *
+ * `mul.Tensor(Tensor self, Tensor other) -> Tensor`
+ */
 export function mul<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'mul', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function mul<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'mul', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function mul<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'mul', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function mul(...args: unknown[]): unknown {
   return call('mul', args);
 }
-/** multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor */
+/**
+ * Draws indices with the probabilities that each row says. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html)
+ *
+ * `multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
+ */
 export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
 export function multinomial<T extends Tensor, E extends DType = never>(input: T, numSamples: number, options: { replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
 export function multinomial<T extends Tensor, E extends DType = never>(input: T, options: { numSamples: number; replacement?: boolean; generator?: Generator | null; out?: Tensor<E> }): Part<T, 'int64', E>;
@@ -3423,7 +3917,11 @@ export function multiply<T extends TensorLike, U extends TensorLike, E extends D
 export function multiply(...args: unknown[]): unknown {
   return call('multiply', args);
 }
-/** mv(Tensor self, Tensor vec) -> Tensor */
+/**
+ * The product of a matrix and a vector. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mv.html)
+ *
+ * `mv(Tensor self, Tensor vec) -> Tensor`
+ */
 export function mv<T extends Tensor, U extends Tensor>(input: T, vec: MatmulWith<'mv', T, U>, options?: { out?: Tensor }): MatmulResult<T, U>;
 export function mv<T extends Tensor, U extends Tensor>(input: T, options: { vec: MatmulWith<'mv', T, U>; out?: Tensor }): MatmulResult<T, U>;
 export function mv<T extends Tensor, U extends Tensor>(options: { input: T; vec: MatmulWith<'mv', T, U>; out?: Tensor }): MatmulResult<T, U>;
@@ -3497,13 +3995,21 @@ export function nansum<T extends Tensor, E extends DType = never, Dim extends nu
 export function nansum(...args: unknown[]): unknown {
   return call('nansum', args);
 }
-/** narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor */
+/**
+ * A view of `length` entries from `start` along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.narrow.html)
+ *
+ * `narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor`
+ */
 export function narrow<T extends Tensor>(input: T, dim: number, start: Tensor, length: number): Part<T>;
 export function narrow<T extends Tensor>(input: T, dim: number, start: Tensor, options: { length: number }): Part<T>;
 export function narrow<T extends Tensor>(input: T, dim: number, options: { start: Tensor; length: number }): Part<T>;
 export function narrow<T extends Tensor>(input: T, options: { dim: number; start: Tensor; length: number }): Part<T>;
 export function narrow<T extends Tensor>(options: { input: T; dim: number; start: Tensor; length: number }): Part<T>;
-/** narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
+/**
+ * A view of `length` entries from `start` along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.narrow.html)
+ *
+ * `narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor`
+ */
 export function narrow<T extends Tensor>(input: T, dim: number, start: number, length: number): Part<T>;
 export function narrow<T extends Tensor>(input: T, dim: number, start: number, options: { length: number }): Part<T>;
 export function narrow<T extends Tensor>(input: T, dim: number, options: { start: number; length: number }): Part<T>;
@@ -3587,8 +4093,10 @@ export function nativeNorm(...args: unknown[]): unknown {
   return call('native_norm', args);
 }
 /**
- * ne.Tensor(Tensor self, Tensor other) -> Tensor
- * ne.Scalar(Tensor self, Scalar other) -> Tensor
+ * Where the elements differ from those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.ne.html)
+ *
+ * `ne.Tensor(Tensor self, Tensor other) -> Tensor`
+ * `ne.Scalar(Tensor self, Scalar other) -> Tensor`
  */
 export function ne<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'ne', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
 export function ne<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'ne', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'bool', E>;
@@ -3596,13 +4104,21 @@ export function ne<T extends Tensor, U extends TensorLike, E extends DType = nev
 export function ne(...args: unknown[]): unknown {
   return call('ne', args);
 }
-/** neg(Tensor self) -> Tensor */
+/**
+ * The negative of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.neg.html)
+ *
+ * `neg(Tensor self) -> Tensor`
+ */
 export function neg<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function neg<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function neg(...args: unknown[]): unknown {
   return call('neg', args);
 }
-/** neg_(Tensor self) -> Tensor */
+/**
+ * The negative of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.neg_.html)
+ *
+ * `neg_(Tensor self) -> Tensor`
+ */
 export function neg_(input: Tensor): Tensor;
 export function neg_(options: { input: Tensor }): Tensor;
 export function neg_(...args: unknown[]): unknown {
@@ -3641,19 +4157,35 @@ export function normExceptDim(options: { v: Tensor; pow?: number; dim?: number }
 export function normExceptDim(...args: unknown[]): unknown {
   return call('norm_except_dim', args);
 }
-/** normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor */
+/**
+ * Draws from normal distributions. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.normal.html)
+ *
+ * `normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor`
+ */
 export function normal(mean: Tensor, std: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(mean: Tensor, options: { std: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(options: { mean: Tensor; std: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
-/** normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor */
+/**
+ * Draws from normal distributions. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.normal.html)
+ *
+ * `normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor`
+ */
 export function normal(mean: Tensor, std?: number, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(mean: Tensor, options: { std?: number; generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(options: { mean: Tensor; std?: number; generator?: Generator | null; out?: Tensor }): Tensor;
-/** normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor */
+/**
+ * Draws from normal distributions. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.normal.html)
+ *
+ * `normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor`
+ */
 export function normal(mean: number, std: Tensor, options?: { generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(mean: number, options: { std: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(options: { mean: number; std: Tensor; generator?: Generator | null; out?: Tensor }): Tensor;
-/** normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws from normal distributions. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.normal.html)
+ *
+ * `normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function normal(mean: number, std: number, size: readonly number[], options?: FactoryOptions & { generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(mean: number, std: number, options: FactoryOptions & { size: readonly number[]; generator?: Generator | null; out?: Tensor }): Tensor;
 export function normal(mean: number, options: FactoryOptions & { std: number; size: readonly number[]; generator?: Generator | null; out?: Tensor }): Tensor;
@@ -3683,14 +4215,22 @@ export function nuclearNorm(options: { input: Tensor; keepdim?: boolean; out?: T
 export function nuclearNorm(...args: unknown[]): unknown {
   return call('nuclear_norm', args);
 }
-/** ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * A tensor of ones. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.ones.html)
+ *
+ * `ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
 export function ones(...size: number[]): Made<never, never, Unknown>;
 export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function ones(...args: unknown[]): unknown {
   return call('ones', args);
 }
-/** ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
+/**
+ * Ones in the shape, dtype and on the device of a tensor. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.ones_like.html)
+ *
+ * `ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ */
 export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function onesLike(...args: unknown[]): unknown {
@@ -3713,7 +4253,11 @@ export function ormqr(options: { input: Tensor; input2: Tensor; input3: Tensor; 
 export function ormqr(...args: unknown[]): unknown {
   return call('ormqr', args);
 }
-/** outer(Tensor self, Tensor vec2) -> Tensor */
+/**
+ * The outer product of two vectors. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.outer.html)
+ *
+ * `outer(Tensor self, Tensor vec2) -> Tensor`
+ */
 export function outer(input: Tensor, vec2: Tensor, options?: { out?: Tensor }): Tensor;
 export function outer(input: Tensor, options: { vec2: Tensor; out?: Tensor }): Tensor;
 export function outer(options: { input: Tensor; vec2: Tensor; out?: Tensor }): Tensor;
@@ -3737,7 +4281,11 @@ export function pdist(options: { input: Tensor; p?: number }): Tensor;
 export function pdist(...args: unknown[]): unknown {
   return call('pdist', args);
 }
-/** permute(Tensor self, int[] dims) -> Tensor */
+/**
+ * A view with the dimensions in another order. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.permute.html)
+ *
+ * `permute(Tensor self, int[] dims) -> Tensor`
+ */
 export function permute<T extends Tensor, Dims extends Shape>(input: T, dims: Dims): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
 export function permute<T extends Tensor, Dims extends Shape>(input: T, options: { dims: Dims }): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
 export function permute<T extends Tensor, Dims extends Shape>(options: { input: T; dims: Dims }): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
@@ -3758,7 +4306,11 @@ export function pinverse<T extends Tensor>(options: { input: T; rcond?: number }
 export function pinverse(...args: unknown[]): unknown {
   return call('pinverse', args);
 }
-/** pixel_shuffle(Tensor self, int upscale_factor) -> Tensor */
+/**
+ * Channels to pixels: [N, C r^2, H, W] to [N, C, H r, W r]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html)
+ *
+ * `pixel_shuffle(Tensor self, int upscale_factor) -> Tensor`
+ */
 export function pixelShuffle<T extends Tensor>(input: T, upscaleFactor: number): Part<T>;
 export function pixelShuffle<T extends Tensor>(input: T, options: { upscaleFactor: number }): Part<T>;
 export function pixelShuffle<T extends Tensor>(options: { input: T; upscaleFactor: number }): Part<T>;
@@ -3810,15 +4362,21 @@ export function positive<T extends Tensor>(options: { input: T }): Like<T>;
 export function positive(...args: unknown[]): unknown {
   return call('positive', args);
 }
-/** pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
+/**
+ * Each element to the power of `exponent`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.pow.html)
+ *
+ * `pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+ */
 export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, exponent: BroadcastWith<'pow', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(input: T, options: { exponent: BroadcastWith<'pow', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function pow<T extends Tensor, U extends Scalar, E extends DType = never>(options: { input: T; exponent: BroadcastWith<'pow', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function pow<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, options: { exponent: BroadcastWith<'pow', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function pow<T extends TensorLike, U extends Tensor, E extends DType = never>(options: { input: T; exponent: BroadcastWith<'pow', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /**
- * pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
- * pow.Scalar(Scalar self, Tensor exponent) -> Tensor
+ * Each element to the power of `exponent`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.pow.html)
+ *
+ * `pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+ * `pow.Scalar(Scalar self, Tensor exponent) -> Tensor`
  */
 export function pow<T extends TensorLike, U extends Tensor, E extends DType = never>(input: T, exponent: BroadcastWith<'pow', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function pow(...args: unknown[]): unknown {
@@ -3831,10 +4389,18 @@ export function prelu<T extends Tensor>(options: { input: T; weight: Tensor }): 
 export function prelu(...args: unknown[]): unknown {
   return call('prelu', args);
 }
-/** prod(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * The product of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.prod.html)
+ *
+ * `prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+ */
 export function prod<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
 export function prod<T extends Tensor, E extends DType = never>(options: { input: T; dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
-/** prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * The product of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.prod.html)
+ *
+ * `prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+ */
 export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
@@ -3895,13 +4461,21 @@ export function qr(options: { input: Tensor; some?: boolean; out?: readonly [Ten
 export function qr(...args: unknown[]): unknown {
   return call('qr', args);
 }
-/** quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+/**
+ * The `q`-th quantiles of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.quantile.html)
+ *
+ * `quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+ */
 export function quantile(input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string; out?: Tensor }): Tensor;
 export function quantile(input: Tensor, q: Tensor, dim: number | null, options: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
 export function quantile(input: Tensor, q: Tensor, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
 export function quantile(input: Tensor, options: { q: Tensor; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
 export function quantile(options: { input: Tensor; q: Tensor; dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
-/** quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+/**
+ * The `q`-th quantiles of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.quantile.html)
+ *
+ * `quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+ */
 export function quantile(input: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string; out?: Tensor }): Tensor;
 export function quantile(input: Tensor, q: number, dim: number | null, options: { keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
 export function quantile(input: Tensor, q: number, options: { dim?: number | null; keepdim?: boolean; interpolation?: string; out?: Tensor }): Tensor;
@@ -4083,40 +4657,72 @@ export function rad2deg_(options: { input: Tensor }): Tensor;
 export function rad2deg_(...args: unknown[]): unknown {
   return call('rad2deg_', args);
 }
-/** rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws from the uniform distribution from 0 up to, not including, 1. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.rand.html)
+ *
+ * `rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 export function rand(...size: number[]): Made<never, never, Unknown>;
 export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
-/** rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws from the uniform distribution from 0 up to, not including, 1. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.rand.html)
+ *
+ * `rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
 export function rand(...size: number[]): Made<never, never, Unknown>;
 export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function rand(...args: unknown[]): unknown {
   return call('rand', args);
 }
-/** rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
+/**
+ * Draws as `rand` does, in the shape of a tensor. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.rand_like.html)
+ *
+ * `rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ */
 export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-/** rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
+/**
+ * Draws as `rand` does, in the shape of a tensor. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.rand_like.html)
+ *
+ * `rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ */
 export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randLike(...args: unknown[]): unknown {
   return call('rand_like', args);
 }
-/** randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws whole numbers from `low` up to, not including, `high`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randint.html)
+ *
+ * `randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-/** randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws whole numbers from `low` up to, not including, `high`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randint.html)
+ *
+ * `randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-/** randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws whole numbers from `low` up to, not including, `high`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randint.html)
+ *
+ * `randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-/** randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws whole numbers from `low` up to, not including, `high`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randint.html)
+ *
+ * `randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
@@ -4153,30 +4759,54 @@ export function randintLike<T extends Tensor, E extends DType = never, W extends
 export function randintLike(...args: unknown[]): unknown {
   return call('randint_like', args);
 }
-/** randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws from the normal distribution of mean 0 and variance 1. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randn.html)
+ *
+ * `randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 export function randn(...size: number[]): Made<never, never, Unknown>;
 export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
-/** randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * Draws from the normal distribution of mean 0 and variance 1. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randn.html)
+ *
+ * `randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
 export function randn(...size: number[]): Made<never, never, Unknown>;
 export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function randn(...args: unknown[]): unknown {
   return call('randn', args);
 }
-/** randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
+/**
+ * Draws as `randn` does, in the shape of a tensor. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randn_like.html)
+ *
+ * `randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ */
 export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-/** randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
+/**
+ * Draws as `randn` does, in the shape of a tensor. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randn_like.html)
+ *
+ * `randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ */
 export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function randnLike(...args: unknown[]): unknown {
   return call('randn_like', args);
 }
-/** randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * The numbers from 0 to n - 1 in random order. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randperm.html)
+ *
+ * `randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function randperm<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
 export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; generator: Generator | null; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
-/** randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * The numbers from 0 to n - 1 in random order. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randperm.html)
+ *
+ * `randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function randperm<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
 export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
 export function randperm(...args: unknown[]): unknown {
@@ -4194,39 +4824,61 @@ export function real(options: { input: Tensor }): Tensor;
 export function real(...args: unknown[]): unknown {
   return call('real', args);
 }
-/** reciprocal(Tensor self) -> Tensor */
+/**
+ * 1 / x of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html)
+ *
+ * `reciprocal(Tensor self) -> Tensor`
+ */
 export function reciprocal<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function reciprocal<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function reciprocal(...args: unknown[]): unknown {
   return call('reciprocal', args);
 }
-/** reciprocal_(Tensor self) -> Tensor */
+/**
+ * 1 / x of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.reciprocal_.html)
+ *
+ * `reciprocal_(Tensor self) -> Tensor`
+ */
 export function reciprocal_(input: Tensor): Tensor;
 export function reciprocal_(options: { input: Tensor }): Tensor;
 export function reciprocal_(...args: unknown[]): unknown {
   return call('reciprocal_', args);
 }
-/** relu(Tensor self) -> Tensor */
+/**
+ * max(x, 0) of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html)
+ *
+ * `relu(Tensor self) -> Tensor`
+ */
 export function relu<T extends Tensor>(input: T): Like<T>;
 export function relu<T extends Tensor>(options: { input: T }): Like<T>;
 export function relu(...args: unknown[]): unknown {
   return call('relu', args);
 }
-/** relu_(Tensor self) -> Tensor */
+/**
+ * max(x, 0) of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.relu_.html)
+ *
+ * `relu_(Tensor self) -> Tensor`
+ */
 export function relu_(input: Tensor): Tensor;
 export function relu_(options: { input: Tensor }): Tensor;
 export function relu_(...args: unknown[]): unknown {
   return call('relu_', args);
 }
-/** remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor */
+/**
+ * The remainder of a division, with the divisor's sign, as `%` in Python. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.remainder.html)
+ *
+ * `remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+ */
 export function remainder<T extends Scalar, U extends Tensor>(input: T, other: BroadcastWith<'remainder', T, U>): BroadcastResult<T, U, 'promoted'>;
 export function remainder<T extends Scalar, U extends Tensor>(input: T, options: { other: BroadcastWith<'remainder', T, U> }): BroadcastResult<T, U, 'promoted'>;
 export function remainder<T extends Scalar, U extends Tensor>(options: { input: T; other: BroadcastWith<'remainder', T, U> }): BroadcastResult<T, U, 'promoted'>;
 export function remainder<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'remainder', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function remainder<T extends Tensor, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'remainder', T, U>; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 /**
- * remainder.Tensor(Tensor self, Tensor other) -> Tensor
- * remainder.Scalar(Tensor self, Scalar other) -> Tensor
+ * The remainder of a division, with the divisor's sign, as `%` in Python. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.remainder.html)
+ *
+ * `remainder.Tensor(Tensor self, Tensor other) -> Tensor`
+ * `remainder.Scalar(Tensor self, Scalar other) -> Tensor`
  */
 export function remainder<T extends Tensor, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'remainder', T, U>, options?: { out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function remainder(...args: unknown[]): unknown {
@@ -4241,15 +4893,27 @@ export function renorm<T extends Tensor, E extends DType = never>(options: { inp
 export function renorm(...args: unknown[]): unknown {
   return call('renorm', args);
 }
-/** repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
+/**
+ * Each entry repeated where it stands. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+ *
+ * `repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+ */
 export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, dim?: number | null, options?: { outputSize?: number | null }): Part<T>;
 export function repeatInterleave<T extends Tensor>(input: T, repeats: Tensor, options: { dim?: number | null; outputSize?: number | null }): Part<T>;
 export function repeatInterleave<T extends Tensor>(input: T, options: { repeats: Tensor; dim?: number | null; outputSize?: number | null }): Part<T>;
 export function repeatInterleave<T extends Tensor>(options: { input: T; repeats: Tensor; dim?: number | null; outputSize?: number | null }): Part<T>;
-/** repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */
+/**
+ * Each entry repeated where it stands. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+ *
+ * `repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor`
+ */
 export function repeatInterleave<T extends Tensor>(repeats: T, options?: { outputSize?: number | null }): Part<T>;
 export function repeatInterleave<T extends Tensor>(options: { repeats: T; outputSize?: number | null }): Part<T>;
-/** repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
+/**
+ * Each entry repeated where it stands. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+ *
+ * `repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+ */
 export function repeatInterleave<T extends Tensor>(input: T, repeats: number, dim?: number | null, options?: { outputSize?: number | null }): Part<T>;
 export function repeatInterleave<T extends Tensor>(input: T, repeats: number, options: { dim?: number | null; outputSize?: number | null }): Part<T>;
 export function repeatInterleave<T extends Tensor>(input: T, options: { repeats: number; dim?: number | null; outputSize?: number | null }): Part<T>;
@@ -4257,7 +4921,11 @@ export function repeatInterleave<T extends Tensor>(options: { input: T; repeats:
 export function repeatInterleave(...args: unknown[]): unknown {
   return call('repeat_interleave', args);
 }
-/** reshape(Tensor self, SymInt[] shape) -> Tensor */
+/**
+ * The same values in another shape: a view where that can be; -1 stands for what remains. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.reshape.html)
+ *
+ * `reshape(Tensor self, SymInt[] shape) -> Tensor`
+ */
 export function reshape<T extends Tensor, R extends Shape>(input: T, shape: R): Shaped<T, Reshaped<R>>;
 export function reshape<T extends Tensor, R extends Shape>(input: T, options: { shape: R }): Shaped<T, Reshaped<R>>;
 export function reshape<T extends Tensor, R extends Shape>(options: { input: T; shape: R }): Shaped<T, Reshaped<R>>;
@@ -4389,7 +5057,11 @@ export function rnnTanhCell(options: { input: Tensor; hx: Tensor; wIh: Tensor; w
 export function rnnTanhCell(...args: unknown[]): unknown {
   return call('rnn_tanh_cell', args);
 }
-/** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
+/**
+ * The entries moved along the dimensions; what leaves at the end comes in at the start. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.roll.html)
+ *
+ * `roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
+ */
 export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], dims?: number | readonly number[]): Like<T>;
 export function roll<T extends Tensor>(input: T, shifts: number | readonly number[], options: { dims?: number | readonly number[] }): Like<T>;
 export function roll<T extends Tensor>(input: T, options: { shifts: number | readonly number[]; dims?: number | readonly number[] }): Like<T>;
@@ -4405,19 +5077,35 @@ export function rot90<T extends Tensor>(options: { input: T; k?: number; dims?: 
 export function rot90(...args: unknown[]): unknown {
   return call('rot90', args);
 }
-/** round(Tensor self) -> Tensor */
+/**
+ * Rounds each element, halves to even. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.round.html)
+ *
+ * `round(Tensor self) -> Tensor`
+ */
 export function round<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function round<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
-/** round.decimals(Tensor self, *, int decimals) -> Tensor */
+/**
+ * Rounds each element, halves to even. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.round.html)
+ *
+ * `round.decimals(Tensor self, *, int decimals) -> Tensor`
+ */
 export function round<T extends Tensor, E extends DType = never>(input: T, options: { decimals: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function round<T extends Tensor, E extends DType = never>(options: { input: T; decimals: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function round(...args: unknown[]): unknown {
   return call('round', args);
 }
-/** round_(Tensor self) -> Tensor */
+/**
+ * Rounds each element, halves to even. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.round_.html)
+ *
+ * `round_(Tensor self) -> Tensor`
+ */
 export function round_(input: Tensor): Tensor;
 export function round_(options: { input: Tensor }): Tensor;
-/** round_.decimals(Tensor self, *, int decimals) -> Tensor */
+/**
+ * Rounds each element, halves to even. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.round_.html)
+ *
+ * `round_.decimals(Tensor self, *, int decimals) -> Tensor`
+ */
 export function round_(input: Tensor, options: { decimals: number }): Tensor;
 export function round_(options: { input: Tensor; decimals: number }): Tensor;
 export function round_(...args: unknown[]): unknown {
@@ -4455,13 +5143,21 @@ export function rrelu_(options: { input: Tensor; lower?: Scalar; upper?: Scalar;
 export function rrelu_(...args: unknown[]): unknown {
   return call('rrelu_', args);
 }
-/** rsqrt(Tensor self) -> Tensor */
+/**
+ * 1 / sqrt(x) of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html)
+ *
+ * `rsqrt(Tensor self) -> Tensor`
+ */
 export function rsqrt<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function rsqrt<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function rsqrt(...args: unknown[]): unknown {
   return call('rsqrt', args);
 }
-/** rsqrt_(Tensor self) -> Tensor */
+/**
+ * 1 / sqrt(x) of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rsqrt_.html)
+ *
+ * `rsqrt_(Tensor self) -> Tensor`
+ */
 export function rsqrt_(input: Tensor): Tensor;
 export function rsqrt_(options: { input: Tensor }): Tensor;
 export function rsqrt_(...args: unknown[]): unknown {
@@ -4485,25 +5181,41 @@ export function scalarTensor(options: FactoryOptions & { s: Scalar }): Tensor;
 export function scalarTensor(...args: unknown[]): unknown {
   return call('scalar_tensor', args);
 }
-/** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+/**
+ * Writes along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html)
+ *
+ * `scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+ */
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
-/** scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
+/**
+ * Writes along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html)
+ *
+ * `scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
+ */
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { src: Tensor; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; src: Tensor; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; src: Tensor; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; src: Tensor; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
-/** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
+/**
+ * Writes along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html)
+ *
+ * `scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+ */
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, value: Scalar, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { value: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; value: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; index: Tensor; value: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(options: { input: T; dim: number; index: Tensor; value: Scalar; out?: Tensor<E> }): Part<T, 'same', E>;
-/** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
+/**
+ * Writes along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html)
+ *
+ * `scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
+ */
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { value: Scalar; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatter<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; value: Scalar; reduce: string; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -4512,7 +5224,11 @@ export function scatter<T extends Tensor, E extends DType = never>(options: { in
 export function scatter(...args: unknown[]): unknown {
   return call('scatter', args);
 }
-/** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+/**
+ * Adds along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html)
+ *
+ * `scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+ */
 export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, src: Tensor, options?: { out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, index: Tensor, options: { src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
 export function scatterAdd<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { index: Tensor; src: Tensor; out?: Tensor<E> }): Part<T, 'same', E>;
@@ -4548,7 +5264,11 @@ export function segmentReduce(options: { data: Tensor; reduce: string; lengths?:
 export function segmentReduce(...args: unknown[]): unknown {
   return call('segment_reduce', args);
 }
-/** select.int(Tensor self, int dim, SymInt index) -> Tensor */
+/**
+ * A view of one entry along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.select.html)
+ *
+ * `select.int(Tensor self, int dim, SymInt index) -> Tensor`
+ */
 export function select<T extends Tensor, Dim extends number>(input: T, dim: Dim, index: number): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
 export function select<T extends Tensor, Dim extends number>(input: T, dim: Dim, options: { index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
 export function select<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim; index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
@@ -4591,19 +5311,31 @@ export function sgn<T extends Tensor, E extends DType = never>(options: { input:
 export function sgn(...args: unknown[]): unknown {
   return call('sgn', args);
 }
-/** sigmoid(Tensor self) -> Tensor */
+/**
+ * 1 / (1 + exp(-x)) of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html)
+ *
+ * `sigmoid(Tensor self) -> Tensor`
+ */
 export function sigmoid<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sigmoid<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sigmoid(...args: unknown[]): unknown {
   return call('sigmoid', args);
 }
-/** sigmoid_(Tensor self) -> Tensor */
+/**
+ * 1 / (1 + exp(-x)) of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sigmoid_.html)
+ *
+ * `sigmoid_(Tensor self) -> Tensor`
+ */
 export function sigmoid_(input: Tensor): Tensor;
 export function sigmoid_(options: { input: Tensor }): Tensor;
 export function sigmoid_(...args: unknown[]): unknown {
   return call('sigmoid_', args);
 }
-/** sign(Tensor self) -> Tensor */
+/**
+ * -1, 0 or 1 by the sign of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sign.html)
+ *
+ * `sign(Tensor self) -> Tensor`
+ */
 export function sign<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function sign<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function sign(...args: unknown[]): unknown {
@@ -4615,13 +5347,21 @@ export function signbit<T extends Tensor, E extends DType = never>(options: { in
 export function signbit(...args: unknown[]): unknown {
   return call('signbit', args);
 }
-/** sin(Tensor self) -> Tensor */
+/**
+ * The sine of each element, in radians. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sin.html)
+ *
+ * `sin(Tensor self) -> Tensor`
+ */
 export function sin<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sin<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sin(...args: unknown[]): unknown {
   return call('sin', args);
 }
-/** sin_(Tensor self) -> Tensor */
+/**
+ * The sine of each element, in radians. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sin_.html)
+ *
+ * `sin_(Tensor self) -> Tensor`
+ */
 export function sin_(input: Tensor): Tensor;
 export function sin_(options: { input: Tensor }): Tensor;
 export function sin_(...args: unknown[]): unknown {
@@ -4696,7 +5436,11 @@ export function smm(options: { input: Tensor; mat2: Tensor }): Tensor;
 export function smm(...args: unknown[]): unknown {
   return call('smm', args);
 }
-/** softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
+/**
+ * Exponentials, divided by their sum along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html)
+ *
+ * `softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+ */
 export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, dtype?: E | null, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function softmax<T extends Tensor, E extends DType = never>(input: T, dim: number, options: { dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
 export function softmax<T extends Tensor, E extends DType = never>(input: T, options: { dim: number; dtype?: E | null; out?: Tensor<E> }): Like<T, 'same', E>;
@@ -4704,10 +5448,18 @@ export function softmax<T extends Tensor, E extends DType = never>(options: { in
 export function softmax(...args: unknown[]): unknown {
   return call('softmax', args);
 }
-/** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
+/**
+ * The elements in order along `dim`, and their indices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sort.html)
+ *
+ * `sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+ */
 export function sort<T extends Tensor>(input: T, options: { stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function sort<T extends Tensor>(options: { input: T; stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-/** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
+/**
+ * The elements in order along `dim`, and their indices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sort.html)
+ *
+ * `sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+ */
 export function sort<T extends Tensor>(input: T, dim?: number, descending?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function sort<T extends Tensor>(input: T, dim: number, options: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function sort<T extends Tensor>(input: T, options: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
@@ -4801,12 +5553,20 @@ export function sparseCsrTensor(options: FactoryOptions & { crowIndices: Tensor;
 export function sparseCsrTensor(...args: unknown[]): unknown {
   return call('sparse_csr_tensor', args);
 }
-/** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
+/**
+ * Splits along `dim` into parts of that size, which are views. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.split.html)
+ *
+ * `split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
+ */
 export function split<T extends Tensor>(input: T, splitSize: number, dim?: number): Part<T>[];
 export function split<T extends Tensor>(input: T, splitSize: number, options: { dim?: number }): Part<T>[];
 export function split<T extends Tensor>(input: T, options: { splitSize: number; dim?: number }): Part<T>[];
 export function split<T extends Tensor>(options: { input: T; splitSize: number; dim?: number }): Part<T>[];
-/** split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[] */
+/**
+ * Splits along `dim` into parts of that size, which are views. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.split.html)
+ *
+ * `split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[]`
+ */
 export function split<T extends Tensor>(input: T, splitSize: readonly number[], dim?: number): Part<T>[];
 export function split<T extends Tensor>(input: T, splitSize: readonly number[], options: { dim?: number }): Part<T>[];
 export function split<T extends Tensor>(input: T, options: { splitSize: readonly number[]; dim?: number }): Part<T>[];
@@ -4838,38 +5598,66 @@ export function splitWithSizesCopy(options: { input: Tensor; splitSizes: readonl
 export function splitWithSizesCopy(...args: unknown[]): unknown {
   return call('split_with_sizes_copy', args);
 }
-/** sqrt(Tensor self) -> Tensor */
+/**
+ * The square root of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html)
+ *
+ * `sqrt(Tensor self) -> Tensor`
+ */
 export function sqrt<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function sqrt<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function sqrt(...args: unknown[]): unknown {
   return call('sqrt', args);
 }
-/** sqrt_(Tensor self) -> Tensor */
+/**
+ * The square root of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sqrt_.html)
+ *
+ * `sqrt_(Tensor self) -> Tensor`
+ */
 export function sqrt_(input: Tensor): Tensor;
 export function sqrt_(options: { input: Tensor }): Tensor;
 export function sqrt_(...args: unknown[]): unknown {
   return call('sqrt_', args);
 }
-/** square(Tensor self) -> Tensor */
+/**
+ * The square of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.square.html)
+ *
+ * `square(Tensor self) -> Tensor`
+ */
 export function square(input: Tensor, options?: { out?: Tensor }): Tensor;
 export function square(options: { input: Tensor; out?: Tensor }): Tensor;
 export function square(...args: unknown[]): unknown {
   return call('square', args);
 }
-/** square_(Tensor self) -> Tensor */
+/**
+ * The square of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.square_.html)
+ *
+ * `square_(Tensor self) -> Tensor`
+ */
 export function square_(input: Tensor): Tensor;
 export function square_(options: { input: Tensor }): Tensor;
 export function square_(...args: unknown[]): unknown {
   return call('square_', args);
 }
-/** squeeze(Tensor self) -> Tensor */
+/**
+ * A view without the dimensions of size 1, or without that one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html)
+ *
+ * `squeeze(Tensor self) -> Tensor`
+ */
 export function squeeze<T extends Tensor>(input: T): Part<T>;
 export function squeeze<T extends Tensor>(options: { input: T }): Part<T>;
-/** squeeze.dim(Tensor self, int dim) -> Tensor */
+/**
+ * A view without the dimensions of size 1, or without that one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html)
+ *
+ * `squeeze.dim(Tensor self, int dim) -> Tensor`
+ */
 export function squeeze<T extends Tensor>(input: T, dim: number): Part<T>;
 export function squeeze<T extends Tensor>(input: T, options: { dim: number }): Part<T>;
 export function squeeze<T extends Tensor>(options: { input: T; dim: number }): Part<T>;
-/** squeeze.dims(Tensor self, int[] dim) -> Tensor */
+/**
+ * A view without the dimensions of size 1, or without that one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html)
+ *
+ * `squeeze.dims(Tensor self, int[] dim) -> Tensor`
+ */
 export function squeeze<T extends Tensor>(input: T, dim: readonly number[]): Part<T>;
 export function squeeze<T extends Tensor>(input: T, options: { dim: readonly number[] }): Part<T>;
 export function squeeze<T extends Tensor>(options: { input: T; dim: readonly number[] }): Part<T>;
@@ -4898,24 +5686,40 @@ export function sspaddmm(options: { input: Tensor; mat1: Tensor; mat2: Tensor; b
 export function sspaddmm(...args: unknown[]): unknown {
   return call('sspaddmm', args);
 }
-/** stack(Tensor[] tensors, int dim=0) -> Tensor */
+/**
+ * Joins tensors of one shape along a new dimension. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.stack.html)
+ *
+ * `stack(Tensor[] tensors, int dim=0) -> Tensor`
+ */
 export function stack<T extends Tensor, E extends DType = never>(tensors: readonly T[], dim?: number, options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
 export function stack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options: { dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function stack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; dim?: number; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function stack(...args: unknown[]): unknown {
   return call('stack', args);
 }
-/** std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
+/**
+ * The standard deviation of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
+ *
+ * `std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+ */
 export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased?: boolean, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 export function std<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
-/** std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
+/**
+ * The standard deviation of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
+ *
+ * `std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+ */
 export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 export function std<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
-/** std(Tensor self, bool unbiased=True) -> Tensor */
+/**
+ * The standard deviation of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
+ *
+ * `std(Tensor self, bool unbiased=True) -> Tensor`
+ */
 export function std<T extends Tensor>(input: T, unbiased?: boolean): Reduction<T, 'real', null, false>;
 export function std<T extends Tensor>(input: T, options: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
 export function std<T extends Tensor>(options: { input: T; unbiased?: boolean }): Reduction<T, 'real', null, false>;
@@ -4966,7 +5770,11 @@ export function stft(options: { input: Tensor; nFft: number; hopLength?: number 
 export function stft(...args: unknown[]): unknown {
   return call('stft', args);
 }
-/** sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+/**
+ * The difference to `other`, times `alpha`, element by element with broadcasting. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sub.html)
+ *
+ * `sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+ */
 export function sub<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, other: BroadcastWith<'sub', T, U>, options?: { alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function sub<T extends TensorLike, U extends TensorLike, E extends DType = never>(input: T, options: { other: BroadcastWith<'sub', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
 export function sub<T extends TensorLike, U extends TensorLike, E extends DType = never>(options: { input: T; other: BroadcastWith<'sub', T, U>; alpha?: Scalar; out?: Tensor<E> }): BroadcastResult<T, U, 'promoted', E>;
@@ -4985,10 +5793,18 @@ export function subtract<T extends TensorLike, U extends TensorLike, E extends D
 export function subtract(...args: unknown[]): unknown {
   return call('subtract', args);
 }
-/** sum(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * The sum of all elements, or along `dim`; of integers and booleans in int64. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sum.html)
+ *
+ * `sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+ */
 export function sum<T extends Tensor, E extends DType = never>(input: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
 export function sum<T extends Tensor, E extends DType = never>(options: { input: T; dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
-/** sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * The sum of all elements, or along `dim`; of integers and booleans in int64. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sum.html)
+ *
+ * `sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+ */
 export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
 export function sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null; out?: Tensor<E> }): Reduction<T, 'sum', Dim, Keep, E>;
@@ -5032,7 +5848,11 @@ export function symConstrainRangeForSize(options: { size: Scalar; min?: number |
 export function symConstrainRangeForSize(...args: unknown[]): unknown {
   return call('sym_constrain_range_for_size', args);
 }
-/** t(Tensor self) -> Tensor */
+/**
+ * The transpose of a matrix, a view. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.t.html)
+ *
+ * `t(Tensor self) -> Tensor`
+ */
 export function t<T extends Tensor>(input: T): Shaped<T, Turned<T[typeof shapeOf]>>;
 export function t<T extends Tensor>(options: { input: T }): Shaped<T, Turned<T[typeof shapeOf]>>;
 export function t(...args: unknown[]): unknown {
@@ -5071,13 +5891,21 @@ export function tan_(options: { input: Tensor }): Tensor;
 export function tan_(...args: unknown[]): unknown {
   return call('tan_', args);
 }
-/** tanh(Tensor self) -> Tensor */
+/**
+ * The hyperbolic tangent of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.tanh.html)
+ *
+ * `tanh(Tensor self) -> Tensor`
+ */
 export function tanh<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'float', E>;
 export function tanh<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'float', E>;
 export function tanh(...args: unknown[]): unknown {
   return call('tanh', args);
 }
-/** tanh_(Tensor self) -> Tensor */
+/**
+ * The hyperbolic tangent of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tanh_.html)
+ *
+ * `tanh_(Tensor self) -> Tensor`
+ */
 export function tanh_(input: Tensor): Tensor;
 export function tanh_(options: { input: Tensor }): Tensor;
 export function tanh_(...args: unknown[]): unknown {
@@ -5117,14 +5945,22 @@ export function threshold_(options: { input: Tensor; threshold: Scalar; value: S
 export function threshold_(...args: unknown[]): unknown {
   return call('threshold_', args);
 }
-/** tile(Tensor self, SymInt[] dims) -> Tensor */
+/**
+ * A copy that is repeated, as numpy.tile does. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.tile.html)
+ *
+ * `tile(Tensor self, SymInt[] dims) -> Tensor`
+ */
 export function tile<T extends Tensor>(input: T, dims: readonly number[]): Part<T>;
 export function tile<T extends Tensor>(input: T, options: { dims: readonly number[] }): Part<T>;
 export function tile<T extends Tensor>(options: { input: T; dims: readonly number[] }): Part<T>;
 export function tile(...args: unknown[]): unknown {
   return call('tile', args);
 }
-/** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
+/**
+ * The `k` largest (or smallest) values along `dim`, and their indices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.topk.html)
+ *
+ * `topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
+ */
 export function topk<T extends Tensor>(input: T, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function topk<T extends Tensor>(input: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
 export function topk<T extends Tensor>(input: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
@@ -5134,13 +5970,21 @@ export function topk<T extends Tensor>(options: { input: T; k: number; dim?: num
 export function topk(...args: unknown[]): unknown {
   return call('topk', args);
 }
-/** trace(Tensor self) -> Tensor */
+/**
+ * The sum of the diagonal of a matrix. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.trace.html)
+ *
+ * `trace(Tensor self) -> Tensor`
+ */
 export function trace(input: Tensor): Tensor;
 export function trace(options: { input: Tensor }): Tensor;
 export function trace(...args: unknown[]): unknown {
   return call('trace', args);
 }
-/** transpose.int(Tensor self, int dim0, int dim1) -> Tensor */
+/**
+ * A view with two dimensions in the place of each other. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.transpose.html)
+ *
+ * `transpose.int(Tensor self, int dim0, int dim1) -> Tensor`
+ */
 export function transpose<T extends Tensor, A extends number, B extends number>(input: T, dim0: A, dim1: B): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
 export function transpose<T extends Tensor, A extends number, B extends number>(input: T, dim0: A, options: { dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
 export function transpose<T extends Tensor, A extends number, B extends number>(input: T, options: { dim0: A; dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
@@ -5186,7 +6030,11 @@ export function triangularSolve(options: { input: Tensor; A: Tensor; upper?: boo
 export function triangularSolve(...args: unknown[]): unknown {
   return call('triangular_solve', args);
 }
-/** tril(Tensor self, SymInt diagonal=0) -> Tensor */
+/**
+ * The lower triangle of a matrix, zero elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.tril.html)
+ *
+ * `tril(Tensor self, SymInt diagonal=0) -> Tensor`
+ */
 export function tril<T extends Tensor, E extends DType = never>(input: T, diagonal?: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function tril<T extends Tensor, E extends DType = never>(input: T, options: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function tril<T extends Tensor, E extends DType = never>(options: { input: T; diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
@@ -5214,7 +6062,11 @@ export function tripletMarginLoss(options: { anchor: Tensor; positive: Tensor; n
 export function tripletMarginLoss(...args: unknown[]): unknown {
   return call('triplet_margin_loss', args);
 }
-/** triu(Tensor self, SymInt diagonal=0) -> Tensor */
+/**
+ * The upper triangle of a matrix, zero elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.triu.html)
+ *
+ * `triu(Tensor self, SymInt diagonal=0) -> Tensor`
+ */
 export function triu<T extends Tensor, E extends DType = never>(input: T, diagonal?: number, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function triu<T extends Tensor, E extends DType = never>(input: T, options: { diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
 export function triu<T extends Tensor, E extends DType = never>(options: { input: T; diagonal?: number; out?: Tensor<E> }): Like<T, 'same', E>;
@@ -5240,19 +6092,31 @@ export function trueDivide<T extends TensorLike, U extends TensorLike, E extends
 export function trueDivide(...args: unknown[]): unknown {
   return call('true_divide', args);
 }
-/** trunc(Tensor self) -> Tensor */
+/**
+ * Each element without its fraction. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.trunc.html)
+ *
+ * `trunc(Tensor self) -> Tensor`
+ */
 export function trunc<T extends Tensor, E extends DType = never>(input: T, options?: { out?: Tensor<E> }): Like<T, 'same', E>;
 export function trunc<T extends Tensor, E extends DType = never>(options: { input: T; out?: Tensor<E> }): Like<T, 'same', E>;
 export function trunc(...args: unknown[]): unknown {
   return call('trunc', args);
 }
-/** trunc_(Tensor self) -> Tensor */
+/**
+ * Each element without its fraction. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.trunc_.html)
+ *
+ * `trunc_(Tensor self) -> Tensor`
+ */
 export function trunc_(input: Tensor): Tensor;
 export function trunc_(options: { input: Tensor }): Tensor;
 export function trunc_(...args: unknown[]): unknown {
   return call('trunc_', args);
 }
-/** unbind.int(Tensor self, int dim=0) -> Tensor[] */
+/**
+ * The entries along `dim`, which are views. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.unbind.html)
+ *
+ * `unbind.int(Tensor self, int dim=0) -> Tensor[]`
+ */
 export function unbind<T extends Tensor>(input: T, dim?: number): Part<T>[];
 export function unbind<T extends Tensor>(input: T, options: { dim?: number }): Part<T>[];
 export function unbind<T extends Tensor>(options: { input: T; dim?: number }): Part<T>[];
@@ -5266,7 +6130,11 @@ export function unbindCopy(options: { input: Tensor; dim?: number; out?: readonl
 export function unbindCopy(...args: unknown[]): unknown {
   return call('unbind_copy', args);
 }
-/** unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor */
+/**
+ * One dimension as several. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html)
+ *
+ * `unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor`
+ */
 export function unflatten<T extends Tensor>(input: T, dim: number, sizes: readonly number[]): Part<T>;
 export function unflatten<T extends Tensor>(input: T, dim: number, options: { sizes: readonly number[] }): Part<T>;
 export function unflatten<T extends Tensor>(input: T, options: { dim: number; sizes: readonly number[] }): Part<T>;
@@ -5307,7 +6175,11 @@ export function unsafeSplitWithSizes<T extends Tensor>(options: { input: T; spli
 export function unsafeSplitWithSizes(...args: unknown[]): unknown {
   return call('unsafe_split_with_sizes', args);
 }
-/** unsqueeze(Tensor self, int dim) -> Tensor */
+/**
+ * A view with a dimension of size 1 put in at `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html)
+ *
+ * `unsqueeze(Tensor self, int dim) -> Tensor`
+ */
 export function unsqueeze<T extends Tensor, Dim extends number>(input: T, dim: Dim): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
 export function unsqueeze<T extends Tensor, Dim extends number>(input: T, options: { dim: Dim }): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
 export function unsqueeze<T extends Tensor, Dim extends number>(options: { input: T; dim: Dim }): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
@@ -5335,17 +6207,29 @@ export function vander(options: { x: Tensor; N?: number | null; increasing?: boo
 export function vander(...args: unknown[]): unknown {
   return call('vander', args);
 }
-/** var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
+/**
+ * The variance of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.var.html)
+ *
+ * `var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+ */
 function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased?: boolean, keepdim?: Keep, options?: { out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, unbiased: boolean, options: { keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, dim: Dim, options: { unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(input: T, options: { dim: Dim; unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 function var_<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(options: { input: T; dim: Dim; unbiased?: boolean; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
-/** var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
+/**
+ * The variance of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.var.html)
+ *
+ * `var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+ */
 function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, dim?: Dim, options?: { correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(input: T, options: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
 function var_<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(options: { input: T; dim?: Dim; correction?: Scalar | null; keepdim?: Keep; out?: Tensor<E> }): Reduction<T, 'real', Dim, Keep, E>;
-/** var(Tensor self, bool unbiased=True) -> Tensor */
+/**
+ * The variance of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.var.html)
+ *
+ * `var(Tensor self, bool unbiased=True) -> Tensor`
+ */
 function var_<T extends Tensor>(input: T, unbiased?: boolean): Reduction<T, 'real', null, false>;
 function var_<T extends Tensor>(input: T, options: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
 function var_<T extends Tensor>(options: { input: T; unbiased?: boolean }): Reduction<T, 'real', null, false>;
@@ -5422,29 +6306,47 @@ export function vsplit<T extends Tensor>(options: { input: T; indices: readonly 
 export function vsplit(...args: unknown[]): unknown {
   return call('vsplit', args);
 }
-/** vstack(Tensor[] tensors) -> Tensor */
+/**
+ * Joins tensors one below the other: along the first dimension. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.vstack.html)
+ *
+ * `vstack(Tensor[] tensors) -> Tensor`
+ */
 export function vstack<T extends Tensor, E extends DType = never>(tensors: readonly T[], options?: { out?: Tensor<E> }): Part<T, 'joined', E>;
 export function vstack<T extends Tensor, E extends DType = never>(options: { tensors: readonly T[]; out?: Tensor<E> }): Part<T, 'joined', E>;
 export function vstack(...args: unknown[]): unknown {
   return call('vstack', args);
 }
-/** where(Tensor condition) -> Tensor[] */
+/**
+ * Elements of `self` where the condition is true, of `other` elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.where.html)
+ *
+ * `where(Tensor condition) -> Tensor[]`
+ */
 export function where(condition: Tensor): Tensor[];
 export function where(options: { condition: Tensor }): Tensor[];
-/** where.self(Tensor condition, Tensor self, Tensor other) -> Tensor */
+/**
+ * Elements of `self` where the condition is true, of `other` elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.where.html)
+ *
+ * `where.self(Tensor condition, Tensor self, Tensor other) -> Tensor`
+ */
 export function where(condition: Tensor, input: Tensor, other: Tensor, options?: { out?: Tensor }): Tensor;
 export function where(condition: Tensor, input: Tensor, options: { other: Tensor; out?: Tensor }): Tensor;
 export function where(condition: Tensor, options: { input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 export function where(options: { condition: Tensor; input: Tensor; other: Tensor; out?: Tensor }): Tensor;
 /**
- * where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor
- * where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor
+ * Elements of `self` where the condition is true, of `other` elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.where.html)
+ *
+ * `where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor`
+ * `where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor`
  */
 export function where(condition: Tensor, input: Scalar, other: TensorLike): Tensor;
 export function where(condition: Tensor, input: Scalar, options: { other: TensorLike }): Tensor;
 export function where(condition: Tensor, options: { input: Scalar; other: TensorLike }): Tensor;
 export function where(options: { condition: Tensor; input: Scalar; other: TensorLike }): Tensor;
-/** where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor */
+/**
+ * Elements of `self` where the condition is true, of `other` elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.where.html)
+ *
+ * `where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor`
+ */
 export function where(condition: Tensor, input: Tensor, other: Scalar): Tensor;
 export function where(condition: Tensor, input: Tensor, options: { other: Scalar }): Tensor;
 export function where(condition: Tensor, options: { input: Tensor; other: Scalar }): Tensor;
@@ -5476,20 +6378,32 @@ export function xlogy_(options: { input: Tensor; other: TensorLike }): Tensor;
 export function xlogy_(...args: unknown[]): unknown {
   return call('xlogy_', args);
 }
-/** zero_(Tensor self) -> Tensor */
+/**
+ * Writes zero to all elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.zero_.html)
+ *
+ * `zero_(Tensor self) -> Tensor`
+ */
 export function zero_(input: Tensor): Tensor;
 export function zero_(options: { input: Tensor }): Tensor;
 export function zero_(...args: unknown[]): unknown {
   return call('zero_', args);
 }
-/** zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
+/**
+ * A tensor of zeros. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.zeros.html)
+ *
+ * `zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ */
 export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
 export function zeros(...size: number[]): Made<never, never, Unknown>;
 export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function zeros(...args: unknown[]): unknown {
   return call('zeros', args);
 }
-/** zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
+/**
+ * Zeros in the shape, dtype and on the device of a tensor. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.zeros_like.html)
+ *
+ * `zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ */
 export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
 export function zerosLike(...args: unknown[]): unknown {

@@ -14,9 +14,17 @@ import type { Flattened, Inserted, Permuted, Replace, Reshaped, Shape, Swapped, 
 import type { FactoryOptions, ATau, HistBinEdges, LUPivots, MantissaExponent, MinMax, QR, SignLogabsdet, SolutionClonedCoefficient, USV, ValuesIndices } from './results.js';
 
 export interface OperatorMethods {
-  /** abs(Tensor self) -> Tensor */
+  /**
+   * The absolute value of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.abs.html)
+   *
+   * `abs(Tensor self) -> Tensor`
+   */
   abs<T extends Tensor>(this: T): Like<T, 'real'>;
-  /** abs_(Tensor self) -> Tensor */
+  /**
+   * The absolute value of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.abs_.html)
+   *
+   * `abs_(Tensor self) -> Tensor`
+   */
   abs_<T extends Tensor>(this: T): T;
   /** absolute(Tensor self) -> Tensor */
   absolute<T extends Tensor>(this: T): Like<T, 'real'>;
@@ -30,10 +38,18 @@ export interface OperatorMethods {
   acosh<T extends Tensor>(this: T): Like<T, 'float'>;
   /** acosh_(Tensor self) -> Tensor */
   acosh_<T extends Tensor>(this: T): T;
-  /** add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+  /**
+   * The sum with `other`, times `alpha`, element by element with broadcasting. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.add.html)
+   *
+   * `add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   */
   add<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'add', T, U>, options?: { alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
   add<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'add', T, U>; alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
-  /** add_.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+  /**
+   * The sum with `other`, times `alpha`, element by element with broadcasting. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.add_.html)
+   *
+   * `add_.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   */
   add_<T extends Tensor>(this: T, other: TensorLike, options?: { alpha?: Scalar }): T;
   add_<T extends Tensor>(this: T, options: { other: TensorLike; alpha?: Scalar }): T;
   /** addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
@@ -60,11 +76,19 @@ export interface OperatorMethods {
   addcmul_<T extends Tensor>(this: T, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): T;
   addcmul_<T extends Tensor>(this: T, tensor1: Tensor, options: { tensor2: Tensor; value?: Scalar }): T;
   addcmul_<T extends Tensor>(this: T, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar }): T;
-  /** addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  /**
+   * `beta` times the input plus `alpha` times the matrix product of `mat1` and `mat2`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.addmm.html)
+   *
+   * `addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   */
   addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   addmm(mat1: Tensor, options: { mat2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
   addmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
-  /** addmm_(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+  /**
+   * `beta` times the input plus `alpha` times the matrix product of `mat1` and `mat2`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addmm_.html)
+   *
+   * `addmm_(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   */
   addmm_<T extends Tensor>(this: T, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): T;
   addmm_<T extends Tensor>(this: T, mat1: Tensor, options: { mat2: Tensor; beta?: Scalar; alpha?: Scalar }): T;
   addmm_<T extends Tensor>(this: T, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar }): T;
@@ -86,27 +110,51 @@ export interface OperatorMethods {
   addr_<T extends Tensor>(this: T, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar; alpha?: Scalar }): T;
   /** adjoint(Tensor self) -> Tensor */
   adjoint<T extends Tensor>(this: T): Part<T>;
-  /** all(Tensor self) -> Tensor */
+  /**
+   * Whether all elements are true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.all.html)
+   *
+   * `all(Tensor self) -> Tensor`
+   */
   all<T extends Tensor>(this: T): Reduction<T, 'truth', null, false>;
-  /** all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
+  /**
+   * Whether all elements are true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.all.html)
+   *
+   * `all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   */
   all<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, dim?: Dim, keepdim?: Keep): Reduction<T, 'truth', Dim, Keep>;
   all<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
   all<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
-  /** all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
+  /**
+   * Whether all elements are true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.all.html)
+   *
+   * `all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   */
   all<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, keepdim?: Keep): Reduction<T, 'truth', Dim, Keep>;
   all<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
   all<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, options: { dim: Dim; keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
-  /** allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool */
+  /**
+   * Whether all elements differ by no more than `atol` plus `rtol` times the size of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.allclose.html)
+   *
+   * `allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
+   */
   allclose(other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
   allclose(other: Tensor, rtol: number, atol: number, options: { equalNan?: boolean }): boolean;
   allclose(other: Tensor, rtol: number, options: { atol?: number; equalNan?: boolean }): boolean;
   allclose(other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
   allclose(options: { other: Tensor; rtol?: number; atol?: number; equalNan?: boolean }): boolean;
-  /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
+  /**
+   * The largest values along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.amax.html)
+   *
+   * `amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+   */
   amax<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim?: Dim, keepdim?: Keep): Reduction<T, 'same', Dim, Keep>;
   amax<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
   amax<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
-  /** amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
+  /**
+   * The smallest values along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.amin.html)
+   *
+   * `amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+   */
   amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim?: Dim, keepdim?: Keep): Reduction<T, 'same', Dim, Keep>;
   amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
   amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
@@ -114,13 +162,25 @@ export interface OperatorMethods {
   aminmax<T extends Tensor>(this: T, options?: { dim?: number | null; keepdim?: boolean }): MinMax<T[typeof dtypeOf], T[typeof placeOf]>;
   /** angle(Tensor self) -> Tensor */
   angle(): Tensor;
-  /** any(Tensor self) -> Tensor */
+  /**
+   * Whether any element is true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.any.html)
+   *
+   * `any(Tensor self) -> Tensor`
+   */
   any<T extends Tensor>(this: T): Reduction<T, 'truth', null, false>;
-  /** any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor */
+  /**
+   * Whether any element is true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.any.html)
+   *
+   * `any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   */
   any<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, dim?: Dim, keepdim?: Keep): Reduction<T, 'truth', Dim, Keep>;
   any<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
   any<T extends Tensor, Dim extends readonly number[] | null = null, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
-  /** any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
+  /**
+   * Whether any element is true: over all, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.any.html)
+   *
+   * `any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   */
   any<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, keepdim?: Keep): Reduction<T, 'truth', Dim, Keep>;
   any<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
   any<T extends Tensor, Dim extends number, Keep extends boolean = false>(this: T, options: { dim: Dim; keepdim?: Keep }): Reduction<T, 'truth', Dim, Keep>;
@@ -154,17 +214,33 @@ export interface OperatorMethods {
   arctanh<T extends Tensor>(this: T): Like<T, 'float'>;
   /** arctanh_(Tensor self) -> Tensor */
   arctanh_<T extends Tensor>(this: T): T;
-  /** argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
+  /**
+   * The index of the largest value: among all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.argmax.html)
+   *
+   * `argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+   */
   argmax<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, dim?: Dim, keepdim?: Keep): Reduction<T, 'int64', Dim, Keep>;
   argmax<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'int64', Dim, Keep>;
   argmax<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'int64', Dim, Keep>;
-  /** argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
+  /**
+   * The index of the smallest value: among all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.argmin.html)
+   *
+   * `argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+   */
   argmin<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, dim?: Dim, keepdim?: Keep): Reduction<T, 'int64', Dim, Keep>;
   argmin<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'int64', Dim, Keep>;
   argmin<T extends Tensor, Dim extends number | null = null, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'int64', Dim, Keep>;
-  /** argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor */
+  /**
+   * The indices that sort the elements along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.argsort.html)
+   *
+   * `argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
+   */
   argsort<T extends Tensor>(this: T, options: { stable: boolean; dim?: number; descending?: boolean }): Like<T, 'int64'>;
-  /** argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
+  /**
+   * The indices that sort the elements along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.argsort.html)
+   *
+   * `argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
+   */
   argsort<T extends Tensor>(this: T, dim?: number, descending?: boolean): Like<T, 'int64'>;
   argsort<T extends Tensor>(this: T, dim: number, options: { descending?: boolean }): Like<T, 'int64'>;
   argsort<T extends Tensor>(this: T, options: { dim?: number; descending?: boolean }): Like<T, 'int64'>;
@@ -196,10 +272,18 @@ export interface OperatorMethods {
   asinh_<T extends Tensor>(this: T): T;
   /** atan(Tensor self) -> Tensor */
   atan<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** atan2(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The angle of each point (`other`, input), in radians. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.atan2.html)
+   *
+   * `atan2(Tensor self, Tensor other) -> Tensor`
+   */
   atan2<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'atan2', T, U>): BroadcastResult<T, U, 'divided'>;
   atan2<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'atan2', T, U> }): BroadcastResult<T, U, 'divided'>;
-  /** atan2_(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The angle of each point (`other`, input), in radians. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.atan2_.html)
+   *
+   * `atan2_(Tensor self, Tensor other) -> Tensor`
+   */
   atan2_<T extends Tensor>(this: T, other: Tensor): T;
   atan2_<T extends Tensor>(this: T, options: { other: Tensor }): T;
   /** atan_(Tensor self) -> Tensor */
@@ -216,18 +300,38 @@ export interface OperatorMethods {
   baddbmm_<T extends Tensor>(this: T, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): T;
   baddbmm_<T extends Tensor>(this: T, batch1: Tensor, options: { batch2: Tensor; beta?: Scalar; alpha?: Scalar }): T;
   baddbmm_<T extends Tensor>(this: T, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar; alpha?: Scalar }): T;
-  /** bernoulli(Tensor self, *, Generator? generator=None) -> Tensor */
+  /**
+   * Draws 0 or 1: 1 with the probability that the element says. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html)
+   *
+   * `bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
+   */
   bernoulli(options?: { generator?: Generator | null }): Tensor;
-  /** bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor */
+  /**
+   * Draws 0 or 1: 1 with the probability that the element says. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html)
+   *
+   * `bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
+   */
   bernoulli(p: number, options?: { generator?: Generator | null }): Tensor;
   bernoulli(options: { p: number; generator?: Generator | null }): Tensor;
-  /** bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor */
+  /**
+   * Draws 0 or 1: 1 with the probability that the element says. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bernoulli_.html)
+   *
+   * `bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
+   */
   bernoulli_<T extends Tensor>(this: T, p: Tensor, options?: { generator?: Generator | null }): T;
   bernoulli_<T extends Tensor>(this: T, options: { p: Tensor; generator?: Generator | null }): T;
-  /** bernoulli_.float(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor */
+  /**
+   * Draws 0 or 1: 1 with the probability that the element says. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bernoulli_.html)
+   *
+   * `bernoulli_.float(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor`
+   */
   bernoulli_<T extends Tensor>(this: T, p?: number, options?: { generator?: Generator | null }): T;
   bernoulli_<T extends Tensor>(this: T, options: { p?: number; generator?: Generator | null }): T;
-  /** bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor */
+  /**
+   * How often each whole number occurs. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bincount.html)
+   *
+   * `bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
+   */
   bincount(weights?: Tensor | null, minlength?: number): Tensor;
   bincount(weights: Tensor | null, options: { minlength?: number }): Tensor;
   bincount(options: { weights?: Tensor | null; minlength?: number }): Tensor;
@@ -295,10 +399,18 @@ export interface OperatorMethods {
    */
   bitwiseXor_<T extends Tensor>(this: T, other: TensorLike): T;
   bitwiseXor_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
-  /** bmm(Tensor self, Tensor mat2) -> Tensor */
+  /**
+   * Matrix products of two batches: [b, n, m] and [b, m, p] give [b, n, p]. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.bmm.html)
+   *
+   * `bmm(Tensor self, Tensor mat2) -> Tensor`
+   */
   bmm<T extends Tensor, U extends Tensor>(this: T, mat2: MatmulWith<'bmm', T, U>): MatmulResult<T, U>;
   bmm<T extends Tensor, U extends Tensor>(this: T, options: { mat2: MatmulWith<'bmm', T, U> }): MatmulResult<T, U>;
-  /** broadcast_to(Tensor self, SymInt[] size) -> Tensor */
+  /**
+   * A view of a larger shape, in which dimensions of size 1 are repeated. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html)
+   *
+   * `broadcast_to(Tensor self, SymInt[] size) -> Tensor`
+   */
   broadcastTo<T extends Tensor>(this: T, size: readonly number[]): Part<T>;
   broadcastTo<T extends Tensor>(this: T, ...size: number[]): Part<T>;
   broadcastTo<T extends Tensor>(this: T, options: { size: readonly number[] }): Part<T>;
@@ -308,9 +420,17 @@ export interface OperatorMethods {
   cauchy_<T extends Tensor>(this: T, options: { median?: number; sigma?: number; generator?: Generator | null }): T;
   /** ccol_indices(Tensor self) -> Tensor */
   ccolIndices(): Tensor;
-  /** ceil(Tensor self) -> Tensor */
+  /**
+   * Rounds each element up. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.ceil.html)
+   *
+   * `ceil(Tensor self) -> Tensor`
+   */
   ceil<T extends Tensor>(this: T): Like<T>;
-  /** ceil_(Tensor self) -> Tensor */
+  /**
+   * Rounds each element up. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ceil_.html)
+   *
+   * `ceil_(Tensor self) -> Tensor`
+   */
   ceil_<T extends Tensor>(this: T): T;
   /** chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
   chalf(options?: { memoryFormat?: MemoryFormat | null }): Tensor;
@@ -324,23 +444,43 @@ export interface OperatorMethods {
   choleskySolve(input2: Tensor, upper?: boolean): Tensor;
   choleskySolve(input2: Tensor, options: { upper?: boolean }): Tensor;
   choleskySolve(options: { input2: Tensor; upper?: boolean }): Tensor;
-  /** chunk(Tensor self, int chunks, int dim=0) -> Tensor[] */
+  /**
+   * Splits along `dim` into that many parts, which are views. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.chunk.html)
+   *
+   * `chunk(Tensor self, int chunks, int dim=0) -> Tensor[]`
+   */
   chunk<T extends Tensor>(this: T, chunks: number, dim?: number): Part<T>[];
   chunk<T extends Tensor>(this: T, chunks: number, options: { dim?: number }): Part<T>[];
   chunk<T extends Tensor>(this: T, options: { chunks: number; dim?: number }): Part<T>[];
-  /** clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
+  /**
+   * Limits each element to `min` ... `max`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
+   *
+   * `clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   */
   clamp(min?: Tensor | null, max?: Tensor | null): Tensor;
   clamp(min: Tensor | null, options: { max?: Tensor | null }): Tensor;
   clamp(options: { min?: Tensor | null; max?: Tensor | null }): Tensor;
-  /** clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
+  /**
+   * Limits each element to `min` ... `max`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
+   *
+   * `clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+   */
   clamp<T extends Tensor>(this: T, min?: Scalar | null, max?: Scalar | null): Like<T, 'number'>;
   clamp<T extends Tensor>(this: T, min: Scalar | null, options: { max?: Scalar | null }): Like<T, 'number'>;
   clamp<T extends Tensor>(this: T, options: { min?: Scalar | null; max?: Scalar | null }): Like<T, 'number'>;
-  /** clamp_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
+  /**
+   * Limits each element to `min` ... `max`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html)
+   *
+   * `clamp_.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   */
   clamp_<T extends Tensor>(this: T, min?: Tensor | null, max?: Tensor | null): T;
   clamp_<T extends Tensor>(this: T, min: Tensor | null, options: { max?: Tensor | null }): T;
   clamp_<T extends Tensor>(this: T, options: { min?: Tensor | null; max?: Tensor | null }): T;
-  /** clamp_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor */
+  /**
+   * Limits each element to `min` ... `max`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html)
+   *
+   * `clamp_(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+   */
   clamp_<T extends Tensor>(this: T, min?: Scalar | null, max?: Scalar | null): T;
   clamp_<T extends Tensor>(this: T, min: Scalar | null, options: { max?: Scalar | null }): T;
   clamp_<T extends Tensor>(this: T, options: { min?: Scalar | null; max?: Scalar | null }): T;
@@ -384,7 +524,11 @@ export interface OperatorMethods {
   clip_<T extends Tensor>(this: T, min?: Scalar | null, max?: Scalar | null): T;
   clip_<T extends Tensor>(this: T, min: Scalar | null, options: { max?: Scalar | null }): T;
   clip_<T extends Tensor>(this: T, options: { min?: Scalar | null; max?: Scalar | null }): T;
-  /** clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor */
+  /**
+   * A copy; gradients flow through it. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.clone.html)
+   *
+   * `clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
+   */
   clone<T extends Tensor>(this: T, options?: { memoryFormat?: MemoryFormat | null }): Like<T>;
   /** coalesce(Tensor self) -> Tensor */
   coalesce(): Tensor;
@@ -396,7 +540,11 @@ export interface OperatorMethods {
   conjPhysical<T extends Tensor>(this: T): Like<T>;
   /** conj_physical_(Tensor self) -> Tensor */
   conjPhysical_<T extends Tensor>(this: T): T;
-  /** contiguous(Tensor self, *, MemoryFormat memory_format=0) -> Tensor */
+  /**
+   * The same values in row-major order: the tensor itself where they lie so already. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.contiguous.html)
+   *
+   * `contiguous(Tensor self, *, MemoryFormat memory_format=0) -> Tensor`
+   */
   contiguous<T extends Tensor>(this: T, options?: { memoryFormat?: MemoryFormat }): Like<T>;
   /** copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
   copy_<T extends Tensor>(this: T, src: TensorLike, nonBlocking?: boolean): T;
@@ -416,24 +564,44 @@ export interface OperatorMethods {
   copysign_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
   /** corrcoef(Tensor self) -> Tensor */
   corrcoef(): Tensor;
-  /** cos(Tensor self) -> Tensor */
+  /**
+   * The cosine of each element, in radians. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cos.html)
+   *
+   * `cos(Tensor self) -> Tensor`
+   */
   cos<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** cos_(Tensor self) -> Tensor */
+  /**
+   * The cosine of each element, in radians. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cos_.html)
+   *
+   * `cos_(Tensor self) -> Tensor`
+   */
   cos_<T extends Tensor>(this: T): T;
   /** cosh(Tensor self) -> Tensor */
   cosh<T extends Tensor>(this: T): Like<T, 'float'>;
   /** cosh_(Tensor self) -> Tensor */
   cosh_<T extends Tensor>(this: T): T;
-  /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
+  /**
+   * How many elements are not zero. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html)
+   *
+   * `count_nonzero(Tensor self, int? dim=None) -> Tensor`
+   */
   countNonzero<T extends Tensor>(this: T, dim?: number | null): Part<T, 'int64'>;
   countNonzero<T extends Tensor>(this: T, options: { dim?: number | null }): Part<T, 'int64'>;
-  /** count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
+  /**
+   * How many elements are not zero. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html)
+   *
+   * `count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+   */
   countNonzero<T extends Tensor>(this: T, dim: readonly number[]): Part<T, 'int64'>;
   countNonzero<T extends Tensor>(this: T, ...dim: number[]): Part<T, 'int64'>;
   countNonzero<T extends Tensor>(this: T, options: { dim: readonly number[] }): Part<T, 'int64'>;
   /** cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor */
   cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
-  /** cross(Tensor self, Tensor other, int? dim=None) -> Tensor */
+  /**
+   * The cross product along a dimension of size 3. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cross.html)
+   *
+   * `cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
+   */
   cross(other: Tensor, dim?: number | null): Tensor;
   cross(other: Tensor, options: { dim?: number | null }): Tensor;
   cross(options: { other: Tensor; dim?: number | null }): Tensor;
@@ -445,16 +613,32 @@ export interface OperatorMethods {
   /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
   cummin<T extends Tensor>(this: T, dim: number): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   cummin<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  /** cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * Products of the elements up to each, along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html)
+   *
+   * `cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   */
   cumprod<T extends Tensor, E extends DType = never>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, 'sum', E>;
   cumprod<T extends Tensor, E extends DType = never>(this: T, options: { dim: number; dtype?: E | null }): Like<T, 'sum', E>;
-  /** cumprod_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * Products of the elements up to each, along `dim`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cumprod_.html)
+   *
+   * `cumprod_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   */
   cumprod_<T extends Tensor>(this: T, dim: number, options?: { dtype?: DType | null }): T;
   cumprod_<T extends Tensor>(this: T, options: { dim: number; dtype?: DType | null }): T;
-  /** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * Sums of the elements up to each, along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html)
+   *
+   * `cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   */
   cumsum<T extends Tensor, E extends DType = never>(this: T, dim: number, options?: { dtype?: E | null }): Like<T, 'sum', E>;
   cumsum<T extends Tensor, E extends DType = never>(this: T, options: { dim: number; dtype?: E | null }): Like<T, 'sum', E>;
-  /** cumsum_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * Sums of the elements up to each, along `dim`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cumsum_.html)
+   *
+   * `cumsum_(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   */
   cumsum_<T extends Tensor>(this: T, dim: number, options?: { dtype?: DType | null }): T;
   cumsum_<T extends Tensor>(this: T, options: { dim: number; dtype?: DType | null }): T;
   /** deg2rad(Tensor self) -> Tensor */
@@ -467,11 +651,23 @@ export interface OperatorMethods {
   dequantize(): Tensor;
   /** det(Tensor self) -> Tensor */
   det<T extends Tensor>(this: T): Part<T>;
-  /** detach(Tensor self) -> Tensor */
+  /**
+   * The same values without the graph that made them; it shares memory. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.detach.html)
+   *
+   * `detach(Tensor self) -> Tensor`
+   */
   detach<T extends Tensor>(this: T): Like<T>;
-  /** detach_(Tensor self) -> Tensor */
+  /**
+   * The same values without the graph that made them; it shares memory. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach_.html)
+   *
+   * `detach_(Tensor self) -> Tensor`
+   */
   detach_<T extends Tensor>(this: T): T;
-  /** diag(Tensor self, int diagonal=0) -> Tensor */
+  /**
+   * The diagonal of a matrix, or the matrix with the vector as its diagonal. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.diag.html)
+   *
+   * `diag(Tensor self, int diagonal=0) -> Tensor`
+   */
   diag<T extends Tensor>(this: T, diagonal?: number): Part<T>;
   diag<T extends Tensor>(this: T, options: { diagonal?: number }): Part<T>;
   /** diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
@@ -482,7 +678,11 @@ export interface OperatorMethods {
   /** diagflat(Tensor self, int offset=0) -> Tensor */
   diagflat<T extends Tensor>(this: T, offset?: number): Part<T>;
   diagflat<T extends Tensor>(this: T, options: { offset?: number }): Part<T>;
-  /** diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor */
+  /**
+   * A view of the diagonal of two dimensions. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.diagonal.html)
+   *
+   * `diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor`
+   */
   diagonal<T extends Tensor>(this: T, offset?: number, dim1?: number, dim2?: number): Part<T>;
   diagonal<T extends Tensor>(this: T, offset: number, dim1: number, options: { dim2?: number }): Part<T>;
   diagonal<T extends Tensor>(this: T, offset: number, options: { dim1?: number; dim2?: number }): Part<T>;
@@ -509,22 +709,46 @@ export interface OperatorMethods {
   dist(other: Tensor, p?: Scalar): Tensor;
   dist(other: Tensor, options: { p?: Scalar }): Tensor;
   dist(options: { other: Tensor; p?: Scalar }): Tensor;
-  /** div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+  /**
+   * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.div.html)
+   *
+   * `div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+   */
   div<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'div', T, U>, options: { roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
   div<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'div', T, U>; roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
-  /** div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
+  /**
+   * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.div.html)
+   *
+   * `div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   */
   div<T extends Tensor, U extends Scalar>(this: T, other: BroadcastWith<'div', T, U>, options: { roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
   div<T extends Tensor, U extends Scalar>(this: T, options: { other: BroadcastWith<'div', T, U>; roundingMode: string | null }): BroadcastResult<T, U, 'either'>;
   div<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'div', T, U> }): BroadcastResult<T, U, 'divided'>;
-  /** div.Tensor(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.div.html)
+   *
+   * `div.Tensor(Tensor self, Tensor other) -> Tensor`
+   */
   div<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'div', T, U>): BroadcastResult<T, U, 'divided'>;
-  /** div_.Tensor(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.div_.html)
+   *
+   * `div_.Tensor(Tensor self, Tensor other) -> Tensor`
+   */
   div_<T extends Tensor>(this: T, other: TensorLike): T;
   div_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
-  /** div_.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+  /**
+   * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.div_.html)
+   *
+   * `div_.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+   */
   div_<T extends Tensor>(this: T, other: TensorLike, options: { roundingMode: string | null }): T;
   div_<T extends Tensor>(this: T, options: { other: TensorLike; roundingMode: string | null }): T;
-  /** div_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
+  /**
+   * The quotient with `other`, element by element with broadcasting; `roundingMode` rounds it. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.div_.html)
+   *
+   * `div_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   */
   div_<T extends Tensor>(this: T, other: Scalar, options: { roundingMode: string | null }): T;
   div_<T extends Tensor>(this: T, options: { other: Scalar; roundingMode: string | null }): T;
   /** divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
@@ -551,7 +775,11 @@ export interface OperatorMethods {
   /** divide_.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor */
   divide_<T extends Tensor>(this: T, other: Scalar, options: { roundingMode: string | null }): T;
   divide_<T extends Tensor>(this: T, options: { other: Scalar; roundingMode: string | null }): T;
-  /** dot(Tensor self, Tensor tensor) -> Tensor */
+  /**
+   * The dot product of two vectors. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.dot.html)
+   *
+   * `dot(Tensor self, Tensor tensor) -> Tensor`
+   */
   dot<T extends Tensor, U extends Tensor>(this: T, tensor: MatmulWith<'dot', T, U>): MatmulResult<T, U>;
   dot<T extends Tensor, U extends Tensor>(this: T, options: { tensor: MatmulWith<'dot', T, U> }): MatmulResult<T, U>;
   /** dsplit.int(Tensor self, int sections) -> Tensor[] */
@@ -562,23 +790,39 @@ export interface OperatorMethods {
   dsplit<T extends Tensor>(this: T, ...indices: number[]): Part<T>[];
   dsplit<T extends Tensor>(this: T, options: { indices: readonly number[] }): Part<T>[];
   /**
-   * eq.Tensor(Tensor self, Tensor other) -> Tensor
-   * eq.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements equal those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.eq.html)
+   *
+   * `eq.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `eq.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   eq<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'eq', T, U>): BroadcastResult<T, U, 'bool'>;
   eq<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'eq', T, U> }): BroadcastResult<T, U, 'bool'>;
   /**
-   * eq_.Tensor(Tensor self, Tensor other) -> Tensor
-   * eq_.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements equal those of `other`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.eq_.html)
+   *
+   * `eq_.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `eq_.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   eq_<T extends Tensor>(this: T, other: TensorLike): T;
   eq_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
-  /** equal(Tensor self, Tensor other) -> bool */
+  /**
+   * Whether both have one shape and the same elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.equal.html)
+   *
+   * `equal(Tensor self, Tensor other) -> bool`
+   */
   equal(other: Tensor): boolean;
   equal(options: { other: Tensor }): boolean;
-  /** erf(Tensor self) -> Tensor */
+  /**
+   * The error function of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.erf.html)
+   *
+   * `erf(Tensor self) -> Tensor`
+   */
   erf<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** erf_(Tensor self) -> Tensor */
+  /**
+   * The error function of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.erf_.html)
+   *
+   * `erf_(Tensor self) -> Tensor`
+   */
   erf_<T extends Tensor>(this: T): T;
   /** erfc(Tensor self) -> Tensor */
   erfc<T extends Tensor>(this: T): Like<T, 'float'>;
@@ -588,15 +832,27 @@ export interface OperatorMethods {
   erfinv<T extends Tensor>(this: T): Like<T, 'float'>;
   /** erfinv_(Tensor self) -> Tensor */
   erfinv_<T extends Tensor>(this: T): T;
-  /** exp(Tensor self) -> Tensor */
+  /**
+   * e to the power of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.exp.html)
+   *
+   * `exp(Tensor self) -> Tensor`
+   */
   exp<T extends Tensor>(this: T): Like<T, 'float'>;
   /** exp2(Tensor self) -> Tensor */
   exp2<T extends Tensor>(this: T): Like<T, 'float'>;
   /** exp2_(Tensor self) -> Tensor */
   exp2_<T extends Tensor>(this: T): T;
-  /** exp_(Tensor self) -> Tensor */
+  /**
+   * e to the power of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exp_.html)
+   *
+   * `exp_(Tensor self) -> Tensor`
+   */
   exp_<T extends Tensor>(this: T): T;
-  /** expand(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor */
+  /**
+   * A view in which dimensions of size 1 are repeated; -1 keeps a size. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.expand.html)
+   *
+   * `expand(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor`
+   */
   expand<T extends Tensor>(this: T, size: readonly number[], options?: { implicit?: boolean }): Part<T>;
   expand<T extends Tensor>(this: T, ...size: number[]): Part<T>;
   expand<T extends Tensor>(this: T, options: { size: readonly number[]; implicit?: boolean }): Part<T>;
@@ -611,8 +867,10 @@ export interface OperatorMethods {
   exponential_<T extends Tensor>(this: T, lambd?: number, options?: { generator?: Generator | null }): T;
   exponential_<T extends Tensor>(this: T, options: { lambd?: number; generator?: Generator | null }): T;
   /**
-   * fill_.Tensor(Tensor self, Tensor value) -> Tensor
-   * fill_.Scalar(Tensor self, Scalar value) -> Tensor
+   * Writes one value to all elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html)
+   *
+   * `fill_.Tensor(Tensor self, Tensor value) -> Tensor`
+   * `fill_.Scalar(Tensor self, Scalar value) -> Tensor`
    */
   fill_<T extends Tensor>(this: T, value: TensorLike): T;
   fill_<T extends Tensor>(this: T, options: { value: TensorLike }): T;
@@ -624,11 +882,19 @@ export interface OperatorMethods {
   fix<T extends Tensor>(this: T): Like<T>;
   /** fix_(Tensor self) -> Tensor */
   fix_<T extends Tensor>(this: T): T;
-  /** flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor */
+  /**
+   * The dimensions from `startDim` to `endDim` as one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.flatten.html)
+   *
+   * `flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor`
+   */
   flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, startDim?: Start, endDim?: End): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
   flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, startDim: Start, options: { endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
   flatten<T extends Tensor, Start extends number = 0, End extends number = -1>(this: T, options: { startDim?: Start; endDim?: End }): Shaped<T, Flattened<T[typeof shapeOf], NoInfer<Start>, NoInfer<End>>>;
-  /** flip(Tensor self, int[] dims) -> Tensor */
+  /**
+   * The elements in reverse order along the dimensions. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.flip.html)
+   *
+   * `flip(Tensor self, int[] dims) -> Tensor`
+   */
   flip<T extends Tensor>(this: T, dims: readonly number[]): Like<T>;
   flip<T extends Tensor>(this: T, ...dims: number[]): Like<T>;
   flip<T extends Tensor>(this: T, options: { dims: readonly number[] }): Like<T>;
@@ -648,9 +914,17 @@ export interface OperatorMethods {
    */
   floatPower_<T extends Tensor>(this: T, exponent: TensorLike): T;
   floatPower_<T extends Tensor>(this: T, options: { exponent: TensorLike }): T;
-  /** floor(Tensor self) -> Tensor */
+  /**
+   * Rounds each element down. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.floor.html)
+   *
+   * `floor(Tensor self) -> Tensor`
+   */
   floor<T extends Tensor>(this: T): Like<T>;
-  /** floor_(Tensor self) -> Tensor */
+  /**
+   * Rounds each element down. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.floor_.html)
+   *
+   * `floor_(Tensor self) -> Tensor`
+   */
   floor_<T extends Tensor>(this: T): T;
   /** floor_divide.Scalar(Tensor self, Scalar other) -> Tensor */
   floorDivide<T extends Tensor, U extends Scalar>(this: T, other: BroadcastWith<'floorDivide', T, U>): BroadcastResult<T, U, 'promoted'>;
@@ -688,7 +962,11 @@ export interface OperatorMethods {
   frac_<T extends Tensor>(this: T): T;
   /** frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent) */
   frexp(): MantissaExponent;
-  /** gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
+  /**
+   * Takes along `dim` the elements that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.gather.html)
+   *
+   * `gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor`
+   */
   gather<T extends Tensor>(this: T, dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Part<T>;
   gather<T extends Tensor>(this: T, dim: number, options: { index: Tensor; sparseGrad?: boolean }): Part<T>;
   gather<T extends Tensor>(this: T, options: { dim: number; index: Tensor; sparseGrad?: boolean }): Part<T>;
@@ -699,14 +977,18 @@ export interface OperatorMethods {
   gcd_<T extends Tensor>(this: T, other: Tensor): T;
   gcd_<T extends Tensor>(this: T, options: { other: Tensor }): T;
   /**
-   * ge.Tensor(Tensor self, Tensor other) -> Tensor
-   * ge.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements are at least those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.ge.html)
+   *
+   * `ge.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `ge.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   ge<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'ge', T, U>): BroadcastResult<T, U, 'bool'>;
   ge<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'ge', T, U> }): BroadcastResult<T, U, 'bool'>;
   /**
-   * ge_.Tensor(Tensor self, Tensor other) -> Tensor
-   * ge_.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements are at least those of `other`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ge_.html)
+   *
+   * `ge_.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `ge_.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   ge_<T extends Tensor>(this: T, other: TensorLike): T;
   ge_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
@@ -745,14 +1027,18 @@ export interface OperatorMethods {
   greaterEqual_<T extends Tensor>(this: T, other: TensorLike): T;
   greaterEqual_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
   /**
-   * gt.Tensor(Tensor self, Tensor other) -> Tensor
-   * gt.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements are greater than those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.gt.html)
+   *
+   * `gt.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `gt.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   gt<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'gt', T, U>): BroadcastResult<T, U, 'bool'>;
   gt<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'gt', T, U> }): BroadcastResult<T, U, 'bool'>;
   /**
-   * gt_.Tensor(Tensor self, Tensor other) -> Tensor
-   * gt_.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements are greater than those of `other`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.gt_.html)
+   *
+   * `gt_.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `gt_.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   gt_<T extends Tensor>(this: T, other: TensorLike): T;
   gt_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
@@ -769,7 +1055,11 @@ export interface OperatorMethods {
   /** heaviside_(Tensor self, Tensor values) -> Tensor */
   heaviside_<T extends Tensor>(this: T, values: Tensor): T;
   heaviside_<T extends Tensor>(this: T, options: { values: Tensor }): T;
-  /** histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor */
+  /**
+   * Counts the elements in `bins` intervals of equal width. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.histc.html)
+   *
+   * `histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
+   */
   histc(bins?: number, min?: Scalar, max?: Scalar): Tensor;
   histc(bins: number, min: Scalar, options: { max?: Scalar }): Tensor;
   histc(bins: number, options: { min?: Scalar; max?: Scalar }): Tensor;
@@ -809,12 +1099,20 @@ export interface OperatorMethods {
   /** igammac_(Tensor self, Tensor other) -> Tensor */
   igammac_<T extends Tensor>(this: T, other: Tensor): T;
   igammac_<T extends Tensor>(this: T, options: { other: Tensor }): T;
-  /** index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
+  /**
+   * Adds `source` at the indices along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.index_add.html)
+   *
+   * `index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
+   */
   indexAdd<T extends Tensor>(this: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Part<T>;
   indexAdd<T extends Tensor>(this: T, dim: number, index: Tensor, options: { source: Tensor; alpha?: Scalar }): Part<T>;
   indexAdd<T extends Tensor>(this: T, dim: number, options: { index: Tensor; source: Tensor; alpha?: Scalar }): Part<T>;
   indexAdd<T extends Tensor>(this: T, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar }): Part<T>;
-  /** index_add_(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
+  /**
+   * Adds `source` at the indices along `dim`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_add_.html)
+   *
+   * `index_add_(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
+   */
   indexAdd_<T extends Tensor>(this: T, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): T;
   indexAdd_<T extends Tensor>(this: T, dim: number, index: Tensor, options: { source: Tensor; alpha?: Scalar }): T;
   indexAdd_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; source: Tensor; alpha?: Scalar }): T;
@@ -867,7 +1165,11 @@ export interface OperatorMethods {
   indexReduce_<T extends Tensor>(this: T, dim: number, index: Tensor, options: { source: Tensor; reduce: string; includeSelf?: boolean }): T;
   indexReduce_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean }): T;
   indexReduce_<T extends Tensor>(this: T, options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean }): T;
-  /** index_select(Tensor self, int dim, Tensor index) -> Tensor */
+  /**
+   * Takes the entries with the given indices along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.index_select.html)
+   *
+   * `index_select(Tensor self, int dim, Tensor index) -> Tensor`
+   */
   indexSelect<T extends Tensor, Dim extends number>(this: T, dim: Dim, index: Tensor): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
   indexSelect<T extends Tensor, Dim extends number>(this: T, dim: Dim, options: { index: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
   indexSelect<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim; index: Tensor }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly [number]>>;
@@ -878,7 +1180,11 @@ export interface OperatorMethods {
   inner(options: { other: Tensor }): Tensor;
   /** int_repr(Tensor self) -> Tensor */
   intRepr(): Tensor;
-  /** inverse(Tensor self) -> Tensor */
+  /**
+   * The inverse of a matrix, or of each in a batch. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.inverse.html)
+   *
+   * `inverse(Tensor self) -> Tensor`
+   */
   inverse<T extends Tensor>(this: T): Part<T>;
   /** is_coalesced(Tensor self) -> bool */
   isCoalesced(): boolean;
@@ -913,11 +1219,23 @@ export interface OperatorMethods {
   isclose(other: Tensor, rtol: number, options: { atol?: number; equalNan?: boolean }): Tensor;
   isclose(other: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
   isclose(options: { other: Tensor; rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
-  /** isfinite(Tensor self) -> Tensor */
+  /**
+   * Where the elements are neither infinite nor NaN. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html)
+   *
+   * `isfinite(Tensor self) -> Tensor`
+   */
   isfinite(): Tensor;
-  /** isinf(Tensor self) -> Tensor */
+  /**
+   * Where the elements are infinite. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.isinf.html)
+   *
+   * `isinf(Tensor self) -> Tensor`
+   */
   isinf(): Tensor;
-  /** isnan(Tensor self) -> Tensor */
+  /**
+   * Where the elements are NaN. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.isnan.html)
+   *
+   * `isnan(Tensor self) -> Tensor`
+   */
   isnan<T extends Tensor>(this: T): Like<T, 'bool'>;
   /** isneginf(Tensor self) -> Tensor */
   isneginf<T extends Tensor>(this: T): Like<T, 'bool'>;
@@ -939,7 +1257,11 @@ export interface OperatorMethods {
   /** kron(Tensor self, Tensor other) -> Tensor */
   kron(other: Tensor): Tensor;
   kron(options: { other: Tensor }): Tensor;
-  /** kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  /**
+   * The `k`-th smallest value along `dim`, and its index. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.kthvalue.html)
+   *
+   * `kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   */
   kthvalue<T extends Tensor>(this: T, k: number, dim?: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   kthvalue<T extends Tensor>(this: T, k: number, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   kthvalue<T extends Tensor>(this: T, k: number, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
@@ -957,27 +1279,35 @@ export interface OperatorMethods {
   ldexp_<T extends Tensor>(this: T, other: Tensor): T;
   ldexp_<T extends Tensor>(this: T, options: { other: Tensor }): T;
   /**
-   * le.Tensor(Tensor self, Tensor other) -> Tensor
-   * le.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements are at most those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.le.html)
+   *
+   * `le.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `le.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   le<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'le', T, U>): BroadcastResult<T, U, 'bool'>;
   le<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'le', T, U> }): BroadcastResult<T, U, 'bool'>;
   /**
-   * le_.Tensor(Tensor self, Tensor other) -> Tensor
-   * le_.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements are at most those of `other`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.le_.html)
+   *
+   * `le_.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `le_.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   le_<T extends Tensor>(this: T, other: TensorLike): T;
   le_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
   /**
-   * lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
-   * lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
+   * Goes from the input to `end` by `weight`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.lerp.html)
+   *
+   * `lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
+   * `lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
    */
   lerp(end: Tensor, weight: TensorLike): Tensor;
   lerp(end: Tensor, options: { weight: TensorLike }): Tensor;
   lerp(options: { end: Tensor; weight: TensorLike }): Tensor;
   /**
-   * lerp_.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
-   * lerp_.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
+   * Goes from the input to `end` by `weight`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lerp_.html)
+   *
+   * `lerp_.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
+   * `lerp_.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
    */
   lerp_<T extends Tensor>(this: T, end: Tensor, weight: TensorLike): T;
   lerp_<T extends Tensor>(this: T, end: Tensor, options: { weight: TensorLike }): T;
@@ -1010,27 +1340,63 @@ export interface OperatorMethods {
   lgamma<T extends Tensor>(this: T): Like<T, 'float'>;
   /** lgamma_(Tensor self) -> Tensor */
   lgamma_<T extends Tensor>(this: T): T;
-  /** log(Tensor self) -> Tensor */
+  /**
+   * The natural logarithm of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.log.html)
+   *
+   * `log(Tensor self) -> Tensor`
+   */
   log<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** log10(Tensor self) -> Tensor */
+  /**
+   * The logarithm to base 10 of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.log10.html)
+   *
+   * `log10(Tensor self) -> Tensor`
+   */
   log10<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** log10_(Tensor self) -> Tensor */
+  /**
+   * The logarithm to base 10 of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log10_.html)
+   *
+   * `log10_(Tensor self) -> Tensor`
+   */
   log10_<T extends Tensor>(this: T): T;
-  /** log1p(Tensor self) -> Tensor */
+  /**
+   * log(1 + x) of each element, precise near 0. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.log1p.html)
+   *
+   * `log1p(Tensor self) -> Tensor`
+   */
   log1p<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** log1p_(Tensor self) -> Tensor */
+  /**
+   * log(1 + x) of each element, precise near 0. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log1p_.html)
+   *
+   * `log1p_(Tensor self) -> Tensor`
+   */
   log1p_<T extends Tensor>(this: T): T;
-  /** log2(Tensor self) -> Tensor */
+  /**
+   * The logarithm to base 2 of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.log2.html)
+   *
+   * `log2(Tensor self) -> Tensor`
+   */
   log2<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** log2_(Tensor self) -> Tensor */
+  /**
+   * The logarithm to base 2 of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log2_.html)
+   *
+   * `log2_(Tensor self) -> Tensor`
+   */
   log2_<T extends Tensor>(this: T): T;
-  /** log_(Tensor self) -> Tensor */
+  /**
+   * The natural logarithm of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log_.html)
+   *
+   * `log_(Tensor self) -> Tensor`
+   */
   log_<T extends Tensor>(this: T): T;
   /** log_normal_(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor */
   logNormal_<T extends Tensor>(this: T, mean?: number, std?: number, options?: { generator?: Generator | null }): T;
   logNormal_<T extends Tensor>(this: T, mean: number, options: { std?: number; generator?: Generator | null }): T;
   logNormal_<T extends Tensor>(this: T, options: { mean?: number; std?: number; generator?: Generator | null }): T;
-  /** log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
+  /**
+   * The logarithm of softmax along `dim`, computed in one stable step. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html)
+   *
+   * `log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   */
   logSoftmax<T extends Tensor, E extends DType = never>(this: T, dim: number, dtype?: E | null): Like<T, 'same', E>;
   logSoftmax<T extends Tensor, E extends DType = never>(this: T, dim: number, options: { dtype?: E | null }): Like<T, 'same', E>;
   logSoftmax<T extends Tensor, E extends DType = never>(this: T, options: { dim: number; dtype?: E | null }): Like<T, 'same', E>;
@@ -1045,20 +1411,44 @@ export interface OperatorMethods {
   logcumsumexp(options: { dim: number }): Tensor;
   /** logdet(Tensor self) -> Tensor */
   logdet(): Tensor;
-  /** logical_and(Tensor self, Tensor other) -> Tensor */
+  /**
+   * Where both elements are true. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html)
+   *
+   * `logical_and(Tensor self, Tensor other) -> Tensor`
+   */
   logicalAnd<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'logicalAnd', T, U>): BroadcastResult<T, U, 'bool'>;
   logicalAnd<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'logicalAnd', T, U> }): BroadcastResult<T, U, 'bool'>;
-  /** logical_and_(Tensor self, Tensor other) -> Tensor */
+  /**
+   * Where both elements are true. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_and_.html)
+   *
+   * `logical_and_(Tensor self, Tensor other) -> Tensor`
+   */
   logicalAnd_<T extends Tensor>(this: T, other: Tensor): T;
   logicalAnd_<T extends Tensor>(this: T, options: { other: Tensor }): T;
-  /** logical_not(Tensor self) -> Tensor */
+  /**
+   * Where the elements are false. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html)
+   *
+   * `logical_not(Tensor self) -> Tensor`
+   */
   logicalNot<T extends Tensor>(this: T): Like<T, 'bool'>;
-  /** logical_not_(Tensor self) -> Tensor */
+  /**
+   * Where the elements are false. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_not_.html)
+   *
+   * `logical_not_(Tensor self) -> Tensor`
+   */
   logicalNot_<T extends Tensor>(this: T): T;
-  /** logical_or(Tensor self, Tensor other) -> Tensor */
+  /**
+   * Where one of the elements, or both, are true. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html)
+   *
+   * `logical_or(Tensor self, Tensor other) -> Tensor`
+   */
   logicalOr<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'logicalOr', T, U>): BroadcastResult<T, U, 'bool'>;
   logicalOr<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'logicalOr', T, U> }): BroadcastResult<T, U, 'bool'>;
-  /** logical_or_(Tensor self, Tensor other) -> Tensor */
+  /**
+   * Where one of the elements, or both, are true. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_or_.html)
+   *
+   * `logical_or_(Tensor self, Tensor other) -> Tensor`
+   */
   logicalOr_<T extends Tensor>(this: T, other: Tensor): T;
   logicalOr_<T extends Tensor>(this: T, options: { other: Tensor }): T;
   /** logical_xor(Tensor self, Tensor other) -> Tensor */
@@ -1073,19 +1463,27 @@ export interface OperatorMethods {
   /** logit_(Tensor self, float? eps=None) -> Tensor */
   logit_<T extends Tensor>(this: T, eps?: number | null): T;
   logit_<T extends Tensor>(this: T, options: { eps?: number | null }): T;
-  /** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
+  /**
+   * The logarithm of the sum of exponentials along `dim`, computed stably. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html)
+   *
+   * `logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+   */
   logsumexp<T extends Tensor, Dim extends number | readonly number[], Keep extends boolean = false>(this: T, dim: Dim, keepdim?: Keep): Reduction<T, 'float', Dim, Keep>;
   logsumexp<T extends Tensor, Dim extends number | readonly number[], Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'float', Dim, Keep>;
   logsumexp<T extends Tensor, Dim extends number | readonly number[], Keep extends boolean = false>(this: T, options: { dim: Dim; keepdim?: Keep }): Reduction<T, 'float', Dim, Keep>;
   /**
-   * lt.Tensor(Tensor self, Tensor other) -> Tensor
-   * lt.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements are less than those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.lt.html)
+   *
+   * `lt.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `lt.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   lt<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'lt', T, U>): BroadcastResult<T, U, 'bool'>;
   lt<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'lt', T, U> }): BroadcastResult<T, U, 'bool'>;
   /**
-   * lt_.Tensor(Tensor self, Tensor other) -> Tensor
-   * lt_.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements are less than those of `other`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lt_.html)
+   *
+   * `lt_.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `lt_.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   lt_<T extends Tensor>(this: T, other: TensorLike): T;
   lt_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
@@ -1094,15 +1492,19 @@ export interface OperatorMethods {
   luSolve(LUData: Tensor, options: { LUPivots: Tensor }): Tensor;
   luSolve(options: { LUData: Tensor; LUPivots: Tensor }): Tensor;
   /**
-   * masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
-   * masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
+   * Writes `value` where the mask is true. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html)
+   *
+   * `masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
+   * `masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
    */
   maskedFill<T extends Tensor>(this: T, mask: Tensor, value: TensorLike): Part<T>;
   maskedFill<T extends Tensor>(this: T, mask: Tensor, options: { value: TensorLike }): Part<T>;
   maskedFill<T extends Tensor>(this: T, options: { mask: Tensor; value: TensorLike }): Part<T>;
   /**
-   * masked_fill_.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
-   * masked_fill_.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
+   * Writes `value` where the mask is true. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill_.html)
+   *
+   * `masked_fill_.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
+   * `masked_fill_.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
    */
   maskedFill_<T extends Tensor>(this: T, mask: Tensor, value: TensorLike): T;
   maskedFill_<T extends Tensor>(this: T, mask: Tensor, options: { value: TensorLike }): T;
@@ -1115,10 +1517,18 @@ export interface OperatorMethods {
   maskedScatter_<T extends Tensor>(this: T, mask: Tensor, source: Tensor): T;
   maskedScatter_<T extends Tensor>(this: T, mask: Tensor, options: { source: Tensor }): T;
   maskedScatter_<T extends Tensor>(this: T, options: { mask: Tensor; source: Tensor }): T;
-  /** masked_select(Tensor self, Tensor mask) -> Tensor */
+  /**
+   * The elements where the mask is true, in one dimension. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.masked_select.html)
+   *
+   * `masked_select(Tensor self, Tensor mask) -> Tensor`
+   */
   maskedSelect<T extends Tensor>(this: T, mask: Tensor): Part<T>;
   maskedSelect<T extends Tensor>(this: T, options: { mask: Tensor }): Part<T>;
-  /** matmul(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The matrix product: of vectors, matrices, or batches that are broadcast. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html)
+   *
+   * `matmul(Tensor self, Tensor other) -> Tensor`
+   */
   matmul<T extends Tensor, U extends Tensor>(this: T, other: MatmulWith<'matmul', T, U>): MatmulResult<T, U>;
   matmul<T extends Tensor, U extends Tensor>(this: T, options: { other: MatmulWith<'matmul', T, U> }): MatmulResult<T, U>;
   /** matrix_exp(Tensor self) -> Tensor */
@@ -1126,43 +1536,95 @@ export interface OperatorMethods {
   /** matrix_power(Tensor self, int n) -> Tensor */
   matrixPower<T extends Tensor>(this: T, n: number): Part<T>;
   matrixPower<T extends Tensor>(this: T, options: { n: number }): Part<T>;
-  /** max(Tensor self) -> Tensor */
+  /**
+   * The largest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.max.html)
+   *
+   * `max(Tensor self) -> Tensor`
+   */
   max<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
-  /** max.other(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The largest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.max.html)
+   *
+   * `max.other(Tensor self, Tensor other) -> Tensor`
+   */
   max<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'max', T, U>): BroadcastResult<T, U, 'promoted'>;
   max<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'max', T, U> }): BroadcastResult<T, U, 'promoted'>;
-  /** max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  /**
+   * The largest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.max.html)
+   *
+   * `max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   */
   max<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   max<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   max<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  /** maximum(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The larger of both elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.maximum.html)
+   *
+   * `maximum(Tensor self, Tensor other) -> Tensor`
+   */
   maximum<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'maximum', T, U>): BroadcastResult<T, U, 'promoted'>;
   maximum<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'maximum', T, U> }): BroadcastResult<T, U, 'promoted'>;
-  /** mean(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * The mean of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mean.html)
+   *
+   * `mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   */
   mean<T extends Tensor, E extends DType = never>(this: T, options?: { dtype?: E | null }): Reduction<T, 'same', null, false, E>;
-  /** mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * The mean of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mean.html)
+   *
+   * `mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   */
   mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null }): Reduction<T, 'same', Dim, Keep, E>;
   mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'same', Dim, Keep, E>;
   mean<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null }): Reduction<T, 'same', Dim, Keep, E>;
-  /** median(Tensor self) -> Tensor */
+  /**
+   * The (lower) median of all elements, or along `dim` with its index. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.median.html)
+   *
+   * `median(Tensor self) -> Tensor`
+   */
   median<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
-  /** median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  /**
+   * The (lower) median of all elements, or along `dim` with its index. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.median.html)
+   *
+   * `median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   */
   median<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   median<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   median<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  /** min(Tensor self) -> Tensor */
+  /**
+   * The smallest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
+   *
+   * `min(Tensor self) -> Tensor`
+   */
   min<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
-  /** min.other(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The smallest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
+   *
+   * `min.other(Tensor self, Tensor other) -> Tensor`
+   */
   min<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'min', T, U>): BroadcastResult<T, U, 'promoted'>;
   min<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'min', T, U> }): BroadcastResult<T, U, 'promoted'>;
-  /** min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+  /**
+   * The smallest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
+   *
+   * `min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   */
   min<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   min<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   min<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  /** minimum(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The smaller of both elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.minimum.html)
+   *
+   * `minimum(Tensor self, Tensor other) -> Tensor`
+   */
   minimum<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'minimum', T, U>): BroadcastResult<T, U, 'promoted'>;
   minimum<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'minimum', T, U> }): BroadcastResult<T, U, 'promoted'>;
-  /** mm(Tensor self, Tensor mat2) -> Tensor */
+  /**
+   * The product of two matrices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mm.html)
+   *
+   * `mm(Tensor self, Tensor mat2) -> Tensor`
+   */
   mm<T extends Tensor, U extends Tensor>(this: T, mat2: MatmulWith<'mm', T, U>): MatmulResult<T, U>;
   mm<T extends Tensor, U extends Tensor>(this: T, options: { mat2: MatmulWith<'mm', T, U> }): MatmulResult<T, U>;
   /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
@@ -1177,23 +1639,43 @@ export interface OperatorMethods {
   moveaxis<T extends Tensor>(this: T, source: readonly number[], destination: readonly number[]): Part<T>;
   moveaxis<T extends Tensor>(this: T, source: readonly number[], options: { destination: readonly number[] }): Part<T>;
   moveaxis<T extends Tensor>(this: T, options: { source: readonly number[]; destination: readonly number[] }): Part<T>;
-  /** movedim.int(Tensor self, int source, int destination) -> Tensor */
+  /**
+   * A view with dimensions moved to other places. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html)
+   *
+   * `movedim.int(Tensor self, int source, int destination) -> Tensor`
+   */
   movedim<T extends Tensor>(this: T, source: number, destination: number): Part<T>;
   movedim<T extends Tensor>(this: T, source: number, options: { destination: number }): Part<T>;
   movedim<T extends Tensor>(this: T, options: { source: number; destination: number }): Part<T>;
-  /** movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor */
+  /**
+   * A view with dimensions moved to other places. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.movedim.html)
+   *
+   * `movedim.intlist(Tensor self, int[] source, int[] destination) -> Tensor`
+   */
   movedim<T extends Tensor>(this: T, source: readonly number[], destination: readonly number[]): Part<T>;
   movedim<T extends Tensor>(this: T, source: readonly number[], options: { destination: readonly number[] }): Part<T>;
   movedim<T extends Tensor>(this: T, options: { source: readonly number[]; destination: readonly number[] }): Part<T>;
   /** msort(Tensor self) -> Tensor */
   msort<T extends Tensor>(this: T): Part<T>;
-  /** mul.Tensor(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The product with `other`, element by element with broadcasting. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mul.html)
+   *
+   * `mul.Tensor(Tensor self, Tensor other) -> Tensor`
+   */
   mul<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'mul', T, U>): BroadcastResult<T, U, 'promoted'>;
   mul<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'mul', T, U> }): BroadcastResult<T, U, 'promoted'>;
-  /** mul_.Tensor(Tensor self, Tensor other) -> Tensor */
+  /**
+   * The product with `other`, element by element with broadcasting. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mul_.html)
+   *
+   * `mul_.Tensor(Tensor self, Tensor other) -> Tensor`
+   */
   mul_<T extends Tensor>(this: T, other: TensorLike): T;
   mul_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
-  /** multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor */
+  /**
+   * Draws indices with the probabilities that each row says. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html)
+   *
+   * `multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
+   */
   multinomial<T extends Tensor>(this: T, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null }): Part<T, 'int64'>;
   multinomial<T extends Tensor>(this: T, numSamples: number, options: { replacement?: boolean; generator?: Generator | null }): Part<T, 'int64'>;
   multinomial<T extends Tensor>(this: T, options: { numSamples: number; replacement?: boolean; generator?: Generator | null }): Part<T, 'int64'>;
@@ -1209,7 +1691,11 @@ export interface OperatorMethods {
   /** multiply_.Scalar(Tensor self, Scalar other) -> Tensor */
   multiply_<T extends Tensor>(this: T, other: Scalar): T;
   multiply_<T extends Tensor>(this: T, options: { other: Scalar }): T;
-  /** mv(Tensor self, Tensor vec) -> Tensor */
+  /**
+   * The product of a matrix and a vector. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.mv.html)
+   *
+   * `mv(Tensor self, Tensor vec) -> Tensor`
+   */
   mv<T extends Tensor, U extends Tensor>(this: T, vec: MatmulWith<'mv', T, U>): MatmulResult<T, U>;
   mv<T extends Tensor, U extends Tensor>(this: T, options: { vec: MatmulWith<'mv', T, U> }): MatmulResult<T, U>;
   /** mvlgamma(Tensor self, int p) -> Tensor */
@@ -1252,12 +1738,20 @@ export interface OperatorMethods {
   nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim?: Dim, keepdim?: Keep, options?: { dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
   nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
   nansum<T extends Tensor, E extends DType = never, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
-  /** narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor */
+  /**
+   * A view of `length` entries from `start` along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.narrow.html)
+   *
+   * `narrow.Tensor(Tensor self, int dim, Tensor start, SymInt length) -> Tensor`
+   */
   narrow<T extends Tensor>(this: T, dim: number, start: Tensor, length: number): Part<T>;
   narrow<T extends Tensor>(this: T, dim: number, start: Tensor, options: { length: number }): Part<T>;
   narrow<T extends Tensor>(this: T, dim: number, options: { start: Tensor; length: number }): Part<T>;
   narrow<T extends Tensor>(this: T, options: { dim: number; start: Tensor; length: number }): Part<T>;
-  /** narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
+  /**
+   * A view of `length` entries from `start` along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.narrow.html)
+   *
+   * `narrow(Tensor self, int dim, SymInt start, SymInt length) -> Tensor`
+   */
   narrow<T extends Tensor>(this: T, dim: number, start: number, length: number): Part<T>;
   narrow<T extends Tensor>(this: T, dim: number, start: number, options: { length: number }): Part<T>;
   narrow<T extends Tensor>(this: T, dim: number, options: { start: number; length: number }): Part<T>;
@@ -1268,20 +1762,32 @@ export interface OperatorMethods {
   narrowCopy<T extends Tensor>(this: T, dim: number, options: { start: number; length: number }): Part<T>;
   narrowCopy<T extends Tensor>(this: T, options: { dim: number; start: number; length: number }): Part<T>;
   /**
-   * ne.Tensor(Tensor self, Tensor other) -> Tensor
-   * ne.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements differ from those of `other`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.ne.html)
+   *
+   * `ne.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `ne.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   ne<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'ne', T, U>): BroadcastResult<T, U, 'bool'>;
   ne<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'ne', T, U> }): BroadcastResult<T, U, 'bool'>;
   /**
-   * ne_.Tensor(Tensor self, Tensor other) -> Tensor
-   * ne_.Scalar(Tensor self, Scalar other) -> Tensor
+   * Where the elements differ from those of `other`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ne_.html)
+   *
+   * `ne_.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `ne_.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   ne_<T extends Tensor>(this: T, other: TensorLike): T;
   ne_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
-  /** neg(Tensor self) -> Tensor */
+  /**
+   * The negative of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.neg.html)
+   *
+   * `neg(Tensor self) -> Tensor`
+   */
   neg<T extends Tensor>(this: T): Like<T>;
-  /** neg_(Tensor self) -> Tensor */
+  /**
+   * The negative of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.neg_.html)
+   *
+   * `neg_(Tensor self) -> Tensor`
+   */
   neg_<T extends Tensor>(this: T): T;
   /** negative(Tensor self) -> Tensor */
   negative<T extends Tensor>(this: T): Like<T>;
@@ -1315,7 +1821,11 @@ export interface OperatorMethods {
   nextafter_<T extends Tensor>(this: T, options: { other: Tensor }): T;
   /** nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor */
   nonzeroStatic(options: { size: number; fillValue?: number }): Tensor;
-  /** normal_(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor */
+  /**
+   * Draws from normal distributions. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.normal_.html)
+   *
+   * `normal_(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor`
+   */
   normal_<T extends Tensor>(this: T, mean?: number, std?: number, options?: { generator?: Generator | null }): T;
   normal_<T extends Tensor>(this: T, mean: number, options: { std?: number; generator?: Generator | null }): T;
   normal_<T extends Tensor>(this: T, options: { mean?: number; std?: number; generator?: Generator | null }): T;
@@ -1340,10 +1850,18 @@ export interface OperatorMethods {
   ormqr(input2: Tensor, input3: Tensor, options: { left?: boolean; transpose?: boolean }): Tensor;
   ormqr(input2: Tensor, options: { input3: Tensor; left?: boolean; transpose?: boolean }): Tensor;
   ormqr(options: { input2: Tensor; input3: Tensor; left?: boolean; transpose?: boolean }): Tensor;
-  /** outer(Tensor self, Tensor vec2) -> Tensor */
+  /**
+   * The outer product of two vectors. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.outer.html)
+   *
+   * `outer(Tensor self, Tensor vec2) -> Tensor`
+   */
   outer(vec2: Tensor): Tensor;
   outer(options: { vec2: Tensor }): Tensor;
-  /** permute(Tensor self, int[] dims) -> Tensor */
+  /**
+   * A view with the dimensions in another order. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.permute.html)
+   *
+   * `permute(Tensor self, int[] dims) -> Tensor`
+   */
   permute<T extends Tensor, Dims extends Shape>(this: T, dims: Dims): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
   permute<T extends Tensor, const Dims extends Shape>(this: T, ...dims: Dims): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
   permute<T extends Tensor, Dims extends Shape>(this: T, options: { dims: Dims }): Shaped<T, Permuted<T[typeof shapeOf], Dims>>;
@@ -1362,23 +1880,35 @@ export interface OperatorMethods {
   /** positive(Tensor self) -> Tensor */
   positive<T extends Tensor>(this: T): Like<T>;
   /**
-   * pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
-   * pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor
+   * Each element to the power of `exponent`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.pow.html)
+   *
+   * `pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+   * `pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
    */
   pow<T extends Tensor, U extends TensorLike>(this: T, exponent: BroadcastWith<'pow', T, U>): BroadcastResult<T, U, 'promoted'>;
   pow<T extends Tensor, U extends TensorLike>(this: T, options: { exponent: BroadcastWith<'pow', T, U> }): BroadcastResult<T, U, 'promoted'>;
   /**
-   * pow_.Tensor(Tensor self, Tensor exponent) -> Tensor
-   * pow_.Scalar(Tensor self, Scalar exponent) -> Tensor
+   * Each element to the power of `exponent`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pow_.html)
+   *
+   * `pow_.Tensor(Tensor self, Tensor exponent) -> Tensor`
+   * `pow_.Scalar(Tensor self, Scalar exponent) -> Tensor`
    */
   pow_<T extends Tensor>(this: T, exponent: TensorLike): T;
   pow_<T extends Tensor>(this: T, options: { exponent: TensorLike }): T;
   /** prelu(Tensor self, Tensor weight) -> Tensor */
   prelu<T extends Tensor>(this: T, weight: Tensor): Part<T>;
   prelu<T extends Tensor>(this: T, options: { weight: Tensor }): Part<T>;
-  /** prod(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * The product of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.prod.html)
+   *
+   * `prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   */
   prod<T extends Tensor, E extends DType = never>(this: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
-  /** prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * The product of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.prod.html)
+   *
+   * `prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   */
   prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
   prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
   prod<T extends Tensor, Dim extends number, E extends DType = never, Keep extends boolean = false>(this: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
@@ -1407,12 +1937,20 @@ export interface OperatorMethods {
   qr(options: { some?: boolean }): QR;
   /** qscheme(Tensor self) -> QScheme */
   qscheme(): string;
-  /** quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+  /**
+   * The `q`-th quantiles of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.quantile.html)
+   *
+   * `quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   */
   quantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   quantile(q: Tensor, dim: number | null, options: { keepdim?: boolean; interpolation?: string }): Tensor;
   quantile(q: Tensor, options: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
   quantile(options: { q: Tensor; dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
-  /** quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+  /**
+   * The `q`-th quantiles of all elements, or along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.quantile.html)
+   *
+   * `quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   */
   quantile(q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   quantile(q: number, dim: number | null, options: { keepdim?: boolean; interpolation?: string }): Tensor;
   quantile(q: number, options: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
@@ -1432,26 +1970,46 @@ export interface OperatorMethods {
   random_<T extends Tensor>(this: T, options: { to: number; generator?: Generator | null }): T;
   /** ravel(Tensor self) -> Tensor */
   ravel<T extends Tensor>(this: T): Part<T>;
-  /** reciprocal(Tensor self) -> Tensor */
+  /**
+   * 1 / x of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html)
+   *
+   * `reciprocal(Tensor self) -> Tensor`
+   */
   reciprocal<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** reciprocal_(Tensor self) -> Tensor */
+  /**
+   * 1 / x of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.reciprocal_.html)
+   *
+   * `reciprocal_(Tensor self) -> Tensor`
+   */
   reciprocal_<T extends Tensor>(this: T): T;
   /** record_stream(Tensor self, Stream s) -> () */
   recordStream(s: Stream): void;
   recordStream(options: { s: Stream }): void;
-  /** relu(Tensor self) -> Tensor */
+  /**
+   * max(x, 0) of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html)
+   *
+   * `relu(Tensor self) -> Tensor`
+   */
   relu<T extends Tensor>(this: T): Like<T>;
-  /** relu_(Tensor self) -> Tensor */
+  /**
+   * max(x, 0) of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.relu_.html)
+   *
+   * `relu_(Tensor self) -> Tensor`
+   */
   relu_<T extends Tensor>(this: T): T;
   /**
-   * remainder.Tensor(Tensor self, Tensor other) -> Tensor
-   * remainder.Scalar(Tensor self, Scalar other) -> Tensor
+   * The remainder of a division, with the divisor's sign, as `%` in Python. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.remainder.html)
+   *
+   * `remainder.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `remainder.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   remainder<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'remainder', T, U>): BroadcastResult<T, U, 'promoted'>;
   remainder<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'remainder', T, U> }): BroadcastResult<T, U, 'promoted'>;
   /**
-   * remainder_.Tensor(Tensor self, Tensor other) -> Tensor
-   * remainder_.Scalar(Tensor self, Scalar other) -> Tensor
+   * The remainder of a division, with the divisor's sign, as `%` in Python. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.remainder_.html)
+   *
+   * `remainder_.Tensor(Tensor self, Tensor other) -> Tensor`
+   * `remainder_.Scalar(Tensor self, Scalar other) -> Tensor`
    */
   remainder_<T extends Tensor>(this: T, other: TensorLike): T;
   remainder_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
@@ -1465,19 +2023,35 @@ export interface OperatorMethods {
   renorm_<T extends Tensor>(this: T, p: Scalar, dim: number, options: { maxnorm: Scalar }): T;
   renorm_<T extends Tensor>(this: T, p: Scalar, options: { dim: number; maxnorm: Scalar }): T;
   renorm_<T extends Tensor>(this: T, options: { p: Scalar; dim: number; maxnorm: Scalar }): T;
-  /** repeat(Tensor self, SymInt[] repeats) -> Tensor */
+  /**
+   * A copy that is repeated along each dimension. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html)
+   *
+   * `repeat(Tensor self, SymInt[] repeats) -> Tensor`
+   */
   repeat<T extends Tensor>(this: T, repeats: readonly number[]): Part<T>;
   repeat<T extends Tensor>(this: T, ...repeats: number[]): Part<T>;
   repeat<T extends Tensor>(this: T, options: { repeats: readonly number[] }): Part<T>;
-  /** repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
+  /**
+   * Each entry repeated where it stands. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+   *
+   * `repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   */
   repeatInterleave<T extends Tensor>(this: T, repeats: Tensor, dim?: number | null, options?: { outputSize?: number | null }): Part<T>;
   repeatInterleave<T extends Tensor>(this: T, repeats: Tensor, options: { dim?: number | null; outputSize?: number | null }): Part<T>;
   repeatInterleave<T extends Tensor>(this: T, options: { repeats: Tensor; dim?: number | null; outputSize?: number | null }): Part<T>;
-  /** repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
+  /**
+   * Each entry repeated where it stands. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html)
+   *
+   * `repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   */
   repeatInterleave<T extends Tensor>(this: T, repeats: number, dim?: number | null, options?: { outputSize?: number | null }): Part<T>;
   repeatInterleave<T extends Tensor>(this: T, repeats: number, options: { dim?: number | null; outputSize?: number | null }): Part<T>;
   repeatInterleave<T extends Tensor>(this: T, options: { repeats: number; dim?: number | null; outputSize?: number | null }): Part<T>;
-  /** reshape(Tensor self, SymInt[] shape) -> Tensor */
+  /**
+   * The same values in another shape: a view where that can be; -1 stands for what remains. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.reshape.html)
+   *
+   * `reshape(Tensor self, SymInt[] shape) -> Tensor`
+   */
   reshape<T extends Tensor, R extends Shape>(this: T, shape: R): Shaped<T, Reshaped<R>>;
   reshape<T extends Tensor, const R extends Shape>(this: T, ...shape: R): Shaped<T, number extends T[typeof shapeOf]['length'] ? Unknown : Reshaped<R>>;
   reshape<T extends Tensor, R extends Shape>(this: T, options: { shape: R }): Shaped<T, Reshaped<R>>;
@@ -1498,7 +2072,11 @@ export interface OperatorMethods {
   resolveConj<T extends Tensor>(this: T): Like<T>;
   /** resolve_neg(Tensor self) -> Tensor */
   resolveNeg<T extends Tensor>(this: T): Like<T>;
-  /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
+  /**
+   * The entries moved along the dimensions; what leaves at the end comes in at the start. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.roll.html)
+   *
+   * `roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
+   */
   roll<T extends Tensor>(this: T, shifts: number | readonly number[], dims?: number | readonly number[]): Like<T>;
   roll<T extends Tensor>(this: T, shifts: number | readonly number[], options: { dims?: number | readonly number[] }): Like<T>;
   roll<T extends Tensor>(this: T, options: { shifts: number | readonly number[]; dims?: number | readonly number[] }): Like<T>;
@@ -1506,66 +2084,130 @@ export interface OperatorMethods {
   rot90<T extends Tensor>(this: T, k?: number, dims?: readonly number[]): Part<T>;
   rot90<T extends Tensor>(this: T, k: number, options: { dims?: readonly number[] }): Part<T>;
   rot90<T extends Tensor>(this: T, options: { k?: number; dims?: readonly number[] }): Part<T>;
-  /** round(Tensor self) -> Tensor */
+  /**
+   * Rounds each element, halves to even. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.round.html)
+   *
+   * `round(Tensor self) -> Tensor`
+   */
   round<T extends Tensor>(this: T): Like<T>;
-  /** round.decimals(Tensor self, *, int decimals) -> Tensor */
+  /**
+   * Rounds each element, halves to even. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.round.html)
+   *
+   * `round.decimals(Tensor self, *, int decimals) -> Tensor`
+   */
   round<T extends Tensor>(this: T, options: { decimals: number }): Like<T>;
-  /** round_(Tensor self) -> Tensor */
+  /**
+   * Rounds each element, halves to even. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.round_.html)
+   *
+   * `round_(Tensor self) -> Tensor`
+   */
   round_<T extends Tensor>(this: T): T;
-  /** round_.decimals(Tensor self, *, int decimals) -> Tensor */
+  /**
+   * Rounds each element, halves to even. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.round_.html)
+   *
+   * `round_.decimals(Tensor self, *, int decimals) -> Tensor`
+   */
   round_<T extends Tensor>(this: T, options: { decimals: number }): T;
   /** row_indices(Tensor self) -> Tensor */
   rowIndices(): Tensor;
-  /** rsqrt(Tensor self) -> Tensor */
+  /**
+   * 1 / sqrt(x) of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html)
+   *
+   * `rsqrt(Tensor self) -> Tensor`
+   */
   rsqrt<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** rsqrt_(Tensor self) -> Tensor */
+  /**
+   * 1 / sqrt(x) of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rsqrt_.html)
+   *
+   * `rsqrt_(Tensor self) -> Tensor`
+   */
   rsqrt_<T extends Tensor>(this: T): T;
-  /** scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+  /**
+   * Writes along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html)
+   *
+   * `scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+   */
   scatter<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor): Part<T>;
   scatter<T extends Tensor>(this: T, dim: number, index: Tensor, options: { src: Tensor }): Part<T>;
   scatter<T extends Tensor>(this: T, dim: number, options: { index: Tensor; src: Tensor }): Part<T>;
   scatter<T extends Tensor>(this: T, options: { dim: number; index: Tensor; src: Tensor }): Part<T>;
-  /** scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
+  /**
+   * Writes along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html)
+   *
+   * `scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
+   */
   scatter<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Part<T>;
   scatter<T extends Tensor>(this: T, dim: number, index: Tensor, options: { src: Tensor; reduce: string }): Part<T>;
   scatter<T extends Tensor>(this: T, dim: number, options: { index: Tensor; src: Tensor; reduce: string }): Part<T>;
   scatter<T extends Tensor>(this: T, options: { dim: number; index: Tensor; src: Tensor; reduce: string }): Part<T>;
-  /** scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
+  /**
+   * Writes along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html)
+   *
+   * `scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   */
   scatter<T extends Tensor>(this: T, dim: number, index: Tensor, value: Scalar): Part<T>;
   scatter<T extends Tensor>(this: T, dim: number, index: Tensor, options: { value: Scalar }): Part<T>;
   scatter<T extends Tensor>(this: T, dim: number, options: { index: Tensor; value: Scalar }): Part<T>;
   scatter<T extends Tensor>(this: T, options: { dim: number; index: Tensor; value: Scalar }): Part<T>;
-  /** scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
+  /**
+   * Writes along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter.html)
+   *
+   * `scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
+   */
   scatter<T extends Tensor>(this: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Part<T>;
   scatter<T extends Tensor>(this: T, dim: number, index: Tensor, options: { value: Scalar; reduce: string }): Part<T>;
   scatter<T extends Tensor>(this: T, dim: number, options: { index: Tensor; value: Scalar; reduce: string }): Part<T>;
   scatter<T extends Tensor>(this: T, options: { dim: number; index: Tensor; value: Scalar; reduce: string }): Part<T>;
-  /** scatter_.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+  /**
+   * Writes along `dim` at the places that `index` names. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html)
+   *
+   * `scatter_.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+   */
   scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor): T;
   scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, options: { src: Tensor }): T;
   scatter_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; src: Tensor }): T;
   scatter_<T extends Tensor>(this: T, options: { dim: number; index: Tensor; src: Tensor }): T;
-  /** scatter_.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor */
+  /**
+   * Writes along `dim` at the places that `index` names. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html)
+   *
+   * `scatter_.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
+   */
   scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): T;
   scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, options: { src: Tensor; reduce: string }): T;
   scatter_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; src: Tensor; reduce: string }): T;
   scatter_<T extends Tensor>(this: T, options: { dim: number; index: Tensor; src: Tensor; reduce: string }): T;
-  /** scatter_.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
+  /**
+   * Writes along `dim` at the places that `index` names. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html)
+   *
+   * `scatter_.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   */
   scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, value: Scalar): T;
   scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, options: { value: Scalar }): T;
   scatter_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; value: Scalar }): T;
   scatter_<T extends Tensor>(this: T, options: { dim: number; index: Tensor; value: Scalar }): T;
-  /** scatter_.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor */
+  /**
+   * Writes along `dim` at the places that `index` names. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html)
+   *
+   * `scatter_.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
+   */
   scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): T;
   scatter_<T extends Tensor>(this: T, dim: number, index: Tensor, options: { value: Scalar; reduce: string }): T;
   scatter_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; value: Scalar; reduce: string }): T;
   scatter_<T extends Tensor>(this: T, options: { dim: number; index: Tensor; value: Scalar; reduce: string }): T;
-  /** scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+  /**
+   * Adds along `dim` at the places that `index` names. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html)
+   *
+   * `scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+   */
   scatterAdd<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor): Part<T>;
   scatterAdd<T extends Tensor>(this: T, dim: number, index: Tensor, options: { src: Tensor }): Part<T>;
   scatterAdd<T extends Tensor>(this: T, dim: number, options: { index: Tensor; src: Tensor }): Part<T>;
   scatterAdd<T extends Tensor>(this: T, options: { dim: number; index: Tensor; src: Tensor }): Part<T>;
-  /** scatter_add_(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+  /**
+   * Adds along `dim` at the places that `index` names. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_add_.html)
+   *
+   * `scatter_add_(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+   */
   scatterAdd_<T extends Tensor>(this: T, dim: number, index: Tensor, src: Tensor): T;
   scatterAdd_<T extends Tensor>(this: T, dim: number, index: Tensor, options: { src: Tensor }): T;
   scatterAdd_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; src: Tensor }): T;
@@ -1582,7 +2224,11 @@ export interface OperatorMethods {
   scatterReduce_<T extends Tensor>(this: T, dim: number, index: Tensor, options: { src: Tensor; reduce: string; includeSelf?: boolean }): T;
   scatterReduce_<T extends Tensor>(this: T, dim: number, options: { index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean }): T;
   scatterReduce_<T extends Tensor>(this: T, options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean }): T;
-  /** select.int(Tensor self, int dim, SymInt index) -> Tensor */
+  /**
+   * A view of one entry along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.select.html)
+   *
+   * `select.int(Tensor self, int dim, SymInt index) -> Tensor`
+   */
   select<T extends Tensor, Dim extends number>(this: T, dim: Dim, index: number): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
   select<T extends Tensor, Dim extends number>(this: T, dim: Dim, options: { index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
   select<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim; index: number }): Shaped<T, Replace<T[typeof shapeOf], Dim, readonly []>>;
@@ -1615,19 +2261,43 @@ export interface OperatorMethods {
   sgn<T extends Tensor>(this: T): Like<T>;
   /** sgn_(Tensor self) -> Tensor */
   sgn_<T extends Tensor>(this: T): T;
-  /** sigmoid(Tensor self) -> Tensor */
+  /**
+   * 1 / (1 + exp(-x)) of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html)
+   *
+   * `sigmoid(Tensor self) -> Tensor`
+   */
   sigmoid<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** sigmoid_(Tensor self) -> Tensor */
+  /**
+   * 1 / (1 + exp(-x)) of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sigmoid_.html)
+   *
+   * `sigmoid_(Tensor self) -> Tensor`
+   */
   sigmoid_<T extends Tensor>(this: T): T;
-  /** sign(Tensor self) -> Tensor */
+  /**
+   * -1, 0 or 1 by the sign of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sign.html)
+   *
+   * `sign(Tensor self) -> Tensor`
+   */
   sign<T extends Tensor>(this: T): Like<T>;
-  /** sign_(Tensor self) -> Tensor */
+  /**
+   * -1, 0 or 1 by the sign of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sign_.html)
+   *
+   * `sign_(Tensor self) -> Tensor`
+   */
   sign_<T extends Tensor>(this: T): T;
   /** signbit(Tensor self) -> Tensor */
   signbit<T extends Tensor>(this: T): Like<T, 'bool'>;
-  /** sin(Tensor self) -> Tensor */
+  /**
+   * The sine of each element, in radians. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sin.html)
+   *
+   * `sin(Tensor self) -> Tensor`
+   */
   sin<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** sin_(Tensor self) -> Tensor */
+  /**
+   * The sine of each element, in radians. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sin_.html)
+   *
+   * `sin_(Tensor self) -> Tensor`
+   */
   sin_<T extends Tensor>(this: T): T;
   /** sinc(Tensor self) -> Tensor */
   sinc<T extends Tensor>(this: T): Like<T, 'float'>;
@@ -1656,13 +2326,25 @@ export interface OperatorMethods {
   /** smm(Tensor self, Tensor mat2) -> Tensor */
   smm(mat2: Tensor): Tensor;
   smm(options: { mat2: Tensor }): Tensor;
-  /** softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
+  /**
+   * Exponentials, divided by their sum along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html)
+   *
+   * `softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   */
   softmax<T extends Tensor, E extends DType = never>(this: T, dim: number, dtype?: E | null): Like<T, 'same', E>;
   softmax<T extends Tensor, E extends DType = never>(this: T, dim: number, options: { dtype?: E | null }): Like<T, 'same', E>;
   softmax<T extends Tensor, E extends DType = never>(this: T, options: { dim: number; dtype?: E | null }): Like<T, 'same', E>;
-  /** sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
+  /**
+   * The elements in order along `dim`, and their indices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sort.html)
+   *
+   * `sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+   */
   sort<T extends Tensor>(this: T, options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  /** sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
+  /**
+   * The elements in order along `dim`, and their indices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sort.html)
+   *
+   * `sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+   */
   sort<T extends Tensor>(this: T, dim?: number, descending?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   sort<T extends Tensor>(this: T, dim: number, options: { descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   sort<T extends Tensor>(this: T, options: { dim?: number; descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
@@ -1681,11 +2363,19 @@ export interface OperatorMethods {
   sparseResizeAndClear_<T extends Tensor>(this: T, size: readonly number[], sparseDim: number, options: { denseDim: number }): T;
   sparseResizeAndClear_<T extends Tensor>(this: T, size: readonly number[], options: { sparseDim: number; denseDim: number }): T;
   sparseResizeAndClear_<T extends Tensor>(this: T, options: { size: readonly number[]; sparseDim: number; denseDim: number }): T;
-  /** split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[] */
+  /**
+   * Splits along `dim` into parts of that size, which are views. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.split.html)
+   *
+   * `split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
+   */
   split<T extends Tensor>(this: T, splitSize: number, dim?: number): Part<T>[];
   split<T extends Tensor>(this: T, splitSize: number, options: { dim?: number }): Part<T>[];
   split<T extends Tensor>(this: T, options: { splitSize: number; dim?: number }): Part<T>[];
-  /** split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[] */
+  /**
+   * Splits along `dim` into parts of that size, which are views. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.split.html)
+   *
+   * `split.sizes(Tensor self, SymInt[] split_size, int dim=0) -> Tensor[]`
+   */
   split<T extends Tensor>(this: T, splitSize: readonly number[], dim?: number): Part<T>[];
   split<T extends Tensor>(this: T, splitSize: readonly number[], options: { dim?: number }): Part<T>[];
   split<T extends Tensor>(this: T, options: { splitSize: readonly number[]; dim?: number }): Part<T>[];
@@ -1693,29 +2383,69 @@ export interface OperatorMethods {
   splitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], dim?: number): Part<T>[];
   splitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], options: { dim?: number }): Part<T>[];
   splitWithSizes<T extends Tensor>(this: T, options: { splitSizes: readonly number[]; dim?: number }): Part<T>[];
-  /** sqrt(Tensor self) -> Tensor */
+  /**
+   * The square root of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html)
+   *
+   * `sqrt(Tensor self) -> Tensor`
+   */
   sqrt<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** sqrt_(Tensor self) -> Tensor */
+  /**
+   * The square root of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sqrt_.html)
+   *
+   * `sqrt_(Tensor self) -> Tensor`
+   */
   sqrt_<T extends Tensor>(this: T): T;
-  /** square(Tensor self) -> Tensor */
+  /**
+   * The square of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.square.html)
+   *
+   * `square(Tensor self) -> Tensor`
+   */
   square(): Tensor;
-  /** square_(Tensor self) -> Tensor */
+  /**
+   * The square of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.square_.html)
+   *
+   * `square_(Tensor self) -> Tensor`
+   */
   square_<T extends Tensor>(this: T): T;
-  /** squeeze(Tensor self) -> Tensor */
+  /**
+   * A view without the dimensions of size 1, or without that one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html)
+   *
+   * `squeeze(Tensor self) -> Tensor`
+   */
   squeeze<T extends Tensor>(this: T): Part<T>;
-  /** squeeze.dim(Tensor self, int dim) -> Tensor */
+  /**
+   * A view without the dimensions of size 1, or without that one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html)
+   *
+   * `squeeze.dim(Tensor self, int dim) -> Tensor`
+   */
   squeeze<T extends Tensor>(this: T, dim: number): Part<T>;
   squeeze<T extends Tensor>(this: T, options: { dim: number }): Part<T>;
-  /** squeeze.dims(Tensor self, int[] dim) -> Tensor */
+  /**
+   * A view without the dimensions of size 1, or without that one. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html)
+   *
+   * `squeeze.dims(Tensor self, int[] dim) -> Tensor`
+   */
   squeeze<T extends Tensor>(this: T, dim: readonly number[]): Part<T>;
   squeeze<T extends Tensor>(this: T, ...dim: number[]): Part<T>;
   squeeze<T extends Tensor>(this: T, options: { dim: readonly number[] }): Part<T>;
-  /** squeeze_(Tensor self) -> Tensor */
+  /**
+   * A view without the dimensions of size 1, or without that one. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html)
+   *
+   * `squeeze_(Tensor self) -> Tensor`
+   */
   squeeze_<T extends Tensor>(this: T): T;
-  /** squeeze_.dim(Tensor self, int dim) -> Tensor */
+  /**
+   * A view without the dimensions of size 1, or without that one. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html)
+   *
+   * `squeeze_.dim(Tensor self, int dim) -> Tensor`
+   */
   squeeze_<T extends Tensor>(this: T, dim: number): T;
   squeeze_<T extends Tensor>(this: T, options: { dim: number }): T;
-  /** squeeze_.dims(Tensor self, int[] dim) -> Tensor */
+  /**
+   * A view without the dimensions of size 1, or without that one. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.squeeze_.html)
+   *
+   * `squeeze_.dims(Tensor self, int[] dim) -> Tensor`
+   */
   squeeze_<T extends Tensor>(this: T, dim: readonly number[]): T;
   squeeze_<T extends Tensor>(this: T, ...dim: number[]): T;
   squeeze_<T extends Tensor>(this: T, options: { dim: readonly number[] }): T;
@@ -1723,16 +2453,28 @@ export interface OperatorMethods {
   sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   sspaddmm(mat1: Tensor, options: { mat2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
   sspaddmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
-  /** std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
+  /**
+   * The standard deviation of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
+   *
+   * `std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   */
   std<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, unbiased?: boolean, keepdim?: Keep): Reduction<T, 'real', Dim, Keep>;
   std<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, unbiased: boolean, options: { keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
   std<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, options: { unbiased?: boolean; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
   std<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, options: { dim: Dim; unbiased?: boolean; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
-  /** std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
+  /**
+   * The standard deviation of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
+   *
+   * `std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   */
   std<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim?: Dim, options?: { correction?: Scalar | null; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
   std<T extends Tensor>(this: T, ...dim: number[]): Reduction<T, 'real', number, false>;
   std<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
-  /** std(Tensor self, bool unbiased=True) -> Tensor */
+  /**
+   * The standard deviation of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
+   *
+   * `std(Tensor self, bool unbiased=True) -> Tensor`
+   */
   std<T extends Tensor>(this: T, unbiased?: boolean): Reduction<T, 'real', null, false>;
   std<T extends Tensor>(this: T, options: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
   /** stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor */
@@ -1759,10 +2501,18 @@ export interface OperatorMethods {
   stft(options: { nFft: number; hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null }): Tensor;
   /** storage_offset(Tensor self) -> int */
   storageOffset(): number;
-  /** sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+  /**
+   * The difference to `other`, times `alpha`, element by element with broadcasting. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sub.html)
+   *
+   * `sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   */
   sub<T extends Tensor, U extends TensorLike>(this: T, other: BroadcastWith<'sub', T, U>, options?: { alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
   sub<T extends Tensor, U extends TensorLike>(this: T, options: { other: BroadcastWith<'sub', T, U>; alpha?: Scalar }): BroadcastResult<T, U, 'promoted'>;
-  /** sub_.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+  /**
+   * The difference to `other`, times `alpha`, element by element with broadcasting. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sub_.html)
+   *
+   * `sub_.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   */
   sub_<T extends Tensor>(this: T, other: TensorLike, options?: { alpha?: Scalar }): T;
   sub_<T extends Tensor>(this: T, options: { other: TensorLike; alpha?: Scalar }): T;
   /** subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor */
@@ -1779,9 +2529,17 @@ export interface OperatorMethods {
   subtract_<T extends Tensor>(this: T, other: Scalar, alpha?: Scalar): T;
   subtract_<T extends Tensor>(this: T, other: Scalar, options: { alpha?: Scalar }): T;
   subtract_<T extends Tensor>(this: T, options: { other: Scalar; alpha?: Scalar }): T;
-  /** sum(Tensor self, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * The sum of all elements, or along `dim`; of integers and booleans in int64. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sum.html)
+   *
+   * `sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   */
   sum<T extends Tensor, E extends DType = never>(this: T, options?: { dtype?: E | null }): Reduction<T, 'sum', null, false, E>;
-  /** sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+  /**
+   * The sum of all elements, or along `dim`; of integers and booleans in int64. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sum.html)
+   *
+   * `sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   */
   sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, keepdim?: Keep, options?: { dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
   sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
   sum<T extends Tensor, Dim extends number | readonly number[] | null, E extends DType = never, Keep extends boolean = false>(this: T, options: { dim: Dim; keepdim?: Keep; dtype?: E | null }): Reduction<T, 'sum', Dim, Keep, E>;
@@ -1809,9 +2567,17 @@ export interface OperatorMethods {
   swapdims_<T extends Tensor>(this: T, dim0: number, dim1: number): T;
   swapdims_<T extends Tensor>(this: T, dim0: number, options: { dim1: number }): T;
   swapdims_<T extends Tensor>(this: T, options: { dim0: number; dim1: number }): T;
-  /** t(Tensor self) -> Tensor */
+  /**
+   * The transpose of a matrix, a view. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.t.html)
+   *
+   * `t(Tensor self) -> Tensor`
+   */
   t<T extends Tensor>(this: T): Shaped<T, Turned<T[typeof shapeOf]>>;
-  /** t_(Tensor self) -> Tensor */
+  /**
+   * The transpose of a matrix, a view. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.t_.html)
+   *
+   * `t_(Tensor self) -> Tensor`
+   */
   t_<T extends Tensor>(this: T): T;
   /** take(Tensor self, Tensor index) -> Tensor */
   take<T extends Tensor>(this: T, index: Tensor): Part<T>;
@@ -1824,9 +2590,17 @@ export interface OperatorMethods {
   tan<T extends Tensor>(this: T): Like<T, 'float'>;
   /** tan_(Tensor self) -> Tensor */
   tan_<T extends Tensor>(this: T): T;
-  /** tanh(Tensor self) -> Tensor */
+  /**
+   * The hyperbolic tangent of each element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.tanh.html)
+   *
+   * `tanh(Tensor self) -> Tensor`
+   */
   tanh<T extends Tensor>(this: T): Like<T, 'float'>;
-  /** tanh_(Tensor self) -> Tensor */
+  /**
+   * The hyperbolic tangent of each element. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tanh_.html)
+   *
+   * `tanh_(Tensor self) -> Tensor`
+   */
   tanh_<T extends Tensor>(this: T): T;
   /** tensor_split.indices(Tensor self, SymInt[] indices, int dim=0) -> Tensor[] */
   tensorSplit<T extends Tensor>(this: T, indices: readonly number[], dim?: number): Part<T>[];
@@ -1840,7 +2614,11 @@ export interface OperatorMethods {
   tensorSplit<T extends Tensor>(this: T, sections: number, dim?: number): Part<T>[];
   tensorSplit<T extends Tensor>(this: T, sections: number, options: { dim?: number }): Part<T>[];
   tensorSplit<T extends Tensor>(this: T, options: { sections: number; dim?: number }): Part<T>[];
-  /** tile(Tensor self, SymInt[] dims) -> Tensor */
+  /**
+   * A copy that is repeated, as numpy.tile does. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.tile.html)
+   *
+   * `tile(Tensor self, SymInt[] dims) -> Tensor`
+   */
   tile<T extends Tensor>(this: T, dims: readonly number[]): Part<T>;
   tile<T extends Tensor>(this: T, ...dims: number[]): Part<T>;
   tile<T extends Tensor>(this: T, options: { dims: readonly number[] }): Part<T>;
@@ -1873,19 +2651,35 @@ export interface OperatorMethods {
   /** to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor */
   toSparseCsr(denseDim?: number | null): Tensor;
   toSparseCsr(options: { denseDim?: number | null }): Tensor;
-  /** topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
+  /**
+   * The `k` largest (or smallest) values along `dim`, and their indices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.topk.html)
+   *
+   * `topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
+   */
   topk<T extends Tensor>(this: T, k: number, dim?: number, largest?: boolean, sorted?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   topk<T extends Tensor>(this: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   topk<T extends Tensor>(this: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   topk<T extends Tensor>(this: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
   topk<T extends Tensor>(this: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  /** trace(Tensor self) -> Tensor */
+  /**
+   * The sum of the diagonal of a matrix. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.trace.html)
+   *
+   * `trace(Tensor self) -> Tensor`
+   */
   trace(): Tensor;
-  /** transpose.int(Tensor self, int dim0, int dim1) -> Tensor */
+  /**
+   * A view with two dimensions in the place of each other. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.transpose.html)
+   *
+   * `transpose.int(Tensor self, int dim0, int dim1) -> Tensor`
+   */
   transpose<T extends Tensor, A extends number, B extends number>(this: T, dim0: A, dim1: B): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
   transpose<T extends Tensor, A extends number, B extends number>(this: T, dim0: A, options: { dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
   transpose<T extends Tensor, A extends number, B extends number>(this: T, options: { dim0: A; dim1: B }): Shaped<T, Swapped<T[typeof shapeOf], A, B>>;
-  /** transpose_(Tensor self, int dim0, int dim1) -> Tensor */
+  /**
+   * A view with two dimensions in the place of each other. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.transpose_.html)
+   *
+   * `transpose_(Tensor self, int dim0, int dim1) -> Tensor`
+   */
   transpose_<T extends Tensor>(this: T, dim0: number, dim1: number): T;
   transpose_<T extends Tensor>(this: T, dim0: number, options: { dim1: number }): T;
   transpose_<T extends Tensor>(this: T, options: { dim0: number; dim1: number }): T;
@@ -1895,16 +2689,32 @@ export interface OperatorMethods {
   triangularSolve(A: Tensor, upper: boolean, options: { transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
   triangularSolve(A: Tensor, options: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
   triangularSolve(options: { A: Tensor; upper?: boolean; transpose?: boolean; unitriangular?: boolean }): SolutionClonedCoefficient;
-  /** tril(Tensor self, SymInt diagonal=0) -> Tensor */
+  /**
+   * The lower triangle of a matrix, zero elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.tril.html)
+   *
+   * `tril(Tensor self, SymInt diagonal=0) -> Tensor`
+   */
   tril<T extends Tensor>(this: T, diagonal?: number): Like<T>;
   tril<T extends Tensor>(this: T, options: { diagonal?: number }): Like<T>;
-  /** tril_(Tensor self, SymInt diagonal=0) -> Tensor */
+  /**
+   * The lower triangle of a matrix, zero elsewhere. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tril_.html)
+   *
+   * `tril_(Tensor self, SymInt diagonal=0) -> Tensor`
+   */
   tril_<T extends Tensor>(this: T, diagonal?: number): T;
   tril_<T extends Tensor>(this: T, options: { diagonal?: number }): T;
-  /** triu(Tensor self, SymInt diagonal=0) -> Tensor */
+  /**
+   * The upper triangle of a matrix, zero elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.triu.html)
+   *
+   * `triu(Tensor self, SymInt diagonal=0) -> Tensor`
+   */
   triu<T extends Tensor>(this: T, diagonal?: number): Like<T>;
   triu<T extends Tensor>(this: T, options: { diagonal?: number }): Like<T>;
-  /** triu_(Tensor self, SymInt diagonal=0) -> Tensor */
+  /**
+   * The upper triangle of a matrix, zero elsewhere. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.triu_.html)
+   *
+   * `triu_(Tensor self, SymInt diagonal=0) -> Tensor`
+   */
   triu_<T extends Tensor>(this: T, diagonal?: number): T;
   triu_<T extends Tensor>(this: T, options: { diagonal?: number }): T;
   /** true_divide.Scalar(Tensor self, Scalar other) -> Tensor */
@@ -1919,21 +2729,41 @@ export interface OperatorMethods {
   /** true_divide_.Scalar(Tensor self, Scalar other) -> Tensor */
   trueDivide_<T extends Tensor>(this: T, other: Scalar): T;
   trueDivide_<T extends Tensor>(this: T, options: { other: Scalar }): T;
-  /** trunc(Tensor self) -> Tensor */
+  /**
+   * Each element without its fraction. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.trunc.html)
+   *
+   * `trunc(Tensor self) -> Tensor`
+   */
   trunc<T extends Tensor>(this: T): Like<T>;
-  /** trunc_(Tensor self) -> Tensor */
+  /**
+   * Each element without its fraction. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.trunc_.html)
+   *
+   * `trunc_(Tensor self) -> Tensor`
+   */
   trunc_<T extends Tensor>(this: T): T;
   /** type_as(Tensor self, Tensor other) -> Tensor */
   typeAs(other: Tensor): Tensor;
   typeAs(options: { other: Tensor }): Tensor;
-  /** unbind.int(Tensor self, int dim=0) -> Tensor[] */
+  /**
+   * The entries along `dim`, which are views. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.unbind.html)
+   *
+   * `unbind.int(Tensor self, int dim=0) -> Tensor[]`
+   */
   unbind<T extends Tensor>(this: T, dim?: number): Part<T>[];
   unbind<T extends Tensor>(this: T, options: { dim?: number }): Part<T>[];
-  /** unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor */
+  /**
+   * One dimension as several. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html)
+   *
+   * `unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor`
+   */
   unflatten<T extends Tensor>(this: T, dim: number, sizes: readonly number[]): Part<T>;
   unflatten<T extends Tensor>(this: T, dim: number, options: { sizes: readonly number[] }): Part<T>;
   unflatten<T extends Tensor>(this: T, options: { dim: number; sizes: readonly number[] }): Part<T>;
-  /** unfold(Tensor self, int dimension, int size, int step) -> Tensor */
+  /**
+   * A view of windows along a dimension. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html)
+   *
+   * `unfold(Tensor self, int dimension, int size, int step) -> Tensor`
+   */
   unfold<T extends Tensor>(this: T, dimension: number, size: number, step: number): Part<T>;
   unfold<T extends Tensor>(this: T, dimension: number, size: number, options: { step: number }): Part<T>;
   unfold<T extends Tensor>(this: T, dimension: number, options: { size: number; step: number }): Part<T>;
@@ -1954,33 +2784,61 @@ export interface OperatorMethods {
   unsafeSplitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], dim?: number): Part<T>[];
   unsafeSplitWithSizes<T extends Tensor>(this: T, splitSizes: readonly number[], options: { dim?: number }): Part<T>[];
   unsafeSplitWithSizes<T extends Tensor>(this: T, options: { splitSizes: readonly number[]; dim?: number }): Part<T>[];
-  /** unsqueeze(Tensor self, int dim) -> Tensor */
+  /**
+   * A view with a dimension of size 1 put in at `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html)
+   *
+   * `unsqueeze(Tensor self, int dim) -> Tensor`
+   */
   unsqueeze<T extends Tensor, Dim extends number>(this: T, dim: Dim): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
   unsqueeze<T extends Tensor, Dim extends number>(this: T, options: { dim: Dim }): Shaped<T, Inserted<T[typeof shapeOf], Dim>>;
-  /** unsqueeze_(Tensor self, int dim) -> Tensor */
+  /**
+   * A view with a dimension of size 1 put in at `dim`. In place. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsqueeze_.html)
+   *
+   * `unsqueeze_(Tensor self, int dim) -> Tensor`
+   */
   unsqueeze_<T extends Tensor>(this: T, dim: number): T;
   unsqueeze_<T extends Tensor>(this: T, options: { dim: number }): T;
   /** values(Tensor self) -> Tensor */
   values(): Tensor;
-  /** var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor */
+  /**
+   * The variance of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.var.html)
+   *
+   * `var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   */
   var<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, unbiased?: boolean, keepdim?: Keep): Reduction<T, 'real', Dim, Keep>;
   var<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, unbiased: boolean, options: { keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
   var<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, dim: Dim, options: { unbiased?: boolean; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
   var<T extends Tensor, Dim extends number | readonly number[] | null, Keep extends boolean = false>(this: T, options: { dim: Dim; unbiased?: boolean; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
-  /** var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
+  /**
+   * The variance of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.var.html)
+   *
+   * `var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   */
   var<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, dim?: Dim, options?: { correction?: Scalar | null; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
   var<T extends Tensor>(this: T, ...dim: number[]): Reduction<T, 'real', number, false>;
   var<T extends Tensor, Dim extends number | readonly number[] | null = null, Keep extends boolean = false>(this: T, options: { dim?: Dim; correction?: Scalar | null; keepdim?: Keep }): Reduction<T, 'real', Dim, Keep>;
-  /** var(Tensor self, bool unbiased=True) -> Tensor */
+  /**
+   * The variance of all elements, or along `dim`; `correction` is 1 unless given. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.var.html)
+   *
+   * `var(Tensor self, bool unbiased=True) -> Tensor`
+   */
   var<T extends Tensor>(this: T, unbiased?: boolean): Reduction<T, 'real', null, false>;
   var<T extends Tensor>(this: T, options: { unbiased?: boolean }): Reduction<T, 'real', null, false>;
   /** vdot(Tensor self, Tensor other) -> Tensor */
   vdot(other: Tensor): Tensor;
   vdot(options: { other: Tensor }): Tensor;
-  /** view.dtype(Tensor self, ScalarType dtype) -> Tensor */
+  /**
+   * The same memory under another shape; -1 stands for what remains. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html)
+   *
+   * `view.dtype(Tensor self, ScalarType dtype) -> Tensor`
+   */
   view<T extends Tensor>(this: T, dtype: DType): Part<T>;
   view<T extends Tensor>(this: T, options: { dtype: DType }): Part<T>;
-  /** view(Tensor self, SymInt[] size) -> Tensor */
+  /**
+   * The same memory under another shape; -1 stands for what remains. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html)
+   *
+   * `view(Tensor self, SymInt[] size) -> Tensor`
+   */
   view<T extends Tensor>(this: T, size: readonly number[]): Part<T>;
   view<T extends Tensor>(this: T, ...size: number[]): Part<T>;
   view<T extends Tensor>(this: T, options: { size: readonly number[] }): Part<T>;
@@ -1995,8 +2853,10 @@ export interface OperatorMethods {
   vsplit<T extends Tensor>(this: T, ...indices: number[]): Part<T>[];
   vsplit<T extends Tensor>(this: T, options: { indices: readonly number[] }): Part<T>[];
   /**
-   * where.self(Tensor condition, Tensor self, Tensor other) -> Tensor
-   * where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor
+   * Elements of `self` where the condition is true, of `other` elsewhere. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.where.html)
+   *
+   * `where.self(Tensor condition, Tensor self, Tensor other) -> Tensor`
+   * `where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor`
    */
   where(self: Tensor, other: TensorLike): Tensor;
   where(self: Tensor, options: { other: TensorLike }): Tensor;
@@ -2013,7 +2873,11 @@ export interface OperatorMethods {
    */
   xlogy_<T extends Tensor>(this: T, other: TensorLike): T;
   xlogy_<T extends Tensor>(this: T, options: { other: TensorLike }): T;
-  /** zero_(Tensor self) -> Tensor */
+  /**
+   * Writes zero to all elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.zero_.html)
+   *
+   * `zero_(Tensor self) -> Tensor`
+   */
   zero_<T extends Tensor>(this: T): T;
 }
 
