@@ -64,12 +64,12 @@ const { values, indices } = torch.rand([10]).add(1).sort();
 console.log(torch.where(values.gt(1.5), values, 0), indices.dtype, torch.ops.aten.relu(values));
 `;
 
-const project = (skipLibCheck) => ({
+const project = ({ skipLibCheck, file }) => ({
   compilerOptions: {
     ...{ strict: true, target: 'ES2023', module: 'NodeNext', noEmit: true, skipLibCheck },
     ...{ lib: ['ES2023', 'ESNext.Disposable'], types: ['node'] },
   },
-  files: ['main.ts'],
+  files: [file],
 });
 
 mkdirSync(path.join(root, 'build'), { recursive: true });
@@ -86,17 +86,23 @@ try {
   );
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
   writeFileSync(path.join(folder, 'main.ts'), PROGRAM);
+  writeFileSync(path.join(folder, 'empty.ts'), 'export {};\n');
   const version = JSON.parse(readFileSync(require.resolve('typescript/package.json'), 'utf8')).version;
   console.log(`TypeScript ${version}, Node ${process.version}, ${os.cpus()[0]?.model}`);
 
   const tsc = require.resolve('typescript/bin/tsc');
-  const configs = { 'with skipLibCheck': true, 'without skipLibCheck': false };
+  const configs = {
+    'with skipLibCheck': { skipLibCheck: true, file: 'main.ts' },
+    'with skipLibCheck, an empty file': { skipLibCheck: true, file: 'empty.ts' },
+    'without skipLibCheck': { skipLibCheck: false, file: 'main.ts' },
+    'without skipLibCheck, an empty file': { skipLibCheck: false, file: 'empty.ts' },
+  };
   const seconds = Object.fromEntries(Object.keys(configs).map((name) => [name, []]));
   const said = {};
   for (let round = 0; round < rounds; round++) {
-    for (const [name, skip] of Object.entries(configs)) {
-      const file = path.join(folder, `tsconfig.${skip}.json`);
-      writeFileSync(file, JSON.stringify(project(skip)));
+    for (const [i, [name, config]] of Object.entries(configs).entries()) {
+      const file = path.join(folder, `tsconfig.${i}.json`);
+      writeFileSync(file, JSON.stringify(project(config)));
       const start = performance.now();
       said[name] = check([tsc, '-p', file, '--extendedDiagnostics']);
       seconds[name].push((performance.now() - start) / 1000);
@@ -112,10 +118,14 @@ try {
       `${name}: ${middle.toFixed(2)} s [${lowest.toFixed(2)}, ${highest.toFixed(2)}], ${types} types, ${instantiations} instantiations`,
     );
     if (options.diagnostics) console.log(said[name]);
-    if (configs[name] && options.max !== undefined && middle > Number(options.max)) {
+    if (name === 'with skipLibCheck' && options.max !== undefined && middle > Number(options.max)) {
       console.error(`above ${options.max} s`);
       process.exitCode = 1;
     }
+  }
+  for (const name of ['with skipLibCheck', 'without skipLibCheck']) {
+    const ratios = seconds[name].map((time, i) => time / seconds[`${name}, an empty file`][i]);
+    console.log(`${name}: ${ratios[Math.floor(rounds / 2)].toFixed(2)} of an empty file with @types/node`);
   }
 } finally {
   rmSync(folder, { recursive: true });
