@@ -1,7 +1,7 @@
 // Autocast: operators inside choose their dtype, matrix products a short one and sums float32, as torch.autocast has them do:
 // https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
 import { expectOneOf } from '../core/checks.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { inMode } from '../core/modes.js';
 import { cuda } from '../tensor/devices.js';
@@ -34,6 +34,7 @@ const SHORT: readonly DType[] = ['bfloat16', 'float16'];
 export function autocast<T>(device: DeviceType, run: () => T): T;
 export function autocast<T>(device: DeviceType, options: AutocastOptions, run: () => T): T;
 export function autocast<T>(device: DeviceType, ...rest: [() => T] | [AutocastOptions, () => T]): T {
+  expectNoMore('autocast', arguments, 3);
   const [given, run] = rest.length === 1 ? [{}, rest[0]] : rest;
   expectDeviceType('autocast', device);
   const {
@@ -94,23 +95,27 @@ function isUsable(device: DeviceType, dtype: DType): boolean {
 
 /** Whether autocast is on for a type of device. */
 export function isAutocastEnabled(device: DeviceType): boolean {
+  expectNoMore('isAutocastEnabled', arguments, 1);
   expectDeviceType('isAutocastEnabled', device);
   return native.autocastEnabled(device);
 }
 
 /** The short dtype of a type of device. */
 export function getAutocastDtype(device: DeviceType): DType {
+  expectNoMore('getAutocastDtype', arguments, 1);
   expectDeviceType('getAutocastDtype', device);
   return native.autocastDtype(device) as DType;
 }
 
 /** Whether a type of device has an autocast. */
 export function isAutocastAvailable(device: string): boolean {
+  expectNoMore('isAutocastAvailable', arguments, 1);
   return device === 'cpu' || device === 'cuda';
 }
 
 /** Drops the short copies of parameters that sections with `cacheEnabled` keep, before they end. */
 export function clearAutocastCache(): void {
+  expectNoMore('clearAutocastCache', arguments, 0);
   native.clearAutocastCache();
 }
 

@@ -1,6 +1,6 @@
 // GradScaler: keeps the small gradients of float16 from vanishing, as torch.amp.GradScaler does:
 // https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { expectBoolean, expectInteger, expectNumber, expectObject, expectOneOf } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { outsideOfStep, recording } from '../program/recording.js';
@@ -107,6 +107,7 @@ export class GradScaler {
   scale(outputs: readonly Tensor[]): Tensor[];
   scale(outputs: Tensor | readonly Tensor[]): Tensor | Tensor[];
   scale(outputs: Tensor | readonly Tensor[]): Tensor | Tensor[] {
+    expectNoMore('GradScaler.scale', arguments, 1);
     if (Array.isArray(outputs)) return (outputs as Tensor[]).map((output) => this.scale(output));
     if (!isTensor(outputs))
       throw new ArgumentTypeError(
@@ -129,6 +130,7 @@ export class GradScaler {
    * @throws TorchError when it was done since the last update, after `step`, before any `scale`, and for float16 gradients
    */
   unscale_(optimizer: AnyOptimizer): void {
+    expectNoMore('GradScaler.unscale_', arguments, 1);
     if (!this.#enabled) return;
     const scale = this.#expectScale('unscale_');
     const progress = this.#of('unscale_', optimizer);
@@ -152,6 +154,7 @@ export class GradScaler {
    * @throws TorchError when called twice before `update`, and where no parameter has a gradient
    */
   step(optimizer: AnyOptimizer): unknown {
+    expectNoMore('GradScaler.step', arguments, 1);
     if (!this.#enabled) return optimizer.step();
     const scale = this.#expectScale('step');
     const progress = this.#of('step', optimizer);
@@ -196,6 +199,7 @@ export class GradScaler {
    * @throws TorchError when no gradients were looked at since the last time
    */
   update(newScale?: number | Tensor): void {
+    expectNoMore('GradScaler.update', arguments, 1);
     if (!this.#enabled) return;
     const scale = this.#expectScale('update');
     noGrad(() =>
@@ -232,30 +236,38 @@ export class GradScaler {
 
   /** The scale; reads it from the device. 1 where the scaler is not enabled. */
   getScale(): number {
+    expectNoMore('GradScaler.getScale', arguments, 0);
     if (!this.#enabled) return 1;
     return this.#scale === undefined ? this.#initScale : this.#scale.item();
   }
   getGrowthFactor(): number {
+    expectNoMore('GradScaler.getGrowthFactor', arguments, 0);
     return this.#growthFactor;
   }
   setGrowthFactor(factor: number): void {
+    expectNoMore('GradScaler.setGrowthFactor', arguments, 1);
     this.#growthFactor = factor;
   }
   getBackoffFactor(): number {
+    expectNoMore('GradScaler.getBackoffFactor', arguments, 0);
     return this.#backoffFactor;
   }
   setBackoffFactor(factor: number): void {
+    expectNoMore('GradScaler.setBackoffFactor', arguments, 1);
     this.#backoffFactor = factor;
   }
   getGrowthInterval(): number {
+    expectNoMore('GradScaler.getGrowthInterval', arguments, 0);
     return this.#growthInterval;
   }
   setGrowthInterval(interval: number): void {
+    expectNoMore('GradScaler.setGrowthInterval', arguments, 1);
     this.#growthInterval = interval;
   }
 
   /** Ask for it after `update()`. */
   stateDict(): GradScalerState {
+    expectNoMore('GradScaler.stateDict', arguments, 0);
     if (!this.#enabled) return {};
     return {
       scale: this.getScale(),
@@ -268,6 +280,7 @@ export class GradScaler {
 
   /** Throws a TorchError for the empty state of a scaler that was not enabled, and does nothing where this one is not. */
   loadStateDict(state: GradScalerState): void {
+    expectNoMore('GradScaler.loadStateDict', arguments, 1);
     if (!this.#enabled) return;
     const where = 'GradScaler.loadStateDict';
     expectObject(where, 'state', state, 'a state dict');

@@ -1,5 +1,5 @@
 // Backward passes, and the search for what goes wrong in them.
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { expectBoolean } from '../core/checks.js';
 import { inMode } from '../core/modes.js';
 import { native } from '../native/binding.js';
@@ -36,6 +36,7 @@ export function setDetectAnomaly(on: boolean, given: { checkNan?: boolean } = {}
 
 /** Whether anomaly detection is on. */
 export function isAnomalyEnabled(): boolean {
+  expectNoMore('isAnomalyEnabled', arguments, 0);
   return native.anomalyMode()[0];
 }
 

@@ -1,6 +1,6 @@
 // torch.autograd.functional: products with Jacobians, Jacobians and Hessians of functions of tensors. The definitions are
 // PyTorch's: https://docs.pytorch.org/docs/stable/autograd.html#functional-higher-level-api
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { expectFunction } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { stack, zerosLike } from '../operators/generated/functions.js';
@@ -41,6 +41,7 @@ export function vjp<I extends Tensors, O extends Tensors>(
   v?: Tensors,
   given: FunctionalOptions = {},
 ): [outputs: Alike<O>, vjp: Alike<I>] {
+  expectNoMore('vjp', arguments, 4);
   const { createGraph = false, strict = false } = checked('vjp', fn, given);
   return scope(() => {
     const given = prepare('vjp', inputs, createGraph);
@@ -70,6 +71,7 @@ export function jvp<I extends Tensors, O extends Tensors>(
   v?: Tensors,
   given: FunctionalOptions = {},
 ): [outputs: Alike<O>, jvp: Alike<O>] {
+  expectNoMore('jvp', arguments, 4);
   const { createGraph = false, strict = false } = checked('jvp', fn, given);
   return scope(() => {
     const given = prepare('jvp', inputs, createGraph);
@@ -115,6 +117,7 @@ export function jacobian<I extends Tensors, O extends Tensors>(
   inputs: I,
   given: FunctionalOptions = {},
 ): JacobianOf<O, I> {
+  expectNoMore('jacobian', arguments, 3);
   const { createGraph = false, strict = false } = checked('jacobian', fn, given);
   return scope(() => {
     const given = prepare('jacobian', inputs, createGraph);
@@ -149,6 +152,7 @@ export function hessian<I extends Tensors>(
   inputs: I,
   given: FunctionalOptions = {},
 ): JacobianOf<I, I> {
+  expectNoMore('hessian', arguments, 3);
   checked('hessian', fn, given);
   const single = (...given: Tensor[]): Tensor => {
     const output: unknown = fn(...given);

@@ -1,4 +1,5 @@
 // The modes in which operations are recorded or not.
+import { expectNoMore } from '../core/options.js';
 import { inMode } from '../core/modes.js';
 import { native } from '../native/binding.js';
 
@@ -17,16 +18,19 @@ function gradMode(on: boolean): () => () => void {
  * @throws TorchError for a function that is not async and gives a promise
  */
 export function noGrad<T>(run: () => T): T {
+  expectNoMore('noGrad', arguments, 1);
   return inMode('noGrad', gradMode(false), run);
 }
 
 /** Runs a function as `noGrad` does; operations inside are recorded, even inside `noGrad`. */
 export function enableGrad<T>(run: () => T): T {
+  expectNoMore('enableGrad', arguments, 1);
   return inMode('enableGrad', gradMode(true), run);
 }
 
 /** As `noGrad` and quicker: tensors made inside can never take part in autograd. */
 export function inferenceMode<T>(run: () => T): T {
+  expectNoMore('inferenceMode', arguments, 1);
   return inMode(
     'inferenceMode',
     () => {
@@ -38,5 +42,6 @@ export function inferenceMode<T>(run: () => T): T {
 }
 
 export function isGradEnabled(): boolean {
+  expectNoMore('isGradEnabled', arguments, 0);
   return native.gradEnabled();
 }

@@ -3,7 +3,7 @@ import { expectBoolean } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { ArgumentTypeError, TorchError } from '../core/errors.js';
 import { handleOf } from '../core/handles.js';
-import { isOptions, options } from '../core/options.js';
+import { expectNoMore, isOptions, options } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { zerosLike } from '../operators/generated/functions.js';
 import { expectTensor, isTensor, Tensor } from '../tensor/tensor.js';
@@ -70,6 +70,7 @@ export function grad(
   given?: Seeds | (GradOptions & { gradOutputs?: Seeds }),
   more?: GradOptions,
 ): (Tensor | null)[] {
+  expectNoMore('grad', arguments, 4);
   const { first: gradOutputs, settings } = byPositionOrName('grad', 'gradOutputs', given, more, GRAD_OPTIONS);
   const { materializeGrads = false, isGradsBatched = false } = settings;
   const flag = (name: string, value: unknown): boolean => expectBoolean('grad', name, value);

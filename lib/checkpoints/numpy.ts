@@ -1,5 +1,5 @@
 // numpy's .npy files (one array) and .npz files (a zip of several, by name).
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { expectArgument, expectPath } from '../core/checks.js';
 import { writeAtomically } from '../files/atomic.js';
 import { chunksOf } from '../files/chunks.js';
@@ -26,12 +26,14 @@ const MAX_FILE = 2 ** 31 - 1;
  * Throws a TorchError for bfloat16, which numpy lacks, and for more than 2 GiB.
  */
 export async function saveNpy(file: string, value: Tensor): Promise<void> {
+  expectNoMore('saveNpy', arguments, 2);
   expectPath('saveNpy', file);
   await writeAtomically(file, [encode('saveNpy', 'the tensor', value)]);
 }
 
 /** The bytes of such a file. */
 export function encodeNpy(value: Tensor): Buffer {
+  expectNoMore('encodeNpy', arguments, 1);
   return encode('encodeNpy', 'the tensor', value);
 }
 
@@ -62,6 +64,7 @@ function demand(bytes: number): void {
  * structured dtypes, dates, long doubles, and uint64 values of 2^63 or more.
  */
 export async function loadNpy(file: string): Promise<Tensor> {
+  expectNoMore('loadNpy', arguments, 1);
   expectPath('loadNpy', file);
   const { handle, size } = await openRegular(file);
   try {
@@ -75,6 +78,7 @@ export async function loadNpy(file: string): Promise<Tensor> {
 
 /** The tensor in such a file's bytes; `name` is what errors call them. */
 export function decodeNpy(bytes: Uint8Array, name = 'the data'): Tensor {
+  expectNoMore('decodeNpy', arguments, 2);
   expectArgument('decodeNpy', 'name', name, typeof name === 'string', 'a string');
   try {
     const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

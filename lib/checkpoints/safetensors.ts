@@ -2,7 +2,7 @@
 // the header as JSON, and the tensors' bytes.
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { expectArgument, expectPath } from '../core/checks.js';
 import { writeAtomically } from '../files/atomic.js';
 import { native } from '../native/binding.js';
@@ -91,12 +91,14 @@ export async function saveSafetensors(
   tensors: Named<Tensor>,
   metadata: Named<string> = {},
 ): Promise<void> {
+  expectNoMore('saveSafetensors', arguments, 3);
   expectPath('saveSafetensors', file);
   await writeAtomically(file, parts('saveSafetensors', tensors, metadata));
 }
 
 /** The bytes of such a file. */
 export function encodeSafetensors(tensors: Named<Tensor>, metadata: Named<string> = {}): Buffer {
+  expectNoMore('encodeSafetensors', arguments, 2);
   return Buffer.concat(parts('encodeSafetensors', tensors, metadata));
 }
 
@@ -173,6 +175,7 @@ export async function loadSafetensors(file: string, given: { mmap?: boolean } = 
 
 /** The tensors in such a file's bytes; `name` is what errors call them. */
 export function decodeSafetensors(bytes: Buffer, name = 'the data'): Safetensors {
+  expectNoMore('decodeSafetensors', arguments, 2);
   const where = 'decodeSafetensors';
   expectArgument(where, 'bytes', bytes, Buffer.isBuffer(bytes), 'a Buffer');
   expectArgument(where, 'name', name, typeof name === 'string', 'a string');

@@ -1,5 +1,6 @@
 // Scalars: numbers as operators take them. JavaScript's own; complex ones, written { re, im }; and those that say which
 // dtype they are of, as JavaScript's 2 does not tell whether it is an integer.
+import { expectNoMore } from './options.js';
 import { inspect } from 'node:util';
 import { TorchError, ArgumentTypeError } from './errors.js';
 
@@ -39,6 +40,7 @@ const DTYPES: readonly ScalarDType[] = ['float64', 'int64', 'bool', 'complex128'
  *   number for any but complex128
  */
 export function scalar(value: Scalar, dtype: ScalarDType): TypedScalar {
+  expectNoMore('scalar', arguments, 2);
   const wrong = (expected: string, given: unknown): TorchError =>
     new ArgumentTypeError('scalar', `expected ${expected}, got ${inspect(given)}`);
   if (!DTYPES.includes(dtype)) throw wrong(`a dtype, one of ${DTYPES.join(', ')}`, dtype);

@@ -1,7 +1,7 @@
 // DataLoader: batches of a data set, in the order of a sampler, on this thread or on worker threads.
 import type { ResourceLimits } from 'node:worker_threads';
 import { expectBoolean, expectInteger, expectNumber } from '../core/checks.js';
-import { isOptions, options } from '../core/options.js';
+import { expectNoMore, isOptions, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { map } from '../core/tree.js';
 import { cuda } from '../tensor/devices.js';
@@ -169,6 +169,7 @@ export class DataLoader<T = unknown, B = Collated<T>> implements AsyncIterable<B
 
   /** Ends the workers that `persistentWorkers` keeps. The next iteration starts new ones. */
   async close(): Promise<void> {
+    expectNoMore('DataLoader.close', arguments, 0);
     const threads = this.#threads;
     this.#threads = undefined;
     await threads?.close();

@@ -1,4 +1,5 @@
 // A set of images on a device: bytes in memory, floats a batch at a time.
+import { expectNoMore } from '../core/options.js';
 import { describeTensor } from '../core/handles.js';
 import { stepSources, type RowSource } from '../program/program.js';
 import { noGrad } from '../autograd/gradMode.js';
@@ -75,6 +76,7 @@ export class ImageSet {
 
   /** The set on another device; this one when it is there already. */
   to(device: Device): ImageSet {
+    expectNoMore('ImageSet.to', arguments, 1);
     const images = this.images.to(device);
     return images === this.images
       ? this
@@ -83,6 +85,7 @@ export class ImageSet {
 
   /** The images of an index (int64 [B], on the set's device), in its order. */
   batch(index: Tensor): Batch {
+    expectNoMore('ImageSet.batch', arguments, 1);
     const images = named(
       'ImageSet.batch',
       () => operator('torch_node::gather_images').call(this.images, index, this.#table) as Tensor,
@@ -93,6 +96,7 @@ export class ImageSet {
 
   /** Images start ... end-1; end may lie beyond the last. */
   range(start: number, end: number): Batch {
+    expectNoMore('ImageSet.range', arguments, 2);
     const last = Math.min(end, this.length);
     if (!(start >= 0 && start < last))
       throw new TorchError('ImageSet.range', `no images from ${start} to ${end}: there are ${this.length}`);

@@ -1,5 +1,5 @@
 // Data sets.
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { findCifar10, readCifar10, type DownloadProgress } from './cifar10Files.js';
 import { ImageSet } from './imageSet.js';
 import { syntheticRecords, type SyntheticOptions } from './synthetic.js';
@@ -64,6 +64,7 @@ export async function cifar10(
 
 /** A procedural stand-in with CIFAR-10's shape: ten classes of 32x32 RGB pictures drawn from a seed. */
 export function synthetic(options: SyntheticOptions): ImageSets {
+  expectNoMore('synthetic', arguments, 1);
   const { train, test } = syntheticRecords(options);
   return { train: ImageSet.from(train), test: ImageSet.from(test) };
 }

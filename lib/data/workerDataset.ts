@@ -1,4 +1,5 @@
 // Data sets by module: what a worker thread can make for itself, as functions do not go from thread to thread.
+import { expectNoMore } from '../core/options.js';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import { describe } from '../core/describe.js';
@@ -61,6 +62,7 @@ export async function workerDataset<T, O = unknown>(
   module: URL | string,
   options?: O,
 ): Promise<WorkerDataset<T>> {
+  expectNoMore('workerDataset', arguments, 2);
   const href = hrefOf(module);
   const made = await importDataset(href, options);
   return new WorkerDataset<T>(made.dataset as MapDataset<T>, made.module.collateFn, {

@@ -2,7 +2,7 @@
 import { withRegularSync } from '../files/regular.js';
 import { expectInteger, expectPath, expectString } from '../core/checks.js';
 import { handleOf } from '../core/handles.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { named, namedAsync, TorchError, ArgumentTypeError } from '../core/errors.js';
@@ -107,6 +107,7 @@ export class CompiledModel {
  * @throws TorchError for a file that is not there or is no such package
  */
 export function aotiLoadPackage(file: string, given: PackageOptions = {}): CompiledModel {
+  expectNoMore('aotiLoadPackage', arguments, 2);
   const [model, runners] = checked(file, given);
   try {
     withRegularSync(file, () => undefined);
@@ -118,6 +119,7 @@ export function aotiLoadPackage(file: string, given: PackageOptions = {}): Compi
 
 /** aotiLoadPackage() on another thread. */
 export async function aotiLoadPackageAsync(file: string, given: PackageOptions = {}): Promise<CompiledModel> {
+  expectNoMore('aotiLoadPackageAsync', arguments, 2);
   const [model, runners] = checked(file, given);
   try {
     withRegularSync(file, () => undefined);

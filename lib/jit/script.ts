@@ -1,6 +1,6 @@
 // ScriptModule: a module of a TorchScript archive, with its parts, run by libtorch's interpreter.
 import { expectObject } from '../core/checks.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native, type LoadedScript } from '../native/binding.js';
 import { writeAtomically } from '../files/atomic.js';
@@ -338,11 +338,13 @@ export function isScriptModule(module: AnyModule): module is ScriptModule & AnyM
  * @throws TorchError for a file that is not there, is damaged, or is no TorchScript archive
  */
 export function load(source: string | Uint8Array, given: LoadOptions = {}): ScriptModule {
+  expectNoMore('load', arguments, 2);
   return new ScriptModule(open(source, given, (...args) => native.loadScript(...args)));
 }
 
 /** load() on another thread. */
 export async function loadAsync(source: string | Uint8Array, given: LoadOptions = {}): Promise<ScriptModule> {
+  expectNoMore('loadAsync', arguments, 2);
   const pending = open(source, given, (...args) => native.loadScriptAsync(...args));
   try {
     return new ScriptModule(await pending);

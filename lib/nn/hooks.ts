@@ -1,5 +1,6 @@
 // Hooks of modules: what is called before and after a forward, and when gradients come back. A module with hooks has a
 // `forward` of its own that calls them; one without pays nothing.
+import { expectNoMore } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { AutogradFunction, type FunctionContext } from '../autograd/function.js';
 import { isGradEnabled } from '../autograd/gradMode.js';
@@ -17,6 +18,7 @@ export class RemovableHandle {
   }
   /** The hook is not called any more. Doing so twice does nothing. */
   remove(): void {
+    expectNoMore('RemovableHandle.remove', arguments, 0);
     this.#remove?.();
     this.#remove = undefined;
   }

@@ -53,9 +53,11 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
 
   /** This module's own parts, by name. */
   namedChildren(): [name: string, module: AnyModule][] {
+    expectNoMore('Module.namedChildren', arguments, 0);
     return partsOf(this, 'module');
   }
   children(): AnyModule[] {
+    expectNoMore('Module.children', arguments, 0);
     return this.namedChildren().map(([, module]) => module);
   }
   /** This module and all below it, with their paths; a module that stands in two places comes once. */
@@ -106,13 +108,16 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
    *   property of that name already that is no parameter.
    */
   registerParameter(name: string, parameter: Parameter | null): void {
+    expectNoMore('Module.registerParameter', arguments, 2);
     registerPart(this, 'parameter', name, parameter);
   }
   /** Registers a module under a name, as registerParameter() does a parameter. */
   registerModule(name: string, module: AnyModule | null): void {
+    expectNoMore('Module.registerModule', arguments, 2);
     registerPart(this, 'module', name, module);
   }
   addModule(name: string, module: AnyModule | null): void {
+    expectNoMore('Module.addModule', arguments, 2);
     this.registerModule(name, module);
   }
   /**
@@ -130,6 +135,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** The module at a path such as "layers.0"; this one at "". */
   getSubmodule(path: string): AnyModule {
+    expectNoMore('Module.getSubmodule', arguments, 1);
     expectModulePath('getSubmodule', path);
     return (path === '' ? [] : path.split('.')).reduce<AnyModule>((module, part) => {
       const next = module.namedChildren().find(([name]) => name === part)?.[1];
@@ -140,14 +146,17 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** The parameter at a path such as "layers.0.weight". */
   getParameter(path: string): Parameter {
+    expectNoMore('Module.getParameter', arguments, 1);
     return find(this, 'getParameter', 'parameter', path, (module) => module.ownParameters());
   }
   /** The buffer at a path such as "layers.1.running_mean". */
   getBuffer(path: string): Tensor {
+    expectNoMore('Module.getBuffer', arguments, 1);
     return find(this, 'getBuffer', 'buffer', path, (module) => module.ownBuffers());
   }
   /** Calls a function with each part of the tree, the innermost first and this module last: to initialise, for example. */
   apply(fn: (module: AnyModule) => unknown): this {
+    expectNoMore('Module.apply', arguments, 1);
     expectArgument('Module.apply', 'fn', fn, typeof fn === 'function', 'a function');
     for (const child of this.children()) child.apply(fn);
     fn(this);
@@ -161,6 +170,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
    * Properties are copied; a class with private fields (`#x`) has to override this method, since they cannot be.
    */
   deepcopy(copies: Copies = new Map()): this {
+    expectNoMore('Module.deepcopy', arguments, 1);
     expectCopies(copies);
     const before = copies.get(this);
     if (before !== undefined) return before as this;
@@ -174,6 +184,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
 
   /** Puts the module and all below it into training mode, or into evaluation mode with `train(false)`. */
   train(on = true): this {
+    expectNoMore('Module.train', arguments, 1);
     expectBoolean('Module.train', 'on', on);
     for (const module of this.modules()) {
       module.training = on;
@@ -182,6 +193,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     return this;
   }
   eval(): this {
+    expectNoMore('Module.eval', arguments, 0);
     return this.train(false);
   }
   /** Told when `training` changed. @internal */
@@ -194,30 +206,38 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
    * a lazy module are made there and of that dtype.
    */
   to(target: Device | DType | { device?: Device; dtype?: DType; memoryFormat?: MemoryFormat }): this {
+    expectNoMore('Module.to', arguments, 1);
     moveModule(this, target);
     return this;
   }
   /** Casts floating point parameters and buffers to float32, in place; the others likewise. */
   float(): this {
+    expectNoMore('Module.float', arguments, 0);
     return this.to('float32');
   }
   double(): this {
+    expectNoMore('Module.double', arguments, 0);
     return this.to('float64');
   }
   half(): this {
+    expectNoMore('Module.half', arguments, 0);
     return this.to('float16');
   }
   bfloat16(): this {
+    expectNoMore('Module.bfloat16', arguments, 0);
     return this.to('bfloat16');
   }
   cpu(): this {
+    expectNoMore('Module.cpu', arguments, 0);
     return this.to('cpu');
   }
   cuda(index = 0): this {
+    expectNoMore('Module.cuda', arguments, 1);
     expectInteger('Module.cuda', 'index', index);
     return this.to(`cuda:${index}`);
   }
   requiresGrad_(on = true): this {
+    expectNoMore('Module.requiresGrad_', arguments, 1);
     expectBoolean('Module.requiresGrad_', 'on', on);
     for (const parameter of this.parameters()) parameter.requiresGrad = on;
     return this;
@@ -318,6 +338,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     this: M,
     hook: (module: M, prefix: string) => void,
   ): RemovableHandle {
+    expectNoMore('Module.registerStateDictPreHook', arguments, 1);
     return registerState(this, 'statePre', 'registerStateDictPreHook', hook);
   }
   /** Calls a function after this module and all below it have given their part of a state dict, which it may change. */
@@ -325,6 +346,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     this: M,
     hook: (module: M, state: StateDict, prefix: string) => void,
   ): RemovableHandle {
+    expectNoMore('Module.registerStateDictPostHook', arguments, 1);
     return registerState(this, 'statePost', 'registerStateDictPostHook', hook);
   }
   /** Calls a function before loadStateDict() looks at this module's part of a state dict: a copy, which it may change. */
@@ -332,6 +354,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     this: M,
     hook: (module: M, state: StateDict, prefix: string) => void,
   ): RemovableHandle {
+    expectNoMore('Module.registerLoadStateDictPreHook', arguments, 1);
     return registerState(this, 'loadPre', 'registerLoadStateDictPreHook', hook);
   }
   /** Calls a function after loadStateDict() has seen this module, with the keys of the whole tree; it may change the lists. */
@@ -339,6 +362,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     this: M,
     hook: (module: M, keys: IncompatibleKeys) => void,
   ): RemovableHandle {
+    expectNoMore('Module.registerLoadStateDictPostHook', arguments, 1);
     return registerState(this, 'loadPost', 'registerLoadStateDictPostHook', hook);
   }
   // ---- state ----

@@ -8,7 +8,7 @@ import { inOurNames } from '../core/messages.js';
 import { camelCase, nearest } from '../core/names.js';
 import { describe } from '../core/describe.js';
 import { handleKind, handleOf, isHandled, isHandledTensor, type Handled } from '../core/handles.js';
-import { isOptions } from '../core/options.js';
+import { expectNoMore, isOptions } from '../core/options.js';
 import { isNumeric } from '../core/scalar.js';
 import { packed } from './integers.js';
 
@@ -334,9 +334,18 @@ export const ops: {
 } = {
   // The types are those of the version that lib/operators/generated was made from.
   aten: namespace('aten') as AtenOperators,
-  call: (name, args, options) => callByName(operator(name), args, options),
-  schema: (name) => operator(name).schema,
-  names: () => native.operatorNames(),
+  call(name, args, options) {
+    expectNoMore('ops.call', arguments, 3);
+    return callByName(operator(name), args, options);
+  },
+  schema(name) {
+    expectNoMore('ops.schema', arguments, 1);
+    return operator(name).schema;
+  },
+  names() {
+    expectNoMore('ops.names', arguments, 0);
+    return native.operatorNames();
+  },
 };
 
 function namespace(space: string): unknown {

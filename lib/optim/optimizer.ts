@@ -6,7 +6,7 @@ import { native } from '../native/binding.js';
 import { map } from '../core/tree.js';
 import { camelCase, nearest, snakeCase } from '../core/names.js';
 import { isIterable, expectObject } from '../core/checks.js';
-import { options, unknownOption } from '../core/options.js';
+import { expectNoMore, options, unknownOption } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { isModule } from '../nn/tree.js';
 import { recording } from '../program/recording.js';
@@ -169,6 +169,7 @@ export abstract class Optimizer<
 
   /** Adds a group of parameters, which none of the others may have. */
   addParamGroup(group: GroupOf<O>): void {
+    expectNoMore('Optimizer.addParamGroup', arguments, 1);
     const where = this.constructor.name;
     if (!isGroup(group))
       throw new ArgumentTypeError(where, `expected a group, { params: [...] }, got ${describe(group)}`);
@@ -209,6 +210,7 @@ export abstract class Optimizer<
   step(): void;
   step<T>(closure: () => T): T;
   step<T>(closure?: () => T): T | void {
+    expectNoMore('Optimizer.step', arguments, 1);
     for (const hook of this.#before) hook(this as unknown as AnyOptimizer, closure);
     this.#watchSettings();
     const result = this.run(closure);
@@ -229,10 +231,12 @@ export abstract class Optimizer<
 
   /** Calls a function before every step, with the optimizer and the step's closure. */
   registerStepPreHook(hook: Hook): StepHook {
+    expectNoMore('Optimizer.registerStepPreHook', arguments, 1);
     return added(this.#before, hook);
   }
   /** Calls a function after every step, with the optimizer and the step's closure. */
   registerStepPostHook(hook: Hook): StepHook {
+    expectNoMore('Optimizer.registerStepPostHook', arguments, 1);
     return added(this.#after, hook);
   }
 
@@ -280,6 +284,7 @@ export abstract class Optimizer<
    * The state and the groups' settings, as PyTorch's `state_dict()` has them. Tensors share memory with the optimizer's own.
    */
   stateDict(): OptimizerState<S> {
+    expectNoMore('Optimizer.stateDict', arguments, 0);
     const numbers = new Map<Tensor, number>();
     const groups = this.paramGroups.map(({ params, ...settings }) => ({
       ...Object.fromEntries(
@@ -309,6 +314,7 @@ export abstract class Optimizer<
    * shape; nothing is changed then.
    */
   loadStateDict(saved: SavedOptimizerState): void {
+    expectNoMore('Optimizer.loadStateDict', arguments, 1);
     const where = `${this.constructor.name}.loadStateDict`;
     if (!isStateDict(saved))
       throw new ArgumentTypeError(

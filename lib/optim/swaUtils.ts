@@ -1,6 +1,6 @@
 // Averages of a model's parameters over its training, as torch.optim.swa_utils makes them:
 // https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import {
   expectArgument,
   expectBoolean,
@@ -36,6 +36,7 @@ function expectDecay(where: string, decay: number): void {
 
 /** An exponential moving average for lists: averaged = decay averaged + (1 - decay) current. Default decay 0.999. */
 export function getEmaMultiAvgFn(decay = 0.999): MultiAvgFn {
+  expectNoMore('getEmaMultiAvgFn', arguments, 1);
   expectDecay('getEmaMultiAvgFn', decay);
   return (averaged, current) =>
     noGrad(() => {
@@ -46,6 +47,7 @@ export function getEmaMultiAvgFn(decay = 0.999): MultiAvgFn {
 
 /** The mean of all models so far, for lists. */
 export function getSwaMultiAvgFn(): MultiAvgFn {
+  expectNoMore('getSwaMultiAvgFn', arguments, 0);
   return (averaged, current, numAveraged) =>
     noGrad(() => {
       const count = numAveraged.add(1);
@@ -71,12 +73,14 @@ function recordedLerp(averaged: Tensor, current: Tensor, weight: Tensor): void {
 
 /** An exponential moving average. Default decay 0.999. */
 export function getEmaAvgFn(decay = 0.999): AvgFn {
+  expectNoMore('getEmaAvgFn', arguments, 1);
   expectDecay('getEmaAvgFn', decay);
   return (averaged, current) => noGrad(() => averaged.mul(decay).add(current.mul(1 - decay)));
 }
 
 /** The mean of all models so far. */
 export function getSwaAvgFn(): AvgFn {
+  expectNoMore('getSwaAvgFn', arguments, 0);
   return (averaged, current, numAveraged) =>
     noGrad(() => averaged.add(current.sub(averaged).div(numAveraged.add(1))));
 }
@@ -142,6 +146,7 @@ export class AveragedModel<Inputs extends unknown[] = [Tensor], Output = Tensor>
 
   /** Takes the parameters of a model of the same shape into the averages. */
   updateParameters(model: AnyModule): void {
+    expectNoMore('AveragedModel.updateParameters', arguments, 1);
     expectArgument('AveragedModel.updateParameters', 'model', model, isModule(model), 'a Module');
     noGrad(() =>
       scope(() => {

@@ -1,6 +1,6 @@
 // Programs: steps of a training that were recorded once and run natively from then on.
 import { expectFunction, expectInteger } from '../core/checks.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { handleOf } from '../core/handles.js';
@@ -292,6 +292,7 @@ export function compileStep<I extends readonly Tensor[], O extends Outputs>(
   examples: I,
   given: CompileOptions = {},
 ): Program<I, O> {
+  expectNoMore('compileStep', arguments, 3);
   expectFunction('compileStep', 'step', step);
   if (!Array.isArray(examples) || !(examples as readonly unknown[]).every(isTensor))
     throw new ArgumentTypeError(

@@ -1,4 +1,5 @@
 // Settings of what computes: how exact products of float32 are, and how kernels are chosen.
+import { expectNoMore } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { named, ArgumentTypeError } from '../core/errors.js';
@@ -79,6 +80,7 @@ export type MatmulPrecision = 'highest' | 'high' | 'medium';
 
 /** As torch.set_float32_matmul_precision: for the process. Anything but 'highest' is `backends.cuda.matmul.allowTf32`. */
 export function setFloat32MatmulPrecision(precision: MatmulPrecision): void {
+  expectNoMore('setFloat32MatmulPrecision', arguments, 1);
   if (!['highest', 'high', 'medium'].includes(precision))
     throw new ArgumentTypeError(
       'setFloat32MatmulPrecision',
@@ -89,5 +91,6 @@ export function setFloat32MatmulPrecision(precision: MatmulPrecision): void {
 
 /** As torch.get_float32_matmul_precision: 'highest' where nothing was set. */
 export function getFloat32MatmulPrecision(): MatmulPrecision {
+  expectNoMore('getFloat32MatmulPrecision', arguments, 0);
   return native.float32MatmulPrecision();
 }

@@ -3,7 +3,7 @@
 import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
 import { expectInteger } from '../core/checks.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import type { Known, Shape } from '../types/shapes.js';
@@ -41,6 +41,7 @@ export function fromBuffer(
   buffer: ArrayBuffer | SharedArrayBuffer | ArrayBufferView,
   given: BufferOptions = {},
 ): Tensor {
+  expectNoMore('fromBuffer', arguments, 2);
   const settings = options('fromBuffer', given, ['dtype', 'offset', 'count', 'shape', 'requiresGrad']);
   return overBuffer('fromBuffer', buffer, settings);
 }
@@ -51,6 +52,7 @@ export function fromTypedArray<A extends ArrayOfElements, R extends Shape = Shap
   options?: { shape?: R },
 ): Tensor<DTypeOfArray<A>, 'cpu', Known<R>>;
 export function fromTypedArray(data: ArrayOfElements, given: { shape?: readonly number[] } = {}): Tensor {
+  expectNoMore('fromTypedArray', arguments, 2);
   const { shape } = options('fromTypedArray', given, ['shape']);
   const dtype = ArrayBuffer.isView(data) ? dtypeOfArray(data) : undefined;
   if (dtype === undefined)

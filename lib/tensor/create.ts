@@ -113,6 +113,7 @@ export function tensor(
   data: TensorData,
   options: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
+  if (arguments.length > 2) expectNoMore('tensor', arguments, 2);
   checkOptions('tensor', options, [...TENSOR_OPTIONS, 'shape']);
   if (isTensor(data)) {
     const copy = (operator('aten::detach').call(data) as Tensor).to(

@@ -1,4 +1,5 @@
 // Devices: which there are, and a readable refusal of those that there are not.
+import { expectNoMore } from '../core/options.js';
 import { expectArgument } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { loadedFrom, native } from '../native/binding.js';
@@ -59,16 +60,19 @@ export class Stream {
 
   /** Makes it the stream that this thread's work is queued on. */
   makeCurrent(): void {
+    expectNoMore('Stream.makeCurrent', arguments, 0);
     native.setStream(this.device, this.#id);
   }
 
   /** Whether everything queued on it is done. */
   query(): boolean {
+    expectNoMore('Stream.query', arguments, 0);
     return native.queryStream(this.device, this.#id);
   }
 
   /** Waits until everything queued on it is done. */
   synchronize(): void {
+    expectNoMore('Stream.synchronize', arguments, 0);
     native.synchronizeStream(this.device, this.#id);
   }
 }
@@ -98,18 +102,21 @@ export const cuda = {
   /** Number of CUDA devices; 0 without CUDA. */
   deviceCount: (): number => native.deviceCount('cuda'),
   /** Waits until everything queued on a device is done. */
-  synchronize: (device = 'cuda'): void => {
+  synchronize(device = 'cuda'): void {
+    expectNoMore('cuda.synchronize', arguments, 1);
     checkDevice(device);
     native.synchronize(device);
   },
   Stream: CudaStream,
   /** The stream that this thread's work on a device is queued on. */
-  currentStream: (device = 'cuda'): Stream => {
+  currentStream(device = 'cuda'): Stream {
+    expectNoMore('cuda.currentStream', arguments, 1);
     const place = cudaDevice(device);
     return new CudaStream(place, native.currentStream(place));
   },
   /** Queues this thread's work on a stream's device on that stream from now on. */
-  setStream: (stream: Stream): void => {
+  setStream(stream: Stream): void {
+    expectNoMore('cuda.setStream', arguments, 1);
     expectArgument('cuda.setStream', 'stream', stream, isStream(stream), 'a Stream');
     stream.makeCurrent();
   },

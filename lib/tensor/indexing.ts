@@ -2,6 +2,7 @@
 // torch/csrc/autograd/python_variable_indexing.cpp: integers, slices and new axes are taken one after another as views,
 // then one call of aten::index takes what is left, the index tensors and the masks. Views on the way are bare handles,
 // which neither a scope nor the garbage collector gets to know: they are released here.
+import { expectNoMore } from '../core/options.js';
 import { isNumeric } from '../core/scalar.js';
 import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
@@ -54,6 +55,7 @@ export type TensorIndex = number | bigint | boolean | null | '...' | ':' | Slice
  * Throws a TorchError for ends that are no integers and for steps below 1, which no view of a tensor can have.
  */
 export function slice(start?: number | null, stop?: number | null, step?: number | null): Slice {
+  expectNoMore('slice', arguments, 3);
   const whole = (name: string, value: unknown): number | null => {
     if (value === undefined || value === null) return null;
     if (typeof value === 'number' && Number.isSafeInteger(value)) return value;

@@ -1,4 +1,5 @@
 // Random numbers: seeds, states and generators. The numbers are PyTorch's for the same seed.
+import { expectNoMore } from '../core/options.js';
 import { handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
@@ -15,17 +16,20 @@ function checkSeed(where: string, seed: number | bigint): void {
 
 /** Seeds the default generators of all devices. */
 export function manualSeed(seed: number | bigint): void {
+  expectNoMore('manualSeed', arguments, 1);
   checkSeed('manualSeed', seed);
   named('manualSeed', () => native.manualSeed(seed));
 }
 
 /** State of the CPU's default generator: uint8, as torch.get_rng_state() gives it. */
 export function getRngState(): Tensor {
+  expectNoMore('getRngState', arguments, 0);
   return new Tensor(native.getRngState());
 }
 
 /** Puts a state from `getRngState()` back. */
 export function setRngState(state: Tensor): void {
+  expectNoMore('setRngState', arguments, 1);
   named('setRngState', () => native.setRngState(expectTensor('setRngState', 'state', state)[handleOf]));
 }
 
@@ -45,14 +49,17 @@ export class Generator {
     return this.#handle;
   }
   manualSeed(seed: number | bigint): this {
+    expectNoMore('Generator.manualSeed', arguments, 1);
     checkSeed('Generator.manualSeed', seed);
     native.seedGenerator(this.#handle, seed);
     return this;
   }
   getState(): Tensor {
+    expectNoMore('Generator.getState', arguments, 0);
     return new Tensor(native.getGeneratorState(this.#handle));
   }
   setState(state: Tensor): void {
+    expectNoMore('Generator.setState', arguments, 1);
     const { [handleOf]: handle } = expectTensor('Generator.setState', 'state', state);
     named('Generator.setState', () => native.setGeneratorState(this.#handle, handle));
   }

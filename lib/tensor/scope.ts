@@ -1,5 +1,6 @@
 // Scopes: tensors made inside one are released when it ends. The current scope follows asynchronous calls, so that
 // two async functions that take turns each keep their own.
+import { expectNoMore } from '../core/options.js';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { types } from 'node:util';
 import { describe } from '../core/describe.js';
@@ -93,6 +94,7 @@ export function currentScope(): Scope | undefined {
  * they resolve to is returned as well; waiting for them counts as handling their rejection.
  */
 export function scope<T>(run: () => T): T {
+  expectNoMore('scope', arguments, 1);
   if (typeof run !== 'function') {
     throw new ArgumentTypeError('scope', `expected a function, got ${describe(run)}`);
   }
@@ -127,6 +129,7 @@ export function scope<T>(run: () => T): T {
  * `await` comes back; give async functions to `scope()` instead.
  */
 export function openScope(): Scope {
+  expectNoMore('openScope', arguments, 0);
   const inner = new Scope(currentScope());
   storage.enterWith(inner);
   return inner;

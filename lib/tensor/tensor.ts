@@ -115,6 +115,7 @@ export class Tensor<
 
   /** Releases the tensor now. Doing so twice does nothing. */
   dispose(): void {
+    if (arguments.length > 0) expectNoMore('Tensor.dispose', arguments, 0);
     if (this.#handle === 0) return;
     native.releaseTensor(this.#handle);
     this.#handle = 0;
@@ -127,6 +128,7 @@ export class Tensor<
 
   /** Takes the tensor out of its scope: from now on the garbage collector owns it. */
   keep(): this {
+    if (arguments.length > 0) expectNoMore('Tensor.keep', arguments, 0);
     if (this.#scope !== undefined) this[moveTo](this.#scope, undefined);
     return this;
   }
@@ -180,6 +182,7 @@ export class Tensor<
   size(): Sizes<S>;
   size(dim: number | { dim: number }): number;
   size(given?: number | { dim: number }): number | Shape {
+    if (arguments.length > 1) expectNoMore('Tensor.size', arguments, 1);
     if (given === undefined) return this.shape;
     const dim = isOptions(given) ? checkOptions('Tensor.size', given, ['dim']).dim : given;
     const shape = this.shape;
@@ -208,6 +211,7 @@ export class Tensor<
     );
   }
   requiresGrad_(on = true): this {
+    expectNoMore('Tensor.requiresGrad_', arguments, 1);
     this.requiresGrad = on;
     return this;
   }
@@ -234,6 +238,7 @@ export class Tensor<
   backward(gradient?: Tensor | null, options?: BackwardOptions): void;
   backward(options: BackwardOptions & { gradient?: Tensor | null }): void;
   backward(given?: unknown, more?: unknown): void {
+    if (arguments.length > 2) expectNoMore('Tensor.backward', arguments, 2);
     backwardFrom(this, given, more);
   }
   /**
@@ -245,6 +250,7 @@ export class Tensor<
    */
   // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing at all
   registerHook(hook: (gradient: Tensor) => Tensor | null | undefined | void): HookHandle {
+    expectNoMore('Tensor.registerHook', arguments, 1);
     const called = gradientHook(hook);
     return new HookHandle(
       named(
@@ -256,6 +262,7 @@ export class Tensor<
   }
   /** Has backward passes keep the gradient of this tensor in `grad`, though it is no leaf. */
   retainGrad(): void {
+    expectNoMore('Tensor.retainGrad', arguments, 0);
     named(
       'Tensor.retainGrad',
       () => native.retainGrad(this[handleOf]),
@@ -329,11 +336,13 @@ export class Tensor<
    * @throws TorchError for sparse and meta tensors
    */
   shareMemory_(): this {
+    expectNoMore('Tensor.shareMemory_', arguments, 0);
     shareMemory(this);
     return this;
   }
   /** Whether the memory lies in a SharedArrayBuffer, or on a CUDA device. */
   isShared(): boolean {
+    expectNoMore('Tensor.isShared', arguments, 0);
     return isShared(this);
   }
   /**
@@ -343,10 +352,12 @@ export class Tensor<
    * @throws TorchError as `torch.utils.dlpack.toDlpack` does
    */
   __dlpack__(options: DlpackExportOptions = {}): DlpackCapsule {
+    expectNoMore('Tensor.__dlpack__', arguments, 1);
     return exportTensor(this, options);
   }
   /** The device in DLPack's numbers: [1, 0] for the CPU, [2, index] for CUDA. */
   __dlpackDevice__(): DlpackDevice {
+    expectNoMore('Tensor.__dlpackDevice__', arguments, 0);
     return deviceOf(this);
   }
   /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans, complex ones as { re, im }. */
@@ -358,6 +369,7 @@ export class Tensor<
 
   /** The memory behind the tensor and all its views, for the operators that take a Storage, as `set_`. */
   untypedStorage(): NativeObject {
+    expectNoMore('Tensor.untypedStorage', arguments, 0);
     const handle = named(
       'Tensor.untypedStorage',
       () => native.untypedStorage(this[handleOf]),
@@ -377,6 +389,7 @@ export class Tensor<
   ): Tensor<Told<E>, On<NoInfer<W>>, S>;
   to(target: ConversionTarget, options?: CopyOptions): Tensor<Unknown, Unknown, S>;
   to(target: ConversionTarget, options?: CopyOptions): Tensor<Unknown, Unknown, S> {
+    if (arguments.length > 2) expectNoMore('Tensor.to', arguments, 2);
     return converted(this, target, options) as Tensor<Unknown, Unknown, S>;
   }
   cpu(): Tensor<D, 'cpu', S> {
@@ -384,6 +397,7 @@ export class Tensor<
     return this.to<'cpu'>('cpu');
   }
   cuda(index = 0): Tensor<D, `cuda:${number}`, S> {
+    expectNoMore('Tensor.cuda', arguments, 1);
     if (!Number.isInteger(index)) {
       throw new ArgumentTypeError('Tensor.cuda', `expected the number of a device, got ${describe(index)}`);
     }
@@ -434,11 +448,13 @@ export class Tensor<
 
   /** Whether the dtype is this one: `if (t.isDtype('float32')) ...` has t be a `Tensor<'float32'>` inside. */
   isDtype<E extends DType>(dtype: E): this is Tensor<E, V, S> {
+    expectNoMore('Tensor.isDtype', arguments, 1);
     const own: DType = this.dtype;
     return own === dtype;
   }
   /** This tensor, as one of that dtype. Throws a TorchError when it has another: `to(dtype)` converts. */
   expectDtype<E extends DType>(dtype: E): Tensor<E, V, S> {
+    expectNoMore('Tensor.expectDtype', arguments, 1);
     const fits: boolean = this.isDtype(dtype);
     if (fits) return this as unknown as Tensor<E, V, S>;
     throw new TorchError(
@@ -448,11 +464,13 @@ export class Tensor<
   }
   /** Whether the tensor is on a device; 'cuda' stands for all CUDA devices. */
   isDevice<W extends Device>(device: W): this is Tensor<D, On<W>, S> {
+    expectNoMore('Tensor.isDevice', arguments, 1);
     const own: Device = this.device;
     return own === device || (typeof device === 'string' && own.startsWith(`${device}:`));
   }
   /** This tensor, as one on that device. Throws a TorchError when it is on another: `to(device)` copies. */
   expectDevice<W extends Device>(device: W): Tensor<D, On<W>, S> {
+    expectNoMore('Tensor.expectDevice', arguments, 1);
     const fits: boolean = this.isDevice(device);
     if (fits) return this as unknown as Tensor<D, On<W>, S>;
     throw new TorchError(

@@ -1,3 +1,4 @@
+import { expectNoMore } from '../core/options.js';
 import { describeTensor } from '../core/handles.js';
 // Where live tensors were made, for whoever looks for a leak.
 import { fileURLToPath } from 'node:url';
@@ -29,6 +30,7 @@ let pruneAt = 0;
  * costs some tens of microseconds more: for debugging.
  */
 export function traceTensors(on = true): void {
+  expectNoMore('traceTensors', arguments, 1);
   origins = on ? [] : undefined;
   pruneAt = 4096;
 }
@@ -38,6 +40,7 @@ export function traceTensors(on = true): void {
  * scope, nor collected.
  */
 export function liveTensors(): LiveTensor[] {
+  expectNoMore('liveTensors', arguments, 0);
   prune();
   return (origins ?? []).flatMap(({ tensor, stack }) => {
     const alive = tensor.deref();

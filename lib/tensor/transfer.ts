@@ -1,4 +1,5 @@
 // Tensors handed from one worker thread to another, without a copy.
+import { expectNoMore } from '../core/options.js';
 import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
@@ -21,6 +22,7 @@ export interface TensorParcel {
  * @throws TorchError for a tensor that was released, or that has a graph behind it: send `t.detach()`.
  */
 export function send(tensor: Tensor): TensorParcel {
+  expectNoMore('send', arguments, 1);
   if (isNativeObject(tensor))
     throw new ArgumentTypeError(
       'send',
@@ -42,6 +44,7 @@ export function send(tensor: Tensor): TensorParcel {
  * @throws TorchError when it was received before, or when this is no parcel of this process
  */
 export function receive(parcel: TensorParcel): Tensor {
+  expectNoMore('receive', arguments, 1);
   const { number, tensor } = Object(parcel) as Partial<TensorParcel>;
   if (!Number.isSafeInteger(number))
     throw new ArgumentTypeError('receive', `expected what torch.send() gave, got ${describe(parcel)}`);

@@ -1,7 +1,7 @@
 // Colours of images: torchvision's tensor kernels of transforms.v2. Factors are numbers, or tensors [N, 1, 1, 1] with one for each
 // image of a batch.
 import { expectBoolean, expectNumber } from '../core/checks.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { aminmax, floor, gather, onesLike, stack, where } from '../operators/generated/functions.js';
 import { tensor } from '../tensor/create.js';
@@ -72,6 +72,7 @@ export function rgbToGrayscale(image: Tensor, given: { numOutputChannels?: numbe
 
 /** Images brighter by a factor; 0 is black, 1 changes nothing. */
 export function adjustBrightness(image: Tensor, brightnessFactor: Factor): Tensor {
+  expectNoMore('adjustBrightness', arguments, 2);
   colourful('adjustBrightness', image, brightnessFactor);
   return scope(() =>
     image
@@ -83,18 +84,21 @@ export function adjustBrightness(image: Tensor, brightnessFactor: Factor): Tenso
 
 /** Images further from their mean gray by a factor; 0 is that gray, 1 changes nothing. */
 export function adjustContrast(image: Tensor, contrastFactor: Factor): Tensor {
+  expectNoMore('adjustContrast', arguments, 2);
   colourful('adjustContrast', image, contrastFactor);
   return scope(() => blend(image, grayLevels(image).mean([-3, -2, -1], true), contrastFactor));
 }
 
 /** Images further from their shades of gray by a factor; 0 is those, 1 changes nothing. */
 export function adjustSaturation(image: Tensor, saturationFactor: Factor): Tensor {
+  expectNoMore('adjustSaturation', arguments, 2);
   if (colourful('adjustSaturation', image, saturationFactor) === 1) return image;
   return scope(() => blend(image, grayLevels(image), saturationFactor));
 }
 
 /** Images whose hue is turned, by a part of the circle from -0.5 to 0.5. */
 export function adjustHue(image: Tensor, hueFactor: Factor): Tensor {
+  expectNoMore('adjustHue', arguments, 2);
   if (!isTensor(hueFactor)) expectNumber('adjustHue', 'factor', hueFactor, { least: -0.5, most: 0.5 });
   if (colourful('adjustHue', image, 0) === 1 || image.numel === 0) return image;
   return scope(() => {
@@ -202,6 +206,7 @@ export function toDtype(image: Tensor, dtype: DType, given: { scale?: boolean } 
 
 /** `toDtype` with `scale`: torchvision's older name. */
 export function convertImageDtype(image: Tensor, dtype: DType = 'float32'): Tensor {
+  expectNoMore('convertImageDtype', arguments, 2);
   return toDtype(image, dtype, { scale: true });
 }
 

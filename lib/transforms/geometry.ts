@@ -1,6 +1,6 @@
 // Where the pixels of images lie: torchvision's tensor kernels of transforms.v2.
 import { expectInteger, expectOneOf } from '../core/checks.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { cat, empty, flip, linspace, ones, rot90, where } from '../operators/generated/functions.js';
 import { gridSample, interpolate } from '../nn/functional/vision.js';
@@ -19,10 +19,12 @@ export type Padding = number | readonly number[];
 export type Fill = number | readonly number[];
 
 export function horizontalFlip(image: Tensor): Tensor {
+  expectNoMore('horizontalFlip', arguments, 1);
   sizesOf('horizontalFlip', image);
   return flip(image, [-1]);
 }
 export function verticalFlip(image: Tensor): Tensor {
+  expectNoMore('verticalFlip', arguments, 1);
   sizesOf('verticalFlip', image);
   return flip(image, [-2]);
 }
@@ -110,6 +112,7 @@ function mirrored(size: number, before: number, after: number): Tensor {
 
 /** The part of images that begins at `top` and `left`; what lies outside of them is 0. */
 export function crop(image: Tensor, top: number, left: number, height: number, width: number): Tensor {
+  expectNoMore('crop', arguments, 5);
   const [, h, w] = sizesOf('crop', image);
   const [right, bottom] = [left + width, top + height];
   return scope(() => {
@@ -128,6 +131,7 @@ export function crop(image: Tensor, top: number, left: number, height: number, w
 
 /** The middle of images; where they are smaller, with 0 around them. */
 export function centerCrop(image: Tensor, outputSize: Size): Tensor {
+  expectNoMore('centerCrop', arguments, 2);
   const [height, width] = pairOf('centerCrop', 'outputSize', outputSize);
   const [, h, w] = sizesOf('centerCrop', image);
   return scope(() => {

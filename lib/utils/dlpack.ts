@@ -1,5 +1,5 @@
 // torch.utils.dlpack: tensors from and for other native libraries of the process, without a copy.
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
 import { checkDevice } from '../tensor/devices.js';
@@ -30,6 +30,7 @@ export type {
  * that DLPack lacks
  */
 export function toDlpack(tensor: Tensor): DlpackCapsule {
+  expectNoMore('toDlpack', arguments, 1);
   return capsuleOf('toDlpack', expectTensor('toDlpack', 'tensor', tensor), false);
 }
 
@@ -54,6 +55,7 @@ export function fromDlpack(
     versioned?: boolean;
   } = {},
 ): Tensor {
+  expectNoMore('fromDlpack', arguments, 2);
   const { device, copy, versioned = false } = options('fromDlpack', given, ['device', 'copy', 'versioned']);
   if (isSource(source)) return fromSource(source, device, copy);
   if (device !== undefined || copy !== undefined)

@@ -175,6 +175,9 @@ class Walker {
       return { is: 'list', items: items.map((item) => this.#sample(item, depth + 1)) };
     }
     if (type.getCallSignatures().length > 0) return { is: 'object', name: 'function' };
+    // What is only excluded from a type comes first.
+    if (type.isIntersection() && type.aliasSymbol === undefined)
+      return this.#sampleOfOne(type.types.at(-1)!, depth);
     return {
       is: 'object',
       name: (type.symbol as ts.Symbol | undefined)?.name ?? this.checker.typeToString(type),

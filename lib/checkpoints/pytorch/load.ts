@@ -5,7 +5,7 @@ import { expectArgument } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import type { Device, DType } from '../../core/dtype.js';
 import { ArgumentTypeError, NoDeviceError, TorchError } from '../../core/errors.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import { isPlain } from '../../core/tree.js';
 import { withBytes, type RandomAccess } from '../../files/randomAccess.js';
 import { checkDevice } from '../../tensor/devices.js';
@@ -50,6 +50,7 @@ export interface LoadOptions {
  * that says what is wrong; its code is ERR_TORCH_NO_DEVICE where a tensor was saved from a device that is not here.
  */
 export async function load(file: Source, given: LoadOptions = {}): Promise<unknown> {
+  expectNoMore('load', arguments, 2);
   const source = sourceOf('load', file);
   const { mapLocation } = options('load', given, ['mapLocation']);
   const device = deviceBy(mapLocation ?? {});

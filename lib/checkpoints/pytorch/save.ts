@@ -1,4 +1,5 @@
 // torch.save: PyTorch's own files (.pt, .pth), as it writes them since version 1.6.
+import { expectNoMore } from '../../core/options.js';
 import { types } from 'node:util';
 import { isCounter } from '../../core/counter.js';
 import { expectPath } from '../../core/checks.js';
@@ -26,6 +27,7 @@ import { STORAGES, widthOf } from './dtypes.js';
  * crash or a full disk leaves the old file. Throws a TorchError that names what cannot be saved.
  */
 export async function save(value: unknown, file: string): Promise<void> {
+  expectNoMore('save', arguments, 2);
   expectPath('save', file);
   const storages = new Storages();
   try {

@@ -1,4 +1,5 @@
 // What a worker thread knows of itself.
+import { expectNoMore } from '../../core/options.js';
 import type { Generator } from '../../tensor/random.js';
 
 /** A worker, as it sees itself. */
@@ -18,6 +19,7 @@ let info: WorkerInfo | undefined;
 
 /** In a DataLoader's worker thread, which one it is; undefined elsewhere. As torch.utils.data.get_worker_info(). */
 export function getWorkerInfo(): WorkerInfo | undefined {
+  expectNoMore('getWorkerInfo', arguments, 0);
   return info;
 }
 

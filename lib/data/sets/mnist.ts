@@ -1,5 +1,5 @@
 // MNIST and FashionMNIST: pictures of 28 x 28 in idx files. The format is defined at http://yann.lecun.com/exdb/mnist/.
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -70,11 +70,13 @@ export interface MnistSets {
  * @throws DataError for files that are missing or damaged; an Error when no mirror gives them
  */
 export function mnist(folder?: string, given: DownloadProgress = {}): Promise<MnistSets> {
+  expectNoMore('mnist', arguments, 2);
   return readSets('mnist', folder, given);
 }
 
 /** FashionMNIST: 60,000 and 10,000 pieces of clothing, in MNIST's format; see `mnist`. */
 export function fashionMnist(folder?: string, given: DownloadProgress = {}): Promise<MnistSets> {
+  expectNoMore('fashionMnist', arguments, 2);
   return readSets('fashionMnist', folder, given);
 }
 

@@ -173,11 +173,13 @@ export class Sequential extends Listed<Module, [Tensor], Tensor> {
   }
   /** Some of the modules, as Array.slice chooses; they keep their keys. */
   slice(start?: number, end?: number): Sequential {
+    expectNoMore('Sequential.slice', arguments, 2);
     expectEnds('Sequential', start, end);
     return new Sequential(new Map(this.entries.slice(start, end)));
   }
   /** The modules of this one and of another in a new one. */
   concat(other: Sequential): Sequential {
+    expectNoMore('Sequential.concat', arguments, 1);
     expectArgument('Sequential.concat', 'other', other, isIterable(other), 'a Sequential');
     return new Sequential(...this, ...other);
   }
@@ -198,11 +200,13 @@ export class ModuleList<M extends AnyModule = Module> extends Listed<M, never[],
   }
   /** Some of the modules, as Array.slice chooses, in a new list with keys from "0" on. */
   slice(start?: number, end?: number): ModuleList<M> {
+    expectNoMore('ModuleList.slice', arguments, 2);
     expectEnds('ModuleList', start, end);
     return new ModuleList([...this].slice(start, end));
   }
   /** The modules of this list and of another in a new one. */
   concat<N extends AnyModule>(other: Iterable<N>): ModuleList<M | N> {
+    expectNoMore('ModuleList.concat', arguments, 1);
     expectArgument('ModuleList.concat', 'other', other, isIterable(other), 'modules to go over');
     return new ModuleList<M | N>([...this, ...other]);
   }
@@ -252,45 +256,55 @@ export class ModuleDict<
     name: K,
   ): string extends keyof P ? P[string] | undefined : K extends keyof P ? P[K] : P[keyof P] | undefined;
   get(name: string): AnyModule | undefined {
+    expectNoMore('ModuleDict.get', arguments, 1);
     return this.parts.get(name);
   }
   has(name: string): boolean {
+    expectNoMore('ModuleDict.has', arguments, 1);
     return this.parts.has(name);
   }
   /** Adds a module, or puts it into the place of the one of that name. */
   set(name: string, module: P[string]): this {
+    expectNoMore('ModuleDict.set', arguments, 2);
     if (typeof name !== 'string' || name === '' || name.includes('.'))
       throw new ArgumentTypeError('ModuleDict', `expected a name without a dot, got ${describe(name)}`);
     keepModule(this, name, expectModule('ModuleDict', `'${name}'`, module));
     return this;
   }
   delete(name: string): boolean {
+    expectNoMore('ModuleDict.delete', arguments, 1);
     const { size } = this;
     if (this.has(name)) removePart(this, name);
     return this.size < size;
   }
   /** Takes a module out and gives it back. */
   pop(name: string): P[string] {
+    expectNoMore('ModuleDict.pop', arguments, 1);
     const module: P[string] | undefined = this.parts.get(name);
     if (module === undefined) throw new TorchError('ModuleDict.pop', `there is no module ${describe(name)}`);
     removePart(this, name);
     return module;
   }
   clear(): void {
+    expectNoMore('ModuleDict.clear', arguments, 0);
     for (const name of this.keys()) removePart(this, name);
   }
   /** Adds modules, in the order given. */
   update(modules: Named<P[string]>): this {
+    expectNoMore('ModuleDict.update', arguments, 1);
     for (const [name, module] of entriesOf('ModuleDict', modules)) this.set(name, module);
     return this;
   }
   keys(): IterableIterator<string> {
+    expectNoMore('ModuleDict.keys', arguments, 0);
     return this.parts.keys();
   }
   values(): IterableIterator<P[string]> {
+    expectNoMore('ModuleDict.values', arguments, 0);
     return this.parts.values();
   }
   entries(): IterableIterator<[string, P[string]]> {
+    expectNoMore('ModuleDict.entries', arguments, 0);
     return this.parts.entries();
   }
   [Symbol.iterator](): IterableIterator<[string, P[string]]> {
@@ -342,18 +356,22 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
   }
   /** The value at a place, undefined where there is none; negative places count from the end. */
   at(index: number): T | undefined {
+    expectNoMore('ParameterList.at', arguments, 1);
     expectPlace(this, index);
     return this.parts.at(index);
   }
   set(index: number, value: T | Tensor): this {
+    expectNoMore('ParameterList.set', arguments, 2);
     this.parts[placeOf('ParameterList.set', index, this.length)] = asParameter(value) as T;
     return this;
   }
   append(value: T | Tensor): this {
+    expectNoMore('ParameterList.append', arguments, 1);
     this.parts.push(asParameter(value) as T);
     return this;
   }
   extend(values: Iterable<T | Tensor>): this {
+    expectNoMore('ParameterList.extend', arguments, 1);
     if (!isIterable(values) || isTensor(values))
       throw new ArgumentTypeError(
         'ParameterList',
@@ -363,6 +381,7 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
     return this;
   }
   slice(start?: number, end?: number): ParameterList<T> {
+    expectNoMore('ParameterList.slice', arguments, 2);
     expectEnds('ParameterList', start, end);
     return new ParameterList<T>(this.parts.slice(start, end));
   }
@@ -394,22 +413,27 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> {
     return this.parts.size;
   }
   get(name: string): T | undefined {
+    expectNoMore('ParameterDict.get', arguments, 1);
     return this.parts.get(name);
   }
   has(name: string): boolean {
+    expectNoMore('ParameterDict.has', arguments, 1);
     return this.parts.has(name);
   }
   set(name: string, value: T | Tensor): this {
+    expectNoMore('ParameterDict.set', arguments, 2);
     if (typeof name !== 'string' || name === '' || name.includes('.'))
       throw new ArgumentTypeError('ParameterDict', `expected a name without a dot, got ${describe(name)}`);
     this.parts.set(name, asParameter(value) as T);
     return this;
   }
   delete(name: string): boolean {
+    expectNoMore('ParameterDict.delete', arguments, 1);
     return this.parts.delete(name);
   }
   /** Takes a value out and gives it back. */
   pop(name: string): T {
+    expectNoMore('ParameterDict.pop', arguments, 1);
     const value = this.parts.get(name);
     if (value === undefined)
       throw new TorchError('ParameterDict.pop', `there is no parameter ${describe(name)}`);
@@ -417,22 +441,27 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> {
     return value;
   }
   clear(): void {
+    expectNoMore('ParameterDict.clear', arguments, 0);
     this.parts.clear();
   }
   /** Adds values: those of an object in the order of their names, as PyTorch does with a dict; others in their own order. */
   update(values: Named<T | Tensor>): this {
+    expectNoMore('ParameterDict.update', arguments, 1);
     const entries = entriesOf('ParameterDict', values);
     if (!(Symbol.iterator in values)) entries.sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [name, value] of entries) this.set(name, value);
     return this;
   }
   keys(): IterableIterator<string> {
+    expectNoMore('ParameterDict.keys', arguments, 0);
     return this.parts.keys();
   }
   values(): IterableIterator<T> {
+    expectNoMore('ParameterDict.values', arguments, 0);
     return this.parts.values();
   }
   entries(): IterableIterator<[string, T]> {
+    expectNoMore('ParameterDict.entries', arguments, 0);
     return this.parts.entries();
   }
   [Symbol.iterator](): IterableIterator<[string, T]> {

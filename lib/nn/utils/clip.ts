@@ -1,5 +1,5 @@
 // Gradients kept small: by their common norm, or value by value.
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { full } from '../../tensor/create.js';
@@ -23,6 +23,7 @@ export interface ClipNormOptions {
  * @throws TorchError under errorIfNonfinite when it is NaN or infinite.
  */
 export function getTotalNorm(tensors: Tensor | Iterable<Tensor>, options: ClipNormOptions = {}): Tensor {
+  expectNoMore('getTotalNorm', arguments, 2);
   const where = 'getTotalNorm';
   const {
     normType = 2,
@@ -62,6 +63,7 @@ export function clipGradsWithNorm_(
   totalNorm: Tensor,
   options: { foreach?: boolean } = {},
 ): void {
+  expectNoMore('clipGradsWithNorm_', arguments, 4);
   const { foreach = true } = optionsOf('clipGradsWithNorm_', options, ['foreach']);
   const grads = gradients('clipGradsWithNorm_', parameters);
   expectNumber('clipGradsWithNorm_', 'maxNorm', maxNorm);
@@ -90,6 +92,7 @@ export function clipGradNorm_(
   maxNorm: number,
   options: ClipNormOptions = {},
 ): Tensor {
+  expectNoMore('clipGradNorm_', arguments, 3);
   expectNumber('clipGradNorm_', 'maxNorm', maxNorm);
   // An iterable may be one that can be walked once.
   const all = listed('clipGradNorm_', parameters);
@@ -105,6 +108,7 @@ export function clipGradValue_(
   clipValue: number,
   options: { foreach?: boolean } = {},
 ): void {
+  expectNoMore('clipGradValue_', arguments, 3);
   const { foreach = true } = optionsOf('clipGradValue_', options, ['foreach']);
   expectNumber('clipGradValue_', 'clipValue', clipValue);
   noGrad(() => {

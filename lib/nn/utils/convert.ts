@@ -1,4 +1,5 @@
 // All parameters as one vector, and back.
+import { expectNoMore } from '../../core/options.js';
 import { handleOf } from '../../core/handles.js';
 import { expectArgument, isIterable } from '../../core/checks.js';
 import { native } from '../../native/binding.js';
@@ -12,6 +13,7 @@ import { expectTensor, type Tensor } from '../../tensor/tensor.js';
  * @throws TorchError when they lie on different devices.
  */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
+  expectNoMore('parametersToVector', arguments, 1);
   const all = listOf('parametersToVector', parameters);
   expectOneDevice('parametersToVector', all);
   return operator('aten::cat').call(all.map((parameter) => parameter.reshape(-1))) as Tensor;
@@ -24,6 +26,7 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  * @throws TorchError when the vector has not as many elements as all parameters together, or they lie on different devices.
  */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
+  expectNoMore('vectorToParameters', arguments, 2);
   const where = 'vectorToParameters';
   expectTensor(where, 'vector', vector);
   const all = listOf(where, parameters);

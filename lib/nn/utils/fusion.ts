@@ -1,5 +1,5 @@
 // Batch normalisation in evaluation mode put into the layer before it: one layer less to compute. torch.nn.utils.fusion.
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { expectArgument } from '../../core/checks.js';
 import { onesLike, zerosLike } from '../../operators/generated/functions.js';
 import { TorchError } from '../../core/errors.js';
@@ -31,6 +31,7 @@ export function fuseConvBnEval<M extends Weighted>(
   bn: Normalisation,
   options: { transpose?: boolean } = {},
 ): M {
+  expectNoMore('fuseConvBnEval', arguments, 3);
   const [mean, variance] = statistics('fuseConvBnEval', conv, bn);
   optionsOf('fuseConvBnEval', options, ['transpose']);
   const fused = conv.deepcopy();
@@ -51,6 +52,7 @@ export function fuseConvBnWeights(
   bnBias: Tensor | null,
   options: { transpose?: boolean } = {},
 ): [weight: Parameter, bias: Parameter] {
+  expectNoMore('fuseConvBnWeights', arguments, 8);
   const where = 'fuseConvBnWeights';
   expectAll(where, { convWeight, runningMean, runningVar });
   const { transpose = false } = optionsOf(where, options, ['transpose']);
@@ -78,6 +80,7 @@ export function fuseConvBnWeights(
  * @throws TorchError when one of the two is in training mode, or the normalisation keeps no running statistics.
  */
 export function fuseLinearBnEval<M extends Weighted>(linear: M, bn: Normalisation): M {
+  expectNoMore('fuseLinearBnEval', arguments, 2);
   const [mean, variance] = statistics('fuseLinearBnEval', linear, bn);
   const features = linear.weight!.size(0);
   if (mean.numel !== features && mean.numel !== 1) {
@@ -102,6 +105,7 @@ export function fuseLinearBnWeights(
   bnWeight: Tensor | null,
   bnBias: Tensor | null,
 ): [weight: Parameter, bias: Parameter] {
+  expectNoMore('fuseLinearBnWeights', arguments, 7);
   expectAll('fuseLinearBnWeights', { linearWeight, runningMean, runningVar });
   const before = linearBias ?? zerosLike(runningMean);
   const weight = bnWeight ?? onesLike(runningMean);

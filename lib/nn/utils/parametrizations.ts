@@ -1,5 +1,5 @@
 // Parametrisations that are there: weightNorm, spectralNorm and orthogonal. torch.nn.utils.parametrizations.
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { expectArgument } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { eye, zerosLike } from '../../operators/generated/functions.js';
@@ -48,6 +48,7 @@ export function weightNorm<M extends AnyModule>(
     dim?: number | null;
   } = {},
 ): M {
+  expectNoMore('weightNorm', arguments, 2);
   const { name = 'weight', dim = 0 } = optionsOf('weightNorm', options, ['name', 'dim']);
   tensorOf('weightNorm', module, name);
   registerParametrization(module, name, new _WeightNorm(dim ?? -1), { unsafe: true });
@@ -146,6 +147,7 @@ export function spectralNorm<M extends AnyModule>(
     dim?: number | null;
   } = {},
 ): M {
+  expectNoMore('spectralNorm', arguments, 2);
   const {
     name = 'weight',
     nPowerIterations = 1,
@@ -280,6 +282,7 @@ export function orthogonal<M extends AnyModule>(
     useTrivialization?: boolean;
   } = {},
 ): M {
+  expectNoMore('orthogonal', arguments, 2);
   const where = 'orthogonal';
   const {
     name = 'weight',

@@ -1,7 +1,7 @@
 // Parametrisations: a parameter that is computed from others whenever it is read. torch.nn.utils.parametrize.
 import { expectArgument, expectBoolean } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
@@ -179,6 +179,7 @@ export function registerParametrization<M extends AnyModule>(
 
 /** Whether a module has parametrisations: any, or of this parameter or buffer. */
 export function isParametrized(module: AnyModule, name?: string): boolean {
+  expectNoMore('isParametrized', arguments, 2);
   const dict = (module as Partial<Parametrized> | null | undefined)?.parametrizations;
   if (!isModule(dict) || typeof (dict as { has?: unknown }).has !== 'function') return false;
   return name === undefined ? dict.size > 0 : dict.has(name);
@@ -229,6 +230,7 @@ export function removeParametrizations<M extends AnyModule>(
 
 /** The class of a module, or the one it had before it was parametrised. */
 export function typeBeforeParametrizations(module: AnyModule): unknown {
+  expectNoMore('typeBeforeParametrizations', arguments, 1);
   expectArgument('typeBeforeParametrizations', 'module', module, isModule(module), 'a Module');
   const prototype = Object.getPrototypeOf(module) as object;
   return (isParametrized(module) ? (Object.getPrototypeOf(prototype) as object) : prototype).constructor;
@@ -239,6 +241,7 @@ export function typeBeforeParametrizations(module: AnyModule): unknown {
  * For synchronous functions that do not change the parameters.
  */
 export function cached<T>(run: () => T): T {
+  expectNoMore('cached', arguments, 1);
   expectArgument('cached', 'run', run, typeof run === 'function', 'a function');
   depth++;
   try {

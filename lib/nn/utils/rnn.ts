@@ -1,5 +1,5 @@
 // Sequences of different lengths as recurrent nets take them: padded to one length, or packed without padding.
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { expectArgument, expectBoolean } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { arange, tensor } from '../../tensor/create.js';
@@ -42,6 +42,7 @@ export class PackedSequence {
   }
   /** The same sequences with the data under another dtype or on another device; batchSizes stay on the CPU. */
   to(target: DType | Device | { dtype?: DType; device?: Device }): PackedSequence {
+    expectNoMore('PackedSequence.to', arguments, 1);
     const data = this.data.to(target);
     if (data === this.data) return this;
     const { device } = data;
@@ -61,6 +62,7 @@ export function isPackedSequence(value: unknown): value is PackedSequence {
 
 /** The permutation that undoes another: int64 [n] to int64 [n]. */
 export function invertPermutation(permutation: Tensor): Tensor {
+  expectNoMore('invertPermutation', arguments, 1);
   expectTensor('invertPermutation', 'permutation', permutation);
   const places = arange(permutation.numel, { dtype: 'int64', device: permutation.device });
   return (operator('aten::empty_like').call(permutation) as Tensor).scatter_(0, permutation, places);
@@ -80,6 +82,7 @@ export function packPaddedSequence(
   lengths: Tensor | readonly number[],
   options: { batchFirst?: boolean; enforceSorted?: boolean } = {},
 ): PackedSequence {
+  expectNoMore('packPaddedSequence', arguments, 3);
   const where = 'packPaddedSequence';
   expectTensor(where, 'input', input);
   const { batchFirst = false, enforceSorted = true } = optionsOf(where, options, [
@@ -138,6 +141,7 @@ export function padPackedSequence(
   sequence: PackedSequence,
   options: { batchFirst?: boolean; paddingValue?: number; totalLength?: number } = {},
 ): [padded: Tensor, lengths: Tensor] {
+  expectNoMore('padPackedSequence', arguments, 2);
   const where = 'padPackedSequence';
   expectPacked(where, sequence);
   const longest = sequence.batchSizes.size(0);
@@ -169,6 +173,7 @@ export function padSequence(
   sequences: readonly Tensor[],
   options: { batchFirst?: boolean; paddingValue?: number; paddingSide?: 'left' | 'right' } = {},
 ): Tensor {
+  expectNoMore('padSequence', arguments, 2);
   const {
     batchFirst = false,
     paddingValue = 0,
@@ -183,6 +188,7 @@ export function unpadSequence(
   lengths: Tensor | readonly number[],
   options: { batchFirst?: boolean } = {},
 ): Tensor[] {
+  expectNoMore('unpadSequence', arguments, 3);
   const where = 'unpadSequence';
   const { batchFirst = false } = optionsOf(where, options, ['batchFirst']);
   expectTensor(where, 'padded', padded);
@@ -205,6 +211,7 @@ export function packSequence(
   sequences: readonly Tensor[],
   options: { enforceSorted?: boolean } = {},
 ): PackedSequence {
+  expectNoMore('packSequence', arguments, 2);
   optionsOf('packSequence', options, ['enforceSorted']);
   return packPaddedSequence(
     padSequence(sequences),
@@ -215,6 +222,7 @@ export function packSequence(
 
 /** Undoes packSequence. */
 export function unpackSequence(sequence: PackedSequence): Tensor[] {
+  expectNoMore('unpackSequence', arguments, 1);
   const [padded, lengths] = padPackedSequence(sequence, { batchFirst: true });
   return unpadSequence(padded, lengths, { batchFirst: true });
 }

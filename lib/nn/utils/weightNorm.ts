@@ -1,6 +1,6 @@
 // Weight normalisation in its older form, under the keys weight_g and weight_v. torch.nn.utils.weight_norm.
 import { expectArgument, expectInteger, expectString } from '../../core/checks.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import { noGrad } from '../../autograd/gradMode.js';
 import { TorchError } from '../../core/errors.js';
 import { Parameter } from '../../tensor/parameter.js';
@@ -31,6 +31,7 @@ export function weightNorm<M extends AnyModule>(
     dim?: number | null;
   },
 ): M {
+  expectNoMore('weightNorm', arguments, 2);
   const { name = 'weight', dim = 0 } = options('weightNorm', given, ['name', 'dim']);
   expectArgument('weightNorm', 'module', module, isModule(module), 'a Module');
   expectString('weightNorm', 'name', name);

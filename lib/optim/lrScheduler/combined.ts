@@ -1,6 +1,6 @@
 // Schedules made of others: one after the other, or all at once.
 import { expectInteger } from '../../core/checks.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import type { AnyOptimizer } from '../optimizer.js';
@@ -87,6 +87,7 @@ export class SequentialLR extends Combined {
   }
 
   override step(): void {
+    expectNoMore('SequentialLR.step', arguments, 0);
     this.refuseRecording();
     this.lastEpoch++;
     const at = bisectRight(this.milestonesOfSchedules, this.lastEpoch);
@@ -115,6 +116,7 @@ export class ChainedScheduler extends Combined {
   }
 
   override step(): void {
+    expectNoMore('ChainedScheduler.step', arguments, 0);
     for (const scheduler of this.schedulers) scheduler.step();
     this.lastLr = this.currentLr();
   }

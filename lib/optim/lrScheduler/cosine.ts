@@ -1,6 +1,6 @@
 // Schedules along a cosine, from "SGDR: Stochastic Gradient Descent with Warm Restarts" (https://arxiv.org/abs/1608.03983).
 import { expectInteger, expectNumber } from '../../core/checks.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { cos, log, minus, over, plus, times, type Value } from '../values.js';
 import { LRScheduler, type SchedulerOptions } from './scheduler.js';
@@ -80,6 +80,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
 
   /** Goes on by one epoch, or to any, which need not be whole: `step(epoch + batch / batches)`. */
   override step(epoch?: number): void {
+    expectNoMore('CosineAnnealingWarmRestarts.step', arguments, 1);
     this.refuseRecording();
     let at = epoch ?? (this.lastEpoch < 0 ? 0 : undefined);
     if (at === undefined) {

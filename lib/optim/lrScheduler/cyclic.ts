@@ -3,7 +3,7 @@ import { camelCase, snakeCase } from '../../core/names.js';
 import { describe } from '../../core/describe.js';
 import { expectBoolean, expectInteger, expectNumber, expectOneOf } from '../../core/checks.js';
 import { ArgumentTypeError, TorchError } from '../../core/errors.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { cos, numberOf, pow, type Value } from '../values.js';
 import { LRScheduler, perGroup, setLr, type SchedulerOptions, type SchedulerState } from './scheduler.js';
@@ -130,6 +130,7 @@ export class CyclicLR extends LRScheduler {
 
   /** A scale function of one's own is not saved, as in PyTorch. */
   override stateDict(): SchedulerState {
+    expectNoMore('CyclicLR.stateDict', arguments, 0);
     return { ...super.stateDict(), _scale_fn_custom: null };
   }
 }
@@ -239,12 +240,14 @@ export class OneCycleLR extends LRScheduler {
   }
 
   override stateDict(): SchedulerState {
+    expectNoMore('OneCycleLR.stateDict', arguments, 0);
     return {
       ...super.stateDict(),
       _schedule_phases: this.schedulePhases.map((phase) => renamed(phase, snakeCase)),
     };
   }
   override loadStateDict(state: SchedulerState): void {
+    expectNoMore('OneCycleLR.loadStateDict', arguments, 1);
     const { _schedule_phases: saved, ...rest } = (state as SchedulerState | null | undefined) ?? {};
     super.loadStateDict(saved === undefined ? state : rest);
     if (Array.isArray(saved)) this.schedulePhases = saved.map((phase) => renamed(phase as Phase, camelCase));

@@ -2,7 +2,7 @@
 import { describe } from '../../core/describe.js';
 import { expectInteger, expectNumber, expectOneOf } from '../../core/checks.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { numberOf } from '../values.js';
@@ -81,6 +81,7 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   /** Takes the epoch's metric: a number, or a tensor of one element. */
   override step(metric?: number | Tensor): void {
+    expectNoMore('ReduceLROnPlateau.step', arguments, 1);
     this.refuseRecording();
     if (typeof metric !== 'number' && !isTensor(metric)) {
       throw new ArgumentTypeError(
@@ -117,6 +118,7 @@ export class ReduceLROnPlateau extends LRScheduler {
   }
 
   override loadStateDict(state: SchedulerState): void {
+    expectNoMore('ReduceLROnPlateau.loadStateDict', arguments, 1);
     super.loadStateDict(state);
     this.modeWorse = this.mode === 'min' ? Infinity : -Infinity;
   }

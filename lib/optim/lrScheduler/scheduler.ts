@@ -1,5 +1,6 @@
 // LRScheduler: the base of learning-rate schedules, as torch.optim.lr_scheduler.LRScheduler is:
 // https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+import { expectNoMore } from '../../core/options.js';
 import { types } from 'node:util';
 import { camelCase, snakeCase } from '../../core/names.js';
 import { expectArgument, expectInteger, expectObject, isNumber } from '../../core/checks.js';
@@ -69,6 +70,7 @@ export abstract class LRScheduler {
 
   /** The learning rates that the last step set, one for each group. */
   getLastLr(): Value[] {
+    expectNoMore('LRScheduler.getLastLr', arguments, 0);
     return this.lastLr;
   }
 
@@ -77,6 +79,7 @@ export abstract class LRScheduler {
    * they have one.
    */
   step(epoch?: number): void {
+    expectNoMore('LRScheduler.step', arguments, 1);
     const isEpoch = epoch === undefined || typeof epoch === 'number';
     expectArgument(`${this.constructor.name}.step`, 'epoch', epoch, isEpoch, 'a number');
     this.refuseRecording();
@@ -101,6 +104,7 @@ export abstract class LRScheduler {
 
   /** The schedule's state, under PyTorch's names. */
   stateDict(): SchedulerState {
+    expectNoMore('LRScheduler.stateDict', arguments, 0);
     const { optimizer: _, ...fields } = this;
     return Object.fromEntries(
       Object.entries(fields)
@@ -115,6 +119,7 @@ export abstract class LRScheduler {
    * @throws ArgumentTypeError for a value of another kind than the schedule's own; nothing is changed then
    */
   loadStateDict(state: SchedulerState): void {
+    expectNoMore('LRScheduler.loadStateDict', arguments, 1);
     const where = `${this.constructor.name}.loadStateDict`;
     expectObject(where, 'state', state, 'a state dict');
     const entries = types.isMap(state) ? (state as Map<string, unknown>) : Object.entries(state);

@@ -3,7 +3,7 @@
 import { types } from 'node:util';
 import { expectArgument, expectInteger, expectNumber, expectObject, isIterable } from '../../core/checks.js';
 import { Counter } from '../../core/counter.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import type { AnyOptimizer } from '../optimizer.js';
 import { pow, times, type Value } from '../values.js';
 import { bisectRight, LRScheduler, type SchedulerOptions, type SchedulerState } from './scheduler.js';
@@ -75,6 +75,7 @@ export class MultiStepLR extends LRScheduler {
 
   /** Its milestones are Python's Counter, which torch.save writes as one. */
   override stateDict(): SchedulerState {
+    expectNoMore('MultiStepLR.stateDict', arguments, 0);
     return { ...super.stateDict(), milestones: new Counter(this.milestones) };
   }
 

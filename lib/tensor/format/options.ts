@@ -1,6 +1,6 @@
 // How tensors are printed: torch.set_printoptions of PyTorch.
 import { expectArgument, expectInteger, expectNumber, expectOneOf } from '../../core/checks.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 
 export interface PrintOptions {
   /** Digits after the decimal point of floating-point numbers, 0 to 100. Default 4. */
@@ -31,6 +31,7 @@ export function setPrintOptions(
   given: Partial<PrintOptions> & { profile?: 'default' | 'short' | 'full' },
 ): void {
   const where = 'setPrintOptions';
+  expectNoMore(where, arguments, 1);
   const {
     profile,
     sciMode = null,
@@ -54,5 +55,6 @@ export function setPrintOptions(
 
 /** How tensors are printed; may be given to `setPrintOptions` later. */
 export function getPrintOptions(): PrintOptions {
+  expectNoMore('getPrintOptions', arguments, 0);
   return { ...current };
 }
