@@ -35,7 +35,7 @@ export function lstmLanguageModel(compile: Compile): number[] {
     (data, targets, h0, c0) => {
       sgd.zeroGrad();
       const [output, hn, cn] = model.forward(data, h0, c0);
-      const loss = criterion.forward(output, targets.view(-1));
+      const loss = criterion.forward(output, targets.reshape(-1));
       loss.backward();
       nn.utils.clipGradNorm_(model.parameters(), 0.25);
       sgd.step();
