@@ -6,10 +6,11 @@ import { noGrad } from '../autograd/gradMode.js';
 import { fromTypedArray } from '../tensor/buffers.js';
 import { arange } from '../tensor/create.js';
 import type { Device } from '../core/dtype.js';
+import { expectArgument } from '../core/checks.js';
 import { named, TorchError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import type { ImageRecords } from './records.js';
 
 /** Images as a network takes them: float32 [B, 3, 32, 32]; labels int64 [B]. */
@@ -39,6 +40,7 @@ export class ImageSet {
     table: Tensor,
     records?: ImageRecords,
   ) {
+    expectArgument('ImageSet', 'images', images, isTensor(images), 'what ImageSet.from(records) hands over');
     this.records = records;
     this.images = images.keep();
     this.labels = labels.keep();

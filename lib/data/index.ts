@@ -1,4 +1,5 @@
 // Data sets.
+import { expectPath } from '../core/checks.js';
 import { expectNoMore, options } from '../core/options.js';
 import { findCifar10, readCifar10, type DownloadProgress } from './cifar10Files.js';
 import { ImageSet } from './imageSet.js';
@@ -57,6 +58,7 @@ export async function cifar10(
   data?: string,
   given: DownloadProgress = {},
 ): Promise<ImageSets & { folder: string; official: boolean }> {
+  if (data !== undefined) expectPath('cifar10', data);
   const progress = options('cifar10', given, ['onProgress', 'signal']);
   const { train, test, folder, official } = await readCifar10(await findCifar10(data, progress));
   return { train: ImageSet.from(train), test: ImageSet.from(test), folder, official };

@@ -75,7 +75,8 @@ export function load(root: AnyModule, state: unknown, strict: boolean): Incompat
   noGrad(() => {
     // What fits and is not initialised belongs to two lazy modules, which have nothing to give yet.
     for (const [, value, target] of loaded)
-      if (!isUninitialized(value as Tensor)) target.copy_(value as Tensor);
+      if (!isUninitialized(value as Tensor))
+        target.copy_(isOldScalar(value as Tensor, target) ? (value as Tensor).at(0) : (value as Tensor));
   });
   return keys;
 }
@@ -97,7 +98,7 @@ function copyOf(state: unknown): StateDict {
     if (isOptions(state)) return { ...state } as StateDict;
     throw new ArgumentTypeError(
       'Module.loadStateDict',
-      `state: expected an object or a Map of tensors by their names, got ${describe(state)}`,
+      `state: expected an object or a Map of tensors by their names, got ${describe(state)}${types.isPromise(state) ? ': await it first' : ''}`,
     );
   }
   const copy: StateDict = {};
@@ -112,12 +113,17 @@ function copyOf(state: unknown): StateDict {
   return copy;
 }
 
+// Before PyTorch 0.4 what has no dimensions was saved in one.
+function isOldScalar(value: Tensor, target: Tensor): boolean {
+  return target.ndim === 0 && value.ndim === 1 && value.numel > 0;
+}
+
 function misfit(key: string, value: unknown, target: Tensor): string | undefined {
   if (!isTensor(value)) return `${key}: expected a Tensor, got ${describe(value)}`;
   if (isUninitialized(value))
     return isUninitialized(target)
       ? undefined
       : `${key}: the state dict is that of a lazy module before its first batch, which has no values yet`;
-  if (String(value.shape) === String(target.shape)) return undefined;
+  if (String(value.shape) === String(target.shape) || isOldScalar(value, target)) return undefined;
   return `${key}: the shape [${value.shape.join(', ')}] in the state dict does not fit the module's [${target.shape.join(', ')}]`;
 }

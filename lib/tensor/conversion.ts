@@ -1,6 +1,8 @@
 // A tensor under another dtype or on another device.
 import { expectArgument } from '../core/checks.js';
-import { isDType, type Device, type DType } from '../core/dtype.js';
+import { nearest } from '../core/names.js';
+import { ArgumentTypeError } from '../core/errors.js';
+import { BYTES, isDType, type Device, type DType } from '../core/dtype.js';
 import { options as checkOptions } from '../core/options.js';
 import { operator } from '../operators/operators.js';
 import { checkDevice } from './devices.js';
@@ -14,6 +16,19 @@ export interface CopyOptions {
 /** What a tensor may be converted to. */
 export type ConversionTarget = DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions);
 
+// A device, or what was meant to be a dtype.
+function expectPlace(target: string): Device {
+  const meant = /^(cpu|cuda|meta)/.test(target)
+    ? undefined
+    : nearest(target, [...Object.keys(BYTES), 'cpu', 'cuda', 'meta']);
+  if (meant !== undefined)
+    throw new ArgumentTypeError(
+      'Tensor.to',
+      `there is no dtype or device '${target}' (did you mean ${meant}?)`,
+    );
+  return target;
+}
+
 /** What `Tensor.to` gives: the tensor itself when nothing changes. */
 export function converted(tensor: Tensor, target: ConversionTarget, options?: CopyOptions): Tensor {
   const copying = checkOptions('Tensor.to', options, ['nonBlocking', 'copy']);
@@ -23,7 +38,7 @@ export function converted(tensor: Tensor, target: ConversionTarget, options?: Co
     typeof target === 'string'
       ? isDType(target)
         ? { dtype: target }
-        : { device: target }
+        : { device: expectPlace(target) }
       : isTensor(target)
         ? { dtype: target.dtype, device: target.device }
         : checkOptions('Tensor.to', target, ['dtype', 'device', 'nonBlocking', 'copy']);

@@ -7,7 +7,7 @@ import { isNumeric } from '../core/scalar.js';
 import { describeTensor, handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { asTorchError, named, TorchError, ArgumentTypeError } from '../core/errors.js';
+import { asTorchError, named, TorchError, ArgumentTypeError, OutOfRangeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import type { Scalar, Tensor } from './tensor.js';
 
@@ -478,7 +478,11 @@ class Choice {
 
   #outOfRange(at: number, dim: number, size: number): TorchError {
     const range = size === 0 ? 'it has no positions' : `expected ${-size} to ${size - 1}`;
-    return this.#wrong(`index ${at} is out of range for dimension ${dim} of size ${size}: ${range}`);
+    return new OutOfRangeError(
+      this.#where,
+      `index ${at} is out of range for dimension ${dim} of size ${size}: ${range}`,
+      { arguments: inWords(this.#self, this.#indices) },
+    );
   }
 
   #wrong(message: string): TorchError {

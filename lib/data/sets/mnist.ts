@@ -1,4 +1,5 @@
 // MNIST and FashionMNIST: pictures of 28 x 28 in idx files. The format is defined at http://yann.lecun.com/exdb/mnist/.
+import { expectPath } from '../../core/checks.js';
 import { expectNoMore, options } from '../../core/options.js';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -87,6 +88,7 @@ async function readSets(
 ): Promise<MnistSets> {
   const progress = options(name, given, ['onProgress', 'signal']);
   const source = SOURCES[name];
+  if (place !== undefined) expectPath(name, place);
   const folder = place ?? path.join(dataCacheFolder(), source.folder);
   if (place === undefined) await downloadSet(source, folder, progress);
   const set = async (part: 'train' | 't10k'): Promise<ImageDataset> => {

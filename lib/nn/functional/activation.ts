@@ -125,6 +125,12 @@ export const tanhshrink = callable(
   },
 );
 
+/** PyTorch's choice where no dimension is given, with its warning. */
+function impliedDim(where: string, input: Tensor): number {
+  process.emitWarning(`${where}: to leave 'dim' out is deprecated: give it`, 'TorchWarning');
+  return [0, 1, 3].includes(input.ndim) ? 0 : 1;
+}
+
 interface CastFirst<E extends DType> {
   /** What the input is cast to first. Default: nothing. */
   dtype?: E | null;
@@ -136,11 +142,12 @@ export const softmax = callable(
   ['input', 'dim'],
   <T extends Tensor, E extends DType = never>(
     input: T,
-    dim: number,
+    dim: number | null = null,
     { dtype }: CastFirst<E> = {},
   ): Like<T, 'same', E> => {
     expectTensor('nn.functional.softmax', 'input', input);
-    return operator('aten::softmax.int').call(input, dim, dtype) as Like<T, 'same', E>;
+    const along = dim ?? impliedDim('nn.functional.softmax', input);
+    return operator('aten::softmax.int').call(input, along, dtype) as Like<T, 'same', E>;
   },
   ['dtype'],
 );
@@ -151,11 +158,12 @@ export const softmin = callable(
   ['input', 'dim'],
   <T extends Tensor, E extends DType = never>(
     input: T,
-    dim: number,
+    dim: number | null = null,
     { dtype }: CastFirst<E> = {},
   ): Like<T, 'same', E> => {
     expectTensor('nn.functional.softmin', 'input', input);
-    return operator('aten::softmax.int').call(input.neg(), dim, dtype) as Like<T, 'same', E>;
+    const along = dim ?? impliedDim('nn.functional.softmin', input);
+    return operator('aten::softmax.int').call(input.neg(), along, dtype) as Like<T, 'same', E>;
   },
   ['dtype'],
 );
@@ -166,11 +174,12 @@ export const logSoftmax = callable(
   ['input', 'dim'],
   <T extends Tensor, E extends DType = never>(
     input: T,
-    dim: number,
+    dim: number | null = null,
     { dtype }: CastFirst<E> = {},
   ): Like<T, 'same', E> => {
     expectTensor('nn.functional.logSoftmax', 'input', input);
-    return operator('aten::log_softmax.int').call(input, dim, dtype) as Like<T, 'same', E>;
+    const along = dim ?? impliedDim('nn.functional.logSoftmax', input);
+    return operator('aten::log_softmax.int').call(input, along, dtype) as Like<T, 'same', E>;
   },
   ['dtype'],
 );

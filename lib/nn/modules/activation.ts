@@ -79,31 +79,31 @@ export class Tanh extends Module {
 
 /** exp(x_i) / sum_j exp(x_j) along a dimension. */
 export class Softmax extends Module {
-  constructor(public dim: number) {
+  constructor(public dim: number | null = null) {
     super();
     expectNoMore(new.target.name, arguments, 1);
-    expectInteger('Softmax', 'dim', dim, -Infinity);
+    if (dim !== null) expectInteger('Softmax', 'dim', dim, -Infinity);
   }
   forward(input: Tensor): Tensor {
     return F.softmax(input, this.dim);
   }
   override extraRepr(): string {
-    return `dim=${number(this.dim)}`;
+    return `dim=${this.dim === null ? 'None' : number(this.dim)}`;
   }
 }
 
 /** softmax(-x) along a dimension. */
 export class Softmin extends Module {
-  constructor(public dim: number) {
+  constructor(public dim: number | null = null) {
     super();
-    expectInteger('Softmin', 'dim', dim, -Infinity);
+    if (dim !== null) expectInteger('Softmin', 'dim', dim, -Infinity);
     expectNoMore(new.target.name, arguments, 1);
   }
   forward(input: Tensor): Tensor {
     return F.softmin(input, this.dim);
   }
   override extraRepr(): string {
-    return `dim=${number(this.dim)}`;
+    return `dim=${this.dim === null ? 'None' : number(this.dim)}`;
   }
 }
 
@@ -119,16 +119,16 @@ export class Softmax2d extends Module {
 
 /** log(softmax(x)) along a dimension. */
 export class LogSoftmax extends Module {
-  constructor(public dim: number) {
+  constructor(public dim: number | null = null) {
     super();
-    expectInteger('LogSoftmax', 'dim', dim, -Infinity);
+    if (dim !== null) expectInteger('LogSoftmax', 'dim', dim, -Infinity);
     expectNoMore(new.target.name, arguments, 1);
   }
   forward(input: Tensor): Tensor {
     return F.logSoftmax(input, this.dim);
   }
   override extraRepr(): string {
-    return `dim=${number(this.dim)}`;
+    return `dim=${this.dim === null ? 'None' : number(this.dim)}`;
   }
 }
 

@@ -25,9 +25,10 @@ function shapeOf(where: string, given: number | readonly number[]): number[] {
 }
 
 /** The last dimensions have the shape that is normalised over. */
-function expectLast(module: Module, input: Tensor, last: readonly number[]): void {
+function expectLast(module: Module, input: Tensor, wanted: readonly number[]): number[] {
+  const last = shapeOf(module.constructor.name, wanted);
   const { shape } = expectTensor(module.constructor.name, 'input', input);
-  if (String(shape.slice(-last.length)) === String(last) && shape.length >= last.length) return;
+  if (String(shape.slice(-last.length)) === String(last) && shape.length >= last.length) return last;
   const given = shape.slice(-last.length);
   const text = given.length === 1 ? String(given[0]) : `[${given.join(', ')}]`;
   const advice = `make it new nn.${module.constructor.name}(${text}), or change what comes before it`;
@@ -79,9 +80,9 @@ export class LayerNorm extends Module {
     resetAffine(this.weight, this.bias);
   }
   override forward(input: Tensor): Tensor {
-    expectLast(this, input, this.normalizedShape);
+    const shape = expectLast(this, input, this.normalizedShape);
     const { weight, bias, eps } = this;
-    return layerNorm(input, this.normalizedShape, { weight, bias, eps });
+    return layerNorm(input, shape, { weight, bias, eps });
   }
   override extraRepr(): string {
     return `${tuple(this.normalizedShape)}, eps=${number(this.eps)}, elementwise_affine=${bool(this.elementwiseAffine)}, bias=${bool(this.bias !== null)}`;
@@ -189,8 +190,8 @@ export class RMSNorm extends Module {
     resetAffine(this.weight, null);
   }
   override forward(input: Tensor): Tensor {
-    expectLast(this, input, this.normalizedShape);
-    return rmsNorm(input, this.normalizedShape, { weight: this.weight, eps: this.eps });
+    const shape = expectLast(this, input, this.normalizedShape);
+    return rmsNorm(input, shape, { weight: this.weight, eps: this.eps });
   }
   override extraRepr(): string {
     return `${tuple(this.normalizedShape)}, eps=${number(this.eps)}, elementwise_affine=${bool(this.elementwiseAffine)}`;

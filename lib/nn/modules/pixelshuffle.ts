@@ -16,10 +16,11 @@ export class PixelShuffle extends Module {
   }
   override forward(input: Tensor): Tensor {
     const { shape } = expectTensor('PixelShuffle', 'input', input);
-    const each = this.upscaleFactor ** 2;
+    const factor = expectInteger('PixelShuffle', 'upscaleFactor', this.upscaleFactor, 1);
+    const each = factor ** 2;
     if (shape.length < 3 || shape.at(-3)! % each !== 0)
-      throw misfit(this, input, `[..., C * ${each}, H, W]: a multiple of ${this.upscaleFactor}^2 channels`);
-    return pixelShuffle(input, this.upscaleFactor);
+      throw misfit(this, input, `[..., C * ${each}, H, W]: a multiple of ${factor}^2 channels`);
+    return pixelShuffle(input, factor);
   }
   override extraRepr(): string {
     return `upscale_factor=${this.upscaleFactor}`;
@@ -36,7 +37,7 @@ export class PixelUnshuffle extends Module {
   }
   override forward(input: Tensor): Tensor {
     const { shape } = expectTensor('PixelUnshuffle', 'input', input);
-    const factor = this.downscaleFactor;
+    const factor = expectInteger('PixelUnshuffle', 'downscaleFactor', this.downscaleFactor, 1);
     if (shape.length < 3 || shape.slice(-2).some((size) => size % factor !== 0))
       throw misfit(this, input, `[..., C, H * ${factor}, W * ${factor}]: multiples of ${factor}`);
     return pixelUnshuffle(input, factor);

@@ -187,6 +187,7 @@ abstract class Recurrent<H extends Hidden> extends Module<
   ): readonly Tensor[] {
     const { dtype, device } = x;
     const weight = this.allWeights[0]![0]!;
+    for (const each of this.allWeights.flat()) expectTensor(where, 'weight', each);
     if (x.size(-1) !== this.inputSize)
       throw new TorchError(
         where,

@@ -21,8 +21,10 @@ export const AXES: Readonly<Record<Dims, string>> = { 1: 'L', 2: 'H, W', 3: 'D, 
 export function spread(where: string, name: string, value: unknown, count: number): number[] {
   // A bigint passes for an integer, as everywhere.
   if (isNumber(value)) return new Array<number>(count).fill(Number(value));
-  if (Array.isArray(value) && value.length === count && Array.from<unknown>(value).every(isNumber))
-    return value.map(Number);
+  const isList = Array.isArray(value) && Array.from<unknown>(value).every(isNumber);
+  if (isList && value.length === count) return value.map(Number);
+  // A list of one stands for all, as to libtorch.
+  if (isList && value.length === 1) return new Array<number>(count).fill(Number(value[0]));
   throw new ArgumentTypeError(
     where,
     `${name}: expected a number${count === 1 ? '' : ` or an array of ${count}`}, got ${describe(value)}`,
