@@ -5,7 +5,3 @@ import * as torch from './torch.js';
 
 export * from './torch.js';
 export default torch;
-
-// What editors show of `torch`: an alias has no comment of its own.
-/** Tensors and what is computed with them, as [torch](https://docs.pytorch.org/docs/stable/torch.html) in Python. */
-declare module './torch.js' {}

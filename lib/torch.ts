@@ -12,18 +12,6 @@ export * as testing from './testing/index.js';
 export * as transforms from './transforms/index.js';
 export * as utils from './utils/index.js';
 
-// What editors show of these names: an alias has no comment of its own, but the module that it stands for may have one.
-/** Mixed precision: [torch.amp](https://docs.pytorch.org/docs/stable/amp.html). */
-declare module './amp/index.js' {}
-/** Gradients: [torch.autograd](https://docs.pytorch.org/docs/stable/autograd.html). */
-declare module './autograd/index.js' {}
-/** Data sets and loaders: [torch.utils.data](https://docs.pytorch.org/docs/stable/data.html). */
-declare module './data/index.js' {}
-/** Layers, losses and what they are built of: [torch.nn](https://docs.pytorch.org/docs/stable/nn.html). */
-declare module './nn/index.js' {}
-/** Optimizers and schedules of learning rates: [torch.optim](https://docs.pytorch.org/docs/stable/optim.html). */
-declare module './optim/index.js' {}
-
 export { load } from './checkpoints/pytorch/load.js';
 export { save } from './checkpoints/pytorch/save.js';
 

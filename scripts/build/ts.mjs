@@ -1,6 +1,6 @@
 // `npm run build:ts`: compiles the TypeScript of the package and of its workspaces into a dist/ in each.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,11 +8,15 @@ import { isCurrent, madeOf } from './sources.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+const HOVERS = path.join(root, 'scripts/build/hovers.d.ts');
+
 /** In the order in which they depend on one another. */
 const PROJECTS = ['.', 'experiments/cifar10'];
 
 const sourcesOf = (project) =>
-  ['lib', 'tsconfig.build.json'].map((name) => path.posix.join(project, name)).concat('tsconfig.json');
+  ['lib', 'tsconfig.build.json']
+    .map((name) => path.posix.join(project, name))
+    .concat('tsconfig.json', 'scripts/build/hovers.d.ts');
 
 /** Whether all that is compiled is there, and of the sources as they are. */
 export function typeScriptIsCurrent() {
@@ -39,6 +43,8 @@ export function compileTypeScript() {
     const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
     if (status !== 0) throw new Error(`The TypeScript sources cannot be compiled:\n${stdout.trim()}`);
     removeLeftOvers(path.join(root, project));
+    if (project === '.')
+      appendFileSync(path.join(root, 'dist/index.d.ts'), `\n${readFileSync(HOVERS, 'utf8')}`);
     madeOf(path.posix.join(project, 'dist'), sourcesOf(project));
   }
 }

@@ -18,6 +18,13 @@ const PLACES = [
   'nn.functional.conv2d|(x, x);', 'nn.functional.linear|(x, x);', 'nn.functional.maxPool2d|(x, 2);',
 ]; // prettier-ignore
 
+// Comments of modules, which the build puts into the published types.
+const MODULES = path.join(ROOT, 'lib/hovers.ts');
+const texts: Readonly<Record<string, () => string>> = {
+  [FILE]: () => text,
+  [MODULES]: () => `export {};\n${readFileSync(path.join(ROOT, 'scripts/build/hovers.d.ts'), 'utf8')}`,
+};
+
 const HEAD = "import torch, { data, nn, optim, type Tensor } from 'torch-node';\ndeclare const x: Tensor;\n";
 const text = HEAD + PLACES.map((place) => place.replace('|', '')).join('\n');
 
@@ -27,15 +34,15 @@ const { config } = ts.readConfigFile(path.join(ROOT, 'tsconfig.json'), (file) =>
 const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
 const service = ts.createLanguageService({
   getCompilationSettings: () => ({ ...options, types: ['node'] }),
-  getScriptFileNames: () => [FILE],
+  getScriptFileNames: () => Object.keys(texts),
   getScriptVersion: () => '1',
   getScriptSnapshot: (file) => {
-    if (file === FILE) return ts.ScriptSnapshot.fromString(text);
+    if (file in texts) return ts.ScriptSnapshot.fromString(texts[file]!());
     return ts.sys.fileExists(file) ? ts.ScriptSnapshot.fromString(readFileSync(file, 'utf8')) : undefined;
   },
   getCurrentDirectory: () => ROOT,
   getDefaultLibFileName: (given) => ts.getDefaultLibFilePath(given),
-  fileExists: (file) => file === FILE || ts.sys.fileExists(file),
+  fileExists: (file) => file in texts || ts.sys.fileExists(file),
   readFile: (file) => ts.sys.readFile(file),
 });
 afterAll(() => service.dispose());
