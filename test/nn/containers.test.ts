@@ -33,7 +33,9 @@ describe('ModuleList and ModuleDict', () => {
     expect(list.slice(1).length).toBe(1);
     expect(list.concat([new nn.Tanh()]).length).toBe(3);
     expect(() => list.forward()).toThrow(/a ModuleList has no forward/);
-    const dict = new nn.ModuleDict<Record<string, nn.Module>>({ b: linear() }).update(new Map([['a', linear()]]));
+    const dict = new nn.ModuleDict<Record<string, nn.Module>>({ b: linear() }).update(
+      new Map([['a', linear()]]),
+    );
     expect(keys(dict)).toBe('b.weight,a.weight');
     expect([...dict.keys(), dict.size, dict.has('a'), dict.get('c')]).toEqual(['b', 'a', 2, true, undefined]);
     expect(dict.pop('a')).toBeDefined();
