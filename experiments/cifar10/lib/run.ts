@@ -51,6 +51,8 @@ export interface RunOptions {
   /** Default compiled. */
   way?: Way;
   data: 'cifar10' | 'synthetic';
+  /** Where the pictures were read from, as the user gave it; for going on. */
+  dataPath?: string;
   folder: RunFolder;
   /** Go on from the folder's checkpoint. */
   resume: boolean;
@@ -74,7 +76,12 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
   const train = options.sets.train.to(options.device);
   const test = options.sets.test.to(options.device);
   const checkpoint = options.resume ? await resumable(folder, settings) : undefined;
-  const progress: Progress = checkpoint?.progress ?? { settings, finished: [], epochs: [] };
+  const progress: Progress = checkpoint?.progress ?? {
+    settings,
+    ...(options.dataPath !== undefined && { dataPath: options.dataPath }),
+    finished: [],
+    epochs: [],
+  };
   const steps = Math.ceil(train.length / experiment.batchSize);
   const clock = new Clock(steps, options);
 

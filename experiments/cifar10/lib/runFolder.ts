@@ -25,6 +25,8 @@ export interface Settings {
 /** How far a run has come. */
 export interface Progress {
   settings: Settings;
+  /** Where the pictures were read from, if the user said so: going on needs no --data. */
+  dataPath?: string;
   /** Finished runs, one a seed. */
   finished: RunMetrics[];
   /** Of the seed in progress: what it measured before its first step, and after its epochs. */

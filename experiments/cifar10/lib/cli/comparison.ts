@@ -9,9 +9,11 @@ import {
   adoptWay,
   commandLine,
   device,
+  expectEmpty,
   loadData,
   quoted,
   seeds,
+  syntheticOption,
   wayOf,
   wayOptions,
   wholeNumber,
@@ -46,6 +48,8 @@ interface Settings {
   way: Way;
   data: 'cifar10' | 'synthetic';
   command: string;
+  /** Where the pictures were read from, if the user said so. */
+  dataPath?: string;
 }
 
 interface OwnModel {
@@ -76,7 +80,7 @@ export function comparisonOptions(command: Command): Command {
     .option('--out <folder>', 'where to write (default: runs/<time>)')
     .option('--resume', 'do what is missing in --out')
     .option('--json', 'print one line of JSON for each finished job, and the progress on stderr')
-    .option('--synthetic', 'train on the built-in procedural pictures instead');
+    .addOption(syntheticOption('train on the built-in procedural pictures instead'));
 }
 
 /** Names with commas between them. */
@@ -84,6 +88,8 @@ export function names(text: string): string[] {
   const list = text.split(',').map((name) => name.trim());
   if (list.some((name) => name === ''))
     throw new InvalidArgumentError('expected names with commas between them, as in original,mlp2.');
+  const twice = list.find((name, i) => list.indexOf(name) < i);
+  if (twice !== undefined) throw new InvalidArgumentError(`${twice} is named twice.`);
   return list;
 }
 
@@ -123,6 +129,7 @@ export async function compareModels(
       throw new RunError(
         `${folder.path} holds a run already: do what is missing by --resume, or give another --out`,
       );
+    else await expectEmpty(folder);
     const { experiments, own } = await chosen(options, options.into === undefined ? undefined : begun);
     const loaded = await loadData(options, say, interrupt.signal);
     if (loaded === undefined) return 130;
@@ -134,6 +141,7 @@ export async function compareModels(
       device: options.device,
       way: wayOf(options),
       data: loaded.name,
+      ...(options.data !== undefined && { dataPath: path.resolve(options.data) }),
       command: begun?.command ?? commandLine(),
     };
     const fixed = ['seeds', 'epochs', 'device', 'way', 'data'] as const;
@@ -211,6 +219,7 @@ function adopt(begun: Settings, options: ComparisonOptions, given: (option: stri
   }
   adoptWay(options, begun.way, given);
   if (begun.data === 'synthetic' && !given('data')) options.synthetic = true;
+  else if (begun.dataPath !== undefined && !given('data')) options.data = begun.dataPath;
   if (options.into !== undefined) return;
   const own = new Set(begun.own.map(({ name }) => name));
   if (!given('models')) options.models = begun.models.filter((name) => !own.has(name));

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { data as Data } from 'torch-node';
 import type { Way } from '../training.js';
+import type { RunFolder } from '../runFolder.js';
 import { downloadView } from './downloadView.js';
 
 export interface DataOptions {
@@ -36,6 +37,17 @@ export function adoptWay(
 ): void {
   if (given('exact') || given('eager') || way === undefined || way === 'compiled') return;
   options[way] = true;
+}
+
+/** --synthetic, which leaves no place for --data. */
+export const syntheticOption = (description: string): Option =>
+  new Option('--synthetic', description).conflicts('data');
+
+/** Throws a RunError where a folder holds the results of a run: another would take their place. */
+export async function expectEmpty(folder: RunFolder): Promise<void> {
+  if (!(await folder.has('metrics.json'))) return;
+  const { RunError } = await import('../runError.js');
+  throw new RunError(`${folder.path} holds the results of a run: give another --out, or remove them`);
 }
 
 /** Sets the exit code to what a command gives, or to 1 with its error on stderr. */

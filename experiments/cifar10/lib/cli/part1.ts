@@ -8,10 +8,12 @@ import {
   adoptWay,
   commandLine,
   device,
+  expectEmpty,
   finished,
   loadData,
   quoted,
   seeds,
+  syntheticOption,
   wayOf,
   wayOptions,
   wholeNumber,
@@ -51,7 +53,7 @@ export function addPart1Command(cifar10: Command): void {
     .option('--out <folder>', 'where to write (default: runs/<time>)')
     .option('--resume', 'go on with the unfinished run in --out, or with the last one in runs/')
     .option('--json', 'print one line of JSON for each finished run, and the progress on stderr')
-    .option('--synthetic', 'train on the built-in procedural pictures instead')
+    .addOption(syntheticOption('train on the built-in procedural pictures instead'))
     .option('--synthetic-fallback', 'do so when CIFAR-10 is not to be had')
     .action((options: Part1Options, command: Command) =>
       finished(part1(options, (name) => command.getOptionValueSource(name) === 'cli')),
@@ -79,12 +81,16 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
       ? (options.out ?? (await lastUnfinishedRun()))
       : (options.out ?? (await newRunFolder()));
     folder = await RunFolder.take(place);
-    if (options.resume) adopt((await folder.readCheckpoint()).progress.settings, options, given);
-    else if (await folder.has(CHECKPOINT)) {
+    if (options.resume) {
+      const { progress } = await folder.readCheckpoint();
+      adopt(progress.settings, options, given);
+      if (!given('data') && !options.synthetic && progress.dataPath !== undefined)
+        options.data = progress.dataPath;
+    } else if (await folder.has(CHECKPOINT)) {
       throw new RunError(
         `${folder.path} holds an unfinished run: go on with it by --resume, or give another --out`,
       );
-    }
+    } else await expectEmpty(folder);
     const loaded = await loadData(options, say, interrupt.signal);
     if (loaded === undefined) return 130;
     const runs = await run({
@@ -97,6 +103,7 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
       way: wayOf(options),
       data: loaded.name,
       folder,
+      ...(options.data !== undefined && { dataPath: path.resolve(options.data) }),
       resume: options.resume ?? false,
       signal: interrupt.signal,
       watcher: runView(say, options.json ? process.stderr : process.stdout, loaded.name),

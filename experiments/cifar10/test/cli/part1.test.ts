@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { itWhen } from '../../../../test/support/skip.js';
 import type { Metrics } from '../../lib/metrics.js';
 
 const root = path.resolve(__dirname, '../../../..');
@@ -47,6 +48,7 @@ describe('torch-node cifar10 part1', () => {
     [['--seeds', '1,x'], /as in 0,1,2/],
     [['--seeds', '1,1'], /a seed is there twice/],
     [['--device', 'gpu'], /expected cpu, cuda or cuda:N/],
+    [['--synthetic', '--data', 'x'], /'--synthetic' cannot be used with option '--data/],
     [['--nonsense'], /unknown option '--nonsense'/],
     [['--data', '/nowhere/at/all'], /There is nothing at \/nowhere\/at\/all/],
     [['--resume'], /no unfinished run below/],
@@ -89,6 +91,9 @@ describe('torch-node cifar10 part1', () => {
     expect(resumed.err).toMatch(/resumed at epoch 1, step \d+[\s\S]*\(synthetic\)/);
     expect(resumed.code).toBe(0);
     const row = JSON.parse(resumed.out) as Record<string, unknown>;
+    const over = await torchNode([...part1, '--synthetic', '--out', out]);
+    expect(over.err).toMatch(/holds the results of a run: give another --out, or remove them/);
+    expect(over.code).toBe(1);
 
     const whole = path.join(work, 'whole');
     const undisturbed = await torchNode([...part1, '--epochs', '1', '--synthetic', '--out', whole, '--json']);
@@ -115,6 +120,31 @@ describe('torch-node cifar10 part1', () => {
     expect(html).toMatch(/synthetic/i);
     expect(html).not.toMatch(/(src|href)="https?:/);
   }, 180_000);
+
+  const official = process.env['TORCH_NODE_TEST_DATA'] ?? '';
+  itWhen(official !== '', 'TORCH_NODE_TEST_DATA names no CIFAR-10')(
+    'a run that is gone on with finds its data again',
+    async () => {
+      const out = path.join(work, 'data');
+      const train = async (...args: string[]): Promise<Outcome> => {
+        let pressed = false;
+        return torchNode(['cifar10', 'part1', '--threads', '1', '--out', out, ...args], {
+          env: withLibtorch,
+          onOutput: (text, kill) => {
+            if (pressed || !text.includes('seed 0')) return;
+            pressed = true;
+            setTimeout(() => kill('SIGINT'), 500);
+          },
+        });
+      };
+      const stopped = await train('--data', path.relative(work, official), '--epochs', '1');
+      expect(stopped.code).toBe(130);
+      const goneOn = await train('--resume');
+      expect(goneOn.out).toMatch(/resumed at epoch 1, step \d+/);
+      expect(goneOn.code).toBe(130);
+    },
+    120_000,
+  );
 
   it('says what is wrong with a broken checkpoint', async () => {
     const out = path.join(work, 'broken');

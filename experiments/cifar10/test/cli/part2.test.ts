@@ -99,6 +99,7 @@ describe('part2', () => {
 
   it.each([
     [['--models', 'mlp2,mlp9'], 'there is no model mlp9; the models are original, mlp2'],
+    [['--models', 'mlp2,mlp2'], 'mlp2 is named twice'],
     [['--seeds', '0x'], 'or how many, as in 5x'],
     [['--resume'], '--resume needs --out'],
     [['--resume', '--out', place('nothing')], 'holds no comparison of networks'],
