@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { errorText } from '../files/cache.js';
+import { errorCode, errorText } from '../files/cache.js';
 import { packageRoot } from '../native/addons.js';
 
 /** The names of the template's files, and what they are called in a project; npm leaves .gitignore out of packages. */
@@ -33,10 +33,21 @@ export function addInitCommand(program: Command): void {
 
 /** Writes the template into a folder. Rejects when there is something in it. */
 export async function writeProject(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  const place = path.resolve(folder);
+  if (folder === '')
+    throw new Error('The name of the folder is empty. Give one, as in torch-node init my-net.');
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    const isFile = ['EEXIST', 'ENOTDIR'].includes(errorCode(error) ?? '');
+    throw new Error(
+      `${place} cannot be made: ${isFile ? 'a file is in its way' : errorText(error)}. Give another folder.`,
+      { cause: error },
+    );
+  }
   const present = await readdir(folder);
   if (present.length > 0) {
-    throw new Error(`${path.resolve(folder)} is not empty (it holds ${present[0]}). Give a folder that is.`);
+    throw new Error(`${place} is not empty (it holds ${present[0]}). Give a folder that is.`);
   }
   const name = packageName(folder);
   const own = JSON.parse(await readFile(path.join(packageRoot(), 'package.json'), 'utf8')) as {

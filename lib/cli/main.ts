@@ -27,4 +27,9 @@ addInstallCommands(program);
 addBuildCommand(program);
 addInitCommand(program);
 
-await program.parseAsync();
+// `help cifar10 part1` is that package's affair too.
+const words = process.argv.slice(2);
+const [first, second, ...rest] = words;
+await program.parseAsync(first === 'help' && second === 'cifar10' ? [second, first, ...rest] : words, {
+  from: 'user',
+});

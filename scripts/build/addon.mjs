@@ -268,7 +268,7 @@ function describeFailure(step, lines) {
   );
   const solution = compiler
     ? 'Install a C++ compiler that knows C++20 (apt install g++, or on macOS xcode-select --install).'
-    : 'Is the compiler one that knows C++20 (GCC 11, Clang 14 or later)? Start afresh: node scripts/build/addon.mjs --clean';
+    : 'Is the compiler one that knows C++20 (g++ 12, Clang 14 or later)? Start afresh: node scripts/build/addon.mjs --clean';
   return [
     `The native addon could not be compiled (${step}):`,
     ...shown,

@@ -76,11 +76,9 @@ export async function run(options: RunOptions): Promise<RunMetrics[] | undefined
   const train = options.sets.train.to(options.device);
   const test = options.sets.test.to(options.device);
   const checkpoint = options.resume ? await resumable(folder, settings) : undefined;
-  const progress: Progress = checkpoint?.progress ?? {
-    settings,
+  const progress: Progress = {
+    ...(checkpoint?.progress ?? { settings, finished: [], epochs: [] }),
     ...(options.dataPath !== undefined && { dataPath: options.dataPath }),
-    finished: [],
-    epochs: [],
   };
   const steps = Math.ceil(train.length / experiment.batchSize);
   const clock = new Clock(steps, options);

@@ -159,6 +159,7 @@ export async function compareModels(
       [...experiments].map(([name, { network, batchSize }]) => [name, flopsPerStep(network(), batchSize)]),
     );
     const view = jobsView(say, options.json ? process.stderr : process.stdout, jobs.length, settings.epochs);
+    interrupt.through(view.line);
     const outcome = await runJobs({
       jobs,
       files: new Map(own.map(({ name, file }) => [name, file])),
@@ -199,7 +200,7 @@ export async function compareModels(
         `npx torch-node cifar10 ${command} --resume --out ${quoted(path.relative('', folder.path))}`,
       ];
       if (options.data) again.push(`--data ${quoted(options.data)}`);
-      say(`What is missing is done by: ${again.join(' ')}`);
+      say(`What is missing is done by:\n  ${again.join(' ')}`);
     }
     return outcome.stopped ? 130 : outcome.failed.size > 0 ? 1 : 0;
   } finally {

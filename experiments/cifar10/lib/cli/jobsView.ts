@@ -4,7 +4,7 @@ import type { Row, Spread } from '../compare.js';
 import { jobName, type Job } from '../jobs/job.js';
 import type { JobsWatcher } from '../jobs/pool.js';
 import type { Standing } from '../run.js';
-import { duration } from './runView.js';
+import { duration, fitting } from './runView.js';
 
 const REDRAW_MS = 200;
 
@@ -20,32 +20,32 @@ export function jobsView(
   stream: NodeJS.WriteStream,
   count: number,
   epochs: number,
-): { watcher: JobsWatcher; end: () => void } {
+): { watcher: JobsWatcher; line: (text: string) => void; end: () => void } {
   const running = new Map<string, Running>();
   const start = performance.now();
-  let [ended, epochsDone, failed, drawn] = [0, 0, 0, 0];
+  let [ended, epochsDone, failed] = [0, 0, 0];
+  let drawn: readonly string[] = [];
   const timer = stream.isTTY ? setInterval(draw, REDRAW_MS) : undefined;
 
   function clear(): void {
-    if (drawn > 0) stream.write(`\x1b[${drawn}A\r\x1b[J`);
-    drawn = 0;
+    // In a window that was made narrower since, lines have become several.
+    const rows = drawn.reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / stream.columns)), 0);
+    if (rows > 0) stream.write(`\x1b[${rows}A\r\x1b[J`);
+    drawn = [];
   }
   function draw(): void {
     clear();
-    const rows = [...running].map(([name, { standing: s, testAccuracy, epoch }]) =>
-      [
-        name.padEnd(22),
-        `epoch ${epoch}/${epochs}`.padEnd(12),
-        s ? `${Math.round((100 * s.step) / s.steps)} %`.padStart(5) : '',
-        s ? `${s.stepsPerSecond.toFixed(0)} steps/s`.padStart(13) : 'starting',
-        s ? `loss ${s.loss.toFixed(4)}` : '',
-        testAccuracy === undefined ? '' : `test ${testAccuracy.toFixed(2)} %`,
-      ].join('  '),
-    );
-    rows.push(totals());
-    const lines = rows.slice(-Math.max(2, stream.rows - 1));
-    stream.write(`${lines.map((row) => row.slice(0, Math.max(20, stream.columns - 1))).join('\n')}\n`);
-    drawn = lines.length;
+    const rows = [...running].map(([name, { standing: s, testAccuracy, epoch }]) => [
+      name.padEnd(22),
+      `epoch ${epoch}/${epochs}`.padEnd(12),
+      s ? `${Math.round((100 * s.step) / s.steps)} %`.padStart(5) : '',
+      s ? `${s.stepsPerSecond.toFixed(0)} steps/s`.padStart(13) : 'starting',
+      s ? `loss ${s.loss.toFixed(4)}` : '',
+      testAccuracy === undefined ? '' : `test ${testAccuracy.toFixed(2)} %`,
+    ]);
+    rows.push([totals()]);
+    drawn = rows.slice(-Math.max(2, stream.rows - 1)).map((row) => fitting(row, stream.columns));
+    stream.write(`${drawn.join('\n')}\n`);
   }
   function totals(): string {
     let done = epochsDone;
@@ -89,6 +89,7 @@ export function jobsView(
   };
   return {
     watcher,
+    line,
     end: () => {
       clearInterval(timer);
       clear();

@@ -43,11 +43,12 @@ export function adoptWay(
 export const syntheticOption = (description: string): Option =>
   new Option('--synthetic', description).conflicts('data');
 
-/** Throws a RunError where a folder holds the results of a run: another would take their place. */
+/** Throws a RunError where a folder holds a run, of whatever command: another would take its place. */
 export async function expectEmpty(folder: RunFolder): Promise<void> {
-  if (!(await folder.has('metrics.json'))) return;
   const { RunError } = await import('../runError.js');
-  throw new RunError(`${folder.path} holds the results of a run: give another --out, or remove them`);
+  for (const name of ['checkpoint.safetensors', 'comparison.json', 'metrics.json'])
+    if (await folder.has(name))
+      throw new RunError(`${folder.path} holds a run already (${name}): give another --out, or remove it`);
 }
 
 /** Sets the exit code to what a command gives, or to 1 with its error on stderr. */
@@ -108,7 +109,9 @@ function errorText(error: unknown): string {
 }
 
 function describeFailure(error: unknown): string {
-  const known = ['RunError', 'DataError', 'TorchError'].includes((error as Error | null)?.name ?? '');
+  const { name, code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  const known =
+    ['RunError', 'DataError', 'TorchError'].includes(name ?? '') || code === 'ERR_TORCH_NODE_LOAD';
   return known || !(error as Error | null)?.stack ? errorText(error) : (error as Error).stack!;
 }
 

@@ -93,6 +93,8 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
     } else await expectEmpty(folder);
     const loaded = await loadData(options, say, interrupt.signal);
     if (loaded === undefined) return 130;
+    const view = runView(say, options.json ? process.stderr : process.stdout, loaded.name);
+    interrupt.through(view.line);
     const runs = await run({
       experiment,
       sets: loaded.sets,
@@ -106,11 +108,11 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
       ...(options.data !== undefined && { dataPath: path.resolve(options.data) }),
       resume: options.resume ?? false,
       signal: interrupt.signal,
-      watcher: runView(say, options.json ? process.stderr : process.stdout, loaded.name),
+      watcher: view,
     });
     if (runs === undefined) {
       say(
-        `Stopped. Go on with: npx torch-node cifar10 part1 --resume --out ${quoted(path.relative('', folder.path))}${options.data ? ` --data ${quoted(options.data)}` : ''}`,
+        `Stopped. Go on with:\n  npx torch-node cifar10 part1 --resume --out ${quoted(path.relative('', folder.path))}${options.data ? ` --data ${quoted(options.data)}` : ''}`,
       );
       return 130;
     }
