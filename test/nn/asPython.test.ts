@@ -83,5 +83,7 @@ it('a parameter of a recurrent network that was taken away is named', () => {
 });
 
 it('a place that there is not has the code of one', () => {
-  torch.scope(() => expect(() => x().at(99)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' })));
+  const code = expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }) as Error;
+  torch.scope(() => expect(() => x().at(99)).toThrow(code));
+  expect(() => new nn.Dropout(2)).toThrow(code);
 });

@@ -1,7 +1,7 @@
 // Dropout: the forms of torch.nn.functional. The masks are PyTorch's for the same seed.
 import { callable } from '../../core/callable.js';
 import { describe } from '../../core/describe.js';
-import { TorchError, ArgumentTypeError } from '../../core/errors.js';
+import { TorchError, ArgumentTypeError, OutOfRangeError } from '../../core/errors.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import type { Like } from '../../types/results.js';
 import { aten } from './call.js';
@@ -11,7 +11,8 @@ const NAMES = ['input', 'p', 'training', 'inplace'] as const;
 /** Throws a TorchError unless p is a probability. @internal */
 export function expectProbability(where: string, p: number, name = 'p'): number {
   if (typeof p === 'number' && p >= 0 && p <= 1) return p;
-  throw new ArgumentTypeError(where, `${name}: expected a probability, from 0 to 1, got ${describe(p)}`);
+  const Refusal = typeof p === 'number' ? OutOfRangeError : ArgumentTypeError;
+  throw new Refusal(where, `${name}: expected a probability, from 0 to 1, got ${describe(p)}`);
 }
 
 function drop<T extends Tensor>(
