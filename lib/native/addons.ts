@@ -41,6 +41,22 @@ export function packageRoot(): string {
   return fileURLToPath(new URL('../../', import.meta.url));
 }
 
+/** Throws where the package's code does not lie in the package: in a bundle, which has no native part beside it. */
+function expectNoBundle(): void {
+  try {
+    const { name } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as {
+      name?: unknown;
+    };
+    if (name === 'torch-node') return;
+  } catch {
+    // There is none, or a bundler has left no address of this file.
+  }
+  throw failure('torch-node was put into a bundle, and its native part cannot be found from there.', [
+    'Keep it out of the bundle: esbuild --external:torch-node, webpack externals, rollup and vite external',
+    'Read "CommonJS, bundlers, test runners" in its docs/installing.md',
+  ]);
+}
+
 /** The folder that prebuilt binaries for this platform lie in. */
 export function prebuildsFolder(): string {
   return path.join(packageRoot(), 'prebuilds', `${process.platform}-${process.arch}`);
@@ -78,6 +94,7 @@ export function findAddons(): Addon[] {
       'Correct it, or unset it.',
     ]);
   }
+  expectNoBundle();
   // Compiled here, it is meant for here: it comes before what was compiled for everybody.
   if (existsSync(compiledAddon())) return [readAddon(compiledAddon())];
   const prebuilt = findPrebuilds();

@@ -18,8 +18,6 @@ export interface LoadInfo {
   libtorch: FoundLibtorch;
 }
 
-const require = createRequire(import.meta.url);
-
 /**
  * Loads the addon into this process. Throws an error that tells what was tried and what can be done when there is no
  * addon, no libtorch that fits it, or one of them cannot be loaded.
@@ -70,7 +68,9 @@ function addonFor(addons: Addon[], newest: Addon, { version }: FoundLibtorch): A
 function load({ file, built }: Addon, libtorch: FoundLibtorch): unknown {
   const helper = path.join(path.dirname(file), HELPER);
   try {
-    const { preload } = require(helper) as { preload: (this: void, paths: string[]) => void };
+    const { preload } = createRequire(import.meta.url)(helper) as {
+      preload: (this: void, paths: string[]) => void;
+    };
     // By absolute path: the addon names these libraries without a path and finds them in memory.
     const { required, optional } = librariesToPreload(libtorch.folder);
     for (const library of optional) {
@@ -81,7 +81,7 @@ function load({ file, built }: Addon, libtorch: FoundLibtorch): unknown {
       }
     }
     preload(required);
-    return require(file);
+    return createRequire(import.meta.url)(file);
   } catch (error) {
     const text = errorText(error);
     throw failure(
