@@ -92,7 +92,7 @@ describe('torch-node cifar10 part1', () => {
     expect(resumed.code).toBe(0);
     const row = JSON.parse(resumed.out) as Record<string, unknown>;
     const over = await torchNode([...part1, '--synthetic', '--out', out]);
-    expect(over.err).toMatch(/holds the results of a run: give another --out, or remove them/);
+    expect(over.err).toMatch(/holds a run already \(metrics\.json\): give another --out, or remove it/);
     expect(over.code).toBe(1);
 
     const whole = path.join(work, 'whole');
