@@ -29,6 +29,7 @@ export function backwardPass<T>(where: string, run: () => T, describe: () => rea
  * backward that gives NaN fails. Everything takes several times as long: for debugging.
  */
 export function setDetectAnomaly(on: boolean, given: { checkNan?: boolean } = {}): void {
+  expectNoMore('setDetectAnomaly', arguments, 2);
   const { checkNan = true } = options('setDetectAnomaly', given, ['checkNan']);
   expectBoolean('setDetectAnomaly', 'on', on);
   native.setAnomalyMode(on, expectBoolean('setDetectAnomaly', 'checkNan', checkNan));
@@ -42,6 +43,7 @@ export function isAnomalyEnabled(): boolean {
 
 /** Runs a function, as `noGrad` does, with anomaly detection on; what was set before comes back. See `setDetectAnomaly`. */
 export function detectAnomaly<T>(run: () => T, given: { checkNan?: boolean } = {}): T {
+  expectNoMore('detectAnomaly', arguments, 2);
   options('detectAnomaly', given, ['checkNan']);
   return inMode(
     'detectAnomaly',

@@ -1,6 +1,6 @@
 // Derivatives held against finite differences, as PyTorch's gradcheck and gradgradcheck do it (their slow mode).
 // https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { expectFunction } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import { rand, stack, zerosLike } from '../operators/generated/functions.js';
@@ -43,6 +43,7 @@ const failure = (message: string): TorchError => new TorchError('gradcheck', mes
  * (unless `raiseException` is false); and when no input requires a gradient.
  */
 export function gradcheck(fn: Fn, inputs: unknown, given: GradcheckOptions = {}): boolean {
+  expectNoMore('gradcheck', arguments, 3);
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
   const { raiseException } = options('gradcheck', given, OPTIONS);
   try {
@@ -63,6 +64,7 @@ export function gradgradcheck(
   inputs: unknown,
   given: GradcheckOptions & { gradOutputs?: readonly Tensor[] } = {},
 ): boolean {
+  expectNoMore('gradgradcheck', arguments, 3);
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
   const { gradOutputs, ...rest } = options('gradgradcheck', given, [...OPTIONS, 'gradOutputs']);
   expectFunction('gradgradcheck', 'fn', fn);

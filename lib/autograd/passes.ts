@@ -120,6 +120,7 @@ export function backward(
   given?: Seeds | (BackwardOptions & { gradTensors?: Seeds }),
   more?: BackwardOptions,
 ): void {
+  expectNoMore('backward', arguments, 3);
   const { first, settings } = byPositionOrName('backward', 'gradTensors', given, more, BACKWARD_OPTIONS);
   const from = listOf('backward', 'tensors', tensors, true);
   run('backward', from, seedsOf('backward', 'gradTensors', first, from.length, 'tensors'), settings);

@@ -103,6 +103,7 @@ export async function saveNpz(
   tensors: Named<Tensor>,
   given: { compress?: boolean } = {},
 ): Promise<void> {
+  expectNoMore('saveNpz', arguments, 3);
   const where = 'saveNpz';
   expectPath(where, file);
   const settings = options(where, given, ['compress']);
@@ -145,6 +146,7 @@ export async function loadNpz(
   file: string,
   given: { keys?: readonly string[] } = {},
 ): Promise<Record<string, Tensor>> {
+  expectNoMore('loadNpz', arguments, 2);
   expectPath('loadNpz', file);
   const { keys } = options('loadNpz', given, ['keys']);
   const { withZip } = await import('../files/zipReader.js');

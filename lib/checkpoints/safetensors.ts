@@ -152,6 +152,7 @@ const objectOf = (entries: readonly (readonly [string, unknown])[]): string =>
  * Throws a TorchError that says what is wrong when the file is truncated, tampered with or something else.
  */
 export async function loadSafetensors(file: string, given: { mmap?: boolean } = {}): Promise<Safetensors> {
+  expectNoMore('loadSafetensors', arguments, 2);
   expectPath('loadSafetensors', file);
   const { mmap } = options('loadSafetensors', given, ['mmap']);
   // Synchronously: reading the header takes less time than waking a thread for it.

@@ -1,4 +1,5 @@
 // Collation: a list of samples becomes a batch.
+import { expectNoMore } from '../core/options.js';
 import { expectArgument } from '../core/checks.js';
 import { describe } from '../core/describe.js';
 import type { TypedArray } from '../native/binding.js';
@@ -44,6 +45,7 @@ export type Collated<T> = T extends Tensor | number | bigint | boolean | TypedAr
  * @throws TorchError for samples that differ in kind, length or keys, and for what cannot be collated
  */
 export function defaultCollate<T>(samples: readonly T[]): Collated<T> {
+  expectNoMore('defaultCollate', arguments, 1);
   expectArgument('defaultCollate', 'samples', samples, Array.isArray(samples), 'an array of samples');
   return scope(() => collate(samples, '')) as Collated<T>;
 }

@@ -120,10 +120,12 @@ export class TensorDataset<T extends readonly Tensor[] = readonly Tensor[]> exte
     return this.tensors[0]!.size(0);
   }
   get(index: number): T {
+    expectNoMore('TensorDataset.get', arguments, 1);
     checkIndex('TensorDataset', index, this.length);
     return this.tensors.map((tensor) => tensor.select(0, index)) as readonly Tensor[] as T;
   }
   getCollated(indices: readonly number[]): Collated<T> {
+    expectNoMore('TensorDataset.getCollated', arguments, 1);
     const { length } = this;
     expectArgument('TensorDataset', 'indices', indices, isIterable(indices), 'indices to go over');
     for (const index of indices) checkIndex('TensorDataset', index, length);
@@ -161,6 +163,7 @@ export class StackDataset<P extends Parts> extends Dataset<{ -readonly [K in key
   get(
     index: number,
   ): { -readonly [K in keyof P]: SampleOf<P[K]> } | Promise<{ -readonly [K in keyof P]: SampleOf<P[K]> }> {
+    expectNoMore('StackDataset.get', arguments, 1);
     checkIndex('StackDataset', index, this.length);
     const keys = Object.keys(this.datasets);
     const samples = Object.values(this.datasets).map((each: MapDataset<unknown>) => each.get(index));
@@ -201,6 +204,7 @@ export class Subset<T> extends Dataset<T> {
     return this.indices.length;
   }
   get(index: number): T | Promise<T> {
+    expectNoMore('Subset.get', arguments, 1);
     return this.dataset.get(this.indices[checkIndex('Subset', index, this.length)]!);
   }
   #whole(some: readonly number[]): number[] {
@@ -234,6 +238,7 @@ export class ConcatDataset<T> extends Dataset<T> {
     return this.cumulativeSizes.at(-1)!;
   }
   get(index: number): T | Promise<T> {
+    expectNoMore('ConcatDataset.get', arguments, 1);
     checkIndex('ConcatDataset', index, this.length);
     const which = this.cumulativeSizes.findIndex((end) => index < end);
     return this.datasets[which]!.get(index - (this.cumulativeSizes[which - 1] ?? 0));
@@ -281,6 +286,7 @@ export function randomSplit<T>(
   lengths: readonly number[],
   given: { generator?: Generator } = {},
 ): Subset<T>[] {
+  expectNoMore('randomSplit', arguments, 3);
   const where = 'randomSplit';
   const whole = asMapDataset(where, dataset);
   const { generator } = options(where, given, ['generator']);

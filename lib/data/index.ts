@@ -58,6 +58,7 @@ export async function cifar10(
   data?: string,
   given: DownloadProgress = {},
 ): Promise<ImageSets & { folder: string; official: boolean }> {
+  expectNoMore('cifar10', arguments, 2);
   if (data !== undefined) expectPath('cifar10', data);
   const progress = options('cifar10', given, ['onProgress', 'signal']);
   const { train, test, folder, official } = await readCifar10(await findCifar10(data, progress));

@@ -338,13 +338,13 @@ export function isScriptModule(module: AnyModule): module is ScriptModule & AnyM
  * @throws TorchError for a file that is not there, is damaged, or is no TorchScript archive
  */
 export function load(source: string | Uint8Array, given: LoadOptions = {}): ScriptModule {
-  expectNoMore('load', arguments, 2);
+  expectNoMore('jit.load', arguments, 2);
   return new ScriptModule(open(source, given, (...args) => native.loadScript(...args)));
 }
 
 /** load() on another thread. */
 export async function loadAsync(source: string | Uint8Array, given: LoadOptions = {}): Promise<ScriptModule> {
-  expectNoMore('loadAsync', arguments, 2);
+  expectNoMore('jit.loadAsync', arguments, 2);
   const pending = open(source, given, (...args) => native.loadScriptAsync(...args));
   try {
     return new ScriptModule(await pending);

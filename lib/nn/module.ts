@@ -62,6 +62,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** This module and all below it, with their paths; a module that stands in two places comes once. */
   namedModules(prefix = '', seen = new Set<AnyModule>()): [path: string, module: AnyModule][] {
+    expectNoMore('Module.namedModules', arguments, 2);
     expectString('Module.namedModules', 'prefix', prefix);
     expectArgument('Module.namedModules', 'seen', seen, types.isSet(seen), 'a Set of modules to leave out');
     if (seen.has(this)) return [];
@@ -72,6 +73,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     ];
   }
   modules(): AnyModule[] {
+    expectNoMore('Module.modules', arguments, 0);
     return this.namedModules().map(([, module]) => module);
   }
   /** This module's own parameters, without those of its parts. @internal */
@@ -87,18 +89,22 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
    * `removeDuplicate` is false. With `recurse: false` only this module's own.
    */
   namedParameters(given?: GatherOptions): [path: string, parameter: Parameter][] {
+    expectNoMore('Module.namedParameters', arguments, 1);
     return gather('Module.namedParameters', this, given, (module) => module.ownParameters());
   }
   parameters(given?: { recurse?: boolean }): Parameter[] {
+    expectNoMore('Module.parameters', arguments, 1);
     return this.namedParameters(options('Module.parameters', given, ['recurse'])).map(
       ([, parameter]) => parameter,
     );
   }
   /** All buffers below this module by their paths, as namedParameters() gives parameters. */
   namedBuffers(given?: GatherOptions): [path: string, buffer: Tensor][] {
+    expectNoMore('Module.namedBuffers', arguments, 1);
     return gather('Module.namedBuffers', this, given, (module) => module.ownBuffers());
   }
   buffers(given?: { recurse?: boolean }): Tensor[] {
+    expectNoMore('Module.buffers', arguments, 1);
     return this.namedBuffers(options('Module.buffers', given, ['recurse'])).map(([, buffer]) => buffer);
   }
   /**
@@ -125,6 +131,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
    * `persistent: false` it moves with the module and is no part of the state dict. `this.name = tensor` replaces it.
    */
   registerBuffer(name: string, tensor: Tensor | null, given?: { persistent?: boolean }): void {
+    expectNoMore('Module.registerBuffer', arguments, 3);
     const where = 'Module.registerBuffer';
     const { persistent = true } = options(where, given, ['persistent']);
     registerPart(this, 'buffer', name, tensor, expectBoolean(where, 'persistent', persistent));
@@ -244,6 +251,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
   }
   /** Forgets the parameters' gradients; with `setToNone: false` fills them with zeros. */
   zeroGrad(given?: { setToNone?: boolean }): void {
+    expectNoMore('Module.zeroGrad', arguments, 1);
     const { setToNone = true } = options('Module.zeroGrad', given, ['setToNone']);
     expectBoolean('Module.zeroGrad', 'setToNone', setToNone);
     for (const parameter of this.parameters())
@@ -262,6 +270,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     hook: (module: M, inputs: InputsOf<M>) => unknown,
     given?: { prepend?: boolean },
   ): RemovableHandle {
+    expectNoMore('Module.registerForwardPreHook', arguments, 2);
     return register(
       this,
       'forwardPre',
@@ -279,6 +288,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     hook: (module: M, inputs: InputsOf<M>, output: ReturnType<M['forward']>) => unknown,
     given?: { prepend?: boolean; alwaysCall?: boolean },
   ): RemovableHandle {
+    expectNoMore('Module.registerForwardHook', arguments, 2);
     return register(
       this,
       'forward',
@@ -298,6 +308,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     hook: (module: M, gradOutput: Gradients) => Tensor | Gradients | null | undefined | void, // eslint-disable-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing
     given?: { prepend?: boolean },
   ): RemovableHandle {
+    expectNoMore('Module.registerFullBackwardPreHook', arguments, 2);
     return register(
       this,
       'backwardPre',
@@ -325,6 +336,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     ) => Tensor | Gradients | null | undefined | void, // eslint-disable-line @typescript-eslint/no-invalid-void-type -- a hook may return nothing
     given?: { prepend?: boolean },
   ): RemovableHandle {
+    expectNoMore('Module.registerFullBackwardHook', arguments, 2);
     return register(
       this,
       'backward',
@@ -369,6 +381,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
 
   /** Parameters and buffers by their paths, under PyTorch's keys. The tensors share memory with the module's. */
   stateDict(given?: { prefix?: string }): StateDict {
+    expectNoMore('Module.stateDict', arguments, 1);
     const { prefix = '' } = options('Module.stateDict', given, ['prefix']);
     const state: StateDict = {};
     collect(this, state, expectString('Module.stateDict', 'prefix', prefix));
@@ -383,6 +396,7 @@ export abstract class Module<Inputs extends unknown[] = [Tensor], Output = Tenso
     state: Readonly<StateDict> | ReadonlyMap<string, Tensor>,
     given?: { strict?: boolean },
   ): IncompatibleKeys {
+    expectNoMore('Module.loadStateDict', arguments, 2);
     const { strict = true } = options('Module.loadStateDict', given, ['strict']);
     return load(this, state, expectBoolean('Module.loadStateDict', 'strict', strict));
   }

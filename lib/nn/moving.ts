@@ -7,6 +7,7 @@ import { ArgumentTypeError, named } from '../core/errors.js';
 import { handleOf } from '../core/handles.js';
 import { isOptions, options } from '../core/options.js';
 import { native } from '../native/binding.js';
+import { targetOf } from '../tensor/conversion.js';
 import { checkDevice } from '../tensor/devices.js';
 import { isParameter, Parameter } from '../tensor/parameter.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -81,6 +82,5 @@ function wanted(target: Device | DType | Target): Target {
   if (isOptions(target)) return options('Module.to', target as Target, ['device', 'dtype', 'memoryFormat']);
   const isWord = typeof target === 'string';
   expectArgument('Module.to', 'target', target, isWord, 'a device, a dtype or an object of them');
-  const word = target as string;
-  return /^(cpu|cuda|meta)/.test(word) ? { device: word } : { dtype: word as DType };
+  return targetOf('Module.to', target as string);
 }

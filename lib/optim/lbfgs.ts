@@ -1,6 +1,6 @@
 // L-BFGS: a quasi-Newton method that remembers its last steps.
 import { expectInteger, expectNumber, expectOneOf } from '../core/checks.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { leaves } from '../core/tree.js';
 import { recording } from '../program/recording.js';
 import { enableGrad, noGrad } from '../autograd/gradMode.js';
@@ -88,6 +88,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, State> {
   }
 
   override addParamGroup(...[group]: Parameters<Optimizer<LBFGSOptions, State>['addParamGroup']>): void {
+    expectNoMore('LBFGS.addParamGroup', arguments, 1);
     if (this.paramGroups.length > 0)
       throw new TorchError('LBFGS', 'takes one group of parameters, with the same settings for all');
     super.addParamGroup(group);

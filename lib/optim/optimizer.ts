@@ -221,6 +221,7 @@ export abstract class Optimizer<
 
   /** Forgets the gradients; with `setToNone: false` fills them with zeros instead. */
   zeroGrad(given?: { setToNone?: boolean }): void {
+    expectNoMore('Optimizer.zeroGrad', arguments, 1);
     const { setToNone = true } =
       given === undefined ? {} : options(`${this.constructor.name}.zeroGrad`, given, ['setToNone']);
     const handles: number[] = [];

@@ -220,6 +220,7 @@ export function updateBn(
   model: Module,
   given: { device?: Device } = {},
 ): void {
+  expectNoMore('updateBn', arguments, 3);
   expectArgument('updateBn', 'model', model, isModule(model), 'a Module');
   expectArgument('updateBn', 'loader', loader, isIterable(loader), 'batches to go over');
   const { device } = options('updateBn', given, ['device']);

@@ -10,7 +10,7 @@ import {
 import { describe } from '../core/describe.js';
 import type { Device } from '../core/dtype.js';
 import { ArgumentTypeError, TorchError } from '../core/errors.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { operator } from '../operators/operators.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { On } from '../types/pairs.js';
@@ -89,6 +89,7 @@ export function bartlett<E extends Floating = 'float32', W extends Device = 'cpu
   M: number,
   given: WindowOptions<E, W> = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.bartlett', arguments, 2);
   const made = plan('bartlett', M, options('signal.windows.bartlett', given, COMMON));
   if (made.length < 2) return typed(ones(made));
   const constant = 2 / around(made);
@@ -101,6 +102,7 @@ export function blackman<E extends Floating = 'float32', W extends Device = 'cpu
   M: number,
   given: WindowOptions<E, W> = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.blackman', arguments, 2);
   return typed(cosines('blackman', M, given, [0.42, 0.5, 0.08]));
 }
 
@@ -109,6 +111,7 @@ export function cosine<E extends Floating = 'float32', W extends Device = 'cpu'>
   M: number,
   given: WindowOptions<E, W> = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.cosine', arguments, 2);
   const made = plan('cosine', M, options('signal.windows.cosine', given, COMMON));
   const { length, sym } = made;
   if (length === 0) return typed(ones(made));
@@ -121,6 +124,7 @@ export function exponential<E extends Floating = 'float32', W extends Device = '
   M: number,
   given: WindowOptions<E, W> & { center?: number | null; tau?: number } = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.exponential', arguments, 2);
   const where = 'signal.windows.exponential';
   const { center: at = null, tau = 1, ...more } = options(where, given, [...COMMON, 'center', 'tau']);
   const made = plan('exponential', M, more);
@@ -140,6 +144,7 @@ export function gaussian<E extends Floating = 'float32', W extends Device = 'cpu
   M: number,
   given: WindowOptions<E, W> & { std?: number } = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.gaussian', arguments, 2);
   const where = 'signal.windows.gaussian';
   const { std = 1, ...more } = options(where, given, [...COMMON, 'std']);
   const made = plan('gaussian', M, more);
@@ -156,6 +161,7 @@ export function generalCosine<E extends Floating = 'float32', W extends Device =
   M: number,
   given: WindowOptions<E, W> & { a: Iterable<number> },
 ): Window<E, W> {
+  expectNoMore('signal.windows.generalCosine', arguments, 2);
   const where = 'signal.windows.generalCosine';
   const { a, ...more } = options(where, given, [...COMMON, 'a']);
   const weights: unknown[] = isIterable(a) ? [...a] : [];
@@ -169,6 +175,7 @@ export function generalHamming<E extends Floating = 'float32', W extends Device 
   M: number,
   given: WindowOptions<E, W> & { alpha?: number } = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.generalHamming', arguments, 2);
   const where = 'signal.windows.generalHamming';
   const { alpha = 0.54, ...more } = options(where, given, [...COMMON, 'alpha']);
   expectNumber(where, 'alpha', alpha);
@@ -180,6 +187,7 @@ export function hamming<E extends Floating = 'float32', W extends Device = 'cpu'
   M: number,
   given: WindowOptions<E, W> = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.hamming', arguments, 2);
   return typed(cosines('hamming', M, given, [0.54, 1 - 0.54]));
 }
 
@@ -188,6 +196,7 @@ export function hann<E extends Floating = 'float32', W extends Device = 'cpu'>(
   M: number,
   given: WindowOptions<E, W> = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.hann', arguments, 2);
   return typed(cosines('hann', M, given, [0.5, 0.5]));
 }
 
@@ -196,6 +205,7 @@ export function kaiser<E extends Floating = 'float32', W extends Device = 'cpu'>
   M: number,
   given: WindowOptions<E, W> & { beta?: number } = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.kaiser', arguments, 2);
   const where = 'signal.windows.kaiser';
   const { beta = 12, ...more } = options(where, given, [...COMMON, 'beta']);
   const made = plan('kaiser', M, more);
@@ -225,6 +235,7 @@ export function nuttall<E extends Floating = 'float32', W extends Device = 'cpu'
   M: number,
   given: WindowOptions<E, W> = {},
 ): Window<E, W> {
+  expectNoMore('signal.windows.nuttall', arguments, 2);
   return typed(cosines('nuttall', M, given, [0.3635819, 0.4891775, 0.1365995, 0.0106411]));
 }
 

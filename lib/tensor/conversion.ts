@@ -16,17 +16,16 @@ export interface CopyOptions {
 /** What a tensor may be converted to. */
 export type ConversionTarget = DType | Device | ({ dtype?: DType; device?: Device } & CopyOptions);
 
-// A device, or what was meant to be a dtype.
-function expectPlace(target: string): Device {
-  const meant = /^(cpu|cuda|meta)/.test(target)
+/**
+ * What a word names: a dtype or a device. Throws a TorchError for one that is neither, with the name that was meant. @internal
+ */
+export function targetOf(where: string, word: string): { dtype: DType } | { device: Device } {
+  if (isDType(word)) return { dtype: word };
+  const meant = /^(cpu|cuda|meta)/.test(word)
     ? undefined
-    : nearest(target, [...Object.keys(BYTES), 'cpu', 'cuda', 'meta']);
-  if (meant !== undefined)
-    throw new ArgumentTypeError(
-      'Tensor.to',
-      `there is no dtype or device '${target}' (did you mean ${meant}?)`,
-    );
-  return target;
+    : nearest(word, [...Object.keys(BYTES), 'cpu', 'cuda', 'meta']);
+  if (meant === undefined) return { device: word };
+  throw new ArgumentTypeError(where, `there is no dtype or device '${word}' (did you mean ${meant}?)`);
 }
 
 /** What `Tensor.to` gives: the tensor itself when nothing changes. */
@@ -34,11 +33,9 @@ export function converted(tensor: Tensor, target: ConversionTarget, options?: Co
   const copying = checkOptions('Tensor.to', options, ['nonBlocking', 'copy']);
   const given: unknown = target;
   expectArgument('Tensor.to', 'target', given, given !== undefined, 'a dtype, a device or an object of both');
-  const wanted =
+  const wanted: { dtype?: DType; device?: Device } & CopyOptions =
     typeof target === 'string'
-      ? isDType(target)
-        ? { dtype: target }
-        : { device: expectPlace(target) }
+      ? targetOf('Tensor.to', target)
       : isTensor(target)
         ? { dtype: target.dtype, device: target.device }
         : checkOptions('Tensor.to', target, ['dtype', 'device', 'nonBlocking', 'copy']);

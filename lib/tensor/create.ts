@@ -18,7 +18,7 @@ import { operator } from '../operators/operators.js';
 import { isNumeric, type Complex, type Scalar } from '../core/scalar.js';
 import { fromValues } from './fromValues.js';
 import { isTensor, Tensor, type NestedArray } from './tensor.js';
-import type { dtypeOf, placeOf, shapeOf, Unknown } from '../types/about.js';
+import type { dtypeOf, deviceOf, shapeOf, Dynamic } from '../types/gradual.js';
 import type { Told, WithNumber } from '../types/dtypes.js';
 import type { On } from '../types/pairs.js';
 import type { Known, Shape } from '../types/shapes.js';
@@ -88,15 +88,15 @@ export function tensor<E extends DType = 'complex64', W extends Device = 'cpu'>(
 export function tensor<
   T extends Tensor,
   E extends DType = T[typeof dtypeOf],
-  W extends Device = T[typeof placeOf],
+  W extends Device = T[typeof deviceOf],
 >(data: T, options?: TensorOptions<E, W>): Tensor<Told<E>, On<NoInfer<W>>, T[typeof shapeOf]>;
 export function tensor<
   A extends ArrayOfElements,
   E extends DType = DTypeOfArray<A>,
   W extends Device = 'cpu',
-  R extends Shape = Unknown,
+  R extends Shape = Dynamic,
 >(data: A, options?: ArrayOptions<E, W, R>): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
-export function tensor<E extends DType = 'uint8', W extends Device = 'cpu', R extends Shape = Unknown>(
+export function tensor<E extends DType = 'uint8', W extends Device = 'cpu', R extends Shape = Dynamic>(
   data: ArrayBuffer,
   options?: ArrayOptions<E, W, R>,
 ): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
@@ -228,19 +228,19 @@ export function full<
   N extends Scalar,
   E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
-  R extends Shape = Unknown,
+  R extends Shape = Dynamic,
 >(size: R, fillValue: N, options?: MoreOptions<E, W>): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
 export function full<
   N extends Scalar,
   E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
-  R extends Shape = Unknown,
+  R extends Shape = Dynamic,
 >(size: R, options: MoreOptions<E, W> & { fillValue: N }): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
 export function full<
   N extends Scalar,
   E extends DType = FilledWith<N>,
   W extends Device = 'cpu',
-  R extends Shape = Unknown,
+  R extends Shape = Dynamic,
 >(options: MoreOptions<E, W> & { size: R; fillValue: N }): Tensor<Told<E>, On<NoInfer<W>>, Known<R>>;
 export function full(...args: unknown[]): Tensor {
   const names = ['size', 'fillValue'];

@@ -96,11 +96,20 @@ function cudaDevice(device: string): string {
 /** The NVIDIA devices. */
 export const cuda = {
   /** Whether the libtorch in use was built with CUDA, devices or not. */
-  isBuilt: (): boolean => native.deviceBuilt('cuda'),
+  isBuilt(): boolean {
+    expectNoMore('cuda.isBuilt', arguments, 0);
+    return native.deviceBuilt('cuda');
+  },
   /** Whether a CUDA device can be used. */
-  isAvailable: (): boolean => native.deviceCount('cuda') > 0,
+  isAvailable(): boolean {
+    expectNoMore('cuda.isAvailable', arguments, 0);
+    return native.deviceCount('cuda') > 0;
+  },
   /** Number of CUDA devices; 0 without CUDA. */
-  deviceCount: (): number => native.deviceCount('cuda'),
+  deviceCount(): number {
+    expectNoMore('cuda.deviceCount', arguments, 0);
+    return native.deviceCount('cuda');
+  },
   /** Waits until everything queued on a device is done. */
   synchronize(device = 'cuda'): void {
     expectNoMore('cuda.synchronize', arguments, 1);

@@ -13,19 +13,19 @@ import type {
   dtypeOf,
   DTypes,
   Elements,
-  placeOf,
+  deviceOf,
   Ranked,
   shapeOf,
   Sizes,
-  Unknown,
-} from '../types/about.js';
+  Dynamic,
+} from '../types/gradual.js';
 import type { Told } from '../types/dtypes.js';
 import type { On } from '../types/pairs.js';
 import type { Part } from '../types/results.js';
 import type { Reshaped, Shape } from '../types/shapes.js';
 import { gradientHook, HookHandle } from '../autograd/callbacks.js';
 import {
-  deviceOf,
+  deviceOf as dlpackDeviceOf,
   exportTensor,
   type DlpackCapsule,
   type DlpackDevice,
@@ -68,15 +68,15 @@ const IMITATION = 'an object that inherits from a Tensor, or a Proxy of one';
  * the scope ends; one made outside is released when the garbage collector finds it; `dispose()` does so at once.
  */
 export class Tensor<
-  out D extends DType = Unknown,
-  out V extends Device = Unknown,
-  out S extends Shape = Unknown,
+  out D extends DType = Dynamic,
+  out V extends Device = Dynamic,
+  out S extends Shape = Dynamic,
 > implements Scoped {
   #handle: number;
   #scope: Scope | undefined;
   // For the compiler alone.
   declare readonly [dtypeOf]: D;
-  declare readonly [placeOf]: V;
+  declare readonly [deviceOf]: V;
   declare readonly [shapeOf]: S;
 
   /** @internal */
@@ -358,7 +358,7 @@ export class Tensor<
   /** The device in DLPack's numbers: [1, 0] for the CPU, [2, index] for CUDA. */
   __dlpackDevice__(): DlpackDevice {
     expectNoMore('Tensor.__dlpackDevice__', arguments, 0);
-    return deviceOf(this);
+    return dlpackDeviceOf(this);
   }
   /** The values as nested arrays; integers of int64 beyond 2^53 as bigints, bool as booleans, complex ones as { re, im }. */
   toArray(): Ranked<Elements[D]>[S['length']];
@@ -387,10 +387,10 @@ export class Tensor<
     target: { dtype?: E; device?: W } & CopyOptions,
     options?: CopyOptions,
   ): Tensor<Told<E>, On<NoInfer<W>>, S>;
-  to(target: ConversionTarget, options?: CopyOptions): Tensor<Unknown, Unknown, S>;
-  to(target: ConversionTarget, options?: CopyOptions): Tensor<Unknown, Unknown, S> {
+  to(target: ConversionTarget, options?: CopyOptions): Tensor<Dynamic, Dynamic, S>;
+  to(target: ConversionTarget, options?: CopyOptions): Tensor<Dynamic, Dynamic, S> {
     if (arguments.length > 2) expectNoMore('Tensor.to', arguments, 2);
-    return converted(this, target, options) as Tensor<Unknown, Unknown, S>;
+    return converted(this, target, options) as Tensor<Dynamic, Dynamic, S>;
   }
   cpu(): Tensor<D, 'cpu', S> {
     if (arguments.length > 0) expectNoMore('Tensor.cpu', arguments, 0);

@@ -3,7 +3,7 @@
 import { expectBoolean, expectNumber } from '../core/checks.js';
 import { isFloatingPoint, type DType } from '../core/dtype.js';
 import { ArgumentTypeError, TorchError } from '../core/errors.js';
-import { options } from '../core/options.js';
+import { expectNoMore, options } from '../core/options.js';
 import { isComplex, isNumeric, plainScalar, type Complex } from '../core/scalar.js';
 import { branchOf, entriesOf, enter, type Around } from '../core/tree.js';
 import { isclose, promoteTypes } from '../operators/generated/functions.js';
@@ -67,6 +67,7 @@ function tolerancesOf(
  */
 export function assertClose(actual: unknown, expected: unknown, given: CloseOptions = {}): void {
   const where = 'testing.assertClose';
+  expectNoMore(where, arguments, 3);
   const settings = options(where, given, [
     ...([
       'rtol',

@@ -55,6 +55,7 @@ function grayLevels(image: Tensor): Tensor {
  * @param given.numOutputChannels 1, or 3 equal ones. Default 1
  */
 export function rgbToGrayscale(image: Tensor, given: { numOutputChannels?: number } = {}): Tensor {
+  expectNoMore('rgbToGrayscale', arguments, 2);
   const { numOutputChannels = 1 } = options('rgbToGrayscale', given, ['numOutputChannels']);
   const [channels] = sizesOf('rgbToGrayscale', image);
   if ((channels !== 1 && channels !== 3) || (numOutputChannels !== 1 && numOutputChannels !== 3))
@@ -170,6 +171,7 @@ function hsvToRgb(h: Tensor, s: Tensor, v: Tensor): Tensor {
  *   0 ... 1 of float32. Default false
  */
 export function toDtype(image: Tensor, dtype: DType, given: { scale?: boolean } = {}): Tensor {
+  expectNoMore('toDtype', arguments, 3);
   const where = 'toDtype';
   const from = expectTensor(where, 'image', image).dtype;
   if (typeof dtype !== 'string')
@@ -221,6 +223,7 @@ export function normalize(
   std: readonly number[],
   given: { inplace?: boolean } = {},
 ): Tensor {
+  expectNoMore('normalize', arguments, 4);
   const { inplace = false } = options('normalize', given, ['inplace']);
   const [channels] = sizesOf('normalize', image);
   if (!isFloat(image))

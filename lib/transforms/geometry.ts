@@ -49,6 +49,7 @@ export function pad(
   padding: Padding,
   given: { fill?: Fill; paddingMode?: PaddingMode } = {},
 ): Tensor {
+  expectNoMore('pad', arguments, 3);
   const { fill = 0, paddingMode = 'constant' } = options('pad', given, ['fill', 'paddingMode']);
   expectOneOf('pad', 'paddingMode', paddingMode, ['constant', 'edge', 'reflect', 'symmetric']);
   const [channels, height, width] = sizesOf('pad', image);
@@ -161,6 +162,7 @@ export interface ResizeOptions {
 
 /** Images of another size: [height, width], or one number, which the shorter side becomes. */
 export function resize(image: Tensor, size: Size, given: ResizeOptions = {}): Tensor {
+  expectNoMore('resize', arguments, 3);
   const {
     interpolation = 'bilinear',
     antialias = true,
@@ -224,6 +226,7 @@ export function resizedCrop(
   size: Size,
   given: ResizeOptions = {},
 ): Tensor {
+  expectNoMore('resizedCrop', arguments, 7);
   options('resizedCrop', given, ['interpolation', 'maxSize', 'antialias']);
   return scope(() => resize(crop(image, top, left, height, width), size, given));
 }
@@ -246,6 +249,7 @@ export const ROTATING = ['interpolation', 'expand', 'center', 'fill'] as const;
 
 /** Images turned counter-clockwise, by degrees. */
 export function rotate(image: Tensor, angle: number, given: RotateOptions = {}): Tensor {
+  expectNoMore('rotate', arguments, 3);
   const { expand = false, center } = options('rotate', given, ROTATING);
   const [, height, width] = sizesOf('rotate', image);
   const turn = ((angle % 360) + 360) % 360;
@@ -362,6 +366,7 @@ export function erase(
   v: Tensor,
   given: { inplace?: boolean } = {},
 ): Tensor {
+  expectNoMore('erase', arguments, 7);
   const { inplace = false } = options('erase', given, ['inplace']);
   sizesOf('erase', image);
   const result = inplace ? image : image.clone();

@@ -2,16 +2,16 @@
 // look-up is quick to check, and a union of dtypes gives the union of the results. What is made of a dtype that is not known is not
 // known either.
 import type { DType } from '../core/dtype.js';
-import type { Unknown } from './about.js';
+import type { Dynamic } from './gradual.js';
 
 /** What a table says of a dtype; nothing is known of the rare ones, which no table has. */
-type In<Table, D> = D extends keyof Table ? Table[D] : Unknown;
+type In<Table, D> = D extends keyof Table ? Table[D] : Dynamic;
 
 /** X, of which the compiler need not find out that it is a C: that would take it longer than all else. */
 export type As<X, C> = [X] extends [infer Y extends C] ? Y : never;
 
 /** The dtype that was chosen. NoInfer: what a result is assigned to chooses nothing. */
-export type Told<E extends DType> = DType extends E ? Unknown : NoInfer<E>;
+export type Told<E extends DType> = DType extends E ? Dynamic : NoInfer<E>;
 
 /** The dtype that was chosen, or another where none was. */
 export type Or<E extends DType, Otherwise extends DType> = [E] extends [never] ? Otherwise : Told<E>;
@@ -41,10 +41,10 @@ interface Row<Bool, Uint8, Int8, Int16, Int32, Int64, Float16, Bfloat16, Float32
 /** The dtype of two dtypes beside each other. */
 export type Promote<D extends DType, E extends DType> = D extends keyof Promotions
   ? In<Promotions[D], E>
-  : Unknown;
+  : Dynamic;
 
 /** The dtype of tensors of these dtypes in one. */
-export type Joined<D extends DType> = DType extends D ? Unknown : Promote<D, D>;
+export type Joined<D extends DType> = DType extends D ? Dynamic : Promote<D, D>;
 
 /** What functions such as exp, sin and true division give: integers become float32. */
 /* prettier-ignore */
@@ -53,7 +53,7 @@ interface Floats {
   float16: 'float16'; bfloat16: 'bfloat16'; float32: 'float32'; float64: 'float64';
   complex64: 'complex64'; complex128: 'complex128';
 }
-export type FloatOf<D extends DType> = DType extends D ? Unknown : In<Floats, D>;
+export type FloatOf<D extends DType> = DType extends D ? Dynamic : In<Floats, D>;
 
 /** What abs and its kin give: the parts' dtype for complex numbers, all others their own. */
 /* prettier-ignore */
@@ -62,7 +62,7 @@ interface Reals {
   float16: 'float16'; bfloat16: 'bfloat16'; float32: 'float32'; float64: 'float64';
   complex64: 'float32'; complex128: 'float64';
 }
-export type RealOf<D extends DType> = DType extends D ? Unknown : In<Reals, D>;
+export type RealOf<D extends DType> = DType extends D ? Dynamic : In<Reals, D>;
 
 /** What sums and products over elements give: int64 for integers. */
 /* prettier-ignore */
@@ -71,7 +71,7 @@ interface Sums {
   float16: 'float16'; bfloat16: 'bfloat16'; float32: 'float32'; float64: 'float64';
   complex64: 'complex64'; complex128: 'complex128';
 }
-export type SumOf<D extends DType> = DType extends D ? Unknown : In<Sums, D>;
+export type SumOf<D extends DType> = DType extends D ? Dynamic : In<Sums, D>;
 
 /** What any and all give: bool, but for uint8. */
 /* prettier-ignore */
@@ -79,7 +79,7 @@ interface Truths {
   bool: 'bool'; uint8: 'uint8'; int8: 'bool'; int16: 'bool'; int32: 'bool'; int64: 'bool';
   float16: 'bool'; bfloat16: 'bool'; float32: 'bool'; float64: 'bool'; complex64: 'bool'; complex128: 'bool';
 }
-export type TruthOf<D extends DType> = DType extends D ? Unknown : In<Truths, D>;
+export type TruthOf<D extends DType> = DType extends D ? Dynamic : In<Truths, D>;
 
 /** Beside an integer. */
 /* prettier-ignore */
@@ -105,10 +105,10 @@ export type WithNumber<D extends DType, N> = N extends boolean
           : `${N}` extends `${string}e+${string}`
             ? In<WithInteger, D> | In<Floats, D>
             : In<Floats, D>
-      : Unknown; // a complex number, or one whose dtype was given
+      : Dynamic; // a complex number, or one whose dtype was given
 
 /** Beside a number of which the type does not tell whether it is whole. */
-export type NumberOf<D extends DType> = DType extends D ? Unknown : WithNumber<D, number>;
+export type NumberOf<D extends DType> = DType extends D ? Dynamic : WithNumber<D, number>;
 
 type Complex = 'complex64' | 'complex128';
 type Float = 'float16' | 'bfloat16' | 'float32' | 'float64';

@@ -2,7 +2,7 @@
 // Mistake takes no argument, and the compiler's message holds its text.
 import type { Device, DType } from '../core/dtype.js';
 import type { Tensor, TensorLike } from '../tensor/tensor.js';
-import type { dtypeOf, placeOf, shapeOf, Unknown } from './about.js';
+import type { dtypeOf, deviceOf, shapeOf, Dynamic } from './gradual.js';
 import type { As, FloatOf, Or, Promote, WithNumber, WithScalarTensor } from './dtypes.js';
 import type { Broadcast, Product, Shape, Show } from './shapes.js';
 
@@ -13,7 +13,7 @@ export interface Mistake<Text extends string> {
 }
 
 /** The device of a tensor that was asked for on one: 'cuda' is the current CUDA device. */
-export type On<V extends Device> = Device extends V ? Unknown : V extends 'cuda' ? `cuda:${number}` : V;
+export type On<V extends Device> = Device extends V ? Dynamic : V extends 'cuda' ? `cuda:${number}` : V;
 
 /** Whether two types can have no value in common, as far as literals go. */
 type Apart<A, B> = [A] extends [B] ? false : [B] extends [A] ? false : true;
@@ -29,12 +29,12 @@ type IsScalar<S extends Shape> = number extends S['length'] ? false : S extends 
 /** U when it may stand beside T in an elementwise operator. A CPU tensor of 0 dimensions goes with every device. */
 export type BroadcastWith<Name extends string, T extends TensorLike, U extends TensorLike> = U extends Tensor
   ? T extends Tensor
-    ? Apart<T[typeof placeOf], U[typeof placeOf]> extends true
-      ? [T[typeof placeOf], IsScalar<T[typeof shapeOf]>] extends ['cpu', true]
+    ? Apart<T[typeof deviceOf], U[typeof deviceOf]> extends true
+      ? [T[typeof deviceOf], IsScalar<T[typeof shapeOf]>] extends ['cpu', true]
         ? U
-        : [U[typeof placeOf], IsScalar<U[typeof shapeOf]>] extends ['cpu', true]
+        : [U[typeof deviceOf], IsScalar<U[typeof shapeOf]>] extends ['cpu', true]
           ? U
-          : Mistake<`${Name}: both must be on one device, got ${T[typeof placeOf]} and ${U[typeof placeOf]}`>
+          : Mistake<`${Name}: both must be on one device, got ${T[typeof deviceOf]} and ${U[typeof deviceOf]}`>
       : [Broadcast<T[typeof shapeOf], U[typeof shapeOf]>] extends [never]
         ? Mistake<`${Name}: the shapes ${Show<T[typeof shapeOf]>} and ${Show<U[typeof shapeOf]>} do not broadcast`>
         : U
@@ -45,16 +45,16 @@ export type BroadcastWith<Name extends string, T extends TensorLike, U extends T
 export type Promoted<T extends TensorLike, U extends TensorLike> = T extends Tensor
   ? U extends Tensor
     ? DType extends T[typeof dtypeOf] | U[typeof dtypeOf]
-      ? Unknown
+      ? Dynamic
       : OfTensors<T[typeof dtypeOf], T[typeof shapeOf], U[typeof dtypeOf], U[typeof shapeOf]>
     : DType extends T[typeof dtypeOf]
-      ? Unknown
+      ? Dynamic
       : WithNumber<T[typeof dtypeOf], U>
   : U extends Tensor
     ? DType extends U[typeof dtypeOf]
-      ? Unknown
+      ? Dynamic
       : WithNumber<U[typeof dtypeOf], T>
-    : Unknown;
+    : Dynamic;
 
 // A shape that is not known is taken for one that has dimensions, unless it stands beside one that has none.
 type OfTensors<D extends DType, S extends Shape, E extends DType, R extends Shape> = R extends readonly []
@@ -71,18 +71,18 @@ type OfTensors<D extends DType, S extends Shape, E extends DType, R extends Shap
 
 type DeviceOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
   ? U extends Tensor
-    ? Apart<T[typeof placeOf], U[typeof placeOf]> extends true
-      ? Exclude<T[typeof placeOf] | U[typeof placeOf], 'cpu'>
+    ? Apart<T[typeof deviceOf], U[typeof deviceOf]> extends true
+      ? Exclude<T[typeof deviceOf] | U[typeof deviceOf], 'cpu'>
       : // A tensor of which the type does not tell the device may be on another one than a CPU tensor of 0 dimensions.
-        [U[typeof placeOf]] extends ['cpu']
-        ? T[typeof placeOf]
-        : [T[typeof placeOf]] extends ['cpu']
-          ? U[typeof placeOf]
-          : Narrower<T[typeof placeOf], U[typeof placeOf]>
-    : T[typeof placeOf]
+        [U[typeof deviceOf]] extends ['cpu']
+        ? T[typeof deviceOf]
+        : [T[typeof deviceOf]] extends ['cpu']
+          ? U[typeof deviceOf]
+          : Narrower<T[typeof deviceOf], U[typeof deviceOf]>
+    : T[typeof deviceOf]
   : U extends Tensor
-    ? U[typeof placeOf]
-    : Unknown;
+    ? U[typeof deviceOf]
+    : Dynamic;
 
 type ShapeOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
   ? U extends Tensor
@@ -90,7 +90,7 @@ type ShapeOf<T extends TensorLike, U extends TensorLike> = T extends Tensor
     : T[typeof shapeOf]
   : U extends Tensor
     ? U[typeof shapeOf]
-    : Unknown;
+    : Dynamic;
 
 /**
  * A result of two tensors that are broadcast. `Rule` says what its dtype is: 'promoted', 'divided' as by true division, 'either'
@@ -117,8 +117,8 @@ type DTypeOfPair<T extends TensorLike, U extends TensorLike, Rule extends PairRu
 
 /** U when T can be multiplied by it: one dtype, one device, shapes that fit as far as they are known. */
 export type MatmulWith<Name extends string, T extends Tensor, U extends Tensor> =
-  Apart<T[typeof placeOf], U[typeof placeOf]> extends true
-    ? Mistake<`${Name}: both must be on one device, got ${T[typeof placeOf]} and ${U[typeof placeOf]}`>
+  Apart<T[typeof deviceOf], U[typeof deviceOf]> extends true
+    ? Mistake<`${Name}: both must be on one device, got ${T[typeof deviceOf]} and ${U[typeof deviceOf]}`>
     : Apart<T[typeof dtypeOf], U[typeof dtypeOf]> extends true
       ? Mistake<`${Name}: both must have one dtype, got ${T[typeof dtypeOf]} and ${U[typeof dtypeOf]}`>
       : [Product<T[typeof shapeOf], U[typeof shapeOf]>] extends [never]
@@ -128,7 +128,7 @@ export type MatmulWith<Name extends string, T extends Tensor, U extends Tensor> 
 export type MatmulResult<T extends Tensor, U extends Tensor> = [T, U] extends [unknown, unknown]
   ? Tensor<
       As<Narrower<T[typeof dtypeOf], U[typeof dtypeOf]>, DType>,
-      As<Narrower<T[typeof placeOf], U[typeof placeOf]>, Device>,
+      As<Narrower<T[typeof deviceOf], U[typeof deviceOf]>, Device>,
       As<Product<T[typeof shapeOf], U[typeof shapeOf]>, Shape>
     >
   : never;

@@ -2,7 +2,7 @@
 // that thousands of signatures are quick to check. E is the dtype that an option (dtype, out) decides on; `never` when none does.
 import type { Device, DType } from '../core/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { dtypeOf, placeOf, shapeOf, Unknown } from './about.js';
+import type { dtypeOf, deviceOf, shapeOf, Dynamic } from './gradual.js';
 import type { FloatOf, Joined, NumberOf, Or, RealOf, SumOf, TruthOf } from './dtypes.js';
 import type { Known, Reduced, Shape } from './shapes.js';
 import type { On } from './pairs.js';
@@ -32,31 +32,31 @@ type Rule = keyof Rules<DType>;
 
 /** A tensor of T's device and shape. */
 export type Like<T extends Tensor, R extends Rule = 'same', E extends DType = never> = [T] extends [unknown]
-  ? Tensor<Or<E, Rules<T[typeof dtypeOf]>[R]>, T[typeof placeOf], T[typeof shapeOf]>
+  ? Tensor<Or<E, Rules<T[typeof dtypeOf]>[R]>, T[typeof deviceOf], T[typeof shapeOf]>
   : never;
 
 /** A tensor of T's device, and of a shape that is not followed. */
 export type Part<T extends Tensor, R extends Rule = 'same', E extends DType = never> = [T] extends [unknown]
-  ? Tensor<Or<E, Rules<T[typeof dtypeOf]>[R]>, T[typeof placeOf]>
+  ? Tensor<Or<E, Rules<T[typeof dtypeOf]>[R]>, T[typeof deviceOf]>
   : never;
 
 /** A tensor of T's dtype and device, of shape S. */
 export type Shaped<T extends Tensor, S extends Shape> = [T] extends [unknown]
-  ? Tensor<T[typeof dtypeOf], T[typeof placeOf], S>
+  ? Tensor<T[typeof dtypeOf], T[typeof deviceOf], S>
   : never;
 
 /** What a reduction over dimension `Dim` leaves. */
 export type Reduction<T extends Tensor, R extends Rule, Dim, Keep, E extends DType = never> = [T] extends [
   unknown,
 ]
-  ? Tensor<Or<E, Rules<T[typeof dtypeOf]>[R]>, T[typeof placeOf], Reduced<T[typeof shapeOf], Dim, Keep>>
+  ? Tensor<Or<E, Rules<T[typeof dtypeOf]>[R]>, T[typeof deviceOf], Reduced<T[typeof shapeOf], Dim, Keep>>
   : never;
 
 /** A new tensor of dtype E (else D) on device W (else V). */
 export type Made<
   E extends DType,
   W extends Device,
-  R extends Shape = Unknown,
+  R extends Shape = Dynamic,
   D extends DType = 'float32',
   V extends Device = 'cpu',
 > = [E] extends [unknown] ? Tensor<Or<E, D>, [W] extends [never] ? V : On<NoInfer<W>>, Known<R>> : never;

@@ -2,13 +2,13 @@
 // `number` stands for a size that is not. All others are `readonly number[]`, which fits everything; `never` stands for
 // what cannot be.
 
-import type { Unknown } from './about.js';
+import type { Dynamic } from './gradual.js';
 
 /** A tensor's sizes: a tuple where they are known. */
 export type Shape = readonly number[];
 
 /** What a shape given to a function is: tuples are kept, the sizes of arrays are not known. */
-export type Known<S extends Shape> = number extends S['length'] ? Unknown : Readonly<S>;
+export type Known<S extends Shape> = number extends S['length'] ? Dynamic : Readonly<S>;
 
 /** A shape in words: "[2, 3]". */
 export type Show<S extends Shape> = `[${Listed<S>}]`;
@@ -20,9 +20,9 @@ type Listed<S extends Shape> = S extends readonly [infer Only extends number]
 
 /** The shape that two broadcast to; `never` when they do not. */
 export type Broadcast<A extends Shape, B extends Shape> = number extends A['length']
-  ? Unknown
+  ? Dynamic
   : number extends B['length']
-    ? Unknown
+    ? Dynamic
     : Merge<A, B, readonly []>;
 
 type Merge<A extends Shape, B extends Shape, Out extends Shape> = A extends readonly [
@@ -54,9 +54,9 @@ type Size<a extends number, b extends number> = number extends a
 
 /** The shape of a matrix product; `never` when they do not fit. */
 export type Product<A extends Shape, B extends Shape> = number extends A['length']
-  ? Unknown
+  ? Dynamic
   : number extends B['length']
-    ? Unknown
+    ? Dynamic
     : A extends readonly [infer k extends number]
       ? B extends readonly [infer l extends number]
         ? Inner<k, l, readonly []>
@@ -77,11 +77,11 @@ type Inner<k extends number, l extends number, Out> = number extends k | l ? Out
 
 // ---- dimensions ----
 
-/** S with the sizes `Put` in place of dimension `Dim`; negative ones count from the end. Unknown where Dim is. */
+/** S with the sizes `Put` in place of dimension `Dim`; negative ones count from the end. Dynamic where Dim is. */
 export type Replace<S extends Shape, Dim, Put extends Shape> = number extends S['length']
-  ? Unknown
+  ? Dynamic
   : number extends Dim
-    ? Unknown
+    ? Dynamic
     : `${Dim & number}` extends `-${infer Back extends number}`
       ? FromEnd<S, Back, Put, readonly []>
       : FromStart<S, Dim, Put, readonly []>;
@@ -93,7 +93,7 @@ type FromStart<S extends Shape, Dim, Put extends Shape, Before extends Shape> = 
   ? Before['length'] extends Dim
     ? readonly [...Before, ...Put, ...Rest]
     : FromStart<Rest, Dim, Put, readonly [...Before, Size]>
-  : Unknown;
+  : Dynamic;
 
 type FromEnd<S extends Shape, Back, Put extends Shape, After extends Shape> = S extends readonly [
   ...infer Rest extends Shape,
@@ -102,7 +102,7 @@ type FromEnd<S extends Shape, Back, Put extends Shape, After extends Shape> = S 
   ? [...After, Size]['length'] extends Back
     ? readonly [...Rest, ...Put, ...After]
     : FromEnd<Rest, Back, Put, readonly [Size, ...After]>
-  : Unknown;
+  : Dynamic;
 
 /** The size of dimension `Dim` of a known shape; negative ones count from the end. */
 export type SizeOf<S extends Shape, Dim> = number extends S['length']
@@ -123,12 +123,12 @@ type SizeFromEnd<S extends Shape, Back, After extends 0[]> = S extends readonly 
 
 /** With two dimensions in each other's place. */
 export type Swapped<S extends Shape, A, B> = number extends S['length'] | A | B
-  ? Unknown
+  ? Dynamic
   : Replace<Replace<S, A, readonly [SizeOf<S, B>]>, B, readonly [SizeOf<S, A>]>;
 
 /** With a dimension of size 1 put in at `Dim`. */
 export type Inserted<S extends Shape, Dim> = number extends S['length'] | Dim
-  ? Unknown
+  ? Dynamic
   : Dim extends -1 | S['length']
     ? readonly [...S, 1]
     : `${Dim & number}` extends `-${infer Back extends number}`
@@ -138,22 +138,22 @@ type InsertedFromEnd<S extends Shape, Back, After extends Shape> = [...After, 0]
   ? readonly [...S, 1, ...After]
   : S extends readonly [...infer Rest extends Shape, infer Size extends number]
     ? InsertedFromEnd<Rest, Back, readonly [Size, ...After]>
-    : Unknown;
+    : Dynamic;
 
 /** What a reduction over `Dim` leaves: over all dimensions when it is null, several when it is an array (not followed). */
 export type Reduced<S extends Shape, Dim, Keep> = number extends S['length']
-  ? Unknown
+  ? Dynamic
   : Dim extends null | undefined
     ? Keep extends false
       ? readonly []
-      : Unknown
+      : Dynamic
     : Dim extends number
       ? Keep extends true
         ? Replace<S, Dim, readonly [1]>
         : Keep extends false
           ? Replace<S, Dim, readonly []>
-          : Unknown
-      : Unknown;
+          : Dynamic
+      : Dynamic;
 
 /** A matrix turned around; vectors stay. */
 export type Turned<S extends Shape> = S extends readonly [infer n extends number, infer m extends number]
@@ -163,7 +163,7 @@ export type Turned<S extends Shape> = S extends readonly [infer n extends number
 /** Dimensions from `Start` on in one, whose size is not followed but where there is only one of them. */
 export type Flattened<S extends Shape, Start extends number, End extends number> = number extends
   S['length'] | Start
-  ? Unknown
+  ? Dynamic
   : [Start, End] extends [0, -1]
     ? S extends readonly [number]
       ? S
@@ -172,14 +172,14 @@ export type Flattened<S extends Shape, Start extends number, End extends number>
       ? S extends readonly [number, number]
         ? S
         : readonly [n, number]
-      : Unknown;
+      : Dynamic;
 
 /** Sizes given to reshape: -1 is to be found, so `number`. */
 export type Reshaped<R extends Shape> = number extends R['length']
-  ? Unknown
+  ? Dynamic
   : { readonly [I in keyof R]: R[I] extends -1 ? number : R[I] };
 
 /** The shape under another order of its dimensions. */
 export type Permuted<S extends Shape, Dims extends Shape> = number extends S['length'] | Dims['length']
-  ? Unknown
+  ? Dynamic
   : { readonly [I in keyof Dims]: SizeOf<S, Dims[I]> };

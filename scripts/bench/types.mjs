@@ -1,5 +1,5 @@
 // node scripts/bench/types.mjs: how long tsc takes over a small user's project that imports torch-node, with and without
-// skipLibCheck. Editors do the same work before their first answer. Measures dist/ as it lies there (`npm run build:ts`).
+// skipLibCheck, and as a ratio to an empty file with @types/node in the same rounds. Editors do the same work before their first answer. Measures dist/ as it lies there (`npm run build:ts`).
 //
 //   --rounds N   measurements of each (5)        --diagnostics   also where tsc's time went, in its own words
 //   --max S      fails when the median with skipLibCheck is above so many seconds
@@ -18,6 +18,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { quartiles } from './numbers.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values: options } = parseArgs({
@@ -108,24 +109,25 @@ try {
       seconds[name].push((performance.now() - start) / 1000);
     }
   }
-  for (const [name, list] of Object.entries(seconds)) {
-    const [lowest, middle, highest] = [0, Math.floor(rounds / 2), rounds - 1].map(
-      (i) => list.sort((a, b) => a - b)[i],
+  for (const name of ['with skipLibCheck', 'without skipLibCheck']) {
+    const ratios = seconds[name].map((time, i) => time / seconds[`${name}, an empty file`][i]);
+    const { low, middle, high } = quartiles(ratios);
+    console.log(
+      `${name}: ${middle.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}] of an empty file with @types/node`,
     );
+  }
+  for (const [name, list] of Object.entries(seconds)) {
+    const { low, middle, high } = quartiles(list);
     const types = /^Types:\s+(\d+)/m.exec(said[name])?.[1];
     const instantiations = /^Instantiations:\s+(\d+)/m.exec(said[name])?.[1];
     console.log(
-      `${name}: ${middle.toFixed(2)} s [${lowest.toFixed(2)}, ${highest.toFixed(2)}], ${types} types, ${instantiations} instantiations`,
+      `${name}: ${middle.toFixed(2)} s [${low.toFixed(2)}, ${high.toFixed(2)}], ${types} types, ${instantiations} instantiations`,
     );
     if (options.diagnostics) console.log(said[name]);
     if (name === 'with skipLibCheck' && options.max !== undefined && middle > Number(options.max)) {
       console.error(`above ${options.max} s`);
       process.exitCode = 1;
     }
-  }
-  for (const name of ['with skipLibCheck', 'without skipLibCheck']) {
-    const ratios = seconds[name].map((time, i) => time / seconds[`${name}, an empty file`][i]);
-    console.log(`${name}: ${ratios[Math.floor(rounds / 2)].toFixed(2)} of an empty file with @types/node`);
   }
 } finally {
   rmSync(folder, { recursive: true });

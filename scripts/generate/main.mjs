@@ -87,7 +87,7 @@ function imports(text) {
     ...line(['NativeObject'], '../nativeObject.js'),
     ...line(['Generator'], '../../tensor/random.js'),
     ...line(['Scalar', 'Tensor', 'TensorLike'], '../../tensor/tensor.js'),
-    ...line(['dtypeOf', 'placeOf', 'shapeOf', 'Unknown'], '../../types/about.js'),
+    ...line(['dtypeOf', 'deviceOf', 'shapeOf', 'Dynamic'], '../../types/gradual.js'),
     ...line(['BroadcastWith', 'MatmulWith', 'MatmulResult', 'BroadcastResult'], '../../types/pairs.js'),
     ...line(['Like', 'Made', 'Part', 'Reduction', 'Shaped'], '../../types/results.js'),
     ...line(SHAPES, '../../types/shapes.js'),

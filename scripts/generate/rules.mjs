@@ -66,7 +66,7 @@ const SHAPING = {
     decide: { shape: ['R', 'Shape'] },
     spread: 'R',
     shape: 'Reshaped<R>',
-    spreadShape: "number extends T[typeof shapeOf]['length'] ? Unknown : Reshaped<R>",
+    spreadShape: "number extends T[typeof shapeOf]['length'] ? Dynamic : Reshaped<R>",
   },
   select: { decide: { dim: ['Dim', 'number'] }, shape: 'Replace<T[typeof shapeOf], Dim, readonly []>' },
   t: { decide: {}, shape: 'Turned<T[typeof shapeOf]>' },
@@ -121,7 +121,7 @@ export function ruled(form, base) {
   if (form.result === 'this') return { ...withFirst(form), result: 'T' };
   const names = form.parameters.map((p) => p.name);
   if (['ValuesIndices', 'MinMax'].includes(form.result))
-    return { ...withFirst(form), result: `${form.result}<T[typeof dtypeOf], T[typeof placeOf]>` };
+    return { ...withFirst(form), result: `${form.result}<T[typeof dtypeOf], T[typeof deviceOf]>` };
   if (form.result === 'Tensor[]')
     return find(RESHAPING, base) === 'same' ? { ...withFirst(form), result: 'Part<T>[]' } : form;
   if (form.result !== 'Tensor') return form;
@@ -129,8 +129,8 @@ export function ruled(form, base) {
     const made = find(FACTORIES, base);
     if (made !== undefined) return factory(form, `'${made}'`);
     if (LIKE.includes(base))
-      return factory(withFirst(form), 'T[typeof dtypeOf]', 'T[typeof placeOf]', 'T[typeof shapeOf]');
-    return NEW.includes(base) ? factory(withFirst(form), 'T[typeof dtypeOf]', 'T[typeof placeOf]') : form;
+      return factory(withFirst(form), 'T[typeof dtypeOf]', 'T[typeof deviceOf]', 'T[typeof shapeOf]');
+    return NEW.includes(base) ? factory(withFirst(form), 'T[typeof dtypeOf]', 'T[typeof deviceOf]') : form;
   }
   if (PRODUCTS.includes(base)) return product(form, base);
   if (JOINING.includes(base)) return joining(form);
@@ -244,11 +244,11 @@ function factory(form, dtype, device = "'cpu'", shape = undefined) {
   let given = withDtype(form);
   given = withGeneric(given, { name: 'W', constraint: 'Device', fallback: 'never' });
   if (size)
-    given = withGeneric(replaced(given, 'size', 'R'), { name: 'R', constraint: SHAPE, fallback: 'Unknown' });
+    given = withGeneric(replaced(given, 'size', 'R'), { name: 'R', constraint: SHAPE, fallback: 'Dynamic' });
   return {
     ...given,
     factory: 'FactoryOptions<E, W>',
-    result: `Made<E, W, ${shape ?? (size ? 'R' : 'Unknown')}, ${dtype}, ${device}>`,
+    result: `Made<E, W, ${shape ?? (size ? 'R' : 'Dynamic')}, ${dtype}, ${device}>`,
   };
 }
 

@@ -6,6 +6,7 @@ import torch, { type Tensor, type TorchError } from 'torch-node';
 import { Call, Global, PersistentId, pickle } from '../../lib/checkpoints/pickle/writer.js';
 import { zip } from '../../lib/files/zipWriter.js';
 import { answersOf } from '../support/askPython.js';
+import { itWhen } from '../support/skip.js';
 
 type Given = NonNullable<Parameters<typeof torch.load>[1]>['mapLocation'];
 
@@ -84,23 +85,26 @@ const CASES: readonly (readonly [from: readonly [string, string], theirs: string
 const expressions = CASES.map(([from, theirs]) => `devices(${JSON.stringify(from)}, ${theirs})`);
 const answers = answersOf('mapLocation', expressions, BEFORE);
 
-it.each(CASES.map(([from, theirs, ours], i) => ({ from, theirs, ours, answer: answers[i]! })))(
-  'from $from with $theirs: as in Python',
-  async ({ from, ours, answer }) => {
-    // Their answers are of a machine without a device.
-    if (torch.cuda.isAvailable() && JSON.stringify([from, ours]).includes('cuda')) return;
-    const load = torch.load(await savedFrom(...from), ours === undefined ? {} : { mapLocation: ours });
-    if ('raises' in answer) await expect(load).rejects.toThrow(torch.TorchError);
-    else {
-      const tensors = (await load) as [Tensor, Tensor];
-      expect(tensors.map(({ device }) => device)).toEqual(answer.value);
-      tensors.forEach((tensor, i) => {
-        if (tensor.device === 'cpu') expect(tensor.toArray()).toEqual(i === 0 ? [1, 1] : [0, 0]);
-        tensor.dispose();
-      });
-    }
-  },
-);
+CASES.forEach(([from, theirs, ours], i) => {
+  const answer = answers[i]!;
+  const onDevice = JSON.stringify([from, ours]).includes('cuda');
+  const here = !(torch.cuda.isAvailable() && onDevice);
+  itWhen(here, 'the answers are of a machine without a GPU')(
+    `from ${String(from)} with ${theirs}, case ${i}: as in Python`,
+    async () => {
+      const load = torch.load(await savedFrom(...from), ours === undefined ? {} : { mapLocation: ours });
+      if ('raises' in answer) await expect(load).rejects.toThrow(torch.TorchError);
+      else {
+        const tensors = (await load) as [Tensor, Tensor];
+        expect(tensors.map(({ device }) => device)).toEqual(answer.value);
+        tensors.forEach((tensor, i) => {
+          if (tensor.device === 'cpu') expect(tensor.toArray()).toEqual(i === 0 ? [1, 1] : [0, 0]);
+          tensor.dispose();
+        });
+      }
+    },
+  );
+});
 
 it.each([
   ['cuda:7', 'a device that is not there'],

@@ -111,7 +111,12 @@ class Walker {
     constructor: readonly ts.Symbol[] = [],
   ): void {
     const { declaration } = signature;
-    if (declaration === undefined || !isOurs(declaration) || this.#declarations.has(declaration)) return;
+    if (
+      declaration === undefined ||
+      !isOurs(declaration) ||
+      (kind !== 'function' && this.#declarations.has(declaration))
+    )
+      return;
     if (signature.getJsDocTags().some(({ name }) => name === 'internal')) return;
     this.#declarations.add(declaration);
     for (const [at, parameter] of signature.parameters.entries()) {

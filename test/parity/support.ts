@@ -71,11 +71,11 @@ export function otherMachine(header: Header): string | undefined {
   return here === there ? undefined : `recorded with ${there}; this is ${here}`;
 }
 
-/** Whether to compare bits. Says on stderr, once for each record, when it cannot be. */
-export function expectBits(header: Header, name: string): boolean {
+/** Whether to compare bits. Says on stderr, once for each record, when it cannot be, and how nearly they are compared then. */
+export function expectBits(header: Header, name: string, tolerance = 1e-5): boolean {
   const other = otherMachine(header);
   if (other !== undefined)
-    process.stderr.write(`parity: ${name}: ${other}: compared within 1e-5, not bit for bit\n`);
+    process.stderr.write(`parity: ${name}: ${other}: compared within ${tolerance}, not bit for bit\n`);
   return other === undefined;
 }
 

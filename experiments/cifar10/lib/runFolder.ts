@@ -4,6 +4,7 @@ import path from 'node:path';
 import lockfile from 'proper-lockfile';
 import { checkpoints, type Tensor } from 'torch-node';
 import { RunError } from './runError.js';
+import { CHECKPOINT, COMPARISON, METRICS } from './runFiles.js';
 import { writeWhole } from './wholeFile.js';
 import type { EpochMetrics, Evaluation, Metrics, RunMetrics } from './metrics.js';
 import type { Training, Way } from './training.js';
@@ -81,6 +82,13 @@ export class RunFolder {
     );
   }
 
+  /** Throws a RunError where the folder holds a run, of whatever command: another would take its place. */
+  async expectNoRun(): Promise<void> {
+    for (const name of [CHECKPOINT, COMPARISON, METRICS])
+      if (await this.has(name))
+        throw new RunError(`${this.path} holds a run already (${name}): give another --out, or remove it`);
+  }
+
   read(name: string): Promise<string> {
     return readFile(this.file(name), 'utf8');
   }
@@ -91,7 +99,7 @@ export class RunFolder {
   }
 
   async writeMetrics(runs: RunMetrics[]): Promise<void> {
-    await this.write('metrics.json', `${JSON.stringify({ runs } satisfies Metrics, null, 2)}\n`);
+    await this.write(METRICS, `${JSON.stringify({ runs } satisfies Metrics, null, 2)}\n`);
   }
 
   // ---- the checkpoint ----
@@ -140,8 +148,6 @@ export class RunFolder {
     await rm(this.file(CHECKPOINT), { force: true });
   }
 }
-
-export const CHECKPOINT = 'checkpoint.safetensors';
 
 /** A folder for a new run: runs/<time>, with a number where two begin in the same second. */
 export async function newRunFolder(parent = 'runs'): Promise<string> {

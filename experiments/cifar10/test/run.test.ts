@@ -5,7 +5,8 @@ import torch, { data } from 'torch-node';
 import type { Metrics } from '../lib/metrics.js';
 import { part1 } from '../lib/part1.js';
 import { run, type RunOptions } from '../lib/run.js';
-import { CHECKPOINT, lastUnfinishedRun, newRunFolder, RunFolder } from '../lib/runFolder.js';
+import { CHECKPOINT } from '../lib/runFiles.js';
+import { lastUnfinishedRun, newRunFolder, RunFolder } from '../lib/runFolder.js';
 
 const parent = mkdtempSync(path.join(tmpdir(), 'torch-node-run-'));
 const sets = data.synthetic({ seed: 1, train: 1300, test: 300 });

@@ -1,7 +1,7 @@
 // CIFAR-100's binary version: train.bin and test.bin, a coarse and a fine label before each picture.
 // The layout is defined at https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
 import { expectOneOf, expectPath } from '../../core/checks.js';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, systemError } from '../dataError.js';
@@ -26,6 +26,7 @@ export async function cifar100(
   folder: string,
   given: Cifar100Options = {},
 ): Promise<{ train: ImageDataset; test: ImageDataset }> {
+  expectNoMore('cifar100', arguments, 2);
   const { labels = 'fine' } = options('cifar100', given, ['labels']);
   expectPath('cifar100', folder);
   expectOneOf('cifar100', 'labels', labels, ['fine', 'coarse']);

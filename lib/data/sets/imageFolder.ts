@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { options } from '../../core/options.js';
+import { expectNoMore, options } from '../../core/options.js';
 import { expectString } from '../../core/checks.js';
 import { describe } from '../../core/describe.js';
 import { ArgumentTypeError } from '../../core/errors.js';
@@ -67,6 +67,7 @@ export class ImageFolder extends Dataset<[Tensor, number]> {
     return this.samples.length;
   }
   async get(index: number): Promise<[Tensor, number]> {
+    expectNoMore('ImageFolder.get', arguments, 1);
     const [file, label] = this.samples[checkIndex('ImageFolder', index, this.length)]!;
     const { decode = decodePicture, transform } = this.options;
     const bytes = await readFile(file).catch((error: unknown) => {

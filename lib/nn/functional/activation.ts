@@ -4,6 +4,7 @@ import { callable } from '../../core/callable.js';
 import { expectNumber } from '../../core/checks.js';
 import type { DType } from '../../core/dtype.js';
 import { TorchError } from '../../core/errors.js';
+import { warnOnce } from '../../core/warnings.js';
 import { operator } from '../../operators/operators.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
 import type { Like } from '../../types/results.js';
@@ -125,63 +126,44 @@ export const tanhshrink = callable(
   },
 );
 
-/** PyTorch's choice where no dimension is given, with its warning. */
-function impliedDim(where: string, input: Tensor): number {
-  process.emitWarning(`${where}: to leave 'dim' out is deprecated: give it`, 'TorchWarning');
-  return [0, 1, 3].includes(input.ndim) ? 0 : 1;
-}
-
 interface CastFirst<E extends DType> {
   /** What the input is cast to first. Default: nothing. */
   dtype?: E | null;
 }
 
+// Over one dimension; where none is given it is PyTorch's old choice, with its warning.
+const overDim = (
+  name: string,
+  run: (input: Tensor, dim: number, dtype: DType | null | undefined) => unknown,
+) =>
+  callable(
+    `nn.functional.${name}`,
+    ['input', 'dim'],
+    <T extends Tensor, E extends DType = never>(
+      input: T,
+      dim: number | null = null,
+      { dtype }: CastFirst<E> = {},
+    ): Like<T, 'same', E> => {
+      const { ndim } = expectTensor(`nn.functional.${name}`, 'input', input);
+      if (dim === null) warnOnce(`nn.functional.${name}: to leave 'dim' out is deprecated: give it`);
+      return run(input, dim ?? ([0, 1, 3].includes(ndim) ? 0 : 1), dtype) as Like<T, 'same', E>;
+    },
+    ['dtype'],
+  );
+
 /** exp(x_i) / sum_j exp(x_j) along a dimension; with `dtype`, which goes by name, the input is cast to it first. */
-export const softmax = callable(
-  'nn.functional.softmax',
-  ['input', 'dim'],
-  <T extends Tensor, E extends DType = never>(
-    input: T,
-    dim: number | null = null,
-    { dtype }: CastFirst<E> = {},
-  ): Like<T, 'same', E> => {
-    expectTensor('nn.functional.softmax', 'input', input);
-    const along = dim ?? impliedDim('nn.functional.softmax', input);
-    return operator('aten::softmax.int').call(input, along, dtype) as Like<T, 'same', E>;
-  },
-  ['dtype'],
+export const softmax = overDim('softmax', (input, dim, dtype) =>
+  operator('aten::softmax.int').call(input, dim, dtype),
 );
 
 /** softmax(-x) along a dimension; with `dtype`, which goes by name, the input is cast to it first. */
-export const softmin = callable(
-  'nn.functional.softmin',
-  ['input', 'dim'],
-  <T extends Tensor, E extends DType = never>(
-    input: T,
-    dim: number | null = null,
-    { dtype }: CastFirst<E> = {},
-  ): Like<T, 'same', E> => {
-    expectTensor('nn.functional.softmin', 'input', input);
-    const along = dim ?? impliedDim('nn.functional.softmin', input);
-    return operator('aten::softmax.int').call(input.neg(), along, dtype) as Like<T, 'same', E>;
-  },
-  ['dtype'],
+export const softmin = overDim('softmin', (input, dim, dtype) =>
+  operator('aten::softmax.int').call(input.neg(), dim, dtype),
 );
 
 /** log(softmax(x)) along a dimension, without overflow; with `dtype`, which goes by name, the input is cast to it first. */
-export const logSoftmax = callable(
-  'nn.functional.logSoftmax',
-  ['input', 'dim'],
-  <T extends Tensor, E extends DType = never>(
-    input: T,
-    dim: number | null = null,
-    { dtype }: CastFirst<E> = {},
-  ): Like<T, 'same', E> => {
-    expectTensor('nn.functional.logSoftmax', 'input', input);
-    const along = dim ?? impliedDim('nn.functional.logSoftmax', input);
-    return operator('aten::log_softmax.int').call(input, along, dtype) as Like<T, 'same', E>;
-  },
-  ['dtype'],
+export const logSoftmax = overDim('logSoftmax', (input, dim, dtype) =>
+  operator('aten::log_softmax.int').call(input, dim, dtype),
 );
 
 /**

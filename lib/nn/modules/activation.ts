@@ -77,33 +77,29 @@ export class Tanh extends Module {
   }
 }
 
-/** exp(x_i) / sum_j exp(x_j) along a dimension. */
-export class Softmax extends Module {
+/** Over one dimension; without one it is chosen at each call, with a warning, as in Python. */
+abstract class AlongDim extends Module {
   constructor(public dim: number | null = null) {
     super();
     expectNoMore(new.target.name, arguments, 1);
-    if (dim !== null) expectInteger('Softmax', 'dim', dim, -Infinity);
-  }
-  forward(input: Tensor): Tensor {
-    return F.softmax(input, this.dim);
+    if (dim !== null) expectInteger(new.target.name, 'dim', dim, -Infinity);
   }
   override extraRepr(): string {
     return `dim=${this.dim === null ? 'None' : number(this.dim)}`;
   }
 }
 
-/** softmax(-x) along a dimension. */
-export class Softmin extends Module {
-  constructor(public dim: number | null = null) {
-    super();
-    if (dim !== null) expectInteger('Softmin', 'dim', dim, -Infinity);
-    expectNoMore(new.target.name, arguments, 1);
+/** exp(x_i) / sum_j exp(x_j) along a dimension. */
+export class Softmax extends AlongDim {
+  forward(input: Tensor): Tensor {
+    return F.softmax(input, this.dim);
   }
+}
+
+/** softmax(-x) along a dimension. */
+export class Softmin extends AlongDim {
   forward(input: Tensor): Tensor {
     return F.softmin(input, this.dim);
-  }
-  override extraRepr(): string {
-    return `dim=${this.dim === null ? 'None' : number(this.dim)}`;
   }
 }
 
@@ -118,17 +114,9 @@ export class Softmax2d extends Module {
 }
 
 /** log(softmax(x)) along a dimension. */
-export class LogSoftmax extends Module {
-  constructor(public dim: number | null = null) {
-    super();
-    if (dim !== null) expectInteger('LogSoftmax', 'dim', dim, -Infinity);
-    expectNoMore(new.target.name, arguments, 1);
-  }
+export class LogSoftmax extends AlongDim {
   forward(input: Tensor): Tensor {
     return F.logSoftmax(input, this.dim);
-  }
-  override extraRepr(): string {
-    return `dim=${this.dim === null ? 'None' : number(this.dim)}`;
   }
 }
 
@@ -414,6 +402,7 @@ export class PReLU extends Module {
     this.resetParameters();
   }
   resetParameters(): void {
+    expectNoMore('PReLU.resetParameters', arguments, 0);
     constant_(this.weight, this.init);
   }
   forward(input: Tensor): Tensor {

@@ -1,6 +1,6 @@
 // A softmax for many classes.
 import { expectInteger, expectNumber } from '../../core/checks.js';
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { describe } from '../../core/describe.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { operator } from '../../operators/operators.js';
@@ -85,6 +85,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
   }
   /** Draws the parameters anew. */
   resetParameters(): void {
+    expectNoMore('AdaptiveLogSoftmaxWithLoss.resetParameters', arguments, 0);
     this.head.resetParameters();
     for (const layer of [...this.tail].flatMap((projection) => [...projection]))
       (layer as Module & Pick<Linear, 'resetParameters'>).resetParameters();
@@ -143,6 +144,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
 
   /** Log-probabilities of all classes: [N, inFeatures] to [N, nClasses]. */
   logProb(input: Tensor): Tensor {
+    expectNoMore('AdaptiveLogSoftmaxWithLoss.logProb', arguments, 1);
     return this.fullLogProb(input, this.head.forward(input));
   }
   private fullLogProb(input: Tensor, headOutput: Tensor): Tensor {
@@ -160,6 +162,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
 
   /** The likeliest classes: [N, inFeatures] to int64 [N]. The tails are computed only where the head chooses a cluster. */
   predict(input: Tensor): Tensor {
+    expectNoMore('AdaptiveLogSoftmaxWithLoss.predict', arguments, 1);
     const head = this.head.forward(input);
     const output = head.argmax({ dim: 1 });
     const others = output.ge(this.shortlistSize);

@@ -1,6 +1,6 @@
 // Attention of several heads.
 import { expectInteger } from '../../core/checks.js';
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { isGradEnabled } from '../../autograd/gradMode.js';
 import { isFloatingPoint } from '../../core/dtype.js';
 import { TorchError } from '../../core/errors.js';
@@ -139,6 +139,7 @@ export class MultiheadAttention extends Module<
   }
   /** Draws the projections of the inputs as Glorot says, bias_k and bias_v too; the biases become zero. */
   resetParameters(): void {
+    expectNoMore('MultiheadAttention.resetParameters', arguments, 0);
     for (const weight of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight])
       if (weight !== null) xavierUniform_(weight);
     for (const bias of this.in_proj_bias === null ? [] : [this.in_proj_bias, this.out_proj.bias!])

@@ -348,6 +348,7 @@ export class ParameterList<T = Parameter> extends Module<never[], never> impleme
     throw noForward('ParameterList', 'use its parameters');
   }
   override ownParameters(): [name: string, parameter: Parameter][] {
+    expectNoMore('ParameterList.ownParameters', arguments, 0);
     const own = this.parts.map((value, i): [string, T] => [String(i), value]);
     return [...super.ownParameters(), ...parametersAmong(own)];
   }
@@ -407,6 +408,7 @@ export class ParameterDict<T = Parameter> extends Module<never[], never> {
     throw noForward('ParameterDict', 'use its parameters');
   }
   override ownParameters(): [name: string, parameter: Parameter][] {
+    expectNoMore('ParameterDict.ownParameters', arguments, 0);
     return [...super.ownParameters(), ...parametersAmong(this.parts)];
   }
   get size(): number {

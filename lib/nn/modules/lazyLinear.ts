@@ -1,7 +1,7 @@
 // A linear layer that learns its number of input features at the first forward.
 import { expectBoolean, expectInteger } from '../../core/checks.js';
 import type { Device } from '../../core/dtype.js';
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { linear } from '../../operators/generated/functional.js';
 import type { Parameter } from '../../tensor/parameter.js';
 import { expectTensor, type Tensor } from '../../tensor/tensor.js';
@@ -41,6 +41,7 @@ export class LazyLinear extends Module {
   }
   /** Draws the parameters anew, uniformly from +-1/sqrt(inFeatures). */
   resetParameters(): void {
+    expectNoMore('LazyLinear.resetParameters', arguments, 0);
     drawUniform(this.weight, this.bias);
   }
   override forward(input: Tensor): Tensor {

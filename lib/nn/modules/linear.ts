@@ -1,6 +1,6 @@
 // Linear layers.
 import { expectBoolean, expectInteger } from '../../core/checks.js';
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { bilinear } from '../../operators/generated/functional.js';
 import type { Parameter } from '../../tensor/parameter.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -83,6 +83,7 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
   }
   /** Draws the parameters anew. */
   resetParameters(): void {
+    expectNoMore('Bilinear.resetParameters', arguments, 0);
     const bound = 1 / Math.sqrt(this.in1Features);
     uniform_(this.weight, { a: -bound, b: bound });
     if (this.bias !== null) uniform_(this.bias, { a: -bound, b: bound });

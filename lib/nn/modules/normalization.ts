@@ -1,6 +1,6 @@
 // Normalisation over features, groups of channels and neighbouring channels.
 import { expectInteger, expectNumber } from '../../core/checks.js';
-import { options as optionsOf } from '../../core/options.js';
+import { expectNoMore, options as optionsOf } from '../../core/options.js';
 import { TorchError, ArgumentTypeError } from '../../core/errors.js';
 import { rmsNorm } from '../../operators/generated/functional.js';
 import type { Parameter } from '../../tensor/parameter.js';
@@ -77,6 +77,7 @@ export class LayerNorm extends Module {
   }
   /** Ones for the weight, zeros for the bias. */
   resetParameters(): void {
+    expectNoMore('LayerNorm.resetParameters', arguments, 0);
     resetAffine(this.weight, this.bias);
   }
   override forward(input: Tensor): Tensor {
@@ -132,6 +133,7 @@ export class GroupNorm extends Module {
   }
   /** Ones for the weight, zeros for the bias. */
   resetParameters(): void {
+    expectNoMore('GroupNorm.resetParameters', arguments, 0);
     resetAffine(this.weight, this.bias);
   }
   override forward(input: Tensor): Tensor {
@@ -187,6 +189,7 @@ export class RMSNorm extends Module {
   }
   /** Ones for the weight. */
   resetParameters(): void {
+    expectNoMore('RMSNorm.resetParameters', arguments, 0);
     resetAffine(this.weight, null);
   }
   override forward(input: Tensor): Tensor {

@@ -186,8 +186,8 @@ abstract class Recurrent<H extends Hidden> extends Module<
     dimensions: number,
   ): readonly Tensor[] {
     const { dtype, device } = x;
-    const weight = this.allWeights[0]![0]!;
-    for (const each of this.allWeights.flat()) expectTensor(where, 'weight', each);
+    for (const name of this.names.flat()) expectTensor(where, name, this[name]);
+    const weight = this[this.names[0]![0]!]!;
     if (x.size(-1) !== this.inputSize)
       throw new TorchError(
         where,

@@ -5,10 +5,10 @@ import { ArgumentTypeError } from '../../core/errors.js';
 
 /** One number, bare or in a list. */
 export type Single = number | readonly [length: number];
-/** One number for both, or [height, width]. */
-export type Pair = number | readonly [height: number, width: number];
-/** One number for all three, or [depth, height, width]. */
-export type Triple = number | readonly [depth: number, height: number, width: number];
+/** One number for both, bare or in a list, or [height, width]. */
+export type Pair = Single | readonly [height: number, width: number];
+/** One number for all three, bare or in a list, or [depth, height, width]. */
+export type Triple = Single | readonly [depth: number, height: number, width: number];
 /** A size for each of `D` spatial dimensions. */
 export type SizeOf<D extends Dims> = [Single, Pair, Triple][D extends 1 ? 0 : D extends 2 ? 1 : 2];
 /** How many spatial dimensions there are. */

@@ -79,6 +79,7 @@ export class ParametrizationList extends ModuleList<Parametrization> {
   }
   /** The parameter, computed anew. */
   value(): Tensor {
+    expectNoMore('ParametrizationList.value', arguments, 0);
     const [first, ...rest] = this;
     const call = (module: Parametrization, tensors: Tensor[]): Tensor =>
       module.forward(...(tensors as never[]));
@@ -86,6 +87,7 @@ export class ParametrizationList extends ModuleList<Parametrization> {
   }
   /** Gives the originals the values of which the parametrisations make this one. */
   rightInverse(value: Tensor): void {
+    expectNoMore('ParametrizationList.rightInverse', arguments, 1);
     noGrad(() => {
       const inverse = this.inverted(value, true);
       const all = isTensor(inverse) ? [inverse] : inverse;
@@ -143,6 +145,7 @@ export function registerParametrization<M extends AnyModule>(
   parametrization: Parametrization,
   given?: { unsafe?: boolean },
 ): M {
+  expectNoMore('registerParametrization', arguments, 4);
   const where = 'registerParametrization';
   const { unsafe = false } = options(where, given, ['unsafe']);
   expectBoolean(where, 'unsafe', unsafe);
@@ -194,6 +197,7 @@ export function removeParametrizations<M extends AnyModule>(
   name: string,
   given?: { leaveParametrized?: boolean },
 ): M {
+  expectNoMore('removeParametrizations', arguments, 3);
   const where = 'removeParametrizations';
   const { leaveParametrized = true } = options(where, given, ['leaveParametrized']);
   expectBoolean(where, 'leaveParametrized', leaveParametrized);

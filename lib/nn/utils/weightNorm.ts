@@ -65,6 +65,7 @@ function computed(name: string) {
 
 /** Takes weightNorm away: the parameter stays as it was computed. */
 export function removeWeightNorm<M extends AnyModule>(module: M, given?: { name?: string }): M {
+  expectNoMore('removeWeightNorm', arguments, 2);
   const { name = 'weight' } = options('removeWeightNorm', given, ['name']);
   expectArgument('removeWeightNorm', 'module', module, isModule(module), 'a Module');
   const values = module as unknown as Values & Normalised;

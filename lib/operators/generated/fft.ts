@@ -5,7 +5,7 @@ import { caller } from '../overloads.js';
 import * as table from './table.js';
 import type { Device, DType, Layout } from '../../core/dtype.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import type { Unknown } from '../../types/about.js';
+import type { Dynamic } from '../../types/gradual.js';
 import type { Made } from '../../types/results.js';
 import type { FactoryOptions } from './results.js';
 
@@ -30,9 +30,9 @@ export function fft2(...args: unknown[]): unknown {
   return call('fft_fft2', args);
 }
 /** fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function fftfreq<E extends DType = never, W extends Device = never>(n: number, d?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
-export function fftfreq<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function fftfreq<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; d?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function fftfreq<E extends DType = never, W extends Device = never>(n: number, d?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function fftfreq<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function fftfreq<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; d?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
 export function fftfreq(...args: unknown[]): unknown {
   return call('fft_fftfreq', args);
 }
@@ -186,9 +186,9 @@ export function rfft2(...args: unknown[]): unknown {
   return call('fft_rfft2', args);
 }
 /** fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, d?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
-export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function rfftfreq<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; d?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, d?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function rfftfreq<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { d?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function rfftfreq<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; d?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
 export function rfftfreq(...args: unknown[]): unknown {
   return call('fft_rfftfreq', args);
 }

@@ -7,7 +7,7 @@ import * as table from './table.js';
 import type { Device, DType, Layout, MemoryFormat } from '../../core/dtype.js';
 import type { Generator } from '../../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../../tensor/tensor.js';
-import type { dtypeOf, placeOf, shapeOf, Unknown } from '../../types/about.js';
+import type { dtypeOf, deviceOf, shapeOf, Dynamic } from '../../types/gradual.js';
 import type { BroadcastWith, MatmulWith, MatmulResult, BroadcastResult } from '../../types/pairs.js';
 import type { Like, Made, Part, Reduction, Shaped } from '../../types/results.js';
 import type { Flattened, Inserted, Permuted, Replace, Reshaped, Shape, Swapped, Turned } from '../../types/shapes.js';
@@ -263,8 +263,8 @@ export function amin(...args: unknown[]): unknown {
   return call('amin', args);
 }
 /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
-export function aminmax<T extends Tensor>(input: T, options?: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T[typeof dtypeOf], T[typeof placeOf]>;
-export function aminmax<T extends Tensor>(options: { input: T; dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T[typeof dtypeOf], T[typeof placeOf]>;
+export function aminmax<T extends Tensor>(input: T, options?: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function aminmax<T extends Tensor>(options: { input: T; dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): MinMax<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function aminmax(...args: unknown[]): unknown {
   return call('aminmax', args);
 }
@@ -552,12 +552,12 @@ export function baddbmm(...args: unknown[]): unknown {
   return call('baddbmm', args);
 }
 /** bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Dynamic>;
 /** bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
-export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Dynamic>;
+export function bartlettWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Dynamic>;
 export function bartlettWindow(...args: unknown[]): unknown {
   return call('bartlett_window', args);
 }
@@ -800,12 +800,12 @@ export function bitwiseXor(...args: unknown[]): unknown {
   return call('bitwise_xor', args);
 }
 /** blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Dynamic>;
 /** blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
-export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Dynamic>;
+export function blackmanWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Dynamic>;
 export function blackmanWindow(...args: unknown[]): unknown {
   return call('blackman_window', args);
 }
@@ -1521,16 +1521,16 @@ export function cudnnIsAcceptable(...args: unknown[]): unknown {
   return call('cudnn_is_acceptable', args);
 }
 /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-export function cummax<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function cummax<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function cummax<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function cummax<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function cummax<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function cummax<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function cummax(...args: unknown[]): unknown {
   return call('cummax', args);
 }
 /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-export function cummin<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function cummin<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function cummin<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function cummin<T extends Tensor>(input: T, dim: number, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function cummin<T extends Tensor>(input: T, options: { dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function cummin<T extends Tensor>(options: { input: T; dim: number; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function cummin(...args: unknown[]): unknown {
   return call('cummin', args);
 }
@@ -1844,15 +1844,15 @@ export function embeddingRenorm_(...args: unknown[]): unknown {
  *
  * `empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  */
-export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
-export function empty(...size: number[]): Made<never, never, Unknown>;
-export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
+export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(size: R, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
+export function empty(...size: number[]): Made<never, never, Dynamic>;
+export function empty<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { size: R; memoryFormat?: MemoryFormat | null; out?: Tensor<E> }): Made<E, W, R>;
 export function empty(...args: unknown[]): unknown {
   return call('empty', args);
 }
 /** empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function emptyLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 export function emptyLike(...args: unknown[]): unknown {
   return call('empty_like', args);
 }
@@ -1994,16 +1994,16 @@ export function expm1_(...args: unknown[]): unknown {
  *
  * `eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function eye<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
-export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
 /**
  * The identity matrix. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.eye.html)
  *
  * `eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function eye<E extends DType = never, W extends Device = never>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
-export function eye<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { m: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; m: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, m: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function eye<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { m: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function eye<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; m: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
 export function eye(...args: unknown[]): unknown {
   return call('eye', args);
 }
@@ -2317,9 +2317,9 @@ export function fromFile(...args: unknown[]): unknown {
   return call('from_file', args);
 }
 /** full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, fillValue: Scalar, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, fillValue: Scalar, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function fullLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; fillValue: Scalar; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 export function fullLike(...args: unknown[]): unknown {
   return call('full_like', args);
 }
@@ -2530,33 +2530,33 @@ export function gt(...args: unknown[]): unknown {
   return call('gt', args);
 }
 /** hamming_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Dynamic>;
 /** hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Dynamic>;
 /** hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number }): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number }): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number }): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number }): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number }): Made<E, W, Dynamic>;
 /** hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options: FactoryOptions<E, W> & { beta: number }): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number; beta: number }): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number; beta: number }): Made<E, W, Unknown>;
-export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number; beta: number }): Made<E, W, Unknown>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, beta: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, alpha: number, options: FactoryOptions<E, W> & { beta: number }): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { alpha: number; beta: number }): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; alpha: number; beta: number }): Made<E, W, Dynamic>;
+export function hammingWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; alpha: number; beta: number }): Made<E, W, Dynamic>;
 export function hammingWindow(...args: unknown[]): unknown {
   return call('hamming_window', args);
 }
 /** hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Dynamic>;
 /** hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
-export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function hannWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Dynamic>;
+export function hannWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Dynamic>;
 export function hannWindow(...args: unknown[]): unknown {
   return call('hann_window', args);
 }
@@ -2965,17 +2965,17 @@ export function istft(...args: unknown[]): unknown {
   return call('istft', args);
 }
 /** kaiser_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number }): Made<E, W, Dynamic>;
 /** kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Unknown>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean }): Made<E, W, Dynamic>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean }): Made<E, W, Dynamic>;
 /** kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { beta: number }): Made<E, W, Unknown>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; beta: number }): Made<E, W, Unknown>;
-export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; beta: number }): Made<E, W, Unknown>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, beta: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, periodic: boolean, options: FactoryOptions<E, W> & { beta: number }): Made<E, W, Dynamic>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(windowLength: number, options: FactoryOptions<E, W> & { periodic: boolean; beta: number }): Made<E, W, Dynamic>;
+export function kaiserWindow<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { windowLength: number; periodic: boolean; beta: number }): Made<E, W, Dynamic>;
 export function kaiserWindow(...args: unknown[]): unknown {
   return call('kaiser_window', args);
 }
@@ -2999,11 +2999,11 @@ export function kron(...args: unknown[]): unknown {
  *
  * `kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
  */
-export function kthvalue<T extends Tensor>(input: T, k: number, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function kthvalue<T extends Tensor>(input: T, k: number, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function kthvalue<T extends Tensor>(input: T, k: number, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function kthvalue<T extends Tensor>(input: T, options: { k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function kthvalue<T extends Tensor>(options: { input: T; k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function kthvalue<T extends Tensor>(input: T, k: number, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function kthvalue<T extends Tensor>(input: T, k: number, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function kthvalue<T extends Tensor>(input: T, k: number, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function kthvalue<T extends Tensor>(input: T, options: { k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function kthvalue<T extends Tensor>(options: { input: T; k: number; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function kthvalue(...args: unknown[]): unknown {
   return call('kthvalue', args);
 }
@@ -3107,20 +3107,20 @@ export function lgamma(...args: unknown[]): unknown {
  * `linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
 /**
  * `steps` numbers from `start` to `end`, evenly spaced. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.linspace.html)
  *
  * `linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  * `linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function linspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function linspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
 export function linspace(...args: unknown[]): unknown {
   return call('linspace', args);
 }
@@ -3300,20 +3300,20 @@ export function logit_(...args: unknown[]): unknown {
  * logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Tensor, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Tensor; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
 /**
  * logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  * logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
  */
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
-export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Unknown>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, base?: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, steps: number, options: FactoryOptions<E, W> & { base?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, end: Scalar, options: FactoryOptions<E, W> & { steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function logspace<E extends DType = never, W extends Device = never>(start: TensorLike, options: FactoryOptions<E, W> & { end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
+export function logspace<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { start: TensorLike; end: Scalar; steps: number; base?: number; out?: Tensor<E> }): Made<E, W, Dynamic>;
 export function logspace(...args: unknown[]): unknown {
   return call('logspace', args);
 }
@@ -3480,10 +3480,10 @@ export function max<T extends Tensor, U extends Tensor, E extends DType = never>
  *
  * `max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
  */
-export function max<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function max<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function max<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function max<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function max<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function max<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function max<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function max<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function max(...args: unknown[]): unknown {
   return call('max', args);
 }
@@ -3577,10 +3577,10 @@ export function median<T extends Tensor>(options: { input: T }): Reduction<T, 's
  *
  * `median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
  */
-export function median<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function median<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function median<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function median<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function median<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function median<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function median<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function median<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function median(...args: unknown[]): unknown {
   return call('median', args);
 }
@@ -3604,10 +3604,10 @@ export function min<T extends Tensor, U extends Tensor, E extends DType = never>
  *
  * `min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
  */
-export function min<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function min<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function min<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function min<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function min<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function min<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function min<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function min<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function min(...args: unknown[]): unknown {
   return call('min', args);
 }
@@ -3836,10 +3836,10 @@ export function mm(...args: unknown[]): unknown {
   return call('mm', args);
 }
 /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function mode<T extends Tensor>(input: T, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function mode<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function mode<T extends Tensor>(input: T, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function mode<T extends Tensor>(options: { input: T; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function mode<T extends Tensor>(input: T, dim?: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function mode<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function mode<T extends Tensor>(input: T, options: { dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function mode<T extends Tensor>(options: { input: T; dim?: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function mode(...args: unknown[]): unknown {
   return call('mode', args);
 }
@@ -3965,10 +3965,10 @@ export function nanmean(...args: unknown[]): unknown {
 export function nanmedian<T extends Tensor>(input: T): Reduction<T, 'same', null, false>;
 export function nanmedian<T extends Tensor>(options: { input: T }): Reduction<T, 'same', null, false>;
 /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-export function nanmedian<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function nanmedian<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function nanmedian<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function nanmedian<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function nanmedian<T extends Tensor>(input: T, dim: number, keepdim?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function nanmedian<T extends Tensor>(input: T, dim: number, options: { keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function nanmedian<T extends Tensor>(input: T, options: { dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function nanmedian<T extends Tensor>(options: { input: T; dim: number; keepdim?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function nanmedian(...args: unknown[]): unknown {
   return call('nanmedian', args);
 }
@@ -4220,9 +4220,9 @@ export function nuclearNorm(...args: unknown[]): unknown {
  *
  * `ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
-export function ones(...size: number[]): Made<never, never, Unknown>;
-export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
+export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function ones(...size: number[]): Made<never, never, Dynamic>;
+export function ones<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function ones(...args: unknown[]): unknown {
   return call('ones', args);
 }
@@ -4231,8 +4231,8 @@ export function ones(...args: unknown[]): unknown {
  *
  * `ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  */
-export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function onesLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 export function onesLike(...args: unknown[]): unknown {
   return call('ones_like', args);
 }
@@ -4662,17 +4662,17 @@ export function rad2deg_(...args: unknown[]): unknown {
  *
  * `rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
-export function rand(...size: number[]): Made<never, never, Unknown>;
-export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function rand(...size: number[]): Made<never, never, Dynamic>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 /**
  * Draws from the uniform distribution from 0 up to, not including, 1. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.rand.html)
  *
  * `rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
-export function rand(...size: number[]): Made<never, never, Unknown>;
-export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function rand(...size: number[]): Made<never, never, Dynamic>;
+export function rand<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function rand(...args: unknown[]): unknown {
   return call('rand', args);
 }
@@ -4681,15 +4681,15 @@ export function rand(...args: unknown[]): unknown {
  *
  * `rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  */
-export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 /**
  * Draws as `rand` does, in the shape of a tensor. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.rand_like.html)
  *
  * `rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  */
-export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 export function randLike(...args: unknown[]): unknown {
   return call('rand_like', args);
 }
@@ -4698,64 +4698,64 @@ export function randLike(...args: unknown[]): unknown {
  *
  * `randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /**
  * Draws whole numbers from `low` up to, not including, `high`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randint.html)
  *
  * `randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /**
  * Draws whole numbers from `low` up to, not including, `high`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randint.html)
  *
  * `randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(low: number, high: number, size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 /**
  * Draws whole numbers from `low` up to, not including, `high`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randint.html)
  *
  * `randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
-export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(low: number, high: number, size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(low: number, high: number, options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(low: number, options: FactoryOptions<E, W> & { high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
+export function randint<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { low: number; high: number; size: R; out?: Tensor<E> }): Made<E, W, R, 'int64'>;
 export function randint(...args: unknown[]): unknown {
   return call('randint', args);
 }
 /** randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 /** randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, low: number, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; low: number; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 /** randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 /** randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: Tensor, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: Tensor; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 /** randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 /** randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, high: number, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randintLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; high: number; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 export function randintLike(...args: unknown[]): unknown {
   return call('randint_like', args);
 }
@@ -4764,17 +4764,17 @@ export function randintLike(...args: unknown[]): unknown {
  *
  * `randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
-export function randn(...size: number[]): Made<never, never, Unknown>;
-export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(size: R, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
+export function randn(...size: number[]): Made<never, never, Dynamic>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { size: R; generator: Generator | null; out?: Tensor<E> }): Made<E, W, R>;
 /**
  * Draws from the normal distribution of mean 0 and variance 1. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randn.html)
  *
  * `randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
-export function randn(...size: number[]): Made<never, never, Unknown>;
-export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function randn(...size: number[]): Made<never, never, Dynamic>;
+export function randn<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function randn(...args: unknown[]): unknown {
   return call('randn', args);
 }
@@ -4783,15 +4783,15 @@ export function randn(...args: unknown[]): unknown {
  *
  * `randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  */
-export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options: FactoryOptions<E, W> & { generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; generator: Generator | null; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 /**
  * Draws as `randn` does, in the shape of a tensor. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randn_like.html)
  *
  * `randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  */
-export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function randnLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 export function randnLike(...args: unknown[]): unknown {
   return call('randn_like', args);
 }
@@ -4800,15 +4800,15 @@ export function randnLike(...args: unknown[]): unknown {
  *
  * `randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function randperm<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
-export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; generator: Generator | null; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(n: number, options: FactoryOptions<E, W> & { generator: Generator | null; out?: Tensor<E> }): Made<E, W, Dynamic, 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; generator: Generator | null; out?: Tensor<E> }): Made<E, W, Dynamic, 'int64'>;
 /**
  * The numbers from 0 to n - 1 in random order. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.randperm.html)
  *
  * `randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function randperm<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
-export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, Unknown, 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(n: number, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, Dynamic, 'int64'>;
+export function randperm<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { n: number; out?: Tensor<E> }): Made<E, W, Dynamic, 'int64'>;
 export function randperm(...args: unknown[]): unknown {
   return call('randperm', args);
 }
@@ -5453,17 +5453,17 @@ export function softmax(...args: unknown[]): unknown {
  *
  * `sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
  */
-export function sort<T extends Tensor>(input: T, options: { stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function sort<T extends Tensor>(options: { input: T; stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function sort<T extends Tensor>(input: T, options: { stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function sort<T extends Tensor>(options: { input: T; stable: boolean | null; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 /**
  * The elements in order along `dim`, and their indices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sort.html)
  *
  * `sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
  */
-export function sort<T extends Tensor>(input: T, dim?: number, descending?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function sort<T extends Tensor>(input: T, dim: number, options: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function sort<T extends Tensor>(input: T, options: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function sort<T extends Tensor>(options: { input: T; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function sort<T extends Tensor>(input: T, dim?: number, descending?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function sort<T extends Tensor>(input: T, dim: number, options: { descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function sort<T extends Tensor>(input: T, options: { dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function sort<T extends Tensor>(options: { input: T; dim?: number; descending?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function sort(...args: unknown[]): unknown {
   return call('sort', args);
 }
@@ -5961,12 +5961,12 @@ export function tile(...args: unknown[]): unknown {
  *
  * `topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
  */
-export function topk<T extends Tensor>(input: T, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function topk<T extends Tensor>(input: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function topk<T extends Tensor>(input: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function topk<T extends Tensor>(input: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function topk<T extends Tensor>(input: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-export function topk<T extends Tensor>(options: { input: T; k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+export function topk<T extends Tensor>(input: T, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function topk<T extends Tensor>(input: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function topk<T extends Tensor>(input: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function topk<T extends Tensor>(input: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function topk<T extends Tensor>(input: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+export function topk<T extends Tensor>(options: { input: T; k: number; dim?: number; largest?: boolean; sorted?: boolean; out?: readonly [Tensor, Tensor] }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
 export function topk(...args: unknown[]): unknown {
   return call('topk', args);
 }
@@ -6042,10 +6042,10 @@ export function tril(...args: unknown[]): unknown {
   return call('tril', args);
 }
 /** tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown, 'int64'>;
-export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, Unknown, 'int64'>;
-export function trilIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, Unknown, 'int64'>;
-export function trilIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, Unknown, 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic, 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, Dynamic, 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, Dynamic, 'int64'>;
+export function trilIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, Dynamic, 'int64'>;
 export function trilIndices(...args: unknown[]): unknown {
   return call('tril_indices', args);
 }
@@ -6074,10 +6074,10 @@ export function triu(...args: unknown[]): unknown {
   return call('triu', args);
 }
 /** triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, Unknown, 'int64'>;
-export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, Unknown, 'int64'>;
-export function triuIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, Unknown, 'int64'>;
-export function triuIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, Unknown, 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, offset?: number, options?: FactoryOptions<E, W>): Made<E, W, Dynamic, 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, col: number, options: FactoryOptions<E, W> & { offset?: number }): Made<E, W, Dynamic, 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(row: number, options: FactoryOptions<E, W> & { col: number; offset?: number }): Made<E, W, Dynamic, 'int64'>;
+export function triuIndices<E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { row: number; col: number; offset?: number }): Made<E, W, Dynamic, 'int64'>;
 export function triuIndices(...args: unknown[]): unknown {
   return call('triu_indices', args);
 }
@@ -6393,9 +6393,9 @@ export function zero_(...args: unknown[]): unknown {
  *
  * `zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
  */
-export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
-export function zeros(...size: number[]): Made<never, never, Unknown>;
-export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
+export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(size: R, options?: FactoryOptions<E, W> & { out?: Tensor<E> }): Made<E, W, R>;
+export function zeros(...size: number[]): Made<never, never, Dynamic>;
+export function zeros<E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(options: FactoryOptions<E, W> & { size: R; out?: Tensor<E> }): Made<E, W, R>;
 export function zeros(...args: unknown[]): unknown {
   return call('zeros', args);
 }
@@ -6404,8 +6404,8 @@ export function zeros(...args: unknown[]): unknown {
  *
  * `zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
  */
-export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
-export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof placeOf]>;
+export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(input: T, options?: FactoryOptions<E, W> & { memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
+export function zerosLike<T extends Tensor, E extends DType = never, W extends Device = never>(options: FactoryOptions<E, W> & { input: T; memoryFormat?: MemoryFormat | null }): Made<E, W, T[typeof shapeOf], T[typeof dtypeOf], T[typeof deviceOf]>;
 export function zerosLike(...args: unknown[]): unknown {
   return call('zeros_like', args);
 }

@@ -7,7 +7,7 @@ import type { Stream } from '../../tensor/devices.js';
 import type { NativeObject } from '../nativeObject.js';
 import type { Generator } from '../../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../../tensor/tensor.js';
-import type { dtypeOf, placeOf, shapeOf, Unknown } from '../../types/about.js';
+import type { dtypeOf, deviceOf, shapeOf, Dynamic } from '../../types/gradual.js';
 import type { BroadcastWith, MatmulWith, MatmulResult, BroadcastResult } from '../../types/pairs.js';
 import type { Like, Made, Part, Reduction, Shaped } from '../../types/results.js';
 import type { Flattened, Inserted, Permuted, Replace, Reshaped, Shape, Swapped, Turned } from '../../types/shapes.js';
@@ -159,7 +159,7 @@ export interface OperatorMethods {
   amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, dim: Dim, options: { keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
   amin<T extends Tensor, Dim extends number | readonly number[] | undefined = undefined, Keep extends boolean = false>(this: T, options: { dim?: Dim; keepdim?: Keep }): Reduction<T, 'same', Dim, Keep>;
   /** aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
-  aminmax<T extends Tensor>(this: T, options?: { dim?: number | null; keepdim?: boolean }): MinMax<T[typeof dtypeOf], T[typeof placeOf]>;
+  aminmax<T extends Tensor>(this: T, options?: { dim?: number | null; keepdim?: boolean }): MinMax<T[typeof dtypeOf], T[typeof deviceOf]>;
   /** angle(Tensor self) -> Tensor */
   angle(): Tensor;
   /**
@@ -608,11 +608,11 @@ export interface OperatorMethods {
   /** crow_indices(Tensor self) -> Tensor */
   crowIndices(): Tensor;
   /** cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-  cummax<T extends Tensor>(this: T, dim: number): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  cummax<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  cummax<T extends Tensor>(this: T, dim: number): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  cummax<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /** cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
-  cummin<T extends Tensor>(this: T, dim: number): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  cummin<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  cummin<T extends Tensor>(this: T, dim: number): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  cummin<T extends Tensor>(this: T, options: { dim: number }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /**
    * Products of the elements up to each, along `dim`. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html)
    *
@@ -1262,10 +1262,10 @@ export interface OperatorMethods {
    *
    * `kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    */
-  kthvalue<T extends Tensor>(this: T, k: number, dim?: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  kthvalue<T extends Tensor>(this: T, k: number, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  kthvalue<T extends Tensor>(this: T, k: number, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  kthvalue<T extends Tensor>(this: T, options: { k: number; dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  kthvalue<T extends Tensor>(this: T, k: number, dim?: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  kthvalue<T extends Tensor>(this: T, k: number, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  kthvalue<T extends Tensor>(this: T, k: number, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  kthvalue<T extends Tensor>(this: T, options: { k: number; dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /** lcm(Tensor self, Tensor other) -> Tensor */
   lcm<T extends Tensor, U extends Tensor>(this: T, other: BroadcastWith<'lcm', T, U>): BroadcastResult<T, U, 'promoted'>;
   lcm<T extends Tensor, U extends Tensor>(this: T, options: { other: BroadcastWith<'lcm', T, U> }): BroadcastResult<T, U, 'promoted'>;
@@ -1554,9 +1554,9 @@ export interface OperatorMethods {
    *
    * `max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    */
-  max<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  max<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  max<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  max<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  max<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  max<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /**
    * The larger of both elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.maximum.html)
    *
@@ -1589,9 +1589,9 @@ export interface OperatorMethods {
    *
    * `median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    */
-  median<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  median<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  median<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  median<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  median<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  median<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /**
    * The smallest value: of all elements, or along `dim` with its index; or of two tensors, element by element. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
    *
@@ -1610,9 +1610,9 @@ export interface OperatorMethods {
    *
    * `min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
    */
-  min<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  min<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  min<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  min<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  min<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  min<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /**
    * The smaller of both elements. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.minimum.html)
    *
@@ -1628,9 +1628,9 @@ export interface OperatorMethods {
   mm<T extends Tensor, U extends Tensor>(this: T, mat2: MatmulWith<'mm', T, U>): MatmulResult<T, U>;
   mm<T extends Tensor, U extends Tensor>(this: T, options: { mat2: MatmulWith<'mm', T, U> }): MatmulResult<T, U>;
   /** mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
-  mode<T extends Tensor>(this: T, dim?: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  mode<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  mode<T extends Tensor>(this: T, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  mode<T extends Tensor>(this: T, dim?: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  mode<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  mode<T extends Tensor>(this: T, options: { dim?: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /** moveaxis.int(Tensor self, int source, int destination) -> Tensor */
   moveaxis<T extends Tensor>(this: T, source: number, destination: number): Part<T>;
   moveaxis<T extends Tensor>(this: T, source: number, options: { destination: number }): Part<T>;
@@ -1721,9 +1721,9 @@ export interface OperatorMethods {
   /** nanmedian(Tensor self) -> Tensor */
   nanmedian<T extends Tensor>(this: T): Reduction<T, 'same', null, false>;
   /** nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
-  nanmedian<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  nanmedian<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  nanmedian<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  nanmedian<T extends Tensor>(this: T, dim: number, keepdim?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  nanmedian<T extends Tensor>(this: T, dim: number, options: { keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  nanmedian<T extends Tensor>(this: T, options: { dim: number; keepdim?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /** nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
   nanquantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   nanquantile(q: Tensor, dim: number | null, options: { keepdim?: boolean; interpolation?: string }): Tensor;
@@ -1794,25 +1794,25 @@ export interface OperatorMethods {
   /** negative_(Tensor self) -> Tensor */
   negative_<T extends Tensor>(this: T): T;
   /** new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
-  newEmpty<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Unknown, T[typeof dtypeOf], T[typeof placeOf]>;
-  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
+  newEmpty<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Dynamic, T[typeof dtypeOf], T[typeof deviceOf]>;
+  newEmpty<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
   /** new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
   newEmptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
   newEmptyStrided(size: readonly number[], options: FactoryOptions & { stride: readonly number[] }): Tensor;
   newEmptyStrided(options: FactoryOptions & { size: readonly number[]; stride: readonly number[] }): Tensor;
   /** new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, fillValue: Scalar, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
-  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, options: FactoryOptions<E, W> & { fillValue: Scalar }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
-  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, options: FactoryOptions<E, W> & { size: R; fillValue: Scalar }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, size: R, fillValue: Scalar, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
+  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, size: R, options: FactoryOptions<E, W> & { fillValue: Scalar }): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
+  newFull<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, options: FactoryOptions<E, W> & { size: R; fillValue: Scalar }): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
   /** new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
-  newOnes<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Unknown, T[typeof dtypeOf], T[typeof placeOf]>;
-  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
+  newOnes<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Dynamic, T[typeof dtypeOf], T[typeof deviceOf]>;
+  newOnes<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
   /** new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
-  newZeros<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Unknown, T[typeof dtypeOf], T[typeof placeOf]>;
-  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Unknown>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof placeOf]>;
+  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, size: R, options?: FactoryOptions<E, W>): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
+  newZeros<T extends Tensor>(this: T, ...size: number[]): Made<never, never, Dynamic, T[typeof dtypeOf], T[typeof deviceOf]>;
+  newZeros<T extends Tensor, E extends DType = never, W extends Device = never, R extends readonly number[] = Dynamic>(this: T, options: FactoryOptions<E, W> & { size: R }): Made<E, W, R, T[typeof dtypeOf], T[typeof deviceOf]>;
   /** nextafter(Tensor self, Tensor other) -> Tensor */
   nextafter(other: Tensor): Tensor;
   nextafter(options: { other: Tensor }): Tensor;
@@ -2053,7 +2053,7 @@ export interface OperatorMethods {
    * `reshape(Tensor self, SymInt[] shape) -> Tensor`
    */
   reshape<T extends Tensor, R extends Shape>(this: T, shape: R): Shaped<T, Reshaped<R>>;
-  reshape<T extends Tensor, const R extends Shape>(this: T, ...shape: R): Shaped<T, number extends T[typeof shapeOf]['length'] ? Unknown : Reshaped<R>>;
+  reshape<T extends Tensor, const R extends Shape>(this: T, ...shape: R): Shaped<T, number extends T[typeof shapeOf]['length'] ? Dynamic : Reshaped<R>>;
   reshape<T extends Tensor, R extends Shape>(this: T, options: { shape: R }): Shaped<T, Reshaped<R>>;
   /** reshape_as(Tensor self, Tensor other) -> Tensor */
   reshapeAs<T extends Tensor>(this: T, other: Tensor): Part<T>;
@@ -2339,15 +2339,15 @@ export interface OperatorMethods {
    *
    * `sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
    */
-  sort<T extends Tensor>(this: T, options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  sort<T extends Tensor>(this: T, options: { stable: boolean | null; dim?: number; descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /**
    * The elements in order along `dim`, and their indices. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sort.html)
    *
    * `sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
    */
-  sort<T extends Tensor>(this: T, dim?: number, descending?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  sort<T extends Tensor>(this: T, dim: number, options: { descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  sort<T extends Tensor>(this: T, options: { dim?: number; descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  sort<T extends Tensor>(this: T, dim?: number, descending?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  sort<T extends Tensor>(this: T, dim: number, options: { descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  sort<T extends Tensor>(this: T, options: { dim?: number; descending?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /** sparse_dim(Tensor self) -> int */
   sparseDim(): number;
   /** sparse_mask(Tensor self, Tensor mask) -> Tensor */
@@ -2656,11 +2656,11 @@ export interface OperatorMethods {
    *
    * `topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
    */
-  topk<T extends Tensor>(this: T, k: number, dim?: number, largest?: boolean, sorted?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  topk<T extends Tensor>(this: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  topk<T extends Tensor>(this: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  topk<T extends Tensor>(this: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
-  topk<T extends Tensor>(this: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof placeOf]>;
+  topk<T extends Tensor>(this: T, k: number, dim?: number, largest?: boolean, sorted?: boolean): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  topk<T extends Tensor>(this: T, k: number, dim: number, largest: boolean, options: { sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  topk<T extends Tensor>(this: T, k: number, dim: number, options: { largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  topk<T extends Tensor>(this: T, k: number, options: { dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
+  topk<T extends Tensor>(this: T, options: { k: number; dim?: number; largest?: boolean; sorted?: boolean }): ValuesIndices<T[typeof dtypeOf], T[typeof deviceOf]>;
   /**
    * The sum of the diagonal of a matrix. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.trace.html)
    *

@@ -3,13 +3,13 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Job } from '../jobs/job.js';
+import { COMPARISON, METRICS } from '../runFiles.js';
 import type { RunFolder } from '../runFolder.js';
 import type { Experiment, Way } from '../training.js';
 import {
   adoptWay,
   commandLine,
   device,
-  expectEmpty,
   loadData,
   quoted,
   seeds,
@@ -57,8 +57,6 @@ interface OwnModel {
   file: string;
   sha256: string;
 }
-
-const SETTINGS = 'comparison.json';
 
 /** The options that both commands take. */
 export function comparisonOptions(command: Command): Command {
@@ -123,13 +121,13 @@ export async function compareModels(
   try {
     const begun = await readSettings(folder);
     if (options.resume || options.into !== undefined) {
-      if (!begun) throw new RunError(`${folder.path} holds no comparison of networks (no ${SETTINGS})`);
+      if (!begun) throw new RunError(`${folder.path} holds no comparison of networks (no ${COMPARISON})`);
       adopt(begun, options, given);
     } else if (begun)
       throw new RunError(
         `${folder.path} holds a run already: do what is missing by --resume, or give another --out`,
       );
-    else await expectEmpty(folder);
+    else await folder.expectNoRun();
     const { experiments, own } = await chosen(options, options.into === undefined ? undefined : begun);
     const loaded = await loadData(options, say, interrupt.signal);
     if (loaded === undefined) return 130;
@@ -152,7 +150,7 @@ export async function compareModels(
       throw new RunError(
         `the run in ${folder.path} was begun with other ${differing.join(', ').replace('own', 'files of own models')}`,
       );
-    await folder.write(SETTINGS, `${JSON.stringify(settings, null, 2)}\n`);
+    await folder.write(COMPARISON, `${JSON.stringify(settings, null, 2)}\n`);
 
     const jobs: Job[] = settings.seeds.flatMap((seed) => settings.models.map((model) => ({ model, seed })));
     const flops = new Map(
@@ -183,7 +181,7 @@ export async function compareModels(
         console.log(JSON.stringify({ ...run, ...run.final, parameters }));
     if (results.length > 0) say(`\n${comparisonText(compare(results), settings.data, settings.epochs)}`);
     for (const [name, reason] of outcome.failed) say(`failed: ${name}: ${reason}`);
-    say(`${results.length} of ${jobs.length} jobs are finished: ${folder.file('metrics.json')}`);
+    say(`${results.length} of ${jobs.length} jobs are finished: ${folder.file(METRICS)}`);
     if (results.length > 0 && !outcome.stopped) {
       const { finishComparison } = await import('../finishComparison.js');
       await finishComparison({
@@ -210,7 +208,7 @@ export async function compareModels(
 }
 
 async function readSettings(folder: RunFolder): Promise<Settings | undefined> {
-  return (await folder.has(SETTINGS)) ? (JSON.parse(await folder.read(SETTINGS)) as Settings) : undefined;
+  return (await folder.has(COMPARISON)) ? (JSON.parse(await folder.read(COMPARISON)) as Settings) : undefined;
 }
 
 // A resumed run keeps its settings, as does one that is added to; those that the user gives again are compared with them.

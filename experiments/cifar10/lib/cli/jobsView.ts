@@ -29,7 +29,10 @@ export function jobsView(
 
   function clear(): void {
     // In a window that was made narrower since, lines have become several.
-    const rows = drawn.reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / stream.columns)), 0);
+    const rows = drawn.reduce(
+      (sum, { length }) => sum + Math.max(1, Math.ceil(length / Math.max(1, stream.columns))),
+      0,
+    );
     if (rows > 0) stream.write(`\x1b[${rows}A\r\x1b[J`);
     drawn = [];
   }

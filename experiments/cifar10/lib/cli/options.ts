@@ -2,7 +2,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { data as Data } from 'torch-node';
 import type { Way } from '../training.js';
-import type { RunFolder } from '../runFolder.js';
 import { downloadView } from './downloadView.js';
 
 export interface DataOptions {
@@ -42,14 +41,6 @@ export function adoptWay(
 /** --synthetic, which leaves no place for --data. */
 export const syntheticOption = (description: string): Option =>
   new Option('--synthetic', description).conflicts('data');
-
-/** Throws a RunError where a folder holds a run, of whatever command: another would take its place. */
-export async function expectEmpty(folder: RunFolder): Promise<void> {
-  const { RunError } = await import('../runError.js');
-  for (const name of ['checkpoint.safetensors', 'comparison.json', 'metrics.json'])
-    if (await folder.has(name))
-      throw new RunError(`${folder.path} holds a run already (${name}): give another --out, or remove it`);
-}
 
 /** Sets the exit code to what a command gives, or to 1 with its error on stderr. */
 export async function finished(command: Promise<number>): Promise<void> {

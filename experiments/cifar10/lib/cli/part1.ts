@@ -8,7 +8,6 @@ import {
   adoptWay,
   commandLine,
   device,
-  expectEmpty,
   finished,
   loadData,
   quoted,
@@ -20,6 +19,7 @@ import {
   type DataOptions,
   type WayOptions,
 } from './options.js';
+import { CHECKPOINT } from '../runFiles.js';
 import { interruptible } from './interrupt.js';
 import { runView } from './runView.js';
 
@@ -63,7 +63,7 @@ export function addPart1Command(cifar10: Command): void {
 async function part1(options: Part1Options, given: (option: string) => boolean): Promise<number> {
   // Imported here, so that --help and wrong options do not wait for libtorch.
   const { default: torch } = await import('torch-node');
-  const { RunFolder, newRunFolder, lastUnfinishedRun, CHECKPOINT } = await import('../runFolder.js');
+  const { RunFolder, newRunFolder, lastUnfinishedRun } = await import('../runFolder.js');
   const { RunError } = await import('../runError.js');
   const { part1: experiment } = await import('../part1.js');
   const { run } = await import('../run.js');
@@ -90,7 +90,7 @@ async function part1(options: Part1Options, given: (option: string) => boolean):
       throw new RunError(
         `${folder.path} holds an unfinished run: go on with it by --resume, or give another --out`,
       );
-    } else await expectEmpty(folder);
+    } else await folder.expectNoRun();
     const loaded = await loadData(options, say, interrupt.signal);
     if (loaded === undefined) return 130;
     const view = runView(say, options.json ? process.stderr : process.stdout, loaded.name);

@@ -6,7 +6,8 @@ import { flopsPerStep } from '../flops.js';
 import { part2 } from '../part2.js';
 import { exclusively, takeTurns } from '../rngLock.js';
 import { run, weightsFile, type Watcher } from '../run.js';
-import { CHECKPOINT, RunFolder } from '../runFolder.js';
+import { CHECKPOINT } from '../runFiles.js';
+import { RunFolder } from '../runFolder.js';
 import { evaluate } from '../training.js';
 import { RESULT, type JobMessage, type JobOrder, type JobResult, type ThreadOrder } from './job.js';
 

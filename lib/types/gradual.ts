@@ -1,18 +1,18 @@
-// What a tensor's type tells of it. What is not known is `any`, as in gradual typing: it fits everywhere, and what is made of it is
-// not known either. The keys are there for the compiler alone; no tensor has such properties.
+// Gradual typing: what a tensor's type tells of its dtype, device and shape. What is not known is the dynamic type, which fits
+// everywhere, and what is made of it is dynamic again. The keys are there for the compiler alone; no tensor has such properties.
 import type { Complex } from '../core/scalar.js';
 import type { Device, DType } from '../core/dtype.js';
 import type { NestedArray } from '../tensor/nested.js';
 import type { Shape } from './shapes.js';
 
-/** What is not known: the default of what a tensor's type tells. */
+/** The dynamic type, of what is not known: the default of Tensor's type parameters. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- it fits everywhere, which is its purpose
-export type Unknown = any;
+export type Dynamic = any;
 
 /** The key of the dtype in a tensor's type. */
 export declare const dtypeOf: unique symbol;
 /** The key of the device in a tensor's type. */
-export declare const placeOf: unique symbol;
+export declare const deviceOf: unique symbol;
 /** The key of the shape in a tensor's type. */
 export declare const shapeOf: unique symbol;
 
