@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { codeFolder } from '../core/place.js';
 import { errorCode, errorText } from '../files/cache.js';
 import { compareVersions } from '../install/versions.js';
 import { failure } from './failure.js';
@@ -37,8 +38,7 @@ export const REBUILD = [
 
 /** The folder of this package, with its package.json. */
 export function packageRoot(): string {
-  // Two up from here, in lib/ as in dist/ and cjs/.
-  return fileURLToPath(new URL('../../', import.meta.url));
+  return fileURLToPath(new URL('../', codeFolder()));
 }
 
 /** Throws where the package's code does not lie in the package: in a bundle, which has no native part beside it. */

@@ -213,7 +213,7 @@ export interface NativeAddon {
   recordStep(
     step: () => number[],
     inputs: readonly number[],
-    library: string,
+    ownPlaces: readonly string[],
     graphs: 'on' | 'off' | 'dry-run',
   ): number;
   schedulePlaceholder(value: number): number;

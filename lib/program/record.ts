@@ -1,7 +1,7 @@
 // One recording of a step.
-import path from 'node:path';
 import { types } from 'node:util';
 import { handleOf } from '../core/handles.js';
+import { isOwnLine, ownPlaces } from '../core/place.js';
 import { native } from '../native/binding.js';
 import { noGrad } from '../autograd/gradMode.js';
 import { TorchError } from '../core/errors.js';
@@ -32,8 +32,6 @@ export type GraphMode = 'on' | 'off' | 'dry-run';
 /** A step as it is recorded. */
 export type Step = (...inputs: Tensor[]) => unknown;
 
-const LIBRARY = path.dirname(import.meta.dirname);
-
 /** Records one run of a step; what it changed is put back. */
 export function record(step: Step, inputs: readonly Tensor[], exact: boolean, graphs: GraphMode): Recorded {
   const recording = new Recording();
@@ -58,7 +56,7 @@ export function record(step: Step, inputs: readonly Tensor[], exact: boolean, gr
           return tensors.map(lend);
         }),
       inputs.map((input) => input[handleOf]),
-      LIBRARY,
+      ownPlaces(),
       graphs,
     );
     const { instructions, draws } = native.describeProgram(handle);
@@ -123,5 +121,5 @@ function explained(error: unknown): unknown {
 export function lineOf({ stack = '' }: Error): string {
   // Lines of functions that are built in, such as Array.map, name no file.
   const lines = stack.split('\n').filter((line) => /^\s+at .*:\d/.test(line) && !line.includes('node:'));
-  return (lines.find((line) => !line.includes(LIBRARY)) ?? lines[0] ?? 'at an unknown place').trim();
+  return (lines.find((line) => !isOwnLine(line)) ?? lines[0] ?? 'at an unknown place').trim();
 }

@@ -1,7 +1,7 @@
-import { expectNoMore } from '../core/options.js';
-import { describeTensor } from '../core/handles.js';
 // Where live tensors were made, for whoever looks for a leak.
-import { fileURLToPath } from 'node:url';
+import { describeTensor } from '../core/handles.js';
+import { expectNoMore } from '../core/options.js';
+import { isOwnLine } from '../core/place.js';
 
 interface Traced {
   readonly disposed: boolean;
@@ -63,17 +63,11 @@ function prune(): void {
   pruneAt = Math.max(4096, 2 * (origins?.length ?? 0));
 }
 
-// The package's own code, compiled or not. Stacks name ES modules by URL and other files by path: a folder with a space in
-// its name is written in two ways.
-const folder = new URL('..', import.meta.url);
-const own = [folder.pathname, fileURLToPath(folder)];
-
 /** The lines of a stack that are not torch-node's own, innermost first. @internal */
 export function callers(stack: string): string[] {
-  const inside = (line: string): boolean => own.some((place) => line.includes(place));
   return stack
     .split('\n')
     .slice(1)
     .map((line) => line.trim().replace(/^at /, ''))
-    .filter((line) => !inside(line) && !/\bnode:(internal|async_hooks)/.test(line));
+    .filter((line) => !isOwnLine(line) && !/\bnode:(internal|async_hooks)/.test(line));
 }

@@ -14,11 +14,11 @@ namespace torch_node {
 
 namespace {
 
-// recordStep(step, inputs, library, graphs): a program's handle. `step` gives handles, which are released: the outputs.
-// Lines of files in the folder `library` are not what errors name. `graphs`: 'on', 'off' or 'dry-run'.
+// recordStep(step, inputs, ownPlaces, graphs): a program's handle. `step` gives handles, which are released: the
+// outputs. Lines of a stack that name one of `ownPlaces` are not what errors name. `graphs`: 'on', 'off' or 'dry-run'.
 uint32_t recordStep(Environment& environment, Raw step, const std::vector<at::Tensor>& inputs,
-                    const std::string& library, const std::string& graphs) {
-  Recorder recorder(environment, inputs, library);
+                    std::vector<std::string> ownPlaces, const std::string& graphs) {
+  Recorder recorder(environment, inputs, std::move(ownPlaces));
   const JsCallback callback(environment, step.value);
   std::vector<at::Tensor> outputs;
   {
@@ -132,7 +132,9 @@ Raw runSteps(Environment& environment, const c10::intrusive_ptr<Program>& progra
     check(env, napi_get_undefined(env, &undefined));
     return undefined;
   };
-  if (background) return inBackground(environment, [steps] { steps->run(); }, nothing);
+  if (background)
+    return inBackground(
+        environment, [steps] { steps->run(); }, nothing);
   steps->run();
   return {nothing()};
 }

@@ -177,8 +177,8 @@ bool Recorder::touched(const Leaf& leaf) const {
 
 Recorder::Session::Session(Recorder& recorder) : info_(infoKind(), std::make_shared<Info>(&recorder)), key_(kKey) {}
 
-Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library)
-    : environment_(environment), library_(std::move(library)) {
+Recorder::Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::vector<std::string> ownPlaces)
+    : environment_(environment), ownPlaces_(std::move(ownPlaces)) {
   if (!registered) {
     throw std::runtime_error(
         "steps cannot be recorded with libtorch " TORCH_VERSION
@@ -267,7 +267,10 @@ std::string Recorder::where() {
     const size_t at = line.find("at ");
     // Lines of functions that are built in, such as Array.map, name no file.
     if (at == std::string::npos || line.find("node:") != std::string::npos || line.ends_with("(<anonymous>)")) continue;
-    if (line.find(library_) != std::string::npos) continue;
+    if (std::ranges::any_of(ownPlaces_,
+                            [&](const std::string& place) { return line.find(place) != std::string::npos; })) {
+      continue;
+    }
     lastWhere_ = line.substr(at);
     break;
   }

@@ -15,7 +15,7 @@ namespace torch_node {
 
 class Recorder {
  public:
-  Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::string library);
+  Recorder(Environment& environment, std::span<const at::Tensor> inputs, std::vector<std::string> ownPlaces);
   // Puts back what the recorded function changed.
   ~Recorder();
   Recorder(const Recorder&) = delete;
@@ -87,7 +87,7 @@ class Recorder {
   void release();
 
   Environment& environment_;
-  std::string library_;  // the folder of the library's own JavaScript, whose lines are nobody's
+  std::vector<std::string> ownPlaces_;  // the library's own JavaScript lies there, whose lines are nobody's
   Recorded recorded_;
   std::vector<at::Tensor> inputs_;
   std::map<Identity, ValueId> values_;

@@ -1,4 +1,7 @@
 // `npm run build:ts`: compiles the TypeScript of the package and of its workspaces into a dist/ in each.
+//
+// The library's own dist/ has one declaration file for each source file. Its code is put together into few files, since Node
+// takes a third of a millisecond to find, read and compile each: what several entries share lies in dist/chunks.
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,6 +15,21 @@ const HOVERS = path.join(root, 'scripts/build/hovers.d.ts');
 
 /** In the order in which they depend on one another. */
 const PROJECTS = ['.', 'experiments/cifar10'];
+
+/** What is imported from dist/: by users, by Node as a command or a thread, and by the scripts of this folder. */
+const ENTRIES = [
+  'index',
+  'models/index',
+  'cli/main',
+  'data/loader/worker',
+  // Scripts import these, some of them where the native part is missing.
+  'cli/setup',
+  'files/child',
+  'install/install',
+  'install/locate',
+  'install/manifest',
+  'native/load',
+];
 
 const sourcesOf = (project) =>
   ['lib', 'tsconfig.build.json']
@@ -30,23 +48,52 @@ export function typeScriptIsCurrent() {
 /** Compiles everything. Throws an error with the compiler's words when that fails. */
 export function compileTypeScript() {
   let tsc;
+  let esbuild;
   try {
-    tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+    const require = createRequire(import.meta.url);
+    tsc = require.resolve('typescript/bin/tsc');
+    esbuild = require('esbuild');
   } catch {
     throw new Error(
-      'The TypeScript sources have to be compiled, but typescript is not installed: npm install --include=dev',
+      'The TypeScript sources have to be compiled, but typescript or esbuild is not installed: npm install --include=dev',
     );
   }
   linkWorkspaces();
   for (const project of PROJECTS) {
+    const library = project === '.';
     const args = [tsc, '-p', path.join(project, 'tsconfig.build.json'), '--noEmitOnError'];
+    if (library) args.push('--emitDeclarationOnly');
     const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
     if (status !== 0) throw new Error(`The TypeScript sources cannot be compiled:\n${stdout.trim()}`);
-    removeLeftOvers(path.join(root, project));
-    if (project === '.')
-      appendFileSync(path.join(root, 'dist/index.d.ts'), `\n${readFileSync(HOVERS, 'utf8')}`);
+    removeLeftOvers(path.join(root, project), library ? bundle(esbuild) : undefined);
+    if (library) appendFileSync(path.join(root, 'dist/index.d.ts'), `\n${readFileSync(HOVERS, 'utf8')}`);
     madeOf(path.posix.join(project, 'dist'), sourcesOf(project));
   }
+}
+
+/** Puts the library's code together. Gives the files that were written, by their paths in dist/. */
+function bundle(esbuild) {
+  const { metafile } = esbuild.buildSync({
+    absWorkingDir: root,
+    entryPoints: ENTRIES.map((name) => `lib/${name}.ts`),
+    outbase: 'lib',
+    outdir: 'dist',
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'es2023',
+    // Classes go on having their own names, which modules print.
+    keepNames: true,
+    metafile: true,
+  });
+  const outputs = Object.entries(metafile.outputs);
+  for (const [file, { entryPoint, inputs }] of outputs)
+    if (entryPoint && inputs['lib/core/place.ts'])
+      throw new Error(`lib/core/place.ts has to lie in a chunk, and would be part of ${file}`);
+  return new Set(outputs.map(([file]) => path.relative('dist', file)));
 }
 
 /** The links that npm makes of workspaces: missing in a checkout whose node_modules are older than these. */
@@ -60,12 +107,14 @@ function linkWorkspaces() {
   }
 }
 
-/** Takes away what was compiled from files that are there no more: it would go into the package. */
-function removeLeftOvers(folder) {
+/** Takes away what was compiled from files that are there no more: it would go into the package. `code`: see bundle(). */
+function removeLeftOvers(folder, code) {
   const dist = path.join(folder, 'dist');
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = path.join(folder, 'lib', name.replace(/(\.d)?\.(ts|js)$/, '.ts'));
-    if (!existsSync(source)) rmSync(path.join(dist, name), { recursive: true, force: true });
+    const wanted =
+      code && /(\.js|^chunks)$/.test(name) ? code.has(name) || name === 'chunks' : existsSync(source);
+    if (!wanted) rmSync(path.join(dist, name), { recursive: true, force: true });
   }
 }
 

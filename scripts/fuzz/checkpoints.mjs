@@ -4,7 +4,7 @@
 // clear error, within seconds and within memory in proportion to the file. A child reads; when it dies or hangs, another goes on
 // behind the file that it died of.
 //
-//     npm run build:ts && node scripts/fuzz/checkpoints.mjs [--files 20000] [--from 0] [--seed 1] [--only N]
+//     node scripts/fuzz/checkpoints.mjs [--files 20000] [--from 0] [--seed 1] [--only N]
 //
 // The exit code is 1 when there was a finding.
 import { spawn } from 'node:child_process';
@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { library } from './library.mjs';
 import { generator } from './values.mjs';
 
 const SECONDS = 20; // for one file
@@ -92,11 +93,11 @@ async function parent() {
 // ---- the child ----
 
 async function child({ seed, from, to, folder, tell }) {
-  const torch = await import('../../dist/torch.js');
+  const torch = await library('torch');
   torch.setNumThreads(1);
   const say = (message) => writeSync(3, `${JSON.stringify(message)}\n`);
   const formats = await samples(torch, folder);
-  const { zip } = await import('../../dist/files/zipWriter.js');
+  const { zip } = await library('files/zipWriter');
   const file = path.join(folder, 'damaged');
   // Resets what /proc/self/status tells of the most memory so far.
   const clear = openSync('/proc/self/clear_refs', 'w');
@@ -141,8 +142,8 @@ function status(key) {
 
 /** Files of each format, ours and Python's. */
 async function samples(torch, folder) {
-  const { zipEntries } = await import('../../dist/files/zipReader.js');
-  const { MemoryBytes } = await import('../../dist/files/randomAccess.js');
+  const { zipEntries } = await library('files/zipReader');
+  const { MemoryBytes } = await library('files/randomAccess');
   const { checkpoints, nn } = torch;
   torch.manualSeed(0);
   const net = new nn.Sequential(new nn.Conv2d(3, 4, 3), new nn.ReLU(), new nn.Flatten(), new nn.Linear(4, 2));

@@ -1,19 +1,19 @@
 // The child of scripts/fuzz/operators.mjs: makes calls, and says before each which it is.
 //
-// Its one argument is JSON: { seed, from, to, note, lib, overloads, describe }. Into the file `note` it writes, before each call, its number
+// Its one argument is JSON: { seed, from, to, note, overloads, describe }. Into the file `note` it writes, before each call, its number
 // and the counts so far, then the operator that the call came to last; findings go to file descriptor 3, a line of JSON each.
 import { openSync, writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { caller } from './calls.mjs';
+import { library } from './library.mjs';
 import { generator } from './values.mjs';
 
-const { seed, from, to, note, lib, overloads, describe: describing } = JSON.parse(process.argv[2]);
-const load = await loader();
-const torch = await load('torch');
-const { parseSchema } = await load('operators/schema');
-const { describe } = await load('core/describe');
-const { native } = await load('native/binding');
+const { seed, from, to, note, overloads, describe: describing } = JSON.parse(process.argv[2]);
+const torch = await library('torch');
+const { parseSchema } = await library('operators/schema');
+const { describe } = await library('core/describe');
+const { native } = await library('native/binding');
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
@@ -28,13 +28,6 @@ const numbers = new Float64Array(3);
 for (let call = from; call < to; call++) await make(call);
 writeNote(to);
 process.exit(0);
-
-async function loader() {
-  if (!lib) return (name) => import(`../../dist/${name}.js`);
-  const { createJiti } = await import('jiti');
-  const jiti = createJiti(import.meta.url);
-  return (name) => jiti.import(`../../lib/${name}.ts`);
-}
 
 function writeNote(call) {
   numbers.set([call, counts.results, counts.errors]);

@@ -1,12 +1,12 @@
 // Calls everything that the package offers with arguments drawn at random, from a seed. Each call has to end with a result
 // or a TorchError. A child makes the calls; when it dies or hangs, another goes on behind the call that it died of.
 //
-//     npm run build:ts && node scripts/fuzz/operators.mjs [--calls 200000] [--from 0] [--seed 1] [--lib] [--json]
+//     node scripts/fuzz/operators.mjs [--calls 200000] [--from 0] [--seed 1] [--json]
 //     node scripts/fuzz/operators.mjs --seed 1 --only 1234      one call again, with all that it calls
 //     node scripts/fuzz/operators.mjs --overloads 'fft|_stack'  nothing but overloads whose names fit an expression
 //     node scripts/fuzz/operators.mjs --guard after             forbidden memory behind (or before) each tensor, Linux
 //
-// --lib takes lib/ in place of dist/. The exit code is 1 when there was a finding.
+// The exit code is 1 when there was a finding.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,6 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     overloads: { type: 'string' },
     guard: { type: 'string' },
-    lib: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -61,7 +60,6 @@ async function piece(from) {
     from,
     to: end,
     note,
-    lib: options.lib,
     overloads: options.overloads,
     describe: only !== undefined,
   });

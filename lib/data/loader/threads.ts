@@ -1,8 +1,6 @@
 // The worker threads of a DataLoader: started, heard, and ended whatever happens.
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { packageRoot } from '../../native/addons.js';
 import {
@@ -32,11 +30,8 @@ export interface ThreadOptions {
   orders: (id: number) => Omit<WorkerOrders, 'state'>;
 }
 
-/** The compiled worker: beside this file, or, when the package runs from its sources, where it is compiled to. */
-function workerFile(): string {
-  const beside = fileURLToPath(new URL('./worker.js', import.meta.url));
-  return existsSync(beside) ? beside : path.join(packageRoot(), 'dist', 'data', 'loader', 'worker.js');
-}
+/** The worker as it is compiled, also where the package runs from its sources or as CommonJS. */
+const workerFile = (): string => path.join(packageRoot(), 'dist', 'data', 'loader', 'worker.js');
 
 export class Threads {
   readonly #threads: Thread[];
