@@ -132,9 +132,7 @@ Raw runSteps(Environment& environment, const c10::intrusive_ptr<Program>& progra
     check(env, napi_get_undefined(env, &undefined));
     return undefined;
   };
-  if (background)
-    return inBackground(
-        environment, [steps] { steps->run(); }, nothing);
+  if (background) return inBackground(environment, [steps] { steps->run(); }, nothing);
   steps->run();
   return {nothing()};
 }

@@ -24,11 +24,14 @@ const ENTRIES = [
   'data/loader/worker',
   // Scripts import these, some of them where the native part is missing.
   'cli/setup',
+  'files/cache',
   'files/child',
   'install/install',
   'install/locate',
   'install/manifest',
+  'install/versions',
   'native/load',
+  'native/platform',
 ];
 
 const sourcesOf = (project) =>
