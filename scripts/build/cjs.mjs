@@ -10,11 +10,11 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const dist = path.join(root, 'dist');
 const out = path.join(root, 'cjs');
-const isWanted = (name) => /^(index|models\/index|chunks\/.*)\.js$/.test(name);
+const isWanted = (name) => /^(index|torch|models\/index|chunks\/.*)\.js$/.test(name);
 
 // What the package imports when it needs it is required, which test runners know how to do, unless it is there as an ES module
 // only. An import of a module whose name is known at run time only stays one: it is a user's, and may be an ES module.
-const load = `const load = (module) => (module && module.__esModule ? module : { ...module, default: module });`;
+const TO_MODULE = `const $toModule = (module) => (module && module.__esModule ? module : { ...module, default: module });`;
 const literalImport = /\bimport\((['"])([^'"]+)\1\)/g;
 
 function isModule(name) {
@@ -42,10 +42,10 @@ for (const name of names) {
     module: { type: 'commonjs', ignoreDynamic: true },
   });
   const text = code.replace(literalImport, (written, _quote, module) =>
-    isModule(module) ? written : `(async () => load(require('${module}')))()`,
+    isModule(module) ? written : `(async () => $toModule(require('${module}')))()`,
   );
   const target = path.join(out, name);
   mkdirSync(path.dirname(target), { recursive: true });
-  writeFileSync(target, text === code ? text : text.replace(/^"use strict";\n/, `$&${load}\n`));
+  writeFileSync(target, text === code ? text : text.replace(/^"use strict";\n/, `$&${TO_MODULE}\n`));
 }
 writeFileSync(path.join(out, 'package.json'), '{ "type": "commonjs" }\n');

@@ -3,7 +3,15 @@
 // The library's own dist/ has one declaration file for each source file. Its code is put together into few files, since Node
 // takes a third of a millisecond to find, read and compile each: what several entries share lies in dist/chunks.
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +26,7 @@ const PROJECTS = ['.', 'experiments/cifar10'];
 
 /** What is imported from dist/: by users, by Node as a command or a thread, and by the scripts of this folder. */
 const ENTRIES = [
-  'index',
+  'torch',
   'models/index',
   'cli/main',
   'data/loader/worker',
@@ -92,11 +100,17 @@ function bundle(esbuild) {
     keepNames: true,
     metafile: true,
   });
+  // index.ts stays a file of its own: tools see its default export, which is the module of all the others, by its syntax.
+  const { code } = esbuild.transformSync(readFileSync(path.join(root, 'lib/index.ts'), 'utf8'), {
+    loader: 'ts',
+    target: 'es2023',
+  });
+  writeFileSync(path.join(root, 'dist/index.js'), code);
   const outputs = Object.entries(metafile.outputs);
   for (const [file, { entryPoint, inputs }] of outputs)
     if (entryPoint && inputs['lib/core/place.ts'])
       throw new Error(`lib/core/place.ts has to lie in a chunk, and would be part of ${file}`);
-  return new Set(outputs.map(([file]) => path.relative('dist', file)));
+  return new Set(['index.js', ...outputs.map(([file]) => path.relative('dist', file))]);
 }
 
 /** The links that npm makes of workspaces: missing in a checkout whose node_modules are older than these. */
