@@ -3,6 +3,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test', '<rootDir>/experiments/cifar10/test'],
   testMatch: ['**/*.test.ts'],
+  // jest.device.config.mjs has those.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/device/'],
   transform: {
     '^.+\\.[jt]s$': [
       '@swc/jest',

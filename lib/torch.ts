@@ -1,7 +1,9 @@
 // The package's public interface: what `torch` is to a user.
+export * as accelerator from './accelerator/index.js';
 export * as amp from './amp/index.js';
 export * as autograd from './autograd/index.js';
 export * as checkpoints from './checkpoints/index.js';
+export * as cuda from './accelerator/cuda.js';
 export * as data from './data/index.js';
 export * as inductor from './jit/inductor.js';
 export * as jit from './jit/index.js';
@@ -50,7 +52,7 @@ export {
 } from './tensor/backends.js';
 export { fromBuffer, fromTypedArray, type BufferOptions } from './tensor/buffers.js';
 export { arange, full, shape, tensor, type TensorOptions } from './tensor/create.js';
-export { cuda, Stream } from './tensor/devices.js';
+export { Event, Stream, type EventOptions, type StreamOptions } from './accelerator/streams.js';
 export * from './tensor/dtypes.js';
 export { isFloatingPoint, type Device, type DType, type Layout, type MemoryFormat } from './core/dtype.js';
 export {

@@ -36,10 +36,10 @@ napi_value initialize(napi_env env, napi_value exports) {
     check(env, napi_set_instance_data(env, environment, close, nullptr));
     shareIntegers(*environment, exports);
     for (const auto& table :
-         {anomalyBindings(), autocastBindings(), autogradBindings(), dlpackBindings(), functionBindings(),
-          inductorBindings(), mappingBindings(), memoryBindings(), moduleBindings(), objectBindings(),
-          operatorBindings(), optimizerBindings(), programBindings(), runtimeBindings(), scriptBindings(),
-          tensorBindings(), transferBindings(), warningBindings()}) {
+         {anomalyBindings(), autocastBindings(), autogradBindings(), deviceBindings(), dlpackBindings(),
+          functionBindings(), inductorBindings(), mappingBindings(), memoryBindings(), moduleBindings(),
+          objectBindings(), operatorBindings(), optimizerBindings(), programBindings(), runtimeBindings(),
+          scriptBindings(), tensorBindings(), transferBindings(), warningBindings()}) {
       for (const Binding& binding : table) {
         napi_value function = nullptr;
         check(env, napi_create_function(env, binding.name, NAPI_AUTO_LENGTH, binding.call, environment, &function));

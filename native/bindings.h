@@ -11,6 +11,7 @@ namespace torch_node {
 std::vector<Binding> anomalyBindings();    // autograd/anomaly.cpp
 std::vector<Binding> autocastBindings();   // autograd/autocast.cpp
 std::vector<Binding> autogradBindings();   // autograd/autograd.cpp
+std::vector<Binding> deviceBindings();     // devices.cpp
 std::vector<Binding> dlpackBindings();     // tensors/dlpack.cpp
 std::vector<Binding> functionBindings();   // autograd/functions.cpp
 std::vector<Binding> inductorBindings();   // jit/inductor.cpp

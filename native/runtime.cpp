@@ -1,6 +1,4 @@
-// The process: versions, devices, threads, settings of backends and random numbers.
-#include <c10/core/impl/VirtualGuardImpl.h>
-
+// The process: versions, threads, settings of backends and random numbers.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Version.h>
 
@@ -23,40 +21,6 @@ int64_t getNumThreads(Environment& /*environment*/) { return at::get_num_threads
 void setNumThreads(Environment& /*environment*/, int64_t count) {
   if (count < 1) throw OutOfRange("expected 1 thread or more, got " + std::to_string(count));
   at::set_num_threads(static_cast<int>(count));
-}
-
-// Devices are asked for through c10's own interface, which knows nothing of CUDA's headers.
-bool deviceBuilt(Environment& /*environment*/, const std::string& type) {
-  return c10::impl::hasDeviceGuardImpl(at::Device(type).type());
-}
-int64_t deviceCount(Environment& /*environment*/, const std::string& type) {
-  const at::DeviceType device = at::Device(type).type();
-  if (!c10::impl::hasDeviceGuardImpl(device)) return 0;
-  return c10::impl::VirtualGuardImpl(device).deviceCount();
-}
-void synchronize(Environment& /*environment*/, const at::Device& device) {
-  if (device.is_cpu()) return;
-  const c10::impl::VirtualGuardImpl guard(device.type());
-  guard.synchronizeDevice(device.has_index() ? device.index() : guard.getDevice().index());
-}
-
-// Streams by their numbers, which mean something on their device alone.
-c10::Stream streamOf(const at::Device& device, int64_t id) { return c10::Stream(c10::Stream::UNSAFE, device, id); }
-int64_t newStream(Environment& /*environment*/, const at::Device& device) {
-  return c10::impl::VirtualGuardImpl(device.type()).getNewStream(device).id();
-}
-int64_t currentStream(Environment& /*environment*/, const at::Device& device) {
-  return c10::impl::VirtualGuardImpl(device.type()).getStream(device).id();
-}
-// For this thread.
-void setStream(Environment& /*environment*/, const at::Device& device, int64_t id) {
-  c10::impl::VirtualGuardImpl(device.type()).exchangeStream(streamOf(device, id));
-}
-bool queryStream(Environment& /*environment*/, const at::Device& device, int64_t id) {
-  return c10::impl::VirtualGuardImpl(device.type()).queryStream(streamOf(device, id));
-}
-void synchronizeStream(Environment& /*environment*/, const at::Device& device, int64_t id) {
-  c10::impl::VirtualGuardImpl(device.type()).synchronizeStream(streamOf(device, id));
 }
 
 // How exact products of float32 are, and how cuDNN chooses its kernels: of the process, not of the thread.
@@ -102,15 +66,21 @@ uint64_t seedOf(const at::Scalar& seed) {
 }
 
 void manualSeed(Environment& /*environment*/, const at::Scalar& seed) { at::manual_seed(seedOf(seed)); }
+// Of one device alone.
+void manualSeedOf(Environment& /*environment*/, const at::Device& device, const at::Scalar& seed) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard lock(generator.mutex());
+  generator.set_current_seed(seedOf(seed));
+}
 
-// Random state as PyTorch keeps it: a uint8 tensor.
-at::Tensor getRngState(Environment& /*environment*/) {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
+// Random state of a device's default generator as PyTorch keeps it: a uint8 tensor on the CPU.
+at::Tensor getRngState(Environment& /*environment*/, const at::Device& device) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
   const std::lock_guard lock(generator.mutex());
   return generator.get_state();
 }
-void setRngState(Environment& /*environment*/, const at::Tensor& state) {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
+void setRngState(Environment& /*environment*/, const at::Device& device, const at::Tensor& state) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
   const std::lock_guard lock(generator.mutex());
   generator.set_state(state);
 }
@@ -143,19 +113,12 @@ std::vector<Binding> runtimeBindings() {
       bound<&cpuCapability>("cpuCapability"),
       bound<&getNumThreads>("getNumThreads"),
       bound<&setNumThreads>("setNumThreads"),
-      bound<&deviceBuilt>("deviceBuilt"),
-      bound<&deviceCount>("deviceCount"),
-      bound<&synchronize>("synchronize"),
-      bound<&newStream>("newStream"),
-      bound<&currentStream>("currentStream"),
-      bound<&setStream>("setStream"),
-      bound<&queryStream>("queryStream"),
-      bound<&synchronizeStream>("synchronizeStream"),
       bound<&backendFlag>("backendFlag"),
       bound<&setBackendFlag>("setBackendFlag"),
       bound<&float32MatmulPrecision>("float32MatmulPrecision"),
       bound<&setFloat32MatmulPrecision>("setFloat32MatmulPrecision"),
       bound<&manualSeed>("manualSeed"),
+      bound<&manualSeedOf>("manualSeedOf"),
       bound<&getRngState>("getRngState"),
       bound<&setRngState>("setRngState"),
       bound<&createGenerator>("createGenerator"),

@@ -4,7 +4,7 @@ import { expectOneOf } from '../core/checks.js';
 import { expectNoMore, options } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { inMode } from '../core/modes.js';
-import { cuda } from '../tensor/devices.js';
+import { isAvailable } from '../accelerator/devices.js';
 import type { DType } from '../core/dtype.js';
 
 export interface AutocastOptions {
@@ -84,7 +84,7 @@ export function inTheseModes(): <T>(run: () => T) => T {
 
 function isUsable(device: DeviceType, dtype: DType): boolean {
   const why =
-    device === 'cuda' && !cuda.isAvailable()
+    device === 'cuda' && !isAvailable()
       ? 'CUDA is not available'
       : SHORT.includes(dtype)
         ? undefined

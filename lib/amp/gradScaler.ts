@@ -5,7 +5,7 @@ import { expectBoolean, expectInteger, expectNumber, expectObject, expectOneOf }
 import { describe } from '../core/describe.js';
 import { outsideOfStep, recording } from '../program/recording.js';
 import { noGrad } from '../autograd/gradMode.js';
-import { cuda } from '../tensor/devices.js';
+import { isAvailable } from '../accelerator/devices.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';
@@ -86,7 +86,7 @@ export class GradScaler {
     this.#backoffFactor = backoffFactor;
     this.#growthInterval = growthInterval;
     let enabled = expectBoolean('GradScaler', 'enabled', more.enabled ?? true);
-    if (enabled && device === 'cuda' && !cuda.isAvailable()) {
+    if (enabled && device === 'cuda' && !isAvailable()) {
       process.emitWarning('GradScaler: CUDA is not available: it is turned off', 'TorchWarning');
       enabled = false;
     }

@@ -4,7 +4,7 @@ import { expectBoolean, expectInteger, expectNumber } from '../core/checks.js';
 import { expectNoMore, isOptions, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { map } from '../core/tree.js';
-import { cuda } from '../tensor/devices.js';
+import { isAvailable } from '../accelerator/devices.js';
 import { TorchError, ArgumentTypeError, NoDeviceError, UnknownOptionError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import type { Generator } from '../tensor/random.js';
@@ -368,10 +368,10 @@ function checked(given: DataLoaderOptions): DataLoaderOptions {
   }
   if (batchSize === null && dropLast === true)
     throw fault('without batches (batchSize: null) there is no last one: leave out dropLast');
-  if (pinMemory === true && !cuda.isAvailable())
+  if (pinMemory === true && !isAvailable())
     throw new NoDeviceError(
       'DataLoader',
-      'pinMemory needs CUDA, and there is no CUDA device: leave it out, or give `pinMemory: torch.cuda.isAvailable()`',
+      'pinMemory needs CUDA, and there is no CUDA device: leave it out, or give `pinMemory: torch.isAvailable()`',
     );
   return settings;
 }

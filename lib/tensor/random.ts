@@ -3,12 +3,13 @@ import { expectNoMore } from '../core/options.js';
 import { handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { checkDevice } from './devices.js';
+import { checkDevice } from '../accelerator/devices.js';
 import type { Device } from '../core/dtype.js';
 import { named, ArgumentTypeError } from '../core/errors.js';
 import { expectTensor, Tensor } from './tensor.js';
 
-function checkSeed(where: string, seed: number | bigint): void {
+/** @internal */
+export function checkSeed(where: string, seed: number | bigint): void {
   if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed)) {
     throw new ArgumentTypeError(where, `expected an integer seed, got ${describe(seed)}`);
   }
@@ -24,13 +25,15 @@ export function manualSeed(seed: number | bigint): void {
 /** State of the CPU's default generator: uint8, as torch.get_rng_state() gives it. */
 export function getRngState(): Tensor {
   expectNoMore('getRngState', arguments, 0);
-  return new Tensor(native.getRngState());
+  return new Tensor(native.getRngState('cpu'));
 }
 
 /** Puts a state from `getRngState()` back. */
 export function setRngState(state: Tensor): void {
   expectNoMore('setRngState', arguments, 1);
-  named('setRngState', () => native.setRngState(expectTensor('setRngState', 'state', state)[handleOf]));
+  named('setRngState', () =>
+    native.setRngState('cpu', expectTensor('setRngState', 'state', state)[handleOf]),
+  );
 }
 
 /** A source of random numbers of its own, for the functions that take a `generator`. */

@@ -7,11 +7,20 @@ import { enableGrad, isGradEnabled } from '../autograd/gradMode.js';
 import { backward } from '../autograd/passes.js';
 import { zeros } from '../operators/generated/functions.js';
 import { TorchError } from '../core/errors.js';
-import { getRngState, setRngState } from '../tensor/random.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { handleOf } from '../core/handles.js';
+import { isTensor, Tensor } from '../tensor/tensor.js';
 
 type Recompute = (tensors: readonly Tensor[]) => { inputs: (Tensor | null)[]; outputs: unknown };
-type Ctx = FunctionContext<{ recompute: Recompute; rngState: Tensor }>;
+type RngStates = readonly [device: string, state: Tensor][];
+type Ctx = FunctionContext<{ recompute: Recompute; devices: string[]; states: Tensor[] }>;
+
+/** Random states of devices' default generators. */
+const rngStates = (devices: readonly string[]): RngStates =>
+  devices.map((device) => [device, new Tensor(native.getRngState(device))]);
+
+function setRngStates(states: RngStates): void {
+  for (const [device, state] of states) native.setRngState(device, state[handleOf]);
+}
 
 class Checkpoint extends AutogradFunction {
   // The first argument requires a gradient: so that the function is recorded where parameters inside it do, and no input.
@@ -22,7 +31,10 @@ class Checkpoint extends AutogradFunction {
     ...inputs: unknown[]
   ): unknown {
     ctx.saveForBackward(...inputs.filter(isTensor));
-    ctx.rngState = getRngState();
+    // Of the CPU and of the devices that the inputs lie on, as in Python.
+    const on = inputs.filter(isTensor).map(({ device }) => device);
+    ctx.devices = [...new Set(['cpu', ...on.filter((device) => device.startsWith('cuda'))])];
+    ctx.states = rngStates(ctx.devices).map(([, state]) => state);
     const others = inputs.map((value) =>
       isTensor(value) ? { requiresGrad: value.requiresGrad } : { value },
     );
@@ -66,18 +78,18 @@ class Checkpoint extends AutogradFunction {
 }
 
 function recomputed(ctx: Ctx): ReturnType<Recompute> {
-  const now = getRngState();
-  setRngState(ctx.rngState);
+  const now = rngStates(ctx.devices);
+  setRngStates(ctx.devices.map((device, i) => [device, ctx.states[i]!]));
   try {
     return enableGrad(() => ctx.recompute(ctx.savedTensors));
   } finally {
-    setRngState(now);
+    setRngStates(now);
   }
 }
 
 /**
  * `fn(...inputs)`, of which only the inputs are kept for the backward pass: it calls `fn` again there, which takes time and
- * saves memory. The CPU's random numbers are the same the second time, and so is autocast. `fn` returns a tensor or an array of them; tensors
+ * saves memory. Random numbers are the same the second time (the CPU's, and those of the devices of the inputs), and so is autocast. `fn` returns a tensor or an array of them; tensors
  * inside arrays and objects among the inputs get no gradient. As PyTorch's torch.utils.checkpoint with
  * `use_reentrant=True`, but that parameters inside `fn` get their gradients though no input requires one.
  *

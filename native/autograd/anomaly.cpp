@@ -1,6 +1,7 @@
 // Anomaly detection: functions of the graph remember the JavaScript stack that they were made on, in case their
 // backward fails.
 #include "js/callback.h"
+#include "js/relay.h"
 #include "bindings.h"
 
 namespace torch_node {
@@ -29,18 +30,17 @@ std::string currentStack() {
   }
 }
 
-// What failed on this thread since it was last asked for.
-std::vector<std::string>& failures() {
-  thread_local std::vector<std::string> out;
-  return out;
-}
-
 class StackMetadata : public torch::autograd::AnomalyMetadata {
  public:
   void store_stack() override { stack_ = currentStack(); }
   void print_stack(const std::string& name) override {
-    failures().push_back(name);
-    failures().push_back(stack_);
+    for (const std::string& text : {name, stack_}) {
+      if (Relay* relay = Relay::current()) {
+        relay->report(text);
+      } else {
+        anomalies().push_back(text);
+      }
+    }
   }
 
  private:
@@ -74,7 +74,7 @@ void setAnomalyMode(Environment& /*environment*/, bool on, bool checkNan) {
   AnomalyMode::set_enabled(on, checkNan);
 }
 // takeAnomalies(): name, stack, name, stack, ... of the functions whose backward failed on this thread
-std::vector<std::string> takeAnomalies(Environment& /*environment*/) { return std::exchange(failures(), {}); }
+std::vector<std::string> takeAnomalies(Environment& /*environment*/) { return std::exchange(anomalies(), {}); }
 
 }  // namespace
 

@@ -1,4 +1,5 @@
 // Autograd: gradients, and the modes in which none are recorded.
+#include "js/relay.h"
 #include "program/recorder.h"
 #include "bindings.h"
 
@@ -27,18 +28,23 @@ torch::autograd::variable_list seeds(const std::vector<at::Tensor>& tensors,
 }
 
 // backward(tensors, gradients, retainGraph, createGraph, inputs)
-void backward(Environment& /*environment*/, const std::vector<at::Tensor>& tensors,
+void backward(Environment& environment, const std::vector<at::Tensor>& tensors,
               const std::vector<std::optional<at::Tensor>>& gradients, bool retainGraph, bool createGraph,
               const std::vector<at::Tensor>& inputs) {
-  torch::autograd::backward(tensors, seeds(tensors, gradients), retainGraph, createGraph, inputs);
+  const auto seeded = seeds(tensors, gradients);
+  Relay::run(environment, [&] { torch::autograd::backward(tensors, seeded, retainGraph, createGraph, inputs); });
 }
 
 // grad(outputs, inputs, gradients, retainGraph, createGraph, allowUnused): a handle for each input, 0 where unused
-std::vector<at::Tensor> grad(Environment& /*environment*/, const std::vector<at::Tensor>& outputs,
+std::vector<at::Tensor> grad(Environment& environment, const std::vector<at::Tensor>& outputs,
                              const std::vector<at::Tensor>& inputs,
                              const std::vector<std::optional<at::Tensor>>& gradients, bool retainGraph,
                              bool createGraph, bool allowUnused) {
-  return torch::autograd::grad(outputs, inputs, seeds(outputs, gradients), retainGraph, createGraph, allowUnused);
+  const auto seeded = seeds(outputs, gradients);
+  std::vector<at::Tensor> out;
+  Relay::run(environment,
+             [&] { out = torch::autograd::grad(outputs, inputs, seeded, retainGraph, createGraph, allowUnused); });
+  return out;
 }
 
 bool requiresGrad(Environment& /*environment*/, const at::Tensor& tensor) { return tensor.requires_grad(); }

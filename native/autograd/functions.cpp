@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "js/callback.h"
+#include "js/relay.h"
 #include "bindings.h"
 #include "capsule.h"
 
@@ -14,6 +15,7 @@ struct Hook final : torch::CustomClassHolder {
   static constexpr const char* kName = "hook";
   explicit Hook(std::shared_ptr<const JsCallback> function) : callback(std::move(function)) {}
   std::shared_ptr<const JsCallback> callback;  // none once it was removed
+  Relay::Listener listener;
 };
 
 using torch::autograd::Node;
@@ -80,6 +82,7 @@ class FunctionNode : public Node {
   bool materializeGrads_;
   std::vector<std::optional<VariableInfo>> outputs_;
   std::vector<SavedVariable> saved_;
+  Relay::Listener listener_;
 };
 
 template <class T, class... A>
@@ -160,8 +163,11 @@ bool retainsGrad(Environment& /*environment*/, const at::Tensor& tensor) { retur
 
 // Whether the backward pass that runs now was started by backward(), not by grad(): only then may a function inside
 // it call backward().
-bool backwardMayNest(Environment& /*environment*/) {
-  return torch::autograd::Engine::get_default_engine().is_checkpoint_valid();
+bool backwardMayNest(Environment& environment) {
+  bool out = false;
+  Relay::onWaitingThread(environment,
+                         [&] { out = torch::autograd::Engine::get_default_engine().is_checkpoint_valid(); });
+  return out;
 }
 
 }  // namespace

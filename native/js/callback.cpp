@@ -1,6 +1,8 @@
 // JavaScript functions that C++ calls.
 #include "callback.h"
 
+#include "relay.h"
+
 namespace torch_node {
 
 namespace {
@@ -57,12 +59,22 @@ bool JavaScriptError::rethrow(napi_env env) const noexcept {
 std::vector<at::Tensor> JsCallback::call(const std::string& what,
                                          std::span<const std::vector<at::Tensor>> lists) const {
   Environment& environment = function_.environment();
-  if (!environment.isCurrent()) {
+  if (environment.isCurrent()) return callHere(what, lists);
+  Relay* relay = Relay::current();
+  if (!relay || !relay->isOf(environment)) {
     throw std::runtime_error(what +
                              ": a JavaScript function runs on the thread that it was made on only, and autograd "
-                             "called it from another (the tensors were handed to another thread, lie on a device "
-                             "whose backward pass has a thread of its own, or backward() was nested too deep)");
+                             "called it from another (the tensors were handed to another thread, or backward() was "
+                             "nested too deep)");
   }
+  std::vector<at::Tensor> out;
+  relay->call([&] { out = callHere(what, lists); });
+  return out;
+}
+
+std::vector<at::Tensor> JsCallback::callHere(const std::string& what,
+                                             std::span<const std::vector<at::Tensor>> lists) const {
+  Environment& environment = function_.environment();
   napi_env env = environment.env();
   const HandleScope scope(env);
   std::vector<napi_value> arguments;

@@ -60,11 +60,15 @@ class JavaScriptError : public std::exception {
 class JsCallback {
  public:
   JsCallback(Environment& environment, napi_value function) : function_(environment, function) {}
-  // Throws on any thread but the environment's own, and when the function throws. `what` is for the words.
+  // On the environment's own thread, or on one that works for a pass which that thread serves (relay.h). Throws on
+  // others, and when the function throws. `what` is for the words.
   [[nodiscard]] std::vector<at::Tensor> call(const std::string& what,
                                              std::span<const std::vector<at::Tensor>> lists) const;
 
  private:
+  [[nodiscard]] std::vector<at::Tensor> callHere(const std::string& what,
+                                                 std::span<const std::vector<at::Tensor>> lists) const;
+
   JsReference function_;
 };
 

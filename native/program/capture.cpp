@@ -28,6 +28,9 @@ std::mutex& captureMutex() {
   return one;
 }
 
+// Whether this thread holds the stream of captures.
+thread_local bool isCapturing = false;
+
 std::mutex& rngMutex() {
   static std::mutex one;
   return one;
@@ -51,15 +54,20 @@ void wait(const c10::Stream& waiting, const c10::Stream& on) {
   event.block(waiting);
 }
 
-CaptureStreamGuard::CaptureStreamGuard(at::Device device) : lock_(captureMutex()) {
-  if (!at::isAccelerator(device.type())) return;
-  before_ = currentStream(device);
-  const c10::Stream side = captureStream(device);
-  wait(side, *before_);
-  guard_.emplace(side);
+CaptureStreamGuard::CaptureStreamGuard(at::Device device) : lock_(captureMutex(), std::defer_lock) {
+  if (isCapturing) throw std::runtime_error("a graph is being captured on this thread: end that first");
+  lock_.lock();
+  if (at::isAccelerator(device.type())) {
+    before_ = currentStream(device);
+    const c10::Stream side = captureStream(device);
+    wait(side, *before_);
+    guard_.emplace(side);
+  }
+  isCapturing = true;
 }
 
 CaptureStreamGuard::~CaptureStreamGuard() {
+  isCapturing = false;
   if (!before_ || !guard_) return;
   const c10::Stream side = guard_->current_stream();
   guard_.reset();

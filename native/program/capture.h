@@ -29,6 +29,7 @@ class Capture {
   void begin(Pool pool) { graph_.capture_begin(pool, at::GraphCaptureMode::ThreadLocal); }
   void end() { graph_.capture_end(); }
   void replay() { graph_.replay(); }
+  void reset() { graph_.reset(); }
   [[nodiscard]] Pool pool() const { return graph_.pool(); }
   // After a capture that failed: drops what there is of it, and ignores the errors of doing so.
   void abandon() noexcept {
@@ -52,6 +53,7 @@ struct Capture {
   void begin(Pool /*pool*/) {}
   void end() {}
   void replay() {}
+  void reset() {}
   [[nodiscard]] static Pool pool() { return {}; }
   void abandon() noexcept {}
 };
@@ -65,7 +67,7 @@ void wait(const c10::Stream& waiting, const c10::Stream& on);
 
 // Moves the calling thread's work to the stream of captures: it waits for the current stream, and the current stream
 // waits for it afterwards. One thread at a time: a capture counts random numbers in the generator that all threads
-// share.
+// share. Throws where the calling thread is capturing already.
 class CaptureStreamGuard {
  public:
   explicit CaptureStreamGuard(at::Device device);
@@ -74,7 +76,7 @@ class CaptureStreamGuard {
   CaptureStreamGuard& operator=(const CaptureStreamGuard&) = delete;
 
  private:
-  std::lock_guard<std::mutex> lock_;
+  std::unique_lock<std::mutex> lock_;
   std::optional<c10::Stream> before_;
   std::optional<c10::StreamGuard> guard_;
 };

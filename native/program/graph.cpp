@@ -178,6 +178,7 @@ std::unique_ptr<Graphs::Captured> Graphs::capture(int64_t count, Next next, std:
       EffectAnalysis analysis(device_);
       captured->next();
       program_.play(numbers, &analysis);
+      untouched.putBack();  // two steps on, rows may be asked for that the permutation does not have
       captured->next();
       program_.play(numbers);
       if (const std::string obstacle = analysis.obstacle(); !obstacle.empty()) {

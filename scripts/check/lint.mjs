@@ -1,4 +1,5 @@
-// `npm run lint`: prettier and ESLint over the TypeScript and the scripts, clang-format and clang-tidy over native/.
+// `npm run lint`: prettier and ESLint over the TypeScript and the scripts, clang-format over all C++ and
+// clang-tidy over native/.
 // `npm run format` (--write): prettier and clang-format put right what they find.
 //
 // TORCH_NODE_LINT_SKIP_TIDY=1 leaves clang-tidy out, TORCH_NODE_LINT_SKIP_CPP=1 all of C++. clang-tidy reads the commands of
@@ -62,12 +63,13 @@ function llvm(name) {
 }
 
 async function formatNative() {
-  const files = readdirSync(native, { recursive: true }).filter((name) => /\.(c|cpp|h)$/.test(name));
+  const files = ['native', 'test'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true })
+      .filter((name) => /\.(c|cpp|h)$/.test(name))
+      .map((name) => path.join(folder, name)),
+  );
   const mode = write ? ['-i'] : ['--dry-run', '--Werror'];
-  const { code, output } = await run(llvm('clang-format'), [
-    ...mode,
-    ...files.map((name) => path.join('native', name)),
-  ]);
+  const { code, output } = await run(llvm('clang-format'), [...mode, ...files]);
   if (code !== 0) throw new Problem(`${output.trim()}${write ? '' : '\n(npm run format puts it right)'}`);
 }
 

@@ -1,19 +1,13 @@
-// `npm test`: compiles dist/, which the command-line tests run, checks all types, and runs jest. Further arguments go to jest.
+// `npm test`: compiles dist/, which the command-line tests run, checks all types, and runs jest, then the tests that name a
+// device on the simulated accelerator. Ends with a line that counts all of them. Further arguments go to jest, and leave the
+// second part out.
 // `npm run test:quick`: the core of each room from its sources, without what compiles, installs, trains, asks Python or
 // starts many processes.
-import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const { resolve } = createRequire(import.meta.url);
-const node = (args, env) =>
-  spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
-    .status ?? 1;
-const tsc = (...args) => node([resolve('typescript/bin/tsc'), ...args]);
-const jest = (args, env) =>
-  node([path.join(path.dirname(resolve('jest/package.json')), 'bin/jest.js'), ...args], env);
+import { testDevice } from './device.mjs';
+import { jest, node, tsc } from './jest.mjs';
 
 /** What test:quick runs: of each room the files of its core that take no more than some seconds. */
 const QUICK = {
@@ -39,5 +33,24 @@ if (args.includes('--quick')) {
   // Without Python, which takes half a minute to record what it computes on this machine.
   process.exitCode = jest([...patterns, ...rest], { TORCH_NODE_TEST_WITHOUT_PYTHON: '1' });
 } else {
-  process.exitCode = node(['scripts/build/ts.mjs']) || tsc('-p', 'tsconfig.json', '--noEmit') || jest(args);
+  process.exitCode = node(['scripts/build/ts.mjs']) || tsc('-p', 'tsconfig.json', '--noEmit') || all();
+}
+
+function all() {
+  if (args.length > 0) return jest(args);
+  const folder = mkdtempSync(path.join(tmpdir(), 'torch-node-test-'));
+  const file = path.join(folder, 'summary');
+  try {
+    const codes = [jest([], { TORCH_NODE_TEST_SUMMARY: file }), testDevice([], file)];
+    const runs = readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const sum = (name) => runs.reduce((total, run) => total + run[name], 0);
+    const skipped = sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : '';
+    console.log(`\n${sum('passed')} passed, ${sum('failed')} failed${skipped}`);
+    return codes.find((code) => code !== 0) ?? 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }

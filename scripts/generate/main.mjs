@@ -83,7 +83,7 @@ function imports(text) {
   };
   return [
     ...line(['Device', 'DType', 'Layout', 'MemoryFormat'], '../../core/dtype.js'),
-    ...line(['Stream'], '../../tensor/devices.js'),
+    ...line(['Stream'], '../../accelerator/streams.js'),
     ...line(['NativeObject'], '../nativeObject.js'),
     ...line(['Generator'], '../../tensor/random.js'),
     ...line(['Scalar', 'Tensor', 'TensorLike'], '../../tensor/tensor.js'),

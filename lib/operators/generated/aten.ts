@@ -2,7 +2,7 @@
 // torch.ops.aten: every overload of every operator, under the names of the schemas.
 
 import type { Device, DType, Layout, MemoryFormat } from '../../core/dtype.js';
-import type { Stream } from '../../tensor/devices.js';
+import type { Stream } from '../../accelerator/streams.js';
 import type { NativeObject } from '../nativeObject.js';
 import type { Generator } from '../../tensor/random.js';
 import type { Scalar, Tensor, TensorLike } from '../../tensor/tensor.js';

@@ -1,6 +1,6 @@
-// Checks the fused engine (native/program/fused) against a plain implementation in double precision: outputs, loss and every
-// gradient, for networks with all kinds of layers, batches that fill the vectors and that do not, and every set of
-// instructions that this machine has. Exits with 1 where something differs. fused.test.ts compiles and runs it.
+// Checks the fused engine (native/program/fused) against a plain implementation in double precision: outputs, loss and
+// every gradient, for networks with all kinds of layers, batches that fill the vectors and that do not, and every set
+// of instructions that this machine has. Exits with 1 where something differs. fused.test.ts compiles and runs it.
 //
 // `check time [batch [network [instructions [threads]]]]` measures training steps instead.
 #include "../../../native/program/fused/chain.h"
