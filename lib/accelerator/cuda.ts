@@ -8,7 +8,7 @@ export {
   setDevice,
   synchronize,
   type CudaDevice,
-} from './devices.js';
+} from '../tensor/devices.js';
 export {
   CudaStream as Stream,
   currentStream,

@@ -5,7 +5,7 @@ import { named, TorchError } from '../core/errors.js';
 import { expectNoMore, options } from '../core/options.js';
 import { version } from '../tensor/runtime.js';
 import { native } from '../native/binding.js';
-import { cudaDevice, synchronize } from './devices.js';
+import { cudaDevice, synchronize } from '../tensor/devices.js';
 import { emptyCache } from './memory.js';
 
 /** The memory of a graph, which others may share: see `CUDAGraph.pool`. */
@@ -118,9 +118,9 @@ export class CUDAGraph {
  */
 export function graph<T>(graph: CUDAGraph, run: () => T, given?: GraphOptions): T {
   expectNoMore('cuda.graph', arguments, 3);
+  options('cuda.graph', given, ['pool']);
   expectArgument('cuda.graph', 'graph', graph, CUDAGraph.isGraph(graph), 'a CUDAGraph');
   expectArgument('cuda.graph', 'run', run, typeof run === 'function', 'a function');
-  options('cuda.graph', given, ['pool']);
   synchronize();
   emptyCache();
   graph.captureBegin(given);

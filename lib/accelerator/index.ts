@@ -1,7 +1,7 @@
 // torch.accelerator: the accelerator that there is, whichever it is. CUDA is the only kind so far.
 import type { Device } from '../core/dtype.js';
 import { expectNoMore } from '../core/options.js';
-import { isAvailable } from './devices.js';
+import { isAvailable } from '../tensor/devices.js';
 
 export {
   currentDevice as currentDeviceIndex,
@@ -10,7 +10,7 @@ export {
   isAvailable,
   setDevice as setDeviceIndex,
   synchronize,
-} from './devices.js';
+} from '../tensor/devices.js';
 export { currentStream, setStream } from './streams.js';
 export {
   emptyCache,

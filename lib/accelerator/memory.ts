@@ -3,7 +3,7 @@ import { expectBoolean } from '../core/checks.js';
 import { named } from '../core/errors.js';
 import { expectNoMore, options } from '../core/options.js';
 import { native } from '../native/binding.js';
-import { cudaDevice, type CudaDevice } from './devices.js';
+import { cudaDevice, type CudaDevice } from '../tensor/devices.js';
 
 // In the order in which native.memoryStats gives them.
 const ARRAYS = [

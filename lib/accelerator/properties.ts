@@ -2,7 +2,7 @@
 import { TorchError } from '../core/errors.js';
 import { expectNoMore } from '../core/options.js';
 import { native } from '../native/binding.js';
-import { cudaDevice, type CudaDevice } from './devices.js';
+import { cudaDevice, type CudaDevice } from '../tensor/devices.js';
 import { memGetInfo } from './memory.js';
 
 /** As torch.cuda.get_device_properties: sizes in bytes. */

@@ -5,7 +5,7 @@ import { expectNoMore } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { checkSeed } from '../tensor/random.js';
 import { expectTensor, Tensor } from '../tensor/tensor.js';
-import { cudaDevice, type CudaDevice } from './devices.js';
+import { cudaDevice, type CudaDevice } from '../tensor/devices.js';
 
 /** Seeds the current CUDA device's default generator; nothing happens without one, as in Python. */
 export function manualSeed(seed: number | bigint): void {

@@ -5,7 +5,7 @@ import { isStream, streamOf } from '../core/handles.js';
 import { inMode } from '../core/modes.js';
 import { expectNoMore, options } from '../core/options.js';
 import { native } from '../native/binding.js';
-import { cudaDevice, type CudaDevice } from './devices.js';
+import { cudaDevice, type CudaDevice } from '../tensor/devices.js';
 
 type StreamId = number | bigint;
 
@@ -29,9 +29,9 @@ export class Stream {
   constructor(device: CudaDevice = 'cuda', given?: StreamOptions, id?: StreamId) {
     const { priority = 0 } = options('Stream', given, ['priority']);
     expectInteger('Stream', 'priority', priority, Number.MIN_SAFE_INTEGER);
-    this.device = device === 'cpu' ? device : cudaDevice('Stream', device);
-    this.#id =
-      id ?? (device === 'cpu' ? native.currentStream(device) : native.newStream(this.device, priority));
+    const onCpu = device === 'cpu' && new.target !== CudaStream;
+    this.device = onCpu ? 'cpu' : cudaDevice('Stream', device);
+    this.#id = id ?? (onCpu ? native.currentStream(device) : native.newStream(this.device, priority));
   }
 
   /** @internal */
@@ -75,14 +75,16 @@ export class Stream {
   }
 
   /** Marks this place in it by an event: the one given, or a new one. */
-  recordEvent(event: Event = new Event()): Event {
+  recordEvent(event?: Event): Event {
     expectNoMore('Stream.recordEvent', arguments, 1);
-    expectEvent('Stream.recordEvent', event).record(this);
-    return event;
+    const recorded = event === undefined ? new Event() : expectEvent('Stream.recordEvent', event);
+    recorded.record(this);
+    return recorded;
   }
 
   /** Whether both are the same stream of the same device. */
   equals(other: unknown): boolean {
+    expectNoMore('Stream.equals', arguments, 1);
     if (!isStream(other)) return false;
     const [device, id] = (other as Stream)[streamOf];
     return device === this.device && BigInt(id) === BigInt(this.#id);
@@ -101,7 +103,7 @@ export class CudaStream extends Stream {
   /** @internal */
   constructor(device: CudaDevice, options: StreamOptions | undefined, id: StreamId);
   constructor(device: CudaDevice = 'cuda', options?: StreamOptions, id?: StreamId) {
-    super(cudaDevice('Stream', device), options, id as StreamId);
+    super(device, options, id as StreamId);
   }
 }
 
@@ -140,17 +142,17 @@ export class Event {
   }
 
   /** Marks the place where a stream is now: its device's current stream unless one is given. */
-  record(stream: Stream = currentStream()): void {
+  record(stream?: Stream): void {
     expectNoMore('Event.record', arguments, 1);
-    const [device, id] = expectStream('Event.record', stream);
+    const [device, id] = expectStream('Event.record', stream ?? currentStream());
     named('Event.record', () => native.recordEvent(this.#handle, device, id));
     this.#recorded = device;
   }
 
   /** Has a stream, the current one unless another is given, wait for it. The caller goes on at once. */
-  wait(stream: Stream = currentStream()): void {
+  wait(stream?: Stream): void {
     expectNoMore('Event.wait', arguments, 1);
-    const [device, id] = expectStream('Event.wait', stream);
+    const [device, id] = expectStream('Event.wait', stream ?? currentStream());
     named('Event.wait', () => native.waitEvent(this.#handle, device, id));
   }
 

@@ -4,7 +4,7 @@ import { expectOneOf } from '../core/checks.js';
 import { expectNoMore, options } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { inMode } from '../core/modes.js';
-import { isAvailable } from '../accelerator/devices.js';
+import { isAvailable } from '../tensor/devices.js';
 import type { DType } from '../core/dtype.js';
 
 export interface AutocastOptions {

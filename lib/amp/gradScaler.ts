@@ -5,7 +5,7 @@ import { expectBoolean, expectInteger, expectNumber, expectObject, expectOneOf }
 import { describe } from '../core/describe.js';
 import { outsideOfStep, recording } from '../program/recording.js';
 import { noGrad } from '../autograd/gradMode.js';
-import { isAvailable } from '../accelerator/devices.js';
+import { isAvailable } from '../tensor/devices.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import { scope } from '../tensor/scope.js';

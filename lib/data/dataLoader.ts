@@ -4,7 +4,7 @@ import { expectBoolean, expectInteger, expectNumber } from '../core/checks.js';
 import { expectNoMore, isOptions, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { map } from '../core/tree.js';
-import { isAvailable } from '../accelerator/devices.js';
+import { isAvailable } from '../tensor/devices.js';
 import { TorchError, ArgumentTypeError, NoDeviceError, UnknownOptionError } from '../core/errors.js';
 import { operator } from '../operators/operators.js';
 import type { Generator } from '../tensor/random.js';

@@ -7,7 +7,7 @@ import { writeAtomically } from '../files/atomic.js';
 import { withBytesSync } from '../files/randomAccess.js';
 import { Module, type AnyModule } from '../nn/module.js';
 import { tagged, untagged } from '../operators/taggedValues.js';
-import { checkDevice } from '../accelerator/devices.js';
+import { checkDevice } from '../tensor/devices.js';
 import type { Device, DType } from '../core/dtype.js';
 import { named, TorchError, ArgumentTypeError } from '../core/errors.js';
 import { NativeObject } from '../operators/nativeObject.js';

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { codeFolder } from '../core/place.js';
+import { codeFolder } from './place.js';
 import { errorCode, errorText } from '../files/cache.js';
 import { compareVersions } from '../install/versions.js';
 import { failure } from './failure.js';

@@ -8,7 +8,7 @@ import { handleOf } from '../core/handles.js';
 import { isOptions, options } from '../core/options.js';
 import { native } from '../native/binding.js';
 import { targetOf } from '../tensor/conversion.js';
-import { checkDevice } from '../accelerator/devices.js';
+import { checkDevice } from '../tensor/devices.js';
 import { isParameter, Parameter } from '../tensor/parameter.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { AnyModule } from './module.js';

@@ -6,7 +6,7 @@ import { camelCase } from '../core/names.js';
 import { isOptions, tooMany, unknownOption } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import * as table from './generated/table.js';
-import { checkDevice } from '../accelerator/devices.js';
+import { checkDevice } from '../tensor/devices.js';
 import { TorchError, ArgumentTypeError } from '../core/errors.js';
 import { isHandledTensor } from '../core/handles.js';
 import { findOperator, lacking, type Operator } from './operators.js';

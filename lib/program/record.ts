@@ -1,7 +1,7 @@
 // One recording of a step.
 import { types } from 'node:util';
 import { handleOf } from '../core/handles.js';
-import { isOwnLine, ownPlaces } from '../core/place.js';
+import { isOwnLine, ownPlaces } from '../native/place.js';
 import { native } from '../native/binding.js';
 import { noGrad } from '../autograd/gradMode.js';
 import { TorchError } from '../core/errors.js';

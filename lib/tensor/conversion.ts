@@ -5,7 +5,7 @@ import { ArgumentTypeError } from '../core/errors.js';
 import { BYTES, isDType, type Device, type DType } from '../core/dtype.js';
 import { options as checkOptions } from '../core/options.js';
 import { operator } from '../operators/operators.js';
-import { checkDevice } from '../accelerator/devices.js';
+import { checkDevice } from './devices.js';
 import { isTensor, type Tensor } from './tensor.js';
 
 export interface CopyOptions {

@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { checkNames, expectNoMore, isOptions, options as checkOptions } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native, type TypedArray } from '../native/binding.js';
-import { checkDevice } from '../accelerator/devices.js';
+import { checkDevice } from './devices.js';
 import {
   BYTES,
   dtypeOfArray,

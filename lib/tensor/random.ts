@@ -3,7 +3,7 @@ import { expectNoMore } from '../core/options.js';
 import { handleOf } from '../core/handles.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { checkDevice } from '../accelerator/devices.js';
+import { checkDevice } from './devices.js';
 import type { Device } from '../core/dtype.js';
 import { named, ArgumentTypeError } from '../core/errors.js';
 import { expectTensor, Tensor } from './tensor.js';

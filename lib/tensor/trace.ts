@@ -1,7 +1,7 @@
 // Where live tensors were made, for whoever looks for a leak.
 import { describeTensor } from '../core/handles.js';
 import { expectNoMore } from '../core/options.js';
-import { isOwnLine } from '../core/place.js';
+import { isOwnLine } from '../native/place.js';
 
 interface Traced {
   readonly disposed: boolean;

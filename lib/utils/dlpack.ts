@@ -2,7 +2,7 @@
 import { expectNoMore, options } from '../core/options.js';
 import { describe } from '../core/describe.js';
 import { native } from '../native/binding.js';
-import { checkDevice } from '../accelerator/devices.js';
+import { checkDevice } from '../tensor/devices.js';
 import type { Device } from '../core/dtype.js';
 import {
   capsuleOf,

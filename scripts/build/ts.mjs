@@ -108,8 +108,8 @@ function bundle(esbuild) {
   writeFileSync(path.join(root, 'dist/index.js'), code);
   const outputs = Object.entries(metafile.outputs);
   for (const [file, { entryPoint, inputs }] of outputs)
-    if (entryPoint && inputs['lib/core/place.ts'])
-      throw new Error(`lib/core/place.ts has to lie in a chunk, and would be part of ${file}`);
+    if (entryPoint && inputs['lib/native/place.ts'])
+      throw new Error(`lib/native/place.ts has to lie in a chunk, and would be part of ${file}`);
   return new Set(['index.js', ...outputs.map(([file]) => path.relative('dist', file))]);
 }
 

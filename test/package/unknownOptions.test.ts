@@ -41,6 +41,8 @@ const OBJECTS: Readonly<Record<string, () => unknown>> = {
 // Objects that methods are called on, where the constructor's types do not say how one is made.
 const THINGS: Readonly<Record<string, () => object>> = {
   'models.GPT': () => new models.GPT({ vocabSize: 4, blockSize: 4, numLayers: 1, numHeads: 1, embedDim: 4 }),
+  // It needs a device, and refuses options before.
+  'torch.cuda.CUDAGraph': () => Object.create(torch.cuda.CUDAGraph.prototype) as object,
   'torch.jit.ScriptModule': () => script,
   'torch.nn.utils.parametrize.ParametrizationList': () => {
     const linear = new torch.nn.Linear(2, 2);

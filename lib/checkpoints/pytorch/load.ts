@@ -7,7 +7,7 @@ import type { Device } from '../../core/dtype.js';
 import { ArgumentTypeError, NoDeviceError } from '../../core/errors.js';
 import { expectNoMore, options } from '../../core/options.js';
 import { isPlain } from '../../core/tree.js';
-import { checkDevice } from '../../accelerator/devices.js';
+import { checkDevice } from '../../tensor/devices.js';
 import { sourceOf, wordsOf, type Source } from '../source.js';
 
 /** Where what was saved from a device goes: one device for all, or by the device that it was saved from. */

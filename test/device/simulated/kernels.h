@@ -182,8 +182,9 @@ class Call {
     }
     if (device_ < 0) device_ = currentDevice;
     const std::string& name = schema().name();
-    // Indices may lie on the host.
-    const bool mayMix = name.find("index") != std::string::npos || name.find("copy") != std::string::npos;
+    // Indices and lengths may lie on the host.
+    const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
+    const bool mayMix = has("index") || has("copy") || has("ctc_loss") || has("pack_padded");
     if (host_ && !mayMix && !other) other = at::kCPU;
     TORCH_CHECK(!other, "Expected all tensors to be on the same device, but found at least two devices, ",
                 c10::Device(kType, device_), " and ", *other, "! (when calling ", name, ")");
@@ -426,6 +427,22 @@ inline int64_t attentionKernel(const at::Tensor& /*query*/, const at::Tensor& /*
                                const std::optional<at::Tensor>& /*mask*/, double /*dropout*/, bool /*causal*/,
                                std::optional<double> /*scale*/, bool /*grouped*/) {
   return 0;
+}
+inline bool noOtherLoss(const at::Tensor& /*logProbabilities*/, const at::Tensor& /*targets*/,
+                        at::IntArrayRef /*inputLengths*/, at::IntArrayRef /*targetLengths*/, int64_t /*blank*/) {
+  return false;
+}
+inline bool noOtherLossOfTensors(const at::Tensor& /*logProbabilities*/, const at::Tensor& /*targets*/,
+                                 const at::Tensor& /*inputLengths*/, const at::Tensor& /*targetLengths*/,
+                                 int64_t /*blank*/) {
+  return false;
+}
+// In the steps that dropout has on the CPU, and with its random numbers.
+inline std::tuple<at::Tensor, at::Tensor> dropout(const at::Tensor& input, double p, std::optional<bool> train) {
+  if (train && !*train) return {input.clone(), at::ones_like(input, at::kBool)};
+  at::Tensor noise = at::empty_like(input).bernoulli_(1 - p);
+  at::Tensor mask = noise.to(at::kBool);
+  return {p == 1 ? input * noise : input * noise.div_(1 - p), mask};
 }
 
 // ---- the cells that LSTM and GRU take on CUDA ----

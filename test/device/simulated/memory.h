@@ -17,9 +17,10 @@
 
 namespace simulated {
 
-constexpr size_t kCapacity = size_t{1} << 33;  // of addresses; memory is taken as it is used
-constexpr size_t kGap = 4096;                  // between blocks, so that writing past the end of one hits nothing
-constexpr int kPoison = 0xff;                  // a NaN in every floating point type
+constexpr size_t kCapacity = size_t{1} << 33;   // that a device says it has; memory is taken as it is used
+constexpr size_t kAddresses = size_t{1} << 38;  // blocks of another size get others
+constexpr size_t kGap = 4096;                   // between blocks, so that writing past the end of one hits nothing
+constexpr int kPoison = 0xff;                   // a NaN in every floating point type
 
 inline std::atomic<int64_t> allocations{0};
 // The allocation that fails, counted from the next one as 1; 0 for none.
@@ -39,7 +40,7 @@ struct DeviceMemory {
       auto made = std::make_unique<std::array<DeviceMemory, kDevices>>();
       for (DeviceMemory& memory : *made) {
         const int file = memfd_create("simulated", 0);
-        TORCH_CHECK(file >= 0 && ftruncate(file, kCapacity) == 0, "no memory for the simulated accelerator");
+        TORCH_CHECK(file >= 0 && ftruncate(file, kAddresses) == 0, "no memory for the simulated accelerator");
         memory.shut = map(file, PROT_NONE);
         memory.open = map(file, PROT_READ | PROT_WRITE);
       }
@@ -56,15 +57,15 @@ struct DeviceMemory {
   }
   // A block that no list has; nothing where the device is full.
   std::optional<size_t> fresh(size_t size) {
-    std::optional<size_t> offset;
+    if (static_cast<size_t>(statistics.reserved_bytes[0].current) + size > kCapacity) return std::nullopt;
+    size_t offset = top;
     if (auto& free = returned[size]; !free.empty()) {
       offset = free.back();
       free.pop_back();
-    } else if (top + size + kGap <= kCapacity) {
-      offset = top;
+    } else {
+      TORCH_CHECK(top + size + kGap <= kAddresses, "the simulated accelerator has no addresses left");
       top += size + kGap;
     }
-    if (!offset) return offset;
     change(statistics.reserved_bytes, static_cast<int64_t>(size));
     change(statistics.segment, 1);
     statistics.num_device_alloc++;
@@ -88,7 +89,7 @@ struct DeviceMemory {
 
  private:
   static char* map(int file, int protection) {
-    void* out = mmap(nullptr, kCapacity, protection, MAP_SHARED | MAP_NORESERVE, file, 0);
+    void* out = mmap(nullptr, kAddresses, protection, MAP_SHARED | MAP_NORESERVE, file, 0);
     TORCH_CHECK(out != MAP_FAILED, "no addresses for the simulated accelerator");
     return static_cast<char*>(out);
   }
@@ -99,7 +100,7 @@ inline c10::DeviceIndex deviceOf(const void* pointer) {
   for (c10::DeviceIndex device = 0; device < kDevices; device++) {
     const char* shut = DeviceMemory::of(device).shut;
     const auto* at = static_cast<const char*>(pointer);
-    if (at >= shut && at < shut + kCapacity) return device;
+    if (at >= shut && at < shut + kAddresses) return device;
   }
   return -1;
 }

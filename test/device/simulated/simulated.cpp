@@ -28,8 +28,13 @@ TORCH_LIBRARY_IMPL(aten, CUDA, library) {
   library.impl("_thnn_fused_lstm_cell_backward_impl", lstmCellBackward);
   library.impl("_thnn_fused_gru_cell", gruCell);
   library.impl("_thnn_fused_gru_cell_backward", gruCellBackward);
-  // These have a kernel for every device that would choose another one of the CPU's here.
-  for (const char* name : {"convolution", "convolution_backward", "relu", "relu_"}) {
+  for (const char* name : {"_use_cudnn_ctc_loss", "_use_miopen_ctc_loss"}) library.impl(name, noOtherLoss);
+  for (const char* name : {"_use_cudnn_ctc_loss.Tensor", "_use_miopen_ctc_loss.Tensor"}) {
+    library.impl(name, noOtherLossOfTensors);
+  }
+  library.impl("native_dropout", dropout);
+  // These have one kernel for all devices, which chooses among the CPU's by the device.
+  for (const char* name : {"convolution", "convolution_backward"}) {
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&simulated::fallback>());
   }
 }
@@ -73,7 +78,22 @@ REGISTER_GRAPH_IMPL(CUDA, simulated::Graph)
 
 namespace {
 
+// Where an operator has a kernel for the CPU and another for all devices, the fallback would come after that one.
+void takeKernelsOfCpu() {
+  static torch::Library library(torch::Library::IMPL, "aten", c10::DispatchKey::CUDA, __FILE__, __LINE__);
+  for (const c10::OperatorName& name : c10::Dispatcher::singleton().getAllOpNames()) {
+    const auto op = c10::Dispatcher::singleton().findOp(name);
+    if (!op || !name.name.starts_with("aten::") || !op->hasKernelForDispatchKey(c10::DispatchKey::CPU) ||
+        op->hasKernelForDispatchKey(c10::DispatchKey::CUDA)) {
+      continue;
+    }
+    const std::string text = name.name.substr(6) + (name.overload_name.empty() ? "" : "." + name.overload_name);
+    library.impl(text.c_str(), torch::CppFunction::makeFromBoxedFunction<&simulated::fallback>());
+  }
+}
+
 const bool registered = [] {
+  takeKernelsOfCpu();
   c10::SetAllocator(kType, &deviceAllocator());
   // A job that runs while the process takes libtorch apart would crash.
   std::atexit([] {

@@ -1,6 +1,7 @@
 // Runs the cases of optim.py: 20 steps of a small net; losses, parameters, state and settings afterwards.
 import torch, { isTensor, nn, optim, type DType, type Tensor } from 'torch-node';
 import { numbers } from '../support.js';
+import { move, placed } from './place.js';
 import { compareSummary, ours, text, type Summary } from './trajectory.js';
 import type { Collector, TableCase } from './verdict.js';
 
@@ -33,7 +34,7 @@ export function optionsOf(given: Options): Options {
     Object.entries(given).map(([name, value]) => [
       ours(name),
       typeof value === 'object' && value !== null && 'tensor' in value
-        ? torch.tensor(value.tensor as number)
+        ? placed(torch.tensor(value.tensor as number))
         : value,
     ]),
   );
@@ -41,19 +42,19 @@ export function optionsOf(given: Options): Options {
 
 /** As `build` of optim.py: parameters, and what gives the loss. */
 function build(net: OptimCase['net'], dtype: DType): [Tensor[], () => Tensor] {
-  const images = numbers({ shape: [6, 5], seed: 11, dtype, scale: 2 });
-  const labels = numbers({ shape: [6], seed: 12, kind: 'classes', classes: 3 });
+  const images = placed(numbers({ shape: [6, 5], seed: 11, dtype, scale: 2 }));
+  const labels = placed(numbers({ shape: [6], seed: 12, kind: 'classes', classes: 3 }));
   torch.manualSeed(0);
   if (net === 'given') {
     const parameters = [[3, 17], [5], []].map(
-      (shape, i) => new nn.Parameter(numbers({ shape, seed: 15 + i, dtype })),
+      (shape, i) => new nn.Parameter(placed(numbers({ shape, seed: 15 + i, dtype }))),
     );
     let step = 0;
     return [
       parameters,
       () => {
         const weights = parameters.map(({ shape }, i) =>
-          numbers({ shape: [...shape], seed: 100 + 3 * step + i, dtype }),
+          placed(numbers({ shape: [...shape], seed: 100 + 3 * step + i, dtype })),
         );
         step++;
         return torch.stack(parameters.map((p, i) => p.mul(weights[i]!).sum())).sum();
@@ -61,15 +62,15 @@ function build(net: OptimCase['net'], dtype: DType): [Tensor[], () => Tensor] {
     ];
   }
   if (net === 'embedding') {
-    const table = new nn.Parameter(torch.randn([7, 3]));
-    const indices = numbers({ shape: [6], seed: 13, kind: 'classes', classes: 5 });
-    const weights = numbers({ shape: [6, 3], seed: 14 });
+    const table = new nn.Parameter(placed(torch.randn([7, 3])));
+    const indices = placed(numbers({ shape: [6], seed: 13, kind: 'classes', classes: 5 }));
+    const weights = placed(numbers({ shape: [6, 3], seed: 14 }));
     const look = (): Tensor => torch.ops.call('aten::embedding', [table, indices, -1, false, true]) as Tensor;
     return [[table], () => look().sub(weights).pow(2).sum()];
   }
   if (net === 'complex') {
     const [re, im] = [torch.randn([4, 5]), torch.randn([4, 5])];
-    const parameter = new nn.Parameter(torch.complex(re, im));
+    const parameter = new nn.Parameter(placed(torch.complex(re, im)));
     const some = images.narrow(0, 0, 4);
     return [
       [parameter],
@@ -81,6 +82,7 @@ function build(net: OptimCase['net'], dtype: DType): [Tensor[], () => Tensor] {
     new nn.Tanh(),
     new nn.Linear(4, 3, { dtype }),
   );
+  move(model);
   const criterion = new nn.CrossEntropyLoss();
   return [model.parameters(), () => criterion.forward(model.forward(images), labels)];
 }

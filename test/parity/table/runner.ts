@@ -2,6 +2,7 @@
 // initial parameters, state-dict keys, text, outputs, gradients, buffers and the random numbers drawn.
 import torch, { isTensor, type DType, type Tensor } from 'torch-node';
 import { numbers, sha256, type Numbers, type Recorded } from '../support.js';
+import { move, placed, rngState, sameRandomNumbers } from './place.js';
 import type { Collector, TableCase } from './verdict.js';
 
 /** Written in a table; record.py says what may stand here. */
@@ -53,6 +54,10 @@ function camel(name: string): string {
 
 /** As `tensor` of record.py. */
 export function tensor(spec: TensorSpec): Tensor {
+  return placed(onCpu(spec));
+}
+
+function onCpu(spec: TensorSpec): Tensor {
   const { kind, values, seed = 1, scale = 1, dtype = 'float32', shape } = spec;
   if (values !== undefined) return torch.tensor(values, { dtype });
   if (kind === 'normal') {
@@ -129,7 +134,7 @@ function flat(value: unknown): (Tensor | null)[] {
 }
 
 function rng(): string {
-  return sha256(torch.getRngState().dataSync()).slice(0, 16);
+  return sha256(rngState().dataSync()).slice(0, 16);
 }
 
 // ---- a case ----
@@ -139,6 +144,8 @@ export function runModule(one: ModuleCase, found: Collector): void {
   const build = new Builder();
   torch.manualSeed(one.seed ?? 0);
   const module = one.function === undefined ? (build.object(one) as Subject) : undefined;
+  sameRandomNumbers();
+  if (module !== undefined) move(module);
   if (module !== undefined && one.first !== undefined) {
     const first = one.first.map((spec) => build.value(spec));
     torch.noGrad(() => module.forward(...first));
@@ -182,7 +189,7 @@ export function runModule(one: ModuleCase, found: Collector): void {
 
   if (one.inputGradients === undefined) return;
   const upwards = outputs.filter((t) => t !== null && t.requiresGrad && isFloating(t.dtype)) as Tensor[];
-  const above = upwards.map((t, i) => numbers({ shape: [...t.shape], seed: 99 + i }).to(t.dtype));
+  const above = upwards.map((t, i) => placed(numbers({ shape: [...t.shape], seed: 99 + i }).to(t.dtype)));
   torch.autograd.backward(upwards, { gradTensors: above });
   const gradients = build.leaves.map((leaf) => leaf.grad);
   found.tensors('gradient of input', gradients, one.inputGradients);

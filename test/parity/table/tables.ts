@@ -10,13 +10,18 @@ const KEPT = path.join(__dirname, 'recorded');
 
 export type Table<T extends TableCase> = Header & { cases: T[] };
 
+/** As kept in the repository. */
+export function loadKeptTable<T extends TableCase>(area: string): Table<T> {
+  return read<T>(KEPT, area);
+}
+
 function read<T extends TableCase>(folder: string, area: string): Table<T> {
   return JSON.parse(readFileSync(path.join(folder, `${area}.json`), 'utf8')) as Table<T>;
 }
 
 /** As Python gave it a moment ago where there is one (see support/python.mjs), else as kept. */
 export function loadTable<T extends TableCase>(area: string): Table<T> {
-  const kept = read<T>(KEPT, area);
+  const kept = loadKeptTable<T>(area);
   if (python === undefined) return kept;
   const fresh = read<T>(path.join(process.env['TORCH_NODE_TEST_RECORDED']!, 'table'), area);
   const names = ({ cases }: Table<T>): string => cases.map(({ name }) => name).join('\n');
