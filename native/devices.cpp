@@ -143,6 +143,11 @@ std::vector<double> memGetInfo(Environment& /*environment*/, const at::Device& d
 struct DeviceGraph final : torch::CustomClassHolder {
   static constexpr const char* kName = "graph";
   explicit DeviceGraph(at::Device on) : device(on) {}
+  ~DeviceGraph() override {
+    if (guard) capture.abandon();
+  }
+  DeviceGraph(const DeviceGraph&) = delete;
+  DeviceGraph& operator=(const DeviceGraph&) = delete;
   at::Device device;
   Capture capture;
   // While it is captured: the stream for it, and the generator as it was.
@@ -186,6 +191,7 @@ void abandonGraph(Environment& /*environment*/, const GraphPtr& graph) {
   graph->guard.reset();
 }
 void replayGraph(Environment& /*environment*/, const GraphPtr& graph) {
+  const c10::DeviceGuard guard(graph->device);
   const c10::Stream stream = currentStream(graph->device);
   const RngLock lock(stream);
   graph->capture.replay();

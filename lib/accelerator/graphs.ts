@@ -25,7 +25,7 @@ export class CUDAGraph {
 
   /** @throws TorchError without a CUDA device, and with a libtorch older than 2.13, which has no graphs for other languages */
   constructor() {
-    this.#device = cudaDevice('CUDAGraph');
+    this.#device = cudaDevice('CUDAGraph', 'cuda');
     if (!native.graphsBuilt(this.#device))
       throw new TorchError('CUDAGraph', `graphs need libtorch 2.13 or later, this is ${version}`);
     this.#handle = native.newGraph(this.#device);

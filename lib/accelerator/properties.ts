@@ -2,7 +2,7 @@
 import { TorchError } from '../core/errors.js';
 import { expectNoMore } from '../core/options.js';
 import { native } from '../native/binding.js';
-import { cudaDevice, type CudaDevice } from '../tensor/devices.js';
+import { cudaDevice, isAvailable, type CudaDevice } from '../tensor/devices.js';
 import { memGetInfo } from './memory.js';
 
 /** As torch.cuda.get_device_properties: sizes in bytes. */
@@ -104,10 +104,11 @@ export function getDeviceProperties(device: CudaDevice = 'cuda'): DeviceProperti
 
 /**
  * Whether the current device computes in bfloat16 itself: from compute capability 8.0 on. Older ones take more time for it.
+ * False without a device.
  *
  * @throws TorchError where the driver's library is not there
  */
 export function isBf16Supported(): boolean {
   expectNoMore('cuda.isBf16Supported', arguments, 0);
-  return getDeviceCapability()[0] >= 8;
+  return isAvailable() && getDeviceCapability()[0] >= 8;
 }

@@ -12,7 +12,7 @@ export function manualSeed(seed: number | bigint): void {
   expectNoMore('cuda.manualSeed', arguments, 1);
   checkSeed('cuda.manualSeed', seed);
   if (native.deviceCount('cuda') > 0)
-    named('cuda.manualSeed', () => native.manualSeedOf(cudaDevice('cuda.manualSeed'), seed));
+    named('cuda.manualSeed', () => native.manualSeedOf(cudaDevice('cuda.manualSeed', 'cuda'), seed));
 }
 
 /** Seeds all CUDA devices' default generators; nothing happens without one, as in Python. */

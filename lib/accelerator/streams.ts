@@ -137,7 +137,7 @@ export class Event {
   constructor(given?: EventOptions) {
     const { enableTiming = false } = options('Event', given, ['enableTiming']);
     this.#timing = expectBoolean('Event', 'enableTiming', enableTiming);
-    this.#handle = native.newEvent(cudaDevice('Event'), enableTiming);
+    this.#handle = native.newEvent(cudaDevice('Event', 'cuda'), enableTiming);
     native.adopt(this, this.#handle);
   }
 

@@ -40,7 +40,7 @@ export function checkDevice(device: string): void {
 }
 
 /** With its index; throws a TorchError when it is not there. @internal */
-export function cudaDevice(where: string, device: CudaDevice = 'cuda'): `cuda:${number}` {
+export function cudaDevice(where: string, device: CudaDevice): `cuda:${number}` {
   if (typeof device === 'number') {
     expectInteger(where, 'device', device);
     checkDevice(`cuda:${device}`);

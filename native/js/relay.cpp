@@ -22,6 +22,25 @@ std::optional<at::DeviceType> deviceWithThread() {
   return c10::impl::VirtualGuardImpl(*type).deviceCount() > 0 ? type : std::nullopt;
 }
 
+// Makes streams the current ones of their devices, and those before again.
+class StreamsGuard {
+ public:
+  explicit StreamsGuard(const std::vector<c10::Stream>& streams) {
+    for (const c10::Stream& stream : streams) before_.push_back(exchange(stream));
+  }
+  ~StreamsGuard() {
+    for (const c10::Stream& stream : before_) exchange(stream);
+  }
+  StreamsGuard(const StreamsGuard&) = delete;
+  StreamsGuard& operator=(const StreamsGuard&) = delete;
+
+ private:
+  static c10::Stream exchange(const c10::Stream& stream) {
+    return c10::impl::VirtualGuardImpl(stream.device_type()).exchangeStream(stream);
+  }
+  std::vector<c10::Stream> before_;
+};
+
 class Collected : public c10::WarningHandler {
  public:
   std::vector<c10::Warning> warnings;
@@ -42,20 +61,14 @@ struct Relay::Task {
     for (c10::DeviceIndex i = 0; i < guard.deviceCount(); i++) streams.push_back(guard.getStream({*type, i}));
   }
 
-  void execute() {
-    const at::ThreadLocalStateGuard modesOfOther(modes);
-    const c10::OptionalDeviceGuard deviceOfOther(device);
-    std::vector<c10::Stream> before;
-    for (const c10::Stream& stream : streams) {
-      before.push_back(c10::impl::VirtualGuardImpl(stream.device_type()).exchangeStream(stream));
-    }
+  void execute() noexcept {
     try {
+      const at::ThreadLocalStateGuard modesOfOther(modes);
+      const c10::OptionalDeviceGuard deviceOfOther(device);
+      const StreamsGuard streamsOfOther(streams);
       function();
     } catch (...) {
       thrown = std::current_exception();
-    }
-    for (const c10::Stream& stream : before) {
-      c10::impl::VirtualGuardImpl(stream.device_type()).exchangeStream(stream);
     }
   }
   void rethrow() const {

@@ -40,6 +40,7 @@ describe('devices', () => {
   });
   it.each([2, -1, 1.5, 'cuda:2', 'cpu', 'gpu', 'cuda:x', null])('%p is refused', (device) => {
     expect(() => cuda.setDevice(device as never)).toThrow(torch.TorchError);
+    expect(() => cuda.setDevice(undefined as never)).toThrow(/expected a string as 'cuda:0', or an index/);
     expect(() => cuda.memoryAllocated(device as never)).toThrow(torch.TorchError);
     expect(() => cuda.synchronize(device as never)).toThrow(torch.TorchError);
   });

@@ -124,6 +124,16 @@ describe('CUDAGraph', () => {
     }
   });
 
+  it('replays on its own device, whichever is current', () => {
+    const x = torch.ones([4], { device: 'cuda:1' });
+    const graph = torch.cuda.device(1, () => new torch.cuda.CUDAGraph());
+    torch.cuda.device(1, () => torch.cuda.graph(graph, () => void x.add_(1)));
+    graph.replay();
+    torch.cuda.synchronize(1);
+    expect(sum(x)).toBe(8);
+    graph.reset();
+  });
+
   it('refuses wrong arguments', () => {
     const graph = new torch.cuda.CUDAGraph();
     expect(() => graph.captureEnd()).toThrow(/is not being captured/);

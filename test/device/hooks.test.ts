@@ -1,5 +1,7 @@
 // JavaScript in the backward pass of a device: libtorch calls it from a thread of the device's, and it runs on this one. Each
 // case gives what it gives on the CPU.
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import torch, { autograd, nn, utils, type Tensor } from 'torch-node';
 
 const DEVICES = ['cuda', 'cuda:1'];
@@ -247,13 +249,42 @@ it('anomaly mode names the function that failed, and where it was called', () =>
   }
 });
 
-it('in a worker too', async () => {
-  const { Worker } = await import('node:worker_threads');
-  const { pathToFileURL } = await import('node:url');
-  const main = pathToFileURL(require.resolve('../../dist/index.js')).href;
+const MAIN = pathToFileURL(require.resolve('../../dist/index.js')).href;
+
+/** What a worker says whose tensor x has the hook. */
+async function inWorker(hook: string, rest = ''): Promise<unknown> {
   const code = `
     import { parentPort } from 'node:worker_threads';
-    const { default: torch } = await import(${JSON.stringify(main)});
+    const { default: torch } = await import(${JSON.stringify(MAIN)});
+    const x = torch.ones([3], { device: 'cuda', requiresGrad: true });
+    x.registerHook(${hook});
+    x.sum().backward();
+    ${rest}
+  `;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+  return new Promise((resolve, reject) => {
+    worker.once('message', (message) => {
+      if (message === 'inside') void worker.terminate();
+      else resolve(message);
+    });
+    worker.once('exit', (exitCode) => resolve(`ended with ${exitCode}`));
+    worker.once('error', reject);
+  });
+}
+
+it('a hook may end its worker, and its worker may be ended', async () => {
+  expect(await inWorker('() => process.exit(3)')).toBe('ended with 3');
+  expect(await inWorker(`() => { parentPort.postMessage('inside'); for (;;); }`)).toBe('ended with 1');
+  const many = [1, 2, 3, 4].map(() =>
+    inWorker('(g) => g.mul(2)', 'parentPort.postMessage(x.grad.sum().item());'),
+  );
+  expect(await Promise.all(many)).toEqual([6, 6, 6, 6]);
+});
+
+it('in a worker too', async () => {
+  const code = `
+    import { parentPort } from 'node:worker_threads';
+    const { default: torch } = await import(${JSON.stringify(MAIN)});
     const x = torch.ones([3], { device: 'cuda', requiresGrad: true });
     let seen = 0;
     x.mul(2).pow(2).registerHook((g) => { seen++; return g.mul(3); });
