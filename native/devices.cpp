@@ -187,7 +187,7 @@ void resetGraph(Environment& /*environment*/, const GraphPtr& graph) { graph->ca
 // After something failed in a capture.
 void abandonGraph(Environment& /*environment*/, const GraphPtr& graph) {
   graph->capture.abandon();
-  if (graph->before) repairGenerator(graph->device, *graph->before);
+  if (const auto& before = graph->before) repairGenerator(graph->device, *before);
   graph->guard.reset();
 }
 void replayGraph(Environment& /*environment*/, const GraphPtr& graph) {

@@ -53,7 +53,7 @@ class Collected : public c10::WarningHandler {
 
 // Work for another thread, with the modes and the streams of the one that wants it.
 struct Relay::Task {
-  explicit Task(const std::function<void()>& what) : function(what) {
+  explicit Task(const std::function<void()>& what) : function(&what) {
     const auto type = deviceWithThread();
     if (!type) return;
     const c10::impl::VirtualGuardImpl guard(*type);
@@ -66,7 +66,7 @@ struct Relay::Task {
       const at::ThreadLocalStateGuard modesOfOther(modes);
       const c10::OptionalDeviceGuard deviceOfOther(device);
       const StreamsGuard streamsOfOther(streams);
-      function();
+      (*function)();
     } catch (...) {
       thrown = std::current_exception();
     }
@@ -75,7 +75,7 @@ struct Relay::Task {
     if (thrown) std::rethrow_exception(thrown);
   }
 
-  const std::function<void()>& function;
+  const std::function<void()>* function;
   at::ThreadLocalState modes;
   std::optional<c10::Device> device;
   std::vector<c10::Stream> streams;
@@ -174,7 +174,7 @@ void Relay::report(std::string text) {
 }
 
 std::vector<std::string>& anomalies() {
-  thread_local std::vector<std::string> out;
+  static thread_local std::vector<std::string> out;
   return out;
 }
 
