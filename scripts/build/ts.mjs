@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -84,7 +85,7 @@ export function compileTypeScript() {
 
 /** Puts the library's code together. Gives the files that were written, by their paths in dist/. */
 function bundle(esbuild) {
-  const { metafile } = esbuild.buildSync({
+  const { metafile, outputFiles } = esbuild.buildSync({
     absWorkingDir: root,
     entryPoints: ENTRIES.map((name) => `lib/${name}.ts`),
     outbase: 'lib',
@@ -96,10 +97,14 @@ function bundle(esbuild) {
     format: 'esm',
     platform: 'node',
     target: 'es2023',
-    // Classes go on having their own names, which modules print.
     keepNames: true,
     metafile: true,
+    write: false,
   });
+  for (const { path: file, text } of outputFiles) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, namingClassesOnly(text));
+  }
   // index.ts stays a file of its own: tools see its default export, which is the module of all the others, by its syntax.
   const { code } = esbuild.transformSync(readFileSync(path.join(root, 'lib/index.ts'), 'utf8'), {
     loader: 'ts',
@@ -111,6 +116,17 @@ function bundle(esbuild) {
     if (entryPoint && inputs['lib/native/place.ts'])
       throw new Error(`lib/native/place.ts has to lie in a chunk, and would be part of ${file}`);
   return new Set(['index.js', ...outputs.map(([file]) => path.relative('dist', file))]);
+}
+
+/**
+ * Classes go on having their own names, which modules print. Of functions nobody asks, and naming those that are made anew at
+ * each call took a twentieth of a small training step.
+ */
+function namingClassesOnly(text) {
+  const helper = 'var __name = (target, value) => ';
+  return text
+    .replace(/^ *__name\((\w+), "\1"\);\n/gm, '')
+    .replace(helper, `${helper}target.prototype === void 0 ? target : `);
 }
 
 /** The links that npm makes of workspaces: missing in a checkout whose node_modules are older than these. */
